@@ -10,13 +10,14 @@ so that a simulated world can wire the same node with other ones. The network's 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import apsw
 
-__all__ = ["Clock", "Disk", "Entropy", "Process", "Processes"]
+__all__ = ["Clock", "Disk", "Entropy", "Entry", "Limits", "Process", "Processes"]
 
 
 class Clock(Protocol):
@@ -36,8 +37,27 @@ class Entropy(Protocol):
         """Returns `count` bytes that nobody can guess."""
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One name in a folder.
+
+    Attributes:
+        name: the name itself, without its folder.
+        kind: what it is; a link is never followed.
+        size: bytes of a file, 0 for anything else.
+        modified: when its content last changed, in seconds since 1970.
+        executable: whether its owner may run it.
+    """
+
+    name: str
+    kind: Literal["file", "folder", "link", "other"]
+    size: int
+    modified: float
+    executable: bool
+
+
 class Disk(Protocol):
-    """Files and databases below the node's home."""
+    """Files and databases below the node's home. Every method blocks, and raises OSError as the system does."""
 
     def database(self, path: Path, *, read_only: bool = False) -> apsw.Connection:
         """Opens (and, unless `read_only`, creates) an SQLite database file."""
@@ -47,6 +67,42 @@ class Disk(Protocol):
 
     def write(self, path: Path, data: bytes, *, mode: int = 0o600) -> None:
         """Replaces a file's content durably and at once: a reader sees the old bytes or the new ones."""
+
+    def make_folder(self, path: Path) -> None:
+        """Creates a folder of the owner's alone, and those above it; an existing one is left as it is."""
+
+    def entries(self, path: Path) -> list[Entry]:
+        """Returns what a folder holds, sorted by name; nothing where there is no such folder."""
+
+    def create(self, path: Path, data: bytes, *, executable: bool = False) -> None:
+        """Writes a file that must not exist yet, to be read only; follows no link; not durable by itself."""
+
+    def append(self, path: Path, data: bytes) -> int:
+        """Adds to a file, creating it where needed, and returns its size in bytes; not durable by itself."""
+
+    def read_part(self, path: Path, offset: int, count: int) -> bytes:
+        """Returns up to `count` bytes from `offset` on (from the end, if negative); nothing where there is no file."""
+
+    def move(self, path: Path, target: Path) -> None:
+        """Renames a file or folder at once; a file takes the place of one already there."""
+
+    def remove(self, path: Path) -> None:
+        """Removes a file, a link (not what it leads to), or a folder with all it holds; nothing happens where none is."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the kernel lets a child use, each process of it by itself; None is no limit.
+
+    Attributes:
+        memory_bytes: address space.
+        file_bytes: size of any one file it writes.
+        processor_seconds: time on a processor.
+    """
+
+    memory_bytes: int | None = None
+    file_bytes: int | None = None
+    processor_seconds: int | None = None
 
 
 class Process(Protocol):
@@ -59,6 +115,12 @@ class Process(Protocol):
     async def wait(self) -> int:
         """Waits for the end and returns the exit code, negative for a signal."""
 
+    async def read(self, count: int, *, errors: bool = False) -> bytes:
+        """Returns the next 1 to `count` bytes of output (of standard error, if that is kept apart), or b"" at the end.
+
+        The end may come later than that of the process: what it started may hold its output open.
+        """
+
     async def read_line(self) -> bytes:
         """Returns the next line of output (standard output and error together), or b"" at the end."""
 
@@ -70,6 +132,24 @@ class Processes(Protocol):
     """Starting children."""
 
     async def spawn(
-        self, command: Sequence[str], *, directory: Path, environment: Mapping[str, str], line_bytes_max: int = 65_536
+        self,
+        command: Sequence[str],
+        *,
+        directory: Path,
+        environment: Mapping[str, str],
+        line_bytes_max: int = 65_536,
+        data: bytes = b"",
+        errors_apart: bool = False,
+        limits: Limits | None = None,
     ) -> Process:
-        """Starts `command` in `directory` with exactly `environment`, in a process group of its own that dies with us."""
+        """Starts `command` in `directory` with exactly `environment`, in a process group of its own that dies with us.
+
+        Args:
+            line_bytes_max: how long a line `read_line` hands on; output is held back beyond twice as much.
+            data: what the child finds on its standard input, which is closed after it.
+            errors_apart: whether standard error is a stream of its own instead of part of the output.
+            limits: what the kernel lets it use.
+
+        Raises:
+            EngineError: the command cannot be started.
+        """

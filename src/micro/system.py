@@ -6,14 +6,18 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import resource
 import signal as signals
+import stat
+import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from micro.errors import EngineError
+from micro.ports import Entry, Limits
 
 if TYPE_CHECKING:
     import apsw
@@ -22,6 +26,9 @@ __all__ = ["SystemClock", "SystemDisk", "SystemEntropy", "SystemProcesses"]
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal a child gets when its parent ends."""
+
+C_LIBRARY = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+"""Loaded here, for between fork and exec nothing may be loaded."""
 
 
 class SystemClock:
@@ -73,52 +80,197 @@ class SystemDisk:
         finally:
             os.close(folder)
 
+    def make_folder(self, path: Path) -> None:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def entries(self, path: Path) -> list[Entry]:
+        try:
+            with os.scandir(path) as found:
+                return sorted((_entry(one) for one in found), key=lambda entry: entry.name)
+        except FileNotFoundError:
+            return []
+
+    def create(self, path: Path, data: bytes, *, executable: bool = False) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with os.fdopen(os.open(path, flags, 0o500 if executable else 0o400), "wb") as file:
+            file.write(data)
+
+    def append(self, path: Path, data: bytes) -> int:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "ab", buffering=0) as file:
+            file.write(data)
+            return file.tell()
+
+    def read_part(self, path: Path, offset: int, count: int) -> bytes:
+        try:
+            with path.open("rb") as file:
+                end = file.seek(0, os.SEEK_END)
+                file.seek(min(offset, end) if offset >= 0 else max(0, end + offset))
+                return file.read(count)
+        except FileNotFoundError:
+            return b""
+
+    def move(self, path: Path, target: Path) -> None:
+        path.replace(target)
+
+    def remove(self, path: Path) -> None:
+        try:
+            if path.is_symlink() or not path.is_dir():
+                path.unlink()
+            else:
+                import shutil  # slow to load, and most processes remove nothing
+
+                shutil.rmtree(path)
+        except FileNotFoundError:
+            pass
+
+
+def _entry(found: os.DirEntry[str]) -> Entry:
+    try:
+        status = found.stat(follow_symlinks=False)
+    except FileNotFoundError:  # gone since the folder was listed
+        return Entry(found.name, "other", size=0, modified=0.0, executable=False)
+    kinds: dict[int, Literal["file", "folder", "link", "other"]]
+    kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
+    kind = kinds.get(stat.S_IFMT(status.st_mode), "other")
+    size = status.st_size if kind == "file" else 0
+    runs = kind == "file" and bool(status.st_mode & stat.S_IXUSR)
+    return Entry(found.name, kind, size=size, modified=status.st_mtime, executable=runs)
+
 
 class SystemProcess:
     """A child in a process group of its own."""
 
-    def __init__(self, child: asyncio.subprocess.Process) -> None:
+    def __init__(self, child: asyncio.subprocess.Process, output: Pipe, errors: Pipe | None) -> None:
         self._child = child
+        self._output = output
+        self._errors = errors
+        self._gone = False
 
     @property
     def pid(self) -> int:
         return self._child.pid
 
     async def wait(self) -> int:
-        return await self._child.wait()
+        code = await self._child.wait()
+        self.signal(signals.SIGKILL)  # what it started and left behind
+        self._gone = True  # from here on the number may be somebody else's
+        return code
+
+    async def read(self, count: int, *, errors: bool = False) -> bytes:
+        pipe = self._errors if errors else self._output
+        if pipe is None:
+            raise ValueError("standard error is part of the output: spawn with errors_apart=True")
+        return await pipe.reader.read(count)
 
     async def read_line(self) -> bytes:
-        assert self._child.stdout is not None
         try:
-            return await self._child.stdout.readline()
-        except ValueError:  # a line over the limit: hand on what came so far, cut
+            return await self._output.reader.readline()
+        except ValueError:  # a line over the limit: hand on that it was there
             return b"[line too long, cut]\n"
 
     def signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        if self._gone:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
             os.killpg(self._child.pid, number)
 
 
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signals.SIGKILL)
+class Pipe:
+    """The reading end of a child's output, closed with the last reference to it.
+
+    asyncio's own pipes are not used: with them `wait` waits for whoever holds the output open, not for the child.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, transport: asyncio.ReadTransport) -> None:
+        self.reader = reader
+        self._transport = transport
+
+    def __del__(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed already, and the transport with it
+            self._transport.close()
+
+    @staticmethod
+    async def open(descriptor: int, line_bytes_max: int) -> Pipe:
+        """Reads from `descriptor`, which belongs to the pipe from here on."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=line_bytes_max)
+        file = os.fdopen(descriptor, "rb", buffering=0)
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
+        return Pipe(reader, transport)
+
+
+def _preparation(limits: Limits) -> Callable[[], None]:
+    """Returns what the child does between fork and exec: system calls only, for locks of other threads stay taken."""
+    parent = os.getpid()
+    asked = [
+        (resource.RLIMIT_AS, limits.memory_bytes),
+        (resource.RLIMIT_FSIZE, limits.file_bytes),
+        (resource.RLIMIT_CPU, limits.processor_seconds),
+    ]
+    wanted = [(kind, (value, value)) for kind, value in asked if value is not None]
+
+    def prepare() -> None:
+        if C_LIBRARY is not None:
+            C_LIBRARY.prctl(PR_SET_PDEATHSIG, signals.SIGKILL)
+            if os.getppid() != parent:  # it ended before we asked
+                os._exit(1)
+        for kind, value in wanted:
+            resource.setrlimit(kind, value)
+
+    return prepare
 
 
 class SystemProcesses:
     """`micro.ports.Processes` of the operating system."""
 
     async def spawn(
-        self, command: Sequence[str], *, directory: Path, environment: Mapping[str, str], line_bytes_max: int = 65_536
+        self,
+        command: Sequence[str],
+        *,
+        directory: Path,
+        environment: Mapping[str, str],
+        line_bytes_max: int = 65_536,
+        data: bytes = b"",
+        errors_apart: bool = False,
+        limits: Limits | None = None,
     ) -> SystemProcess:
-        child = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=directory,
-            env=dict(environment),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=_die_with_parent,
-            limit=line_bytes_max,
-        )
-        return SystemProcess(child)
+        with contextlib.ExitStack() as ours:
+            output, output_end = _pipe(ours)
+            errors, errors_end = _pipe(ours) if errors_apart else (None, asyncio.subprocess.STDOUT)
+            try:
+                child = await asyncio.create_subprocess_exec(
+                    *command,
+                    cwd=directory,
+                    env=dict(environment),
+                    stdin=_input(ours, data),
+                    stdout=output_end,
+                    stderr=errors_end,
+                    start_new_session=True,
+                    preexec_fn=_preparation(limits or Limits()),
+                )
+            except (OSError, ValueError, subprocess.SubprocessError) as error:
+                raise EngineError(f"cannot start {command[0]!r}: {error}") from error
+            pipes = [await Pipe.open(os.dup(end), line_bytes_max) for end in (output, errors) if end is not None]
+        return SystemProcess(child, pipes[0], pipes[1] if errors_apart else None)
+
+
+def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
+    """Returns the reading and the writing end of a pipe, both closed by `stack`."""
+    ends = os.pipe()
+    for end in ends:
+        stack.callback(os.close, end)
+    return ends
+
+
+def _input(stack: contextlib.ExitStack, data: bytes) -> int:
+    """Returns what a child reads `data` from: a file, so that nobody has to write while it runs."""
+    if not data:
+        return asyncio.subprocess.DEVNULL
+    import tempfile  # only who hands over data pays for it
+
+    file = tempfile.TemporaryFile()  # noqa: SIM115
+    stack.callback(file.close)
+    file.write(data)
+    file.seek(0)
+    return file.fileno()
