@@ -1,0 +1,78 @@
+# Two commands do everything on a machine with Python 3.11 and git: `make run` and `make test`. The rest is `make help`.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+REQUIREMENTS := requirements
+INSTALL := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --require-hashes
+
+# The first of these that is new enough; `make PYTHON=/path/to/python3 ...` chooses another.
+PYTHON := $(shell for name in python3 python3.11 python3.12 python3.13 python3.14; do \
+	"$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (4,))' 2>/dev/null && echo "$$name" && break; done)
+
+.PHONY: help run test prove bench lint format lock setup clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: $(STAMPS)/project ## Start a node with the services of the catalogue.
+	@exec $(BIN)/micro server --catalogue services
+
+test: lint ## Check the code and run the tests: all that guards a commit.
+	@$(BIN)/python -m pytest $(PYTEST)
+
+prove: lint ## Run the tests with the campaigns at full length, and write their reports.
+	@$(BIN)/python -m pytest --prove $(PYTEST)
+
+lint: $(STAMPS)/test $(STAMPS)/lint ## Run the quick checks: style, floors, types, dependencies.
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/mypy --strict
+	@$(BIN)/deptry src
+
+format: $(STAMPS)/lint ## Rewrite the code in the common format.
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+bench: $(STAMPS)/project $(STAMPS)/bench ## Measure against peers in one run: a table and a plot.
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+setup: $(STAMPS)/project $(STAMPS)/test $(STAMPS)/lint ## Install everything the code, its tests and its checks need.
+
+# `make lock UPGRADE=--upgrade` moves every pin to the newest version allowed, `UPGRADE="-P name"` moves one.
+UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock" $(UPGRADE)
+
+lock: $(STAMPS)/lock ## Write the pins again: requirements/*.txt.
+	@$(UV) pyproject.toml --extra all -o $(REQUIREMENTS)/all.txt
+	@$(UV) pyproject.toml -c $(REQUIREMENTS)/all.txt -o $(REQUIREMENTS)/core.txt
+	@$(UV) $(REQUIREMENTS)/test.in -c $(REQUIREMENTS)/all.txt -o $(REQUIREMENTS)/test.txt
+	@$(UV) $(REQUIREMENTS)/lint.in -c $(REQUIREMENTS)/all.txt -c $(REQUIREMENTS)/test.txt -o $(REQUIREMENTS)/lint.txt
+	@for name in bench setup lock; do $(UV) $(REQUIREMENTS)/$$name.in -c $(REQUIREMENTS)/all.txt \
+		-c $(REQUIREMENTS)/test.txt -c $(REQUIREMENTS)/lint.txt -o $(REQUIREMENTS)/$$name.txt || exit; done
+
+clean: ## Remove what these commands made; the node's home stays.
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "micro needs Python 3.11 or newer, and there is no such python3: install it, or say make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) >/dev/null || { rm -rf $(VENV); echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@mkdir -p $(STAMPS)
+
+# A stamp is as old as the last installation of what it names, so that nothing is installed twice.
+$(STAMPS)/%: $(REQUIREMENTS)/%.txt | $(BIN)/python
+	@echo "Installing $<"
+	@$(INSTALL) -r $<
+	@touch $@
+
+$(STAMPS)/project: pyproject.toml $(STAMPS)/all $(STAMPS)/setup
+	@$(BIN)/pip --disable-pip-version-check --no-input install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/project

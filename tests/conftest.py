@@ -1,0 +1,80 @@
+"""What every test gets: a home that is not the owner's, Hypothesis profiles, and campaigns that tell their length."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import hypothesis
+import pytest
+
+CAMPAIGNS = pytest.StashKey[list[str]]()
+HOME = pytest.StashKey[str]()
+
+
+class Campaign(Protocol):
+    """Tells a long test how far to go."""
+
+    def __call__(self, what: str, *, share: int, full: int) -> int:
+        """Returns `share` under `make test` and `full` under `make prove`, and has it printed at the end."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--prove", action="store_true", help="run the campaigns at full length (`make prove`)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[CAMPAIGNS] = []
+    config.stash[HOME] = tempfile.mkdtemp(prefix="micro-")
+    os.environ["MICRO_HOME"] = config.stash[HOME]
+    for name in ("MICRO_ADDRESS", "MICRO_TOKEN"):
+        os.environ.pop(name, None)
+    # No deadlines: a busy machine is no bug. The guard of a commit gives the same verdict twice; a proof looks further.
+    hypothesis.settings.register_profile("commit", deadline=None, derandomize=True, print_blob=True)
+    hypothesis.settings.register_profile("prove", deadline=None, max_examples=2_000, print_blob=True)
+    hypothesis.settings.load_profile("prove" if config.getoption("--prove") else "commit")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if HOME in config.stash:
+        shutil.rmtree(config.stash[HOME], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--prove"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("prove")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.stash[CAMPAIGNS]:
+        terminalreporter.section("campaigns")
+        for line in sorted(config.stash[CAMPAIGNS]):
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def campaign(request: pytest.FixtureRequest) -> Campaign:
+    """Returns the function that tells a long test how far to go."""
+
+    def choose(what: str, *, share: int, full: int) -> int:
+        count = full if request.config.getoption("--prove") else share
+        request.config.stash[CAMPAIGNS].append(f"{count:>12,} of {full:,} {what}")
+        return count
+
+    return choose
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Returns an empty node's home, with a path short enough for sockets, and names it in `MICRO_HOME`."""
+    with tempfile.TemporaryDirectory(prefix="micro-", ignore_cleanup_errors=True) as folder:
+        monkeypatch.setenv("MICRO_HOME", folder)
+        yield Path(folder)

@@ -1,0 +1,25 @@
+"""The exceptions to the house's rules, each with its reason: whoever needs one more adds a line here and defends it."""
+
+from __future__ import annotations
+
+CLOCK, DISK, ENTROPY, NETWORK, PROCESSES = "clock", "disk", "entropy", "network", "processes"
+
+SEAMS: dict[str, tuple[set[str], str]] = {
+    "micro.system": ({CLOCK, DISK, ENTROPY, PROCESSES}, "the real ports themselves"),
+    "micro.network.transport.*": ({NETWORK}, "the network's port: `Transport`"),
+    "micro.doors.*": ({CLOCK, DISK, NETWORK, PROCESSES}, "here people and programs come in"),
+}
+"""Module pattern -> which parts of the world it may touch, and why."""
+
+LATE_IMPORTS: dict[tuple[str, str], str] = {
+    ("micro.doors.cli.*", "micro.*"): "a command loads only what it uses: the command line starts within 150 ms",
+}
+"""(module pattern, imported pattern) -> why this import of ours may stand inside a function."""
+
+PURE_ALWAYS = ("micro.errors", "micro.ports", "micro.mucp", "micro.mucp.*", "micro.trust", "micro.trust.*")
+"""Patterns of modules that must be marked `Pure.`."""
+
+IMPURE_ALLOWED: dict[tuple[str, str], str] = {
+    ("micro.ports", "pathlib"): "a type in the signatures; nothing is opened",
+}
+"""(module, imported module) -> why a pure module may import it."""
