@@ -1,0 +1,1 @@
+"""How code becomes a running service: fetched, understood, built, started, kept alive and replaced."""
