@@ -1,0 +1,1 @@
+"""Node to node: links, peers and the transports below them."""

@@ -1,0 +1,117 @@
+"""What every transport offers and what stands on it: pipes, the receivers of their bytes, and transports between nodes.
+
+A pipe carries bytes in order between two ends, in any chunking. It looks like a transport of asyncio, so that a link
+cannot tell a socket from an iroh stream. There are two ways to get one:
+
+* sockets (`micro.network.transport.stream`) are made by asyncio with a protocol factory, and read into the buffers of
+  an `asyncio.BufferedProtocol`;
+* `memory` and `iroh` make a `FreshPipe`, silent until `start` gives it a receiver, which is handed `bytes`.
+
+A link that stands on both is an `asyncio.BufferedProtocol` that has `data_received` as well.
+
+The contract (`tests/contract/test_transport.py`): bytes arrive in order; `connection_made` comes first and once;
+`connection_lost` comes last and exactly once at both ends; above the high mark of the write buffer comes
+`pause_writing`, below the low mark `resume_writing`; `close` delivers what was written, `abort` drops it and returns at
+once; after either, nothing more is received.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+__all__ = ["FreshPipe", "Pipe", "Receiver", "Transport"]
+
+
+class Receiver(Protocol):
+    """What stands on a pipe: a link, or anything that understands bytes."""
+
+    def connection_made(self, transport: Any, /) -> None:
+        """The pipe is open; it may be written to from now on."""
+
+    def data_received(self, data: bytes, /) -> None:
+        """Some bytes came. An exception from here ends the pipe."""
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        """The pipe is gone: None if one end closed or aborted it on purpose here, or closed it in order there."""
+
+    def pause_writing(self) -> None:
+        """More than the high mark waits to be sent: stop writing, if that is possible."""
+
+    def resume_writing(self) -> None:
+        """Less than the low mark waits now."""
+
+
+class Pipe(Protocol):
+    """Bytes in order between two ends. `asyncio.Transport`, of Python and of uvloop, is one."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Queues bytes and returns at once; ignored once the pipe is closing."""
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview], /) -> None:
+        """Queues several pieces."""
+
+    def close(self) -> None:
+        """Stops receiving, sends what waits, then ends the pipe."""
+
+    def abort(self) -> None:
+        """Ends the pipe at once; what waits is dropped."""
+
+    def is_closing(self) -> bool:
+        """Says whether the pipe is closing or gone."""
+
+    def get_write_buffer_size(self) -> int:
+        """Returns how many bytes wait to be sent."""
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Sets the marks, in bytes, for `pause_writing` and `resume_writing`."""
+
+    def pause_reading(self) -> None:
+        """Receives nothing until `resume_reading`; the far end feels it as back-pressure."""
+
+    def resume_reading(self) -> None:
+        """Receives again."""
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Returns a fact about the pipe, or `default`.
+
+        `peername`: the far end's address, for people. `nid`: the far end's node, proved by its key (iroh only).
+        `socket`: the socket (stream only).
+        """
+
+
+class FreshPipe(Pipe, Protocol):
+    """A pipe that nobody receives from yet; what comes meanwhile waits, within bounds."""
+
+    def start(self, receiver: Receiver) -> None:
+        """Gives the pipe its receiver, calls its `connection_made`, and begins to read. To be called once."""
+
+
+class Transport(Protocol):
+    """Pipes between nodes, each end knowing for certain who the other is."""
+
+    @property
+    def nid(self) -> str:
+        """This node."""
+
+    @property
+    def port(self) -> int:
+        """The port it is bound to."""
+
+    def addresses(self) -> tuple[str, ...]:
+        """Returns where this node can be reached now, as `ip:port`; for tickets and the registry."""
+
+    async def dial(self, nid: str, addresses: Sequence[str], relay: str | None, *, timeout_seconds: float) -> FreshPipe:
+        """Opens a pipe to a node. Whoever opens must write first: until then the other end sees nothing.
+
+        Raises:
+            BadRequest: the nid, an address or the relay has a wrong form.
+            HandshakeFailed: somebody else answers there, or a program that does not speak MUCP.
+            Unavailable: nobody answers in time, or the node refuses.
+        """
+
+    def listen(self, accept: Callable[[FreshPipe], None]) -> None:
+        """Lets others in: `accept` is called with each pipe that was opened to this node and admitted."""
+
+    async def close(self) -> None:
+        """Ends all pipes, those that are closing in order, and the transport."""

@@ -1,0 +1,160 @@
+"""Who may do what: pure answers from what is known about a caller.
+
+Pure.
+
+Each question returns None for yes, or the fault to answer with: 401 where the caller should say who it is, 403 where
+it is known and may not. Whatever is not allowed here is refused.
+
+| who | how it comes | may |
+| --- | --- | --- |
+| owner | `run/node.sock` with his own uid, or the token | everything |
+| instance | a supervised service, on its own socket | call, stream, publish, subscribe, register itself, use a store |
+| peer | another node, over an authenticated link | call exported services, publish, read the registry |
+| anonymous | loopback without credentials | call services that cost nothing, read the registry |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from micro.errors import Fault, Forbidden, LocalProtocolError, Unauthorized
+from micro.trust.identity import short
+
+__all__ = [
+    "CONTROL_SERVICES",
+    "Caller",
+    "may_call",
+    "may_publish",
+    "may_register",
+    "may_spend",
+    "may_subscribe",
+]
+
+CONTROL_SERVICES: Final = frozenset({"auth", "config", "keys", "network", "node", "runtime", "wallet"})
+"""Services of the node that answer its owner only."""
+
+REGISTRY_READ: Final = frozenset({"registry.get", "registry.list", "registry.search", "registry.watch"})
+"""Endpoints of the registry that answer everybody; a peer sees exported services only."""
+
+REGISTRY_OWN: Final = frozenset({"registry.register", "registry.deregister"})
+"""Endpoints of the registry by which a service speaks for itself."""
+
+DEBUG_OPEN: Final = frozenset({"debug.health", "debug.stats"})
+"""What every service tells everybody about itself; the rest of `Debug` is for the owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a node knows about whoever speaks on a link; all of it proved, nothing claimed.
+
+    Attributes:
+        nid: the node it speaks from; "" where it is anonymous.
+        service: the service it is, "" where it is none (a person, a program, a node).
+        owner: it has the authority of the owner of this node.
+        supervised: it is a service that this node runs, on the socket it was given.
+        anonymous: it came over loopback and did not say who it is.
+        tier: its standing by reputation, 0 for a newcomer.
+        paid: this exchange was paid for.
+
+    Raises:
+        LocalProtocolError: two of owner, supervised and anonymous, or a supervised caller without a service.
+    """
+
+    nid: str = ""
+    service: str = ""
+    owner: bool = False
+    supervised: bool = False
+    anonymous: bool = False
+    tier: int = 0
+    paid: bool = False
+
+    def __post_init__(self) -> None:
+        if self.owner + self.supervised + self.anonymous > 1:
+            raise LocalProtocolError("a caller is one of owner, supervised and anonymous, never two")
+        if self.supervised and not self.service:
+            raise LocalProtocolError("a supervised caller is a service, and has its name")
+
+    @property
+    def peer(self) -> bool:
+        """It speaks from another node, or with no more authority than one."""
+        return not (self.owner or self.supervised or self.anonymous)
+
+    def __str__(self) -> str:
+        if self.owner:
+            return "the owner"
+        if self.supervised:
+            return f"the service {self.service}"
+        return "an anonymous caller" if self.anonymous else f"the node {short(self.nid)}"
+
+
+def may_call(caller: Caller, service: str, endpoint: str, *, exported: bool = True) -> Fault | None:
+    """Says whether a caller may call, or open a stream to, an endpoint.
+
+    Args:
+        caller: who asks.
+        service: the service's name.
+        endpoint: `Struct.Method`.
+        exported: whether the service is open to other nodes.
+    """
+    if caller.owner:
+        return None
+    name = f"{service} {endpoint}"
+    service, method = service.lower(), endpoint.lower()  # no spelling slips past a rule
+    if method.startswith("debug."):
+        allowed = method in DEBUG_OPEN
+    elif service in CONTROL_SERVICES:
+        allowed = False
+    elif service == "registry":
+        allowed = method in REGISTRY_READ or (caller.supervised and method in REGISTRY_OWN)
+    elif service == "store":
+        if caller.peer:
+            return Forbidden(f"{name} keeps data of this node's own services; {caller} may not use it")
+        allowed = caller.supervised
+    elif caller.peer and not exported:
+        return Forbidden(f"{service} is not open to other nodes; ask its owner to export it")
+    else:
+        return None
+    return None if allowed else _owner_only(caller, name)
+
+
+def may_register(caller: Caller, service: str) -> Fault | None:
+    """Says whether a caller may register or deregister a service of this name on its own link."""
+    if caller.owner or (caller.supervised and caller.service == service):
+        return None
+    if caller.supervised:
+        return Forbidden(f"{caller} may register itself, and not {service}; give it that name when it is run")
+    return _owner_only(caller, f"registering {service}")
+
+
+def may_publish(caller: Caller, topic: str) -> Fault | None:
+    """Says whether a caller may publish events on a topic of this node."""
+    if caller.anonymous:
+        return _unknown(f"publishing on {topic}")
+    return None
+
+
+def may_subscribe(caller: Caller, topic: str) -> Fault | None:
+    """Says whether a caller may receive the events of a topic; other nodes are sent theirs, they do not ask."""
+    if caller.anonymous:
+        return _unknown(f"subscribing to {topic}")
+    if caller.peer:
+        return Forbidden(f"{caller} may not subscribe to {topic} here; events reach the subscribers of its own node")
+    return None
+
+
+def may_spend(caller: Caller) -> Fault | None:
+    """Says whether a caller may cause a payment at all; how much is its budget's business."""
+    if caller.anonymous:
+        return _unknown("a call with a price")
+    return None
+
+
+def _owner_only(caller: Caller, name: str) -> Fault:
+    if caller.anonymous:
+        return _unknown(name)
+    return Forbidden(f"{name} answers this node's owner only, and this is {caller}; use the owner's socket or token")
+
+
+def _unknown(name: str) -> Fault:
+    return Unauthorized(f"{name} needs to know who asks; use the node's socket, or send the token kept in its home")
