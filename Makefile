@@ -32,7 +32,7 @@ lint: $(STAMPS)/test $(STAMPS)/lint ## Run the quick checks: style, floors, type
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy --strict
-	@$(BIN)/deptry src
+	@$(BIN)/deptry --no-ansi src
 
 format: $(STAMPS)/lint ## Rewrite the code in the common format.
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -88,10 +88,12 @@ def settings(kind: type, prefix: str = "") -> Iterator[tuple[str, type, str]]:
 
 
 def explained_fields(kind: type) -> set[str]:
-    """Returns the fields of a class that are followed by a docstring, or stand in the class's own `Attributes:`."""
+    """Returns the fields of a class that have a docstring, a `meaning`, or a line in the class's own `Attributes:`."""
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
     assert isinstance(body, ast.ClassDef)
     found = set(re.findall(r"^ +(\w+): ", (ast.get_docstring(body) or "").partition("Attributes:")[2], re.MULTILINE))
+    if dataclasses.is_dataclass(kind):
+        found.update(field.name for field in dataclasses.fields(kind) if field.metadata.get("meaning"))
     for statement, following in zip(body.body, body.body[1:], strict=False):
         text = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and text:
@@ -100,12 +102,12 @@ def explained_fields(kind: type) -> set[str]:
 
 
 def undocumented_settings(kind: type, text: str) -> Iterator[str]:
-    """Every setting stands in the reference under its dotted path, and its docstring says what it means."""
+    """Every setting stands in the reference under its dotted path, and the code says what it means."""
     for path, owner, name in settings(kind):
         if f"`{path}`" not in text:
             yield f"`{path}` is missing"
         if name not in explained_fields(owner):
-            yield f"`{owner.__name__}.{name}` has no docstring"
+            yield f"`{owner.__name__}.{name}` has no meaning"
 
 
 def undocumented_errors(text: str) -> Iterator[str]:
@@ -156,6 +158,7 @@ class Limits:
     """Bounds."""
 
     body_bytes_max: int = 1
+    frame_bytes_max: int = dataclasses.field(default=1, metadata={"meaning": "The largest frame."})
     queue_messages_max: int = 2
     """How many."""
 
@@ -183,9 +186,9 @@ def test_missing_commands_are_found() -> None:
 
 
 def test_missing_settings_are_found() -> None:
-    """A setting that is not in the reference, or has no docstring, is found."""
-    assert list(undocumented_settings(Example, "`limits.body_bytes_max`")) == [
-        "`Limits.body_bytes_max` has no docstring",
+    """A setting that is not in the reference, or has no meaning, is found."""
+    assert list(undocumented_settings(Example, "`limits.body_bytes_max` `limits.frame_bytes_max`")) == [
+        "`Limits.body_bytes_max` has no meaning",
         "`limits.queue_messages_max` is missing",
     ]
 

@@ -6,7 +6,8 @@ CLOCK, DISK, ENTROPY, NETWORK, PROCESSES = "clock", "disk", "entropy", "network"
 
 SEAMS: dict[str, tuple[set[str], str]] = {
     "micro.system": ({CLOCK, DISK, ENTROPY, PROCESSES}, "the real ports themselves"),
-    "micro.network.transport.*": ({NETWORK}, "the network's port: `Transport`"),
+    "micro.network.transport.*": ({DISK, NETWORK}, "the network's port, `Transport`, and its socket files"),
+    "micro.node.home": ({DISK}, "the home, its modes and its lock come before anything a port could open"),
     "micro.doors.*": ({CLOCK, DISK, NETWORK, PROCESSES}, "here people and programs come in"),
 }
 """Module pattern -> which parts of the world it may touch, and why."""

@@ -29,7 +29,8 @@ HOSTS = tuple(
         ("--extra-", "index-url"),
     )
 )
-MACHINE_PATH = re.compile(r"(?<![\w.~}/-])(/home/|/Users/|/root/|/work/|/opt/wheels|[A-Z]:\\Users\\)")
+PLACES = "|".join("/" + place + "/" for place in ("home", "Users", "root", "work"))
+MACHINE_PATH = re.compile(rf"(?<![\w.~}}/-])({PLACES}|[A-Z]:\\Users\\)")
 
 
 def names_a_machine_or_registry(path: str, text: str) -> Iterator[str]:
