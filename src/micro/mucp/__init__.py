@@ -1,0 +1,4 @@
+"""The language: MUCP's messages, headers, codecs, envelope and the frames of a link.
+
+Pure.
+"""

@@ -1,0 +1,70 @@
+"""The numbers a session lives by: how much a peer may ask of us, and how long its silence is believed.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+__all__ = ["BLOCKS_MAX", "EXTRA_FRAME_BYTES", "VERSION", "WINDOW_BYTES", "Limits", "Liveness"]
+
+VERSION = 1
+"""The version of the link protocol that this side speaks."""
+
+WINDOW_BYTES = 262_144
+"""How many bytes of DATA and EVENT frames may be under way on an exchange before credit comes back; the same everywhere,
+so that a node in between can pass credit on instead of keeping books."""
+
+FRAME_COST_BYTES = 9
+"""What each message costs of the window besides its payload, so that empty messages are bounded too."""
+
+BLOCKS_MAX = 1024
+"""How many header blocks a link remembers in each direction."""
+
+EXTRA_FRAME_BYTES = 16_384 + 64
+"""What a frame may have beside a message: a full set of headers and the fixed fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one side accepts; it says so in its HELLO.
+
+    Attributes:
+        message_bytes: the largest body of one message.
+        exchanges: how many exchanges the peer may have open at once.
+        output_bytes: how much may wait to be written before new exchanges are refused; at twice this the link ends.
+    """
+
+    message_bytes: int = 4_194_304
+    exchanges: int = 1024
+    output_bytes: int = 33_554_432
+
+    def to_hello(self) -> dict[str, int]:
+        """Returns the numbers that the peer must know."""
+        numbers = asdict(self)
+        del numbers["output_bytes"]
+        return numbers
+
+
+OWNER = Limits(exchanges=8192, output_bytes=134_217_728)
+STRANGER = Limits(exchanges=256, output_bytes=16_777_216)
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """When silence is asked about and when it is death, in seconds.
+
+    A link over a network hears nothing when the far machine stops. With exchanges open it asks after `ping_seconds` and
+    ends after `dead_seconds`; without, after the idle ones.
+    """
+
+    ping_seconds: float = 0.2
+    dead_seconds: float = 0.6
+    idle_ping_seconds: float = 10.0
+    idle_dead_seconds: float = 30.0
+
+
+NETWORK = Liveness()
+LOCAL = Liveness(ping_seconds=10.0, dead_seconds=60.0, idle_ping_seconds=30.0, idle_dead_seconds=120.0)
+"""On one machine the operating system reports a dead process at once; a busy one must not be taken for dead."""

@@ -1,0 +1,255 @@
+"""The session: one side of a link. Bytes in, events out; many exchanges over one pipe.
+
+Pure.
+
+Theory. Both sides send HELLO at once and need not wait for the other's: whatever follows is understood by every version
+that can be agreed. The side that dialled gives its exchanges odd numbers, the other even ones; 0 wants no answer. A number
+may be used again once its exchange is over, and frames for an exchange that is over are ignored, since they may have
+crossed its end. Headers that repeat are sent once (DEFINE) and then named by number.
+
+    kind     exchange        payload                                          who, and what it does
+    HELLO    0               JSON object, see `Hello`                         first frame of each side
+    DEFINE   block number    headers                                          remember them under this number
+    OPEN     new, or 0       OPEN_PREFIX, extra headers, body                 begin a call, stream, publish, subscribe
+    DATA     of a stream     body                                             either side; needs credit
+    END      of any          call: the answer's body; stream: nothing         see `Exchange`
+    ERROR    of any          the fault as JSON                                it is over, for this reason
+    REFUSED  of any          the fault as JSON                                it is over and nothing was done
+    HEADERS  of any          headers                                          of the answer that follows, or of the stream
+    CREDIT   of a stream     u32 bytes                                        so many may be sent beyond the last word
+    CANCEL   of any          nothing                                          it is over, nobody waits for it
+    EVENT    of subscribe    EVENT_PREFIX, extra headers, body                an event of the topic; needs credit
+    ACK      of subscribe    u64 sequences, one or more                       done with them
+    NACK     of subscribe    u64 sequence, u32 milliseconds                   wanted again after that time
+    PING     0               8 bytes                                          answer with the same in a PONG
+    PONG     0               8 bytes
+    GOAWAY   0               the reason as JSON fault                         opens are refused from now on
+
+A peer that breaks a rule gets a GOAWAY that names the rule, and its link ends (`Broken`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from micro.errors import Fault, LocalProtocolError, TooLarge
+from micro.mucp import headers as header_codec
+from micro.mucp.exchange import Exchange
+from micro.mucp.frame import FRAME_HEADER, Kind
+from micro.mucp.hearing import PING_BYTES, Hearing
+from micro.mucp.limits import BLOCKS_MAX, FRAME_COST_BYTES
+from micro.mucp.message import ACK, CREDIT, EVENT_PREFIX, NACK, open_prefix
+
+__all__ = ["Session"]
+
+NUMBER_MAX = 2**32 - 1
+BULKY_BYTES = 32_768
+"""A larger body is handed to the pipe as it is; smaller pieces are joined, because a copy is cheaper than a system call."""
+
+_pack = FRAME_HEADER.pack
+_OPEN, _END, _DATA, _EVENT = int(Kind.OPEN), int(Kind.END), int(Kind.DATA), int(Kind.EVENT)
+
+
+class Session(Hearing):
+    """One side of a link: what it hears is in `Hearing`, what it says is here."""
+
+    __slots__ = ()
+
+    def _number(self) -> int:
+        number = self._next
+        self._next = number + 2 if number + 2 <= NUMBER_MAX else 2 - self._parity
+        while number in self.calls or number in self.exchanges:
+            number = self._next
+            self._next = number + 2 if number + 2 <= NUMBER_MAX else 2 - self._parity
+        return number
+
+    def _weigh(self, body: bytes) -> None:
+        if len(body) > self._peer_bytes:
+            raise TooLarge(
+                f"a message of {len(body)} bytes; the other side takes {self._peer_bytes}. Send it in pieces over a stream"
+            )
+        if len(body) > BULKY_BYTES:
+            self.bulky = True
+
+    def refer(self, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Returns a header block's number and the extra headers that together say `headers`.
+
+        Headers that were said before, or for which there is room, are a number alone; when the table is full they are all
+        extra to an empty block, which costs their bytes each time.
+        """
+        block = header_codec.encode(headers)
+        number = self._blocks_sent.get(block)
+        if number is not None:
+            return number, b""
+        number = len(self._blocks_sent)
+        if number < BLOCKS_MAX - 1:
+            self._blocks_sent[block] = number
+            self._frame(Kind.DEFINE, number, block)
+            return number, b""
+        if b"" not in self._blocks_sent:
+            self._blocks_sent[b""] = number
+            self._frame(Kind.DEFINE, number, b"")
+        return self._blocks_sent[b""], block
+
+    def begin(self, form: int, headers: Mapping[str, str], timeout_milliseconds: int, extra: bytes = b"") -> bytes:
+        """Returns the prefix of an OPEN with these headers; keep it for as long as the link lives."""
+        block, more = self.refer(headers)
+        return open_prefix(form, block, timeout_milliseconds, more + extra)
+
+    @property
+    def reached(self) -> int:
+        """The number that the next exchange of this side gets."""
+        return self._next
+
+    def call(self, owner: Any, prefix: bytes, body: bytes) -> int:
+        """Opens a call and returns its number; `prefix` is from `open_prefix`, `owner` comes back with the answer.
+
+        Raises:
+            TooLarge: the peer does not take so large a body; nothing was sent.
+        """
+        size = len(body)
+        if size > BULKY_BYTES:
+            self._weigh(body)
+        number = self._next
+        calls = self.calls
+        if number in calls or number in self.exchanges or number + 2 > NUMBER_MAX:
+            number = self._number()
+        else:
+            self._next = number + 2
+        calls[number] = owner
+        output = self.output
+        output.append(_pack(len(prefix) + size, _OPEN, number) + prefix)
+        output.append(body)
+        return number
+
+    def tell(self, prefix: bytes, body: bytes) -> None:
+        """Opens an exchange that wants no answer."""
+        self._weigh(body)
+        self.output.append(_pack(len(prefix) + len(body), _OPEN, 0) + prefix)
+        self.output.append(body)
+
+    def open(self, form: int, prefix: bytes, body: bytes, owner: Any) -> Exchange:
+        """Opens a stream or subscription."""
+        self._weigh(body)
+        number = self._number()
+        exchange = self.exchanges[number] = Exchange(number, form, local=True, owner=owner)
+        self.output.append(_pack(len(prefix) + len(body), _OPEN, number) + prefix)
+        self.output.append(body)
+        return exchange
+
+    def reply(self, number: int, body: bytes) -> None:
+        """Answers a call of the peer; an answer that nobody waits for any more is dropped.
+
+        Raises:
+            TooLarge: the peer does not take so large an answer; it is still to be answered.
+        """
+        serving = self.serving
+        if number in serving:
+            if len(body) > BULKY_BYTES:
+                self._weigh(body)
+            serving.remove(number)
+            output = self.output
+            output.append(_pack(len(body), _END, number))
+            output.append(body)
+
+    def fail(self, number: int, fault: Fault, *, refused: bool = False) -> None:
+        """Ends an exchange, call or stream, with a fault; `refused` promises that nothing was done."""
+        exchange = self.exchanges.pop(number, None)
+        if exchange is not None:
+            exchange.peer_ended = exchange.self_ended = True
+        elif number in self.serving:
+            self.serving.remove(number)
+        else:
+            return
+        self._frame(Kind.REFUSED if refused else Kind.ERROR, number, fault.to_json().encode())
+
+    def note(self, number: int, headers: Mapping[str, str]) -> None:
+        """Sends headers of the answer, or of a stream."""
+        if number in self.serving or number in self.exchanges:
+            self._frame(Kind.HEADERS, number, header_codec.encode(headers))
+
+    def send(self, exchange: Exchange, body: bytes) -> None:
+        """Sends a message on a stream; the caller waits while `exchange.send_window` is not positive.
+
+        Raises:
+            TooLarge: the peer does not take so large a message.
+            LocalProtocolError: there is no credit, or this side has ended.
+        """
+        if exchange.send_window <= 0 or exchange.self_ended:
+            raise LocalProtocolError("no credit to send on, or the stream has ended")
+        size = len(body)
+        if size > BULKY_BYTES:
+            self._weigh(body)
+        exchange.send_window -= size + FRAME_COST_BYTES
+        self.output.append(_pack(size, _DATA, exchange.number))
+        self.output.append(body)
+
+    def end(self, exchange: Exchange) -> None:
+        """Says that this side sends no more on a stream."""
+        if not exchange.self_ended:
+            exchange.self_ended = True
+            self._frame(Kind.END, exchange.number, b"")
+            if not exchange.local:
+                self.exchanges.pop(exchange.number, None)
+
+    def cancel(self, number: int) -> Any:
+        """Withdraws from an exchange; returns its owner, or None where it was over."""
+        if number in self.calls:
+            self._reply_headers.pop(number, None)
+            owner = self.calls.pop(number)
+        elif number in self.exchanges:
+            exchange = self.exchanges.pop(number)
+            exchange.peer_ended = exchange.self_ended = True
+            owner = exchange.owner
+        else:
+            return None
+        self._frame(Kind.CANCEL, number, b"")
+        return owner
+
+    def consumed(self, exchange: Exchange, size: int) -> None:
+        """Tells that a message of `size` payload bytes was taken up, which earns the peer credit."""
+        due = exchange.release(size)
+        if due and exchange.number in self.exchanges:
+            self._frame(Kind.CREDIT, exchange.number, CREDIT.pack(due))
+
+    def grant(self, exchange: Exchange, count: int) -> None:
+        """Passes on credit that another link gave, for an exchange that is spliced to one there."""
+        exchange.receive_window += count
+        self._frame(Kind.CREDIT, exchange.number, CREDIT.pack(count))
+
+    def deliver(self, exchange: Exchange, block: int, sequence: int, tail: bytes, extra_bytes: int = 0) -> None:
+        """Sends an event on a subscription; `tail` is its extra headers, `extra_bytes` long, and its body."""
+        size = EVENT_PREFIX.size + len(tail)
+        exchange.send_window -= size + FRAME_COST_BYTES
+        self.output.append(_pack(size, _EVENT, exchange.number) + EVENT_PREFIX.pack(block, sequence, extra_bytes))
+        self.output.append(tail)
+
+    def acknowledge(self, exchange: Exchange, sequences: Iterable[int]) -> None:
+        """Tells the topic's keeper that these events are done with."""
+        if exchange.number in self.exchanges:
+            self._frame(Kind.ACK, exchange.number, b"".join(map(ACK.pack, sequences)))
+
+    def want_again(self, exchange: Exchange, sequence: int, delay_milliseconds: int) -> None:
+        """Asks for an event again after a time."""
+        if exchange.number in self.exchanges:
+            self._frame(Kind.NACK, exchange.number, NACK.pack(sequence, delay_milliseconds))
+
+    def ping(self) -> None:
+        """Asks for a sign of life."""
+        self._frame(Kind.PING, 0, bytes(PING_BYTES))
+
+    def lose(self) -> list[Any]:
+        """Forgets all exchanges, because the pipe is gone; returns the owners of those this side had opened or joined."""
+        owners = list(self.calls.values())
+        owners += [exchange.owner for exchange in self.exchanges.values() if exchange.owner is not None]
+        self.broken = True
+        self.calls.clear()
+        self.serving.clear()
+        self.exchanges.clear()
+        return owners
+
+    @property
+    def busy(self) -> bool:
+        """Whether any exchange is open, so that silence matters."""
+        return bool(self.calls or self.exchanges or self.serving)

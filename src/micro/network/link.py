@@ -1,0 +1,437 @@
+"""The link: a session on a pipe; the one place where bytes meet the protocol.
+
+It adds to the pure session only what needs a loop: writing once a turn of the loop, waiting while the pipe is full, the
+ticks that notice a dead peer and a passed deadline, and telling whoever owns an exchange what happened to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Protocol
+
+from micro.errors import Fault, LinkClosed, Timeout, Unavailable
+from micro.mucp.event import (
+    Acknowledged, Broken, Cancelled, Credited, Delivered, Ended, Event, Failed, GoneAway, Greeted, Hello, Noted, Opened, Received,
+    Refused, Replied,
+)  # fmt: skip
+from micro.mucp.exchange import Exchange
+from micro.mucp.headers import Headers
+from micro.mucp.limits import LOCAL, Limits, Liveness
+from micro.mucp.session import Session
+from micro.network.transport.transport import Pipe
+
+__all__ = ["CALL_TIMEOUT_SECONDS", "Link", "Owner", "Serving"]
+
+CALL_TIMEOUT_SECONDS = 30.0
+"""The deadline of a call that names none. It is kept by marks, not by a timer a call."""
+SWEEP_SECONDS = 0.25
+HANDSHAKE_SECONDS = 5.0
+"""How long a peer may take for its HELLO."""
+
+_Future = asyncio.Future
+
+
+class Owner:
+    """Whoever waits for an exchange; a call may be owned by an `asyncio.Future` instead, which gets the `Replied` event."""
+
+    __slots__ = ()
+
+    def replied(self, body: bytes, headers: Headers | None) -> None:
+        """The call was answered."""
+
+    def failed(self, fault: Fault, *, refused: bool) -> None:
+        """It ended with a fault; `refused` says that nothing was done, so that it may be sent again."""
+
+    def noted(self, headers: Headers) -> None:
+        """Headers came on the stream."""
+
+    def received(self, body: bytes) -> None:
+        """A message came on the stream."""
+
+    def delivered(self, event: Delivered) -> None:
+        """An event came on the subscription."""
+
+    def acknowledged(self, sequences: list[int], delay_milliseconds: int | None) -> None:
+        """The subscriber is done with these sequences, or wants them again after the delay."""
+
+    def credited(self, count: int) -> None:
+        """More may be sent."""
+
+    def ended(self) -> None:
+        """The other side sends no more."""
+
+    def cancelled(self) -> None:
+        """The other side withdrew."""
+
+
+class Serving(Protocol):
+    """Whoever serves what comes over a link."""
+
+    def greeted(self, link: Link, hello: Hello) -> None:
+        """The peer said who it is; raise a `Fault` to refuse it."""
+
+    def opened(self, link: Link, event: Opened) -> None:
+        """The peer opened an exchange; answer with `link.reply` or `link.fail`, now or later."""
+
+    def withdrawn(self, link: Link, number: int) -> None:
+        """The peer no longer waits for its call `number`."""
+
+    def going(self, link: Link, reason: str) -> None:
+        """The peer takes no new exchanges."""
+
+    def lost(self, link: Link, reason: str) -> None:
+        """The link is gone. Called once."""
+
+
+class Link(asyncio.BufferedProtocol):
+    """One side of a link over a `Pipe` or an asyncio transport.
+
+    Attributes:
+        session: the protocol's state.
+        serving: whoever serves what the peer opens.
+        facts: what is known about the peer: its node id, its rights. Set by who made the link.
+        closed: None while it lives, then the reason of its end.
+        keeps_deadlines: whether calls end after `CALL_TIMEOUT_SECONDS` here; not where they are only passed on.
+    """
+
+    def __init__(
+        self,
+        serving: Serving,
+        *,
+        dialed: bool,
+        limits: Limits | None = None,
+        liveness: Liveness = LOCAL,
+        hello: Hello | None = None,
+    ) -> None:
+        self.session = Session(dialed=dialed, limits=limits, hello=hello)
+        self.serving = serving
+        self.facts: Any = None
+        self.closed: str | None = None
+        self.keeps_deadlines = True
+        self._loop = asyncio.get_running_loop()
+        self._liveness = liveness
+        self._pipe: Pipe | None = None
+        self._scheduled = self._paused = False
+        self._waiting: list[asyncio.Future[None]] = []
+        self._greeting: asyncio.Future[Hello] = self._loop.create_future()
+        self._greeting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._heard_at = self._ticked_at = self._loop.time()
+        self._heard = False
+        self._asked = False
+        self._tick_handle: asyncio.TimerHandle | None = None
+        self._marks: deque[tuple[float, int]] = deque()
+        self._exempt: set[int] = set()
+        self._reason = ""
+
+    # -- the pipe's side --------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        self._pipe = transport
+        transport.set_write_buffer_limits(high=1_048_576)
+        self._began_at = self._loop.time()
+        self._tick_handle = self._loop.call_later(self._interval(), self._tick)
+        self.flush()
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # type: ignore[override]
+        return self.session.buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._heard = self._scheduled = True  # whatever is said meanwhile is written below
+        events = self.session.received(nbytes)
+        if events:
+            self._handle(events)
+        self.flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Takes bytes from a pipe that has memory of its own."""
+        self._heard = self._scheduled = True
+        events = self.session.receive(data)
+        if events:
+            self._handle(events)
+        self.flush()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._end(self._reason or (f"the connection broke: {exc}" if exc else "the connection was closed"))
+
+    # -- events -----------------------------------------------------------------------------------------------------
+
+    def _handle(self, events: list[Event]) -> None:
+        serving = self.serving
+        for event in events:
+            kind = type(event)
+            if kind is Replied:
+                owner = event.owner
+                if isinstance(owner, _Future):
+                    if not owner.done():
+                        owner.set_result(event)
+                else:
+                    owner.replied(event.body, event.headers)
+            elif kind is Opened:
+                serving.opened(self, event)
+            elif kind is Received:
+                event.exchange.owner.received(event.body)
+            else:
+                self._handle_rare(event)
+
+    def _handle_rare(self, event: Event) -> None:
+        match event:
+            case Delivered():
+                event.exchange.owner.delivered(event)
+            case Credited():
+                event.exchange.owner.credited(event.count)
+            case Acknowledged():
+                event.exchange.owner.acknowledged(event.sequences, event.delay_milliseconds)
+            case Ended():
+                event.exchange.owner.ended()
+            case Noted():
+                event.exchange.owner.noted(event.headers)
+            case Failed() | Refused():
+                self._tell_failure(event.owner, event.fault, refused=isinstance(event, Refused))
+            case Cancelled(exchange=None):
+                self.serving.withdrawn(self, event.number)
+            case Cancelled():
+                event.exchange.owner.cancelled()
+            case GoneAway():
+                self.serving.going(self, event.reason)
+            case Greeted():
+                self._greet(event.hello)
+            case Broken():
+                self.close(event.reason)
+
+    def _greet(self, hello: Hello) -> None:
+        try:
+            self.serving.greeted(self, hello)
+        except Fault as fault:
+            self.session.go_away(fault.detail, code=fault.code)
+            self.close(fault.detail)
+            return
+        if not self._greeting.done():
+            self._greeting.set_result(hello)
+
+    @staticmethod
+    def _tell_failure(owner: Any, fault: Fault, *, refused: bool) -> None:
+        if isinstance(owner, _Future):
+            if not owner.done():
+                fault.refused = refused
+                owner.set_exception(fault)
+        elif owner is not None:
+            owner.failed(fault, refused=refused)
+
+    # -- the owner's side -------------------------------------------------------------------------------------------
+
+    async def greeted(self) -> Hello:
+        """Waits for the peer's HELLO.
+
+        Raises:
+            LinkClosed: the link ended first; the message says why.
+        """
+        return await self._greeting
+
+    @property
+    def full(self) -> bool:
+        """Whether the pipe has more to write than it likes; `await drained()` before sending more."""
+        return self._paused
+
+    async def drained(self) -> None:
+        """Waits until the pipe takes more, or is gone."""
+        while self._paused and self.closed is None:
+            future: asyncio.Future[None] = self._loop.create_future()
+            self._waiting.append(future)
+            await future
+
+    def schedule(self) -> None:
+        """Has what the session has to say written at the end of this turn of the loop."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Writes what the session has to say."""
+        self._scheduled = False
+        session = self.session
+        output = session.output
+        pipe = self._pipe
+        if not output or pipe is None or pipe.is_closing():
+            return
+        session.output = []
+        if session.bulky:
+            session.bulky = False
+            pipe.writelines(output)
+        else:
+            pipe.write(b"".join(output))
+        if self._paused and pipe.get_write_buffer_size() > 2 * session.limits.output_bytes:
+            self._reason = "the peer does not read what it asked for"
+            pipe.abort()
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether so much waits to be written that new exchanges of the peer are to be refused."""
+        return self._paused and self._pipe is not None and self._pipe.get_write_buffer_size() > self.session.limits.output_bytes
+
+    def call(self, owner: Any, prefix: bytes, body: bytes) -> int:
+        """Opens a call and returns its number; see `Session.call`. Its deadline is `CALL_TIMEOUT_SECONDS`.
+
+        Raises:
+            LinkClosed: the link is gone; nothing was sent.
+        """
+        if self.closed is not None:
+            raise LinkClosed(self.closed)
+        number = self.session.call(owner, prefix, body)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self.flush)
+        return number
+
+    def future(self) -> asyncio.Future[Any]:
+        """Returns a future to own a call with."""
+        return self._loop.create_future()
+
+    def tell(self, prefix: bytes, body: bytes) -> None:
+        """Opens an exchange that wants no answer."""
+        if self.closed is not None:
+            raise LinkClosed(self.closed)
+        self.session.tell(prefix, body)
+        self.schedule()
+
+    def open(self, form: int, prefix: bytes, body: bytes, owner: Owner) -> Exchange:
+        """Opens a stream or subscription.
+
+        Raises:
+            LinkClosed: the link is gone; nothing was sent.
+        """
+        if self.closed is not None:
+            raise LinkClosed(self.closed)
+        exchange = self.session.open(form, prefix, body, owner)
+        self.schedule()
+        return exchange
+
+    def expire(self, number: int, seconds: float) -> asyncio.TimerHandle:
+        """Gives a call a deadline of its own; cancel the handle when the answer came."""
+        self._exempt.add(number)
+        return self._loop.call_later(seconds, self._expire, number, seconds)
+
+    def cancel(self, number: int) -> None:
+        """Withdraws from an exchange."""
+        if self.closed is None:
+            self._exempt.discard(number)
+            self.session.cancel(number)
+            self.schedule()
+
+    def done(self, number: int) -> None:
+        """Forgets a deadline of its own after the answer."""
+        self._exempt.discard(number)
+
+    def reply(self, number: int, body: bytes) -> None:
+        """Answers a call of the peer."""
+        self.session.reply(number, body)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self.flush)
+
+    def fail(self, number: int, fault: Fault, *, refused: bool = False) -> None:
+        """Ends an exchange of the peer with a fault."""
+        self.session.fail(number, fault, refused=refused)
+        self.schedule()
+
+    def close(self, reason: str) -> None:
+        """Writes what is left and ends the link."""
+        self._reason = self._reason or reason
+        self.flush()
+        if self._pipe is not None:
+            self._pipe.close()
+        self._end(reason)
+
+    def abort(self, reason: str) -> None:
+        """Ends the link at once."""
+        self._reason = self._reason or reason
+        if self._pipe is not None:
+            self._pipe.abort()
+        self._end(reason)
+
+    def _end(self, reason: str) -> None:
+        if self.closed is not None:
+            return
+        self.closed = reason
+        if self._tick_handle is not None:
+            self._tick_handle.cancel()
+        if not self._greeting.done():
+            self._greeting.set_exception(LinkClosed(reason))
+        for owner in self.session.lose():
+            self._tell_failure(owner, Unavailable(f"outcome unknown: the link ended before the answer ({reason})"), refused=False)
+        self.resume_writing()
+        self.serving.lost(self, reason)
+
+    # -- time -------------------------------------------------------------------------------------------------------
+
+    def _interval(self) -> float:
+        return min(SWEEP_SECONDS, self._liveness.ping_seconds / 2)
+
+    def _tick(self) -> None:
+        now = self._loop.time()
+        interval = self._interval()
+        stalled = now - self._ticked_at > 3 * interval
+        self._ticked_at = now
+        if self._heard or stalled:  # our own pause must not be taken for the peer's
+            self._heard = self._asked = False
+            self._heard_at = now
+        self._tick_handle = self._loop.call_later(interval, self._tick)
+        if self.keeps_deadlines:
+            self._sweep(now)
+        self._watch(now)
+
+    def _watch(self, now: float) -> None:
+        session, liveness = self.session, self._liveness
+        if session.peer is None:
+            if now - self._began_at > HANDSHAKE_SECONDS:
+                self.abort(f"no HELLO within {HANDSHAKE_SECONDS:g} s")
+            return
+        silence = now - self._heard_at
+        busy = session.busy
+        if silence > (liveness.dead_seconds if busy else liveness.idle_dead_seconds) - self._interval():
+            self.abort(f"the peer was silent for {silence * 1000:.0f} ms")
+        elif not self._asked and silence >= (liveness.ping_seconds if busy else liveness.idle_ping_seconds) - self._interval():
+            self._asked = True
+            session.ping()
+            self.flush()
+
+    def _sweep(self, now: float) -> None:
+        """Ends calls that are older than `CALL_TIMEOUT_SECONDS`.
+
+        Numbers rise, so a mark of the number reached at a time tells which calls were open then; a call costs nothing.
+        """
+        session, marks = self.session, self._marks
+        if not session.calls:
+            marks.clear()
+            return
+        marks.append((now, session.reached))
+        while marks and marks[0][0] <= now - CALL_TIMEOUT_SECONDS:
+            _, reached = marks.popleft()
+            late = []
+            for number in session.calls:
+                if number >= reached:
+                    break
+                if number not in self._exempt:
+                    late.append(number)
+            for number in late:
+                self._expire(number, CALL_TIMEOUT_SECONDS)
+
+    def _expire(self, number: int, seconds: float) -> None:
+        self._exempt.discard(number)
+        owner = self.session.cancel(number)
+        if owner is not None:
+            self._tell_failure(owner, Timeout(f"no answer within {seconds:g} s; the call was cancelled"), refused=False)
+            self.schedule()

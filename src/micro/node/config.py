@@ -1,0 +1,91 @@
+"""Every setting of a node: its name, meaning, default, and where it may be set.
+
+A setting comes from, in rising order: its default, `config.toml` in the node's home, the environment variable
+`MICRO_<NAME>`, the command line. A name that does not exist is an error, not a comment.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from micro.errors import ConfigError
+
+__all__ = ["NodeConfig", "setting_names"]
+
+
+def _setting(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """The settings of a node; each field's meaning is its documentation."""
+
+    home: str = _setting("~/.micro", "The folder of the node's key, databases, logs and sockets. Only the environment (MICRO_HOME) and the command line can set it.")  # fmt: skip # noqa: E501
+    api: bool = _setting(True, "Whether the HTTP API is served.")
+    api_host: str = _setting("127.0.0.1", "The address the HTTP API listens on. Anything but loopback opens it to others, who then need the token.")  # fmt: skip # noqa: E501
+    api_port: int = _setting(8080, "The port of the HTTP API; if it is taken, any free one is used. 0 takes any free one.")
+    api_hosts: str = _setting("", "More names under which the HTTP API may be asked, as `name` or `name:port`, separated by commas. Loopback names are always allowed.")  # fmt: skip # noqa: E501
+    network: bool = _setting(True, "Whether the node can be reached by, and reach, other nodes.")
+    network_host: str = _setting("0.0.0.0", "The address the network listens on.")  # noqa: S104 - a node is there to be reached
+    network_port: int = _setting(0, "The UDP port of the network; 0 chooses one once and keeps it.")
+    peers_max: int = _setting(64, "How many other nodes may be linked at once.")
+    allow_private_sources: bool = _setting(False, "Whether `micro run` may fetch from private and loopback addresses.")
+    kept_days: float = _setting(7.0, "How long events are kept, in days.")
+    log_level: str = _setting("info", "How much the node tells about itself: debug, info, warning or error.")
+
+    @staticmethod
+    def load(text: str | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> NodeConfig:
+        """Returns the settings from the text of `config.toml`, the environment and the command line.
+
+        Raises:
+            ConfigError: a setting does not exist, or its value is of another type.
+        """
+        config = NodeConfig()
+        config = _apply(config, _parse(text), "config.toml")
+        prefixed = {
+            name: environment[variable] for name in setting_names() if (variable := f"MICRO_{name.upper()}") in environment
+        }
+        config = _apply(config, prefixed, "the environment")
+        return _apply(config, {k: v for k, v in flags.items() if v is not None}, "the command line")
+
+
+def setting_names() -> list[str]:
+    """Returns the names of all settings."""
+    return [item.name for item in fields(NodeConfig)]
+
+
+def _parse(text: str | None) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text) if text else {}
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"config.toml cannot be read: {error}") from error
+
+
+def _apply(config: NodeConfig, values: Mapping[str, Any], where: str) -> NodeConfig:
+    known = {item.name: item for item in fields(NodeConfig)}
+    changed: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in known or (name == "home" and where == "config.toml"):
+            raise ConfigError(f"{where} sets {name}, which is no setting there; there are {', '.join(sorted(known))}")
+        changed[name] = _convert(name, value, type(getattr(config, name)), where)
+    return replace(config, **changed)
+
+
+def _convert(name: str, value: Any, kind: type, where: str) -> Any:
+    if kind is bool and isinstance(value, str) and value.lower() in ("true", "false", "1", "0", "yes", "no", "on", "off"):
+        return value.lower() in ("true", "1", "yes", "on")
+    if kind is bool or isinstance(value, bool):
+        if kind is bool and isinstance(value, bool):
+            return value
+    elif kind is str and isinstance(value, str):
+        return value
+    elif kind in (int, float):
+        try:
+            return kind(value)
+        except (TypeError, ValueError):
+            pass
+    raise ConfigError(f"{where} sets {name} to {value!r}; a value of type {kind.__name__} is expected")

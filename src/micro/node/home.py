@@ -1,0 +1,113 @@
+"""The node's home: where its files are, and that nobody else can read them."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from micro.errors import ConfigError
+from micro.ports import Disk, Entropy
+from micro.trust.keys import KEY_BYTES, NodeKey
+
+__all__ = ["Home"]
+
+SOCKET_PATH_BYTES_MAX = 100
+"""The operating system allows 108 bytes for a socket's path, some allow 104."""
+TOKEN_BYTES = 24
+LONGEST_SOCKET = "run/s/" + "x" * 24
+
+
+class Home:
+    """The folder of one node."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser().resolve()
+        self.run = self._run_folder()
+        self._lock = -1
+
+    def _run_folder(self) -> Path:
+        """Returns where sockets go: below the home, or a private folder with a short name where that is too long."""
+        if len(os.fsencode(self.path / LONGEST_SOCKET)) <= SOCKET_PATH_BYTES_MAX:
+            return self.path / "run"
+        base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+        digest = hashlib.blake2b(os.fsencode(self.path), digest_size=8).hexdigest()
+        return Path(base) / f"micro-{os.getuid()}-{digest}"
+
+    @property
+    def node_socket(self) -> Path:
+        """The owner's socket."""
+        return self.run / "node.sock"
+
+    @property
+    def sockets(self) -> Path:
+        """The folder of the instances' sockets."""
+        return self.run / "s"
+
+    def prepare(self) -> None:
+        """Makes the folders, and refuses a home that others can read.
+
+        Raises:
+            ConfigError: the home or the folder of sockets belongs to, or is open to, somebody else.
+        """
+        for folder in (self.path, self.run, self.sockets, *(self.path / n for n in ("kv", "sources", "builds", "logs"))):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = folder.stat()
+            if found.st_uid != os.getuid():
+                raise ConfigError(f"{folder} belongs to another user; choose another home with MICRO_HOME")
+            if stat.S_IMODE(found.st_mode) & 0o077:
+                if folder == self.path:
+                    raise ConfigError(f"{folder} can be read by others; run `chmod 700 {folder}`, or choose another home")
+                folder.chmod(0o700)
+
+    def lock(self) -> None:
+        """Makes sure that this home has one node.
+
+        Raises:
+            ConfigError: another node runs there.
+        """
+        self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            self._lock = -1
+            raise ConfigError(
+                f"a node already runs in {self.path}; use it, or start another one with its own MICRO_HOME"
+            ) from error
+
+    def unlock(self) -> None:
+        """Lets another node have this home."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def key(self, disk: Disk, entropy: Entropy) -> NodeKey:
+        """Returns the node's key, made at the first start.
+
+        Raises:
+            ConfigError: the file is there and is no key; it is never overwritten.
+        """
+        file = self.path / "key"
+        text = disk.read(file)
+        if text is None:
+            seed = entropy.random_bytes(KEY_BYTES)
+            disk.write(file, seed.hex().encode() + b"\n")
+            return NodeKey(seed)
+        try:
+            return NodeKey(bytes.fromhex(text.decode("ascii").strip()))
+        except (ValueError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file} is no node key; put the right one back from your backup, or move it away") from error
+
+    def token(self, disk: Disk, entropy: Entropy) -> str:
+        """Returns the owner's token for HTTP, made at the first start."""
+        file = self.path / "token"
+        found = disk.read(file)
+        if found is not None and found.strip():
+            return found.decode("ascii").strip()
+        token = "mt_" + entropy.random_bytes(TOKEN_BYTES).hex()
+        disk.write(file, token.encode() + b"\n")
+        return token

@@ -1,0 +1,1 @@
+"""Service to service: services, their callers, the registry and the broker."""

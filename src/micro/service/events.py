@@ -1,0 +1,199 @@
+"""The desk where events are handed in and subscriptions taken: between links and the broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from micro.errors import Fault
+from micro.mucp import headers as names
+from micro.mucp.event import Opened
+from micro.mucp.headers import Headers, encode
+from micro.network.link import Link, Owner
+from micro.ports import Clock, Entropy
+from micro.service.broker.broker import Broker, StoredEvent, Subscription
+from micro.service.identifier import uuid7
+from micro.trust.policy import Caller, may_publish, may_subscribe
+
+__all__ = ["EventDesk", "publisher_of"]
+
+OURS = (names.TOPIC, names.QUEUE, names.CALLER, names.FROM_NODE, names.FROM_SERVICE, names.TIMESTAMP, names.ATTEMPT)
+"""Headers of an event that its keeper writes; what a publisher puts there does not count."""
+
+
+def publisher_of(caller: Caller, nid: str) -> str:
+    """Returns the name under which a caller publishes: its node and, where it is a service, a slash and its name."""
+    node = caller.nid or nid
+    return f"{node}/{caller.service}" if caller.service else node
+
+
+class _Desk:
+    """What the headers of one block mean for the events published under them."""
+
+    __slots__ = ("fault", "headers", "publisher", "topic")
+
+    def __init__(self, headers: Headers, caller: Caller, nid: str) -> None:
+        self.topic = str(headers.get(names.TOPIC, ""))
+        self.publisher = publisher_of(caller, nid)
+        self.headers: Mapping[str, str] = {k: v for k, v in headers.items() if k not in OURS}
+        self.fault = may_publish(caller, self.topic)
+
+
+class EventDesk:
+    """Takes events and subscriptions that come over links, for `micro.service.router.Router`."""
+
+    def __init__(self, broker: Broker, *, nid: str, clock: Clock, entropy: Entropy) -> None:
+        self.broker = broker
+        self._nid = nid
+        self._clock = clock
+        self._entropy = entropy
+        self._tail_of: StoredEvent | None = None
+        self._tail = (b"", 0)
+
+    def publish(self, link: Link, event: Opened) -> None:
+        """Takes an event; a publish with an exchange number is answered once the event is on disk."""
+        desk = event.block.route
+        if type(desk) is not _Desk:
+            desk = event.block.route = _Desk(event.block.headers, link.facts.caller, self._nid)
+        if desk.fault is not None:
+            link.fail(event.number, desk.fault, refused=True)
+            return
+        id, headers, publisher = "", desk.headers, desk.publisher
+        if event.extra is not None:
+            id = event.extra.pop(names.ID, "")
+            origin = event.extra.get(names.CALLER, "") if link.facts.caller.peer else ""
+            if origin.partition("/")[0] == link.facts.caller.nid:  # a node speaks for its own services only
+                publisher = origin
+            more = {k: v for k, v in event.extra.items() if k not in OURS}
+            if more:
+                headers = {**headers, **more}
+        if not id:
+            id = uuid7(self._clock.now(), self._entropy) if event.number else "0"
+        self.broker.publish(
+            publisher, desk.topic, id, headers, event.body, self._answer(link, event.number), durable=event.number != 0
+        )
+
+    @staticmethod
+    def _answer(link: Link, number: int) -> Callable[[Fault | None], None]:
+        def done(fault: Fault | None) -> None:
+            if not number or link.closed is not None:
+                return
+            if fault is None:
+                link.reply(number, b"")
+            else:
+                link.fail(number, fault)
+
+        return done
+
+    def subscribe(self, link: Link, event: Opened) -> None:
+        """Takes a subscription; headers on it say that it is in force."""
+        assert event.exchange is not None
+        headers = event.block.headers
+        topic, queue = str(headers.get(names.TOPIC, "")), headers.get(names.QUEUE)
+        fault = may_subscribe(link.facts.caller, topic)
+        if fault is not None:
+            link.fail(event.number, fault, refused=True)
+            return
+        subscriber = _Subscriber(self, link, event)
+        event.exchange.owner = subscriber
+        link.session.note(event.number, {names.TOPIC: topic})
+        try:
+            subscriber.subscription = self.broker.subscribe(topic, queue, subscriber)
+        except Fault as error:
+            link.fail(event.number, error)
+
+    def tail(self, event: StoredEvent) -> tuple[bytes, int]:
+        """Returns an event's varying headers and body as one piece, and how long the headers are.
+
+        Many subscribers get the same event one after the other, so the last piece is kept.
+        """
+        if event is not self._tail_of:
+            extra = b""
+            if event.id != "0":
+                varying = {names.ID: event.id, names.TIMESTAMP: f"{event.time:.6f}"}
+                if event.attempt > 1:
+                    varying[names.ATTEMPT] = str(event.attempt)
+                extra = encode(varying)
+            self._tail_of, self._tail = event, (extra + event.body, len(extra))
+        return self._tail
+
+
+class _Subscriber(Owner):
+    """One subscription that came over a link: a member of the broker on one side, an exchange on the other."""
+
+    __slots__ = ("_block", "_desk", "_draining", "_exchange", "_extra", "_headers", "_link", "_publisher", "_topic", "subscription")
+
+    def __init__(self, desk: EventDesk, link: Link, event: Opened) -> None:
+        assert event.exchange is not None
+        self._desk = desk
+        self._link = link
+        self._exchange = event.exchange
+        self._topic = str(event.block.headers.get(names.TOPIC, ""))
+        self._headers: Mapping[str, str] | None = None
+        self._publisher = ""
+        self._block, self._extra = 0, b""
+        self._draining: asyncio.Task[None] | None = None
+        self.subscription: Subscription | None = None
+
+    # -- the broker's side ------------------------------------------------------------------------------------------
+
+    def deliver(self, sequence: int, event: StoredEvent) -> bool:
+        link = self._link
+        if self._exchange.send_window <= 0 or link.closed is not None:
+            return False
+        if link.full:
+            self._resume_when_drained()
+            return False
+        if event.headers is not self._headers or event.publisher != self._publisher:
+            self._refer(event)
+        tail, extra_bytes = self._desk.tail(event)
+        if self._extra:
+            tail, extra_bytes = self._extra + tail, extra_bytes + len(self._extra)
+        link.session.deliver(self._exchange, self._block, sequence, tail, extra_bytes)
+        link.schedule()
+        return True
+
+    def dropped(self, count: int) -> None:
+        if self._link.closed is None:
+            self._link.session.note(self._exchange.number, {names.DROPPED: str(count)})
+            self._link.schedule()
+
+    def _refer(self, event: StoredEvent) -> None:
+        headers = {names.TOPIC: self._topic, **event.headers, names.CALLER: event.publisher}
+        self._block, self._extra = self._link.session.refer(headers)
+        self._headers, self._publisher = event.headers, event.publisher
+
+    def _resume_when_drained(self) -> None:
+        if self._draining is None:
+            self._draining = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        await self._link.drained()
+        self._draining = None
+        self.credited(0)
+
+    # -- the link's side --------------------------------------------------------------------------------------------
+
+    def credited(self, count: int) -> None:
+        if self.subscription is not None:
+            self.subscription.resume()
+
+    def acknowledged(self, sequences: list[int], delay_milliseconds: int | None) -> None:
+        if self.subscription is None:
+            return
+        for sequence in sequences:
+            if delay_milliseconds is None:
+                self.subscription.acknowledge(sequence)
+            else:
+                self.subscription.negative(sequence, delay_milliseconds / 1000)
+
+    def cancelled(self) -> None:
+        if self.subscription is not None:
+            self.subscription.close()
+            self.subscription = None
+
+    def ended(self) -> None:
+        self.cancelled()
+
+    def failed(self, fault: Fault, *, refused: bool) -> None:
+        self.cancelled()

@@ -1,0 +1,72 @@
+"""A route: the links that lead to a service, and the bytes with which an exchange on each of them begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from micro.mucp import headers as names
+from micro.mucp.message import Form
+from micro.network.link import CALL_TIMEOUT_SECONDS, Link
+
+__all__ = ["PREFIXES_MAX", "Route"]
+
+PREFIXES_MAX = 512
+"""How many endpoints of a service a route keeps ready; the rest are put together anew for each exchange."""
+
+DEFAULT_MILLISECONDS = int(CALL_TIMEOUT_SECONDS * 1000)
+_STRIDE = 7
+
+
+class Route:
+    """How to reach a service.
+
+    Attributes:
+        links: links to its instances, or the one to the node that passes on.
+        description: the service's description where it is known.
+        idempotent: the endpoints that may be sent twice.
+    """
+
+    __slots__ = ("_prefixes", "_turn", "description", "idempotent", "links", "service")
+
+    def __init__(self, service: str, links: list[Link], *, description: Mapping[str, Any] | None = None) -> None:
+        self.service = service
+        self.links = links
+        self.description = description
+        endpoints = (description or {}).get("endpoints", ())
+        self.idempotent = frozenset(endpoint["name"] for endpoint in endpoints if endpoint.get("idempotent"))
+        self._prefixes: dict[tuple[Link, str, str], bytes] = {}
+        self._turn = 0
+
+    def pick(self) -> Link:
+        """Returns the link with fewer calls under way of two that are taken in turn."""
+        links = self.links
+        count = len(links)
+        if count == 1:
+            return links[0]
+        self._turn = turn = self._turn + 1
+        one, other = links[turn % count], links[(turn * _STRIDE + 1) % count]
+        return one if len(one.session.calls) <= len(other.session.calls) else other
+
+    def drop(self, link: Link) -> bool:
+        """Forgets a link; returns whether none is left."""
+        self.links = [known for known in self.links if known is not link]
+        self._prefixes = {key: prefix for key, prefix in self._prefixes.items() if key[0] is not link}
+        return not self.links
+
+    def call_prefix(self, link: Link, endpoint: str, content_type: str) -> bytes:
+        """Returns how a call with the default deadline and no headers of its own begins."""
+        key = (link, endpoint, content_type)
+        prefix = self._prefixes.get(key)
+        if prefix is None:
+            prefix = self.prefix(Form.CALL, link, endpoint, content_type, DEFAULT_MILLISECONDS)
+            if len(self._prefixes) < PREFIXES_MAX:
+                self._prefixes[key] = prefix
+        return prefix
+
+    def prefix(
+        self, form: int, link: Link, endpoint: str, content_type: str, timeout_milliseconds: int, extra: bytes = b""
+    ) -> bytes:
+        """Returns how an exchange with the endpoint begins on `link`."""
+        headers = {names.SERVICE: self.service, names.ENDPOINT: endpoint, names.CONTENT_TYPE: content_type}
+        return link.session.begin(form, headers, timeout_milliseconds, extra)

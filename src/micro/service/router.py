@@ -1,0 +1,259 @@
+"""The router: carries exchanges that come in over a node's links to whoever answers them.
+
+What the headers of a block lead to is worked out once and kept with the block until the registry changes: a service of
+the node itself, the links of a service's instances, or the fault to refuse with. After that an exchange costs a look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from micro.errors import BadRequest, Fault, LinkClosed, NotFound, TooManyRequests, Unavailable
+from micro.mucp import headers as names
+from micro.mucp.event import Block, Hello, Opened
+from micro.mucp.headers import Headers, encode
+from micro.mucp.message import Form
+from micro.network.link import Link
+from micro.service.registry.catalog import Catalog
+from micro.service.registry.instance import Instance
+from micro.service.splice import Passing, splice
+from micro.trust.policy import Caller, may_call
+
+__all__ = ["Events", "Facts", "LocalServices", "Router"]
+
+Way = Callable[[Link, Opened], None]
+"""What an exchange is handed to."""
+
+IDENTITY = (names.FROM_NODE, names.FROM_SERVICE, names.CALLER)
+"""Headers that say who calls: whatever a caller writes there is replaced by what the node knows."""
+_PUBLISH, _SUBSCRIBE = int(Form.PUBLISH), int(Form.SUBSCRIBE)
+
+
+class Facts:
+    """What a node knows about the other end of a link, and what is under way from it.
+
+    Attributes:
+        caller: who speaks there.
+        instances: the instances that registered themselves over it.
+        passing: calls of it that were passed on, by number.
+    """
+
+    __slots__ = ("caller", "instances", "passing")
+
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
+        self.instances: list[Instance] = []
+        self.passing: dict[int, Passing] = {}
+
+
+class LocalServices(Protocol):
+    """The services that live in the node itself."""
+
+    def way(self, link: Link, service: str, block: Block) -> Way | None:
+        """Returns what serves `service`, or None where the node has no such service."""
+
+
+class Events(Protocol):
+    """Who takes events and subscriptions."""
+
+    def publish(self, link: Link, event: Opened) -> None:
+        """Takes an event."""
+
+    def subscribe(self, link: Link, event: Opened) -> None:
+        """Takes a subscription."""
+
+
+class _Hop:
+    """One link that leads to an instance, with the bytes that an exchange begins with there."""
+
+    __slots__ = ("_form", "_headers", "_prefix", "_timeout", "link")
+
+    def __init__(self, link: Link, headers: Mapping[str, str]) -> None:
+        self.link = link
+        self._headers = headers
+        self._form = self._timeout = -1
+        self._prefix = b""
+
+    def prefix(self, event: Opened) -> bytes:
+        """Returns how `event` begins on this link."""
+        form, timeout = event.form, event.timeout_milliseconds
+        if event.extra is not None:
+            extra = encode({k: v for k, v in event.extra.items() if k not in IDENTITY})
+            return self.link.session.begin(form, self._headers, timeout, extra)
+        if timeout != self._timeout or form != self._form:
+            self._prefix = self.link.session.begin(form, self._headers, timeout)
+            self._form, self._timeout = form, timeout
+        return self._prefix
+
+
+class _Forward:
+    """Hands exchanges of one header block to the instances of a service, the less loaded of two taken in turn."""
+
+    __slots__ = ("_hops", "_service", "_turn")
+
+    def __init__(self, service: str, hops: list[_Hop]) -> None:
+        self._service = service
+        self._hops = hops
+        self._turn = 0
+
+    def __call__(self, link: Link, event: Opened) -> None:
+        hop = self._pick()
+        out = hop.link
+        try:
+            if out.closed is not None:
+                raise LinkClosed(out.closed)
+            if event.exchange is not None:
+                splice(link, event, out, hop.prefix(event))
+                return
+            passing = link.facts.passing
+            owner = Passing(link, event.number, passing, out)
+            owner.out_number = out.call(owner, hop.prefix(event), event.body)
+            passing[event.number] = owner
+        except LinkClosed as closed:
+            link.fail(event.number, Unavailable(f"{self._service} just went away: {closed}"), refused=True)
+        except Fault as fault:
+            link.fail(event.number, fault, refused=True)
+
+    def _pick(self) -> _Hop:
+        hops = self._hops
+        count = len(hops)
+        if count == 1:
+            return hops[0]
+        self._turn = turn = self._turn + 1
+        one, other = hops[turn % count], hops[(turn * 7 + 1) % count]
+        return one if len(one.link.session.calls) <= len(other.link.session.calls) else other
+
+
+def _refusal(fault: Fault) -> Way:
+    def refuse(link: Link, event: Opened) -> None:
+        link.fail(event.number, fault, refused=True)
+
+    return refuse
+
+
+class Router:
+    """Serves the links of a node.
+
+    Args:
+        nid: this node.
+        catalog: which services are where.
+        local: the node's own services.
+        events: the broker's side.
+        link_to: the link that leads to an instance, or None.
+        on_lost: told when a link is gone.
+        on_greeted: told who a peer says it is; raises a `Fault` to refuse.
+    """
+
+    def __init__(
+        self,
+        nid: str,
+        catalog: Catalog,
+        local: LocalServices,
+        events: Events,
+        *,
+        link_to: Callable[[Instance], Link | None],
+        on_greeted: Callable[[Link, Hello], None],
+        on_going: Callable[[Link, str], None],
+        on_lost: Callable[[Link, str], None],
+    ) -> None:
+        self._nid = nid
+        self._catalog = catalog
+        self._local = local
+        self._events = events
+        self._link_to = link_to
+        self._on_greeted = on_greeted
+        self._on_going = on_going
+        self._on_lost = on_lost
+        self.epoch = 0
+        """Raised whenever a way may have changed for a reason the catalog does not know."""
+
+    def greeted(self, link: Link, hello: Hello) -> None:
+        self._on_greeted(link, hello)
+
+    def going(self, link: Link, reason: str) -> None:
+        self._on_going(link, reason)
+
+    def lost(self, link: Link, reason: str) -> None:
+        passing = list(link.facts.passing.values()) if link.facts is not None else []
+        for owner in passing:
+            owner.withdraw()
+        self._on_lost(link, reason)
+
+    def withdrawn(self, link: Link, number: int) -> None:
+        owner = link.facts.passing.pop(number, None)
+        if owner is not None:
+            owner.withdraw()
+        else:
+            self._withdrawn_locally(link, number)
+
+    def _withdrawn_locally(self, link: Link, number: int) -> None:
+        withdrawn: Any = getattr(self._local, "withdrawn", None)
+        if withdrawn is not None:
+            withdrawn(link, number)
+
+    def opened(self, link: Link, event: Opened) -> None:
+        if link.facts is None:  # nothing is served before the peer said who it is
+            link.fail(event.number, Unavailable("this link is not ready"), refused=True)
+            return
+        if link.overloaded:
+            link.fail(event.number, TooManyRequests("answers are not read as fast as they come; read them first"), refused=True)
+        elif event.form == _PUBLISH:
+            self._events.publish(link, event)
+        elif event.form == _SUBSCRIBE:
+            self._events.subscribe(link, event)
+        else:
+            kept = event.block.route
+            stamp = self._catalog.number + self.epoch
+            if type(kept) is not tuple or kept[0] != stamp:
+                kept = event.block.route = (stamp, self._way(link, event.block))
+            kept[1](link, event)
+
+    def _way(self, link: Link, block: Block) -> Way:
+        try:
+            return self._find(link, block)
+        except Fault as fault:
+            return _refusal(fault)
+
+    def _find(self, link: Link, block: Block) -> Way:
+        service, _, version = str(block.headers.get(names.SERVICE, "")).partition("@")
+        endpoint = str(block.headers.get(names.ENDPOINT, ""))
+        if not service or not endpoint:
+            raise BadRequest("a call names a service and an endpoint, in Micro-Service and Micro-Endpoint")
+        caller: Caller = link.facts.caller
+        refused = may_call(caller, service, endpoint)
+        if refused is not None:
+            raise refused
+        local = self._local.way(link, service, block)
+        if local is not None:
+            return local
+        hops = self._hops(link, block, service, endpoint, version)
+        return _Forward(service, hops)
+
+    def _hops(self, link: Link, block: Block, service: str, endpoint: str, version: str) -> list[_Hop]:
+        view = self._catalog.lookup(service)
+        if view is None:
+            raise NotFound(f"no service is called {service}; `micro services` lists what runs", id=service)
+        instances = [i for i in view.providing(endpoint) if i.state == "serving" and i.weight > 0]
+        if version:
+            wanted = {i.id for i in view.of_version(version)}
+            instances = [i for i in instances if i.id in wanted]
+        caller: Caller = link.facts.caller
+        if caller.peer:  # a neighbour reaches our own services; it does not travel through us
+            instances = [i for i in instances if i.local]
+        instances = [i for i in instances if i.local] or instances
+        links = [out for i in instances if (out := self._link_to(i)) is not None and out.closed is None and out is not link]
+        if not links:
+            raise Unavailable(f"{service} has no instance that answers now; try again", id=service)
+        headers = {k: v for k, v in block.headers.items() if k not in IDENTITY}
+        headers[names.SERVICE] = service
+        headers |= self._identity(caller, block.headers)
+        return [_Hop(out, headers) for out in links]
+
+    def _identity(self, caller: Caller, headers: Headers) -> dict[str, str]:
+        kind = "owner" if caller.owner else "service" if caller.supervised else "anonymous" if caller.anonymous else "peer"
+        service = caller.service or str(headers.get(names.FROM_SERVICE, "") if caller.owner or caller.peer else "")
+        identity = {names.CALLER: kind, names.FROM_NODE: caller.nid or self._nid}
+        if service:
+            identity[names.FROM_SERVICE] = service
+        return identity

@@ -1,0 +1,117 @@
+"""Passing exchanges on from one link to another: numbers are rewritten, bodies never read."""
+
+from __future__ import annotations
+
+from micro.errors import Cancelled, Fault, LinkClosed
+from micro.mucp.event import Opened
+from micro.mucp.exchange import Exchange
+from micro.mucp.headers import Headers
+from micro.network.link import Link, Owner
+
+__all__ = ["Passing", "Splice", "splice"]
+
+
+class Passing(Owner):
+    """A call that came in on one link and went out on another."""
+
+    __slots__ = ("_link", "_number", "_passing", "out", "out_number")
+
+    def __init__(self, link: Link, number: int, passing: dict[int, Passing], out: Link) -> None:
+        self._link = link
+        self._number = number
+        self._passing = passing
+        self.out = out
+        self.out_number = 0
+
+    def replied(self, body: bytes, headers: Headers | None) -> None:
+        self._passing.pop(self._number, None)
+        link = self._link
+        if link.closed is not None:
+            return
+        try:
+            if headers:
+                link.session.note(self._number, headers)
+            link.reply(self._number, body)
+        except Fault as fault:  # larger than this caller takes
+            link.fail(self._number, fault)
+
+    def failed(self, fault: Fault, *, refused: bool) -> None:
+        self._passing.pop(self._number, None)
+        if self._link.closed is None:
+            self._link.fail(self._number, fault, refused=refused)
+
+    def withdraw(self) -> None:
+        """The caller no longer waits: neither shall the callee work."""
+        self.out.cancel(self.out_number)
+
+
+class Splice(Owner):
+    """One half of a stream that is passed on: what its link hears, the other's says."""
+
+    __slots__ = ("exchange", "link", "other")
+
+    def __init__(self, link: Link, exchange: Exchange) -> None:
+        self.link = link
+        self.exchange = exchange
+        self.other: Splice = self
+
+    def received(self, body: bytes) -> None:
+        other = self.other
+        if other._open():
+            try:
+                other.link.session.send(other.exchange, body)
+            except Fault as fault:  # larger than the other side takes
+                self._fail_both(fault)
+            other.link.schedule()
+
+    def credited(self, count: int) -> None:
+        other = self.other
+        if other._open():
+            other.link.session.grant(other.exchange, count)
+            other.link.schedule()
+
+    def noted(self, headers: Headers) -> None:
+        other = self.other
+        if other._open():
+            other.link.session.note(other.exchange.number, headers)
+            other.link.schedule()
+
+    def ended(self) -> None:
+        other = self.other
+        if other._open():
+            other.link.session.end(other.exchange)
+            other.link.schedule()
+
+    def failed(self, fault: Fault, *, refused: bool) -> None:
+        other = self.other
+        if other._open():
+            if other.exchange.local:
+                other.link.cancel(other.exchange.number)
+            else:
+                other.link.fail(other.exchange.number, fault, refused=refused)
+
+    def cancelled(self) -> None:
+        self.failed(Cancelled("the caller withdrew"), refused=False)
+
+    def _open(self) -> bool:
+        return self.link.closed is None and self.exchange.number in self.link.session.exchanges
+
+    def _fail_both(self, fault: Fault) -> None:
+        for half in (self, self.other):
+            if half._open():
+                half.link.fail(half.exchange.number, fault)
+
+
+def splice(link: Link, event: Opened, out: Link, prefix: bytes) -> None:
+    """Joins a stream that was opened on `link` to a new one on `out`.
+
+    Raises:
+        LinkClosed, TooLarge: nothing was sent.
+    """
+    if event.exchange is None:
+        raise LinkClosed("only streams can be spliced")
+    here = Splice(link, event.exchange)
+    there = Splice(out, event.exchange)
+    here.other, there.other = there, here
+    event.exchange.owner = here
+    there.exchange = out.open(event.form, prefix, event.body, there)

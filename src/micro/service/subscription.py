@@ -1,0 +1,211 @@
+"""A subscription as its user has it: events in order of arrival, each to be acknowledged where there is a queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from micro.errors import Cancelled, Fault
+from micro.mucp import headers as names
+from micro.mucp.codec import JSON, content_type_of, decode_json
+from micro.mucp.event import Delivered
+from micro.mucp.exchange import Exchange
+from micro.mucp.headers import Headers
+from micro.network.link import Link, Owner
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Event", "Subscription"]
+
+ACKNOWLEDGE_EVENTS = 128
+"""Acknowledgements gather up to so many, or to the end of the loop's turn."""
+
+
+class Event:
+    """What was published on a topic.
+
+    Attributes:
+        topic: the topic's name.
+        id: the publisher's id of the event, the same for every delivery of it.
+        body: its bytes.
+        content_type: what the bytes are.
+        headers: all its headers.
+        attempt: how often it was delivered to this queue, from 1.
+    """
+
+    __slots__ = ("_sequence", "_settled", "_subscription", "body", "headers")
+
+    def __init__(self, subscription: Subscription, headers: Headers, body: bytes, sequence: int) -> None:
+        self._subscription = subscription
+        self._sequence = sequence
+        self._settled = False
+        self.headers = headers
+        self.body = body
+
+    @property
+    def topic(self) -> str:
+        return str(self.headers.get(names.TOPIC, ""))
+
+    @property
+    def id(self) -> str:
+        return str(self.headers.get(names.ID, ""))
+
+    @property
+    def publisher(self) -> str:
+        """The node, and after a slash the service, that published it."""
+        return str(self.headers.get(names.CALLER, ""))
+
+    @property
+    def content_type(self) -> str:
+        return content_type_of(self.headers.get(names.CONTENT_TYPE), self.body)
+
+    @property
+    def time(self) -> float:
+        """When the topic's keeper stored it, in seconds since 1970; 0 where it was never stored."""
+        return float(self.headers.get(names.TIMESTAMP, "0"))
+
+    @property
+    def attempt(self) -> int:
+        return int(self.headers.get(names.ATTEMPT, "1"))
+
+    @property
+    def value(self) -> Any:
+        """The decoded body where it is JSON, else its bytes.
+
+        Raises:
+            BadRequest: it says it is JSON and is not.
+        """
+        return decode_json(self.body) if self.content_type == JSON else self.body
+
+    @property
+    def settled(self) -> bool:
+        """Whether it was acknowledged or given back."""
+        return self._settled or not self._sequence
+
+    async def ack(self) -> None:
+        """Says that it is done with; it is not delivered to this queue again."""
+        if not self.settled:
+            self._settled = True
+            self._subscription.acknowledge(self._sequence)
+
+    async def nack(self, delay_seconds: float = 0.0) -> None:
+        """Gives it back, to be delivered again after a time."""
+        if not self.settled:
+            self._settled = True
+            self._subscription.give_back(self._sequence, delay_seconds)
+
+    def __repr__(self) -> str:
+        return f"Event(topic={self.topic!r}, id={self.id!r}, body={self.body[:60]!r})"
+
+
+class Subscription(Owner):
+    """Iterate it for events. With a queue each must be acknowledged, or it comes again; without, none can be."""
+
+    __slots__ = ("_acknowledged", "_arrived", "_failure", "_incoming", "_in_force", "exchange", "link")
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.exchange = Exchange(0, 0, local=True)
+        self._incoming: deque[Delivered] = deque()
+        self._arrived: asyncio.Future[None] | None = None
+        self._failure: Fault | None = None
+        self._in_force: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._acknowledged: list[int] = []
+
+    def delivered(self, event: Delivered) -> None:
+        self._incoming.append(event)
+        if self._arrived is not None:
+            self._wake()
+
+    def noted(self, headers: Headers) -> None:
+        if not self._in_force.done():
+            self._in_force.set_result(None)
+
+    def failed(self, fault: Fault, *, refused: bool) -> None:
+        fault.refused = refused
+        self._failure = fault
+        if not self._in_force.done():
+            self._in_force.set_exception(fault)
+            self._in_force.exception()
+        self._wake()
+
+    def ended(self) -> None:
+        self.failed(Cancelled("the topic's keeper ended the subscription"), refused=False)
+
+    def cancelled(self) -> None:
+        self.ended()
+
+    def _wake(self) -> None:
+        future, self._arrived = self._arrived, None
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    async def in_force(self) -> None:
+        """Waits until the topic's keeper has taken the subscription.
+
+        Raises:
+            Fault: it refused.
+        """
+        await self._in_force
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self.events()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yields events until the subscription ends.
+
+        Raises:
+            Fault: it ended for a reason; subscribe again to go on where the queue stands.
+        """
+        session, incoming = self.link.session, self._incoming
+        while True:
+            while incoming:
+                delivered = incoming.popleft()
+                session.consumed(self.exchange, delivered.size)
+                yield self._event(delivered)
+            self._settle()
+            if self._failure is not None:
+                raise self._failure
+            self._arrived = asyncio.get_running_loop().create_future()
+            await self._arrived
+
+    def _event(self, delivered: Delivered) -> Event:
+        headers = delivered.block.headers
+        if delivered.extra:
+            headers = Headers(headers)
+            headers.update(delivered.extra)
+        return Event(self, headers, delivered.body, delivered.sequence)
+
+    def acknowledge(self, sequence: int) -> None:
+        """Books an acknowledgement, to be sent with others of this turn."""
+        if not self._acknowledged:
+            asyncio.get_running_loop().call_soon(self._settle)
+        self._acknowledged.append(sequence)
+        if len(self._acknowledged) >= ACKNOWLEDGE_EVENTS:
+            self._settle()
+
+    def give_back(self, sequence: int, delay_seconds: float) -> None:
+        """Asks for an event again after a time."""
+        self.link.session.want_again(self.exchange, sequence, max(0, min(int(delay_seconds * 1000), 2**32 - 1)))
+        self.link.schedule()
+
+    def _settle(self) -> None:
+        if self._acknowledged:
+            sequences, self._acknowledged = self._acknowledged, []
+            self.link.session.acknowledge(self.exchange, sequences)
+        if self.link.session.output:
+            self.link.schedule()
+
+    async def close(self) -> None:
+        """Leaves; what was acknowledged counts, the rest goes to other members of the queue."""
+        self._settle()
+        self.link.cancel(self.exchange.number)
+
+    async def __aenter__(self) -> Subscription:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
