@@ -1,0 +1,1 @@
+"""Who offers what, where: the registry and its catalog."""
