@@ -90,9 +90,11 @@ def test_a_wrong_value_is_shown_short_and_harmless(value: object) -> None:
 
 def test_newer_versions_come_first() -> None:
     """Numbers by value, a release before its pre-releases, words last."""
-    versions = ["2.0.0", "1.10.0", "1.9.1", "1.9.0", "1.9.0-rc2", "1.9.0-rc1", "1.9.0-beta", "1", "latest"]
+    versions = ["latest", "1.9.0-rc1", "1.10.0", "1", "1.9.0-beta", "1.9.0", "1.9.1", "1.9.0-rc2", "2.0.0"]
 
-    assert versions == sorted(versions[::-1], key=newest_first)
+    assert " ".join(sorted(versions, key=newest_first)) == (
+        "2.0.0 1.10.0 1.9.1 1.9.0 1.9.0-rc2 1.9.0-rc1 1.9.0-beta 1 latest"
+    )
 
 
 @pytest.mark.parametrize(
