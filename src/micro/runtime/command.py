@@ -48,6 +48,7 @@ async def run_command(
     output_bytes_max: int,
     data: bytes = b"",
     limits: Limits | None = None,
+    on_output: Callable[[bytes], None] | None = None,
     on_errors: Callable[[bytes], None] | None = None,
 ) -> Finished:
     """Runs a command to its end.
@@ -55,7 +56,8 @@ async def run_command(
     Args:
         data: what it finds on its standard input.
         limits: what the kernel lets each of its processes use.
-        on_errors: is given standard error as it comes.
+        on_output: is given the output as it comes, beside the one who gets all of it in the end.
+        on_errors: the same for standard error.
 
     Raises:
         CommandOverran: it exceeded `seconds_max` or `output_bytes_max`, and is dead.
@@ -66,7 +68,7 @@ async def run_command(
     )
     try:
         async with asyncio.timeout(seconds_max):
-            return await _finish(process, command[0], output_bytes_max, on_errors)
+            return await _finish(process, command[0], output_bytes_max, on_output, on_errors)
     except TimeoutError:
         raise CommandOverran(f"{command[0]} took longer than {seconds_max:g} seconds") from None
     finally:
@@ -75,7 +77,11 @@ async def run_command(
 
 
 async def _finish(
-    process: Process, name: str, output_bytes_max: int, on_errors: Callable[[bytes], None] | None
+    process: Process,
+    name: str,
+    output_bytes_max: int,
+    on_output: Callable[[bytes], None] | None,
+    on_errors: Callable[[bytes], None] | None,
 ) -> Finished:
     output, errors = bytearray(), bytearray()
 
@@ -83,6 +89,8 @@ async def _finish(
         output.extend(part)
         if len(output) > output_bytes_max:
             raise CommandOverran(f"{name} printed more than {output_bytes_max} bytes")
+        if on_output:
+            on_output(part)
 
     def keep_errors(part: bytes) -> None:
         errors.extend(part)

@@ -4,7 +4,7 @@ Pure.
 
 The grammar is `URL[//SUBPATH][@REF]`. On the hosts in `FORGES` a repository is two segments, and what follows is the
 sub-path; elsewhere `//` or a segment that ends in `.git` says where the repository ends. `@` begins the version unless
-it opens a segment (`packages/@scope/x`).
+it opens a segment (`packages/@scope/x`); in a path that holds another, write `file://` and `%40`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from typing import Literal, NoReturn
+from urllib.parse import quote, unquote
 
 from micro.errors import SourceError
 
@@ -63,6 +64,8 @@ class SourceSpec:
             place = f"{forge}/{self.subpath}" if self.subpath else forge
         elif self.subpath:
             place = f"{place}//{self.subpath}"
+        if self.is_local and re.search(r"[@%]|//", self.location + self.subpath):
+            place = "file://" + quote(self.location) + (f"//{quote(self.subpath)}" if self.subpath else "")
         return f"{place}@{self.ref}" if self.ref else place
 
     @property
@@ -126,7 +129,8 @@ def parse(text: str) -> SourceSpec:
         rest = text.removeprefix("file://").removeprefix("localhost")
         if not rest.startswith("/"):
             _refuse(f"{text!r} names another machine; a file:// source is a path here, as file:///home/ann/app")
-        return _local(rest)
+        spec = _local(rest)
+        return replace(spec, location=unquote(spec.location), subpath=unquote(spec.subpath))
     if text.startswith("https://"):
         return _remote(text.removeprefix("https://"), text)
     if SCHEME.match(text) or OTHER_USER.match(text):

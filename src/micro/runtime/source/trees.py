@@ -85,15 +85,18 @@ class Trees:
         self._disk.make_folder(self.folder / KEYS_FOLDER)
         self._disk.write(self._key_path(key), name.encode())
 
-    def sweep(self, used: Collection[str]) -> None:
-        """Removes what a crash left half done, and the oldest trees beyond `TREES_MAX` that are not in `used`."""
-        entries = [entry for entry in self._disk.entries(self.folder) if entry.kind == "folder"]
-        old = [entry for entry in entries if entry.name not in {*used, KEYS_FOLDER}]
-        for entry in old:
+    def clear(self) -> None:
+        """Removes what a crash left half done; nobody may be drafting."""
+        for entry in self._disk.entries(self.folder):
             if entry.name.startswith(DRAFT_PREFIX):
                 self._disk.remove(self.folder / entry.name)
-        trees = sorted((entry for entry in old if not entry.name.startswith(".")), key=lambda entry: entry.modified)
-        for entry in trees[: max(0, len(trees) - TREES_MAX)]:
+
+    def sweep(self, used: Collection[str]) -> None:
+        """Removes the oldest trees beyond `TREES_MAX` that are not in `used`."""
+        names = re.compile(r"[0-9a-f]{64}")
+        found = [entry for entry in self._disk.entries(self.folder) if names.fullmatch(entry.name)]
+        old = sorted((entry for entry in found if entry.name not in used), key=lambda entry: entry.modified)
+        for entry in old[: max(0, len(old) - TREES_MAX)]:
             self._disk.remove(self.folder / entry.name)
 
     def _key_path(self, key: str) -> Path:

@@ -1,0 +1,121 @@
+"""Reads `micro.toml`, in which an author says how his service starts.
+
+Pure.
+
+    [service]
+    command = "python serve.py --fast"     # or a list of words; no shell reads it
+    name = "greeter"
+
+    [service.environment]
+    GREETING = "Hello"
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from micro.errors import SourceError
+
+__all__ = ["MANIFEST", "MANIFEST_BYTES_MAX", "Manifest", "check_environment", "read_manifest"]
+
+MANIFEST = "micro.toml"
+MANIFEST_BYTES_MAX = 65_536
+WORDS_MAX = 64
+VARIABLES_MAX = 64
+VARIABLE_CHARACTERS_MAX = 4096
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+NAME_CHARACTERS_MAX = 63
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+OURS = "MICRO_"
+"""Variables that begin so are set by the node alone."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the author said; empty where he said nothing.
+
+    Attributes:
+        command: the words of the command that starts the service.
+        name: the service's name.
+        environment: variables for the process.
+    """
+
+    command: tuple[str, ...] = ()
+    name: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_manifest(data: bytes) -> Manifest:
+    """Reads the file's content.
+
+    Raises:
+        SourceError: it is no TOML, or says something that nobody understands; the message names it.
+    """
+    if len(data) > MANIFEST_BYTES_MAX:
+        _refuse(f"is larger than {MANIFEST_BYTES_MAX} bytes")
+    try:
+        found = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        _refuse(f"is no TOML: {error}")
+    service = _table(found, {"service"}, "at the top").get("service", {})
+    if not isinstance(service, dict):
+        _refuse("`service` is a table: write [service]")
+    known = _table(service, {"command", "name", "environment"}, "in [service]")
+    name = known.get("name", "")
+    if not isinstance(name, str) or (name and not is_service_name(name)):
+        _refuse(f"`name` is {name!r}; a service's name is lower-case words joined by dashes, as say-hello")
+    environment = known.get("environment", {})
+    if not isinstance(environment, dict):
+        _refuse("`environment` is a table: write [service.environment]")
+    return Manifest(_command(known.get("command", "")), name, check_environment(environment, MANIFEST))
+
+
+def is_service_name(text: str) -> bool:
+    """Whether a service may be called so."""
+    return len(text) <= NAME_CHARACTERS_MAX and NAME.fullmatch(text) is not None
+
+
+def check_environment(environment: Mapping[str, Any], where: str) -> dict[str, str]:
+    """Returns variables for a process.
+
+    Raises:
+        SourceError: a name or a value is none; the message begins with `where`.
+    """
+    if len(environment) > VARIABLES_MAX:
+        raise SourceError(f"{where}: more than {VARIABLES_MAX} variables")
+    for name, value in environment.items():
+        if not VARIABLE.fullmatch(name) or name.startswith(OURS):
+            raise SourceError(f"{where}: {name!r} is no name for a variable; those with {OURS} are the node's own")
+        if not isinstance(value, str) or len(value) > VARIABLE_CHARACTERS_MAX or "\0" in value:
+            raise SourceError(f"{where}: {name} is a text of at most {VARIABLE_CHARACTERS_MAX} characters, in quotes")
+    return dict(environment)
+
+
+def _command(said: object) -> tuple[str, ...]:
+    try:
+        words = shlex.split(said) if isinstance(said, str) else said
+    except ValueError as error:
+        _refuse(f"`command` cannot be split into words: {error}")
+    if not isinstance(words, list) or len(words) > WORDS_MAX or not all(isinstance(word, str) for word in words):
+        _refuse(f'`command` is a text or a list of at most {WORDS_MAX} words, as ["python", "main.py"]')
+    if any("\0" in word for word in words) or (words and not words[0]):
+        _refuse("`command` begins with the program's name, and holds no zero characters")
+    return tuple(words)
+
+
+def _table(found: Mapping[str, Any], known: set[str], where: str) -> Mapping[str, Any]:
+    for key in found:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            _refuse(f"`{key}` {where} means nothing{f'; did you mean `{near[0]}`?' if near else ''}")
+    return found
+
+
+def _refuse(what: str) -> NoReturn:
+    raise SourceError(f"{MANIFEST}: {what}")

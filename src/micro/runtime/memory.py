@@ -1,0 +1,85 @@
+"""Remembers what ran, so that a node starts it again.
+
+The file `services.json` in the node's home is read when the node starts and replaced with every change. It may hold
+secrets that an owner gave a service, and is readable for him alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from micro.errors import ConfigError, SourceError
+from micro.ports import Disk
+from micro.runtime.manifest import check_environment, is_service_name
+from micro.runtime.source.spec import parse
+
+__all__ = ["Memory", "Remembered"]
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A service that shall run.
+
+    Attributes:
+        name: its name.
+        source: its source, as `micro run` takes it.
+        named: whether its owner or author chose the name, or the service itself when it registered.
+        revision: the revision it ran.
+        ref: where that came from.
+        generation: its number.
+        environment: variables that its owner gave it.
+    """
+
+    name: str
+    source: str
+    named: bool
+    revision: str
+    ref: str
+    generation: int
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+class Memory:
+    """The file."""
+
+    def __init__(self, disk: Disk, path: Path) -> None:
+        self._disk = disk
+        self._path = path
+
+    def read(self) -> list[Remembered]:
+        """Returns what shall run.
+
+        Raises:
+            ConfigError: the file is none of ours; the message says what to do with it.
+        """
+        data = self._disk.read(self._path)
+        if data is None:
+            return []
+        try:
+            found = json.loads(data)
+            return [_read(one) for one in found["services"]]
+        except (ValueError, KeyError, TypeError, RecursionError, SourceError) as error:
+            raise ConfigError(
+                f"{self._path} cannot be read ({error}): move it away to start with no services, and run them again"
+            ) from error
+
+    def write(self, services: Iterable[Remembered]) -> None:
+        """Replaces what shall run."""
+        listed = [asdict(service) for service in sorted(services, key=lambda service: service.name)]
+        text = json.dumps({"version": VERSION, "services": listed}, indent=1)
+        self._disk.write(self._path, text.encode())
+
+
+def _read(one: dict[str, Any]) -> Remembered:
+    service = Remembered(**one)
+    parse(service.source)
+    if not is_service_name(service.name) or not isinstance(service.generation, int) or service.generation < 1:
+        raise ValueError(f"{service.name!r} is no service")
+    check_environment(service.environment, service.name)
+    return service

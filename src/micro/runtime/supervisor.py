@@ -1,0 +1,283 @@
+"""All services of a node by name: run, updated and killed, one change of each at a time, and remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from micro.errors import BadRequest, Conflict, SourceError, Unavailable
+from micro.ports import Clock, Entropy
+from micro.runtime.feed import Feed
+from micro.runtime.generation import Badge, Change, Generation, Progress, StartFailed
+from micro.runtime.instance import Launcher
+from micro.runtime.keeper import DRAIN_SECONDS_MAX, Keeper
+from micro.runtime.logs import LogLine, Logs
+from micro.runtime.manifest import check_environment, is_service_name
+from micro.runtime.roster import Roster
+from micro.runtime.source.source import Report, Revision, silent
+from micro.runtime.source.spec import SourceSpec, parse
+from micro.runtime.turns import Turns
+from micro.runtime.works import Works
+from micro.runtime.workshop import Workshop
+
+__all__ = ["Supervisor"]
+
+
+class Supervisor:
+    """The services of one node; `micro.runtime.runtime.open_supervisor` makes one for a home."""
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        launcher: Launcher,
+        logs: Logs,
+        roster: Roster,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        changed: Callable[[Change], None] = lambda change: None,
+        drain_seconds_max: float = DRAIN_SECONDS_MAX,
+    ) -> None:
+        self.logs = logs
+        self._workshop = workshop
+        self._launcher = launcher
+        self._roster = roster
+        self._clock = clock
+        self._entropy = entropy
+        self._changed = changed
+        self._drain_seconds_max = drain_seconds_max
+        self._turns = Turns()
+        self._works = Works(logs, changed)
+        self._closing = False
+
+    def restore(self) -> None:
+        """Starts what ran before, in the background; a service that does not come up is tried again and again.
+
+        Raises:
+            ConfigError: what was remembered cannot be read.
+        """
+        self._workshop.clear()
+        for service in self._roster.recall():
+            keeper = self._keeper(service.name, parse(service.source), service.environment, named=service.named)
+            self._roster.add(keeper)
+            keeper.resume(lambda name=service.name: self._remake(name))  # type: ignore[misc]
+
+    async def close(self) -> None:
+        """Stops everything; what ran is remembered, and starts with the node again."""
+        self._closing = True
+        await self._works.close()
+        await asyncio.gather(*(keeper.end() for keeper in self._roster), return_exceptions=True)
+        await self.logs.close()
+
+    def badge(self, token: str) -> Badge | None:
+        """Returns the badge of the live instance whose token this is."""
+        return self._launcher.badge(token)
+
+    async def run(
+        self, source: str, name: str | None = None, environment: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Progress]:
+        """Runs a service from its source, and yields how far it has come; the last line is `done` or `failed`.
+
+        The work goes on when nobody looks on any more. What runs already from the same source is updated.
+
+        Args:
+            source: as `micro.runtime.source.spec.parse` takes it; a path is absolute.
+            name: what the service is called, else what its author says, else what it registers as.
+            environment: variables for its process.
+
+        Raises:
+            BadRequest: the source, the name or a variable cannot be understood.
+            Conflict: another service of that name runs.
+        """
+        try:
+            spec = parse(source)
+            given = check_environment(environment or {}, "environment")
+        except SourceError as error:
+            raise BadRequest(str(error)) from error
+        if name is not None and not is_service_name(name):
+            raise BadRequest(f"{name!r} is no name for a service: lower-case words joined by dashes, as say-hello")
+        work = self._works.look_on(lambda feed: self._run(spec, name, given, feed), name or spec.name)
+        async for progress in work:
+            yield progress
+
+    async def update(self, name: str) -> AsyncIterator[Progress]:
+        """Moves a service to the newest revision of its source without a failed call, and yields how far it has come.
+
+        Raises:
+            NotFound: no such service runs here.
+        """
+        self._roster.find(name)
+        async for progress in self._works.look_on(lambda feed: self._update(name, feed), name):
+            yield progress
+
+    async def kill(self, name: str) -> None:
+        """Stops a service and forgets it; its log stays. A run or an update that is under way is given up.
+
+        Raises:
+            NotFound: no such service runs here.
+        """
+        if not self._turns.taken(name):
+            self._roster.find(name)
+        self._turns.interrupt(name)
+        async with self._turns.take(name):
+            self._roster.forget(name)
+            keeper = self._roster.get(name)
+            if keeper is not None:
+                self._roster.remove(keeper)
+                await keeper.end()
+
+    def status(self) -> list[dict[str, Any]]:
+        """Returns every service: `{name, source, revision, generation, state, pid, restarts, started, reason}`.
+
+        `state` is `starting`, `running`, `waiting` (for its next start, and `reason` says why) or `stopping`;
+        `started` is in seconds since 1970, and 0 before the first start; `pid` is 0 while there is no process.
+        """
+        return self._roster.status()
+
+    async def tail(self, name: str, lines: int = 100) -> list[LogLine]:
+        """Returns the last lines of a service's log, oldest first; those of a killed one are still there.
+
+        Raises:
+            NotFound: no such service runs here, and none has left a log.
+        """
+        found = await self.logs.tail(name, lines) if is_service_name(name) else []
+        if not found:
+            self._roster.find(name)
+        return found
+
+    async def follow(self, name: str, lines: int = 10) -> AsyncIterator[LogLine]:
+        """Yields the last lines of a service's log, and then each one as it comes.
+
+        Raises:
+            NotFound: no such service runs here.
+        """
+        self._roster.find(name)
+        async for entry in self.logs.follow(name, lines):
+            yield entry
+
+    # ------------------------------------------------------------------------------------------------ the works
+
+    async def _run(self, spec: SourceSpec, name: str | None, given: dict[str, str], feed: Feed) -> None:
+        while True:
+            running = self._roster.same(spec, name)
+            key = running.name if running else name or spec.name
+            async with self._turns.take(key):
+                running = self._roster.same(spec, name)
+                if running is not None and running.name != key:
+                    continue  # while we waited it came up, under a name of its own
+                if running is not None:
+                    return await self._renew(running, feed, given)
+                return await self._start(key, spec, name, given, feed)
+
+    async def _update(self, name: str, feed: Feed) -> None:
+        async with self._turns.take(name):
+            await self._renew(self._roster.find(name), feed, {})
+
+    async def _start(self, key: str, spec: SourceSpec, name: str | None, given: dict[str, str], feed: Feed) -> None:
+        if self._closing:
+            raise Unavailable("this node is stopping: start it again with micro server")
+        self._roster.check_free(key, spec)
+        report = _report(feed)
+        report("fetching", f"looking for {spec}")
+        revision = await self._workshop.newest(spec)
+        generation = await self._workshop.make(spec, revision, 1, report)
+        chosen = name or generation.name
+        keeper = self._keeper(chosen or key, spec, given, named=bool(chosen))
+        async with contextlib.AsyncExitStack() as turns:
+            await self._move(keeper, keeper.name, key, turns)
+            try:
+                registered = await keeper.begin(generation, report)
+                if registered != keeper.name:
+                    await self._rename(keeper, registered, key, turns)
+            except BaseException:
+                self._roster.remove(keeper)
+                await keeper.end()
+                raise
+            keeper.keep()
+            self._roster.remember(keeper, generation)
+            feed.put(Progress("done", f"{keeper.name} runs at {revision.short}", done=True, service=keeper.name))
+        await self._sweep()
+
+    async def _renew(self, keeper: Keeper, feed: Feed, given: dict[str, str]) -> None:
+        """Moves a service to the newest revision, unless it is there already."""
+        report = _report(feed)
+        report("fetching", f"looking for the newest {keeper.spec}")
+        revision = await self._workshop.newest(keeper.spec)
+        changed = bool(given) and given != keeper.environment
+        if keeper.is_at(revision.id) and not changed:
+            detail = f"{keeper.name} runs the newest revision already, {revision.short}"
+            feed.put(Progress("done", detail, done=True, service=keeper.name))
+            return
+        before = self._roster.remembered(keeper.name)
+        number = (before.generation if before else 0) + 1
+        generation = await self._workshop.make(keeper.spec, revision, number, report)
+        kept, keeper.environment = keeper.environment, given or keeper.environment
+        try:
+            idle = await keeper.replace(generation, report)
+        except StartFailed as error:
+            keeper.environment = kept
+            serving = f"generation {before.generation} goes on" if before else "nothing has changed"
+            raise StartFailed(f"generation {number} did not start: {error}; {serving}", error.instance) from error
+        self._roster.remember(keeper, generation)
+        left = "" if idle else f"; what was still open after {self._drain_seconds_max:g} s was cut"
+        detail = f"{keeper.name} moved to {revision.short}, generation {number}{left}"
+        feed.put(Progress("done", detail, done=True, service=keeper.name))
+        await self._sweep()
+
+    async def _remake(self, name: str) -> Generation:
+        """Makes again what a service ran when the node stopped; of a working tree, what is there now."""
+        before = self._roster.remembered(name)
+        assert before is not None
+        spec = parse(before.source)
+        revision = Revision(before.revision, before.ref)
+        if spec.kind == "directory":
+            revision = await self._workshop.newest(spec)
+        number = before.generation + (revision.id != before.revision)
+        generation = await self._workshop.make(spec, revision, number, silent)
+        self._roster.remember(self._roster.find(name), generation)
+        return generation
+
+    async def _rename(self, keeper: Keeper, name: str, held: str, turns: contextlib.AsyncExitStack) -> None:
+        before = keeper.name
+        if not is_service_name(name):
+            raise SourceError(f"it registered as {name!r}, which is no name for a service")
+        await self._move(keeper, name, held, turns)
+        if keeper.instance is not None:
+            self._launcher.rename(keeper.instance.id, name)
+        await self.logs.rename(before, name)
+
+    async def _move(self, keeper: Keeper, name: str, held: str, turns: contextlib.AsyncExitStack) -> None:
+        """Files a service under a name, and holds the turn of that name too."""
+        self._roster.check_free(name, keeper.spec)
+        if name != held:
+            if self._turns.taken(name):
+                raise Conflict(f"{name} is being changed at this moment: try again when that is done")
+            await turns.enter_async_context(self._turns.take(name))
+        self._roster.remove(keeper)
+        keeper.name = name
+        self._roster.add(keeper)
+
+    def _keeper(self, name: str, spec: SourceSpec, environment: Mapping[str, str], *, named: bool) -> Keeper:
+        return Keeper(
+            name,
+            spec,
+            self._launcher,
+            self.logs,
+            named=named,
+            environment=environment,
+            clock=self._clock,
+            entropy=self._entropy,
+            changed=self._changed,
+            drain_seconds_max=self._drain_seconds_max,
+        )
+
+    async def _sweep(self) -> None:
+        used = [keeper.generation for keeper in self._roster if keeper.generation]
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self._workshop.sweep, used)
+
+
+def _report(feed: Feed) -> Report:
+    return lambda step, detail: feed.put(Progress(step, detail))

@@ -1,0 +1,62 @@
+"""Lets those who want the same thing have it one after the other, and lets who ends it interrupt who is at it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from micro.errors import TooManyRequests
+
+__all__ = ["Turns"]
+
+WAITING_MAX = 16
+"""How many may wait for one thing."""
+
+
+@dataclass
+class _Turn:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    task: asyncio.Task[object] | None = None
+    waiting: int = 0
+
+
+class Turns:
+    """A lock for each name, gone when nobody wants it."""
+
+    def __init__(self) -> None:
+        self._turns: dict[str, _Turn] = {}
+
+    def taken(self, name: str) -> bool:
+        """Whether somebody is at `name`, or waits for it."""
+        return name in self._turns
+
+    def interrupt(self, name: str) -> None:
+        """Cancels the task of whoever is at `name`."""
+        turn = self._turns.get(name)
+        if turn is not None and turn.task is not None:
+            turn.task.cancel()
+
+    @contextlib.asynccontextmanager
+    async def take(self, name: str) -> AsyncIterator[None]:
+        """Waits until nobody else is at `name`.
+
+        Raises:
+            TooManyRequests: `WAITING_MAX` are waiting already.
+        """
+        turn = self._turns.setdefault(name, _Turn())
+        if turn.waiting > WAITING_MAX:
+            raise TooManyRequests(f"{WAITING_MAX} others wait to change {name}: try again when they are done")
+        turn.waiting += 1
+        try:
+            async with turn.lock:
+                turn.task = asyncio.current_task()
+                try:
+                    yield
+                finally:
+                    turn.task = None
+        finally:
+            turn.waiting -= 1
+            if not turn.waiting:
+                del self._turns[name]

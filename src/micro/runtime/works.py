@@ -1,0 +1,71 @@
+"""Works that go on whether or not somebody looks on: each tells its progress, and ends with a last line or a fault."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from micro.errors import Fault, MicroError
+from micro.runtime.feed import Feed
+from micro.runtime.generation import Change, Progress, StartFailed
+from micro.runtime.logs import Logs
+
+__all__ = ["Work", "Works"]
+
+Work = Callable[[Feed], Awaitable[None]]
+
+TAIL_LINES = 20
+"""How much of its log an instance that did not start leaves behind in the last line."""
+
+TAIL_LOOKED_AT = 500
+
+
+class Works:
+    """What is being done in one runtime."""
+
+    def __init__(self, logs: Logs, changed: Callable[[Change], None]) -> None:
+        self._logs = logs
+        self._changed = changed
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def close(self) -> None:
+        """Gives up all of them."""
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def look_on(self, work: Work, name: str) -> AsyncIterator[Progress]:
+        """Begins a work for the service `name`, and yields its progress; who stops looking does not stop it."""
+        feed = Feed()
+        task = asyncio.ensure_future(self._do(work, feed, name))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        async for progress in feed.lines():
+            yield progress
+
+    async def _do(self, work: Work, feed: Feed, name: str) -> None:
+        fault: Fault | None = None
+        try:
+            await work(feed)
+        except Fault as error:
+            fault = error
+        except StartFailed as error:
+            tail = await self._tail_of(error.instance)
+            feed.put(Progress("failed", str(error), done=True, service=name, tail=tail))
+        except asyncio.CancelledError:
+            reason = "the node is stopping" if self._closing else f"{name} was killed meanwhile"
+            feed.put(Progress("failed", reason, done=True, service=name))
+        except Exception as error:  # noqa: BLE001 - an onlooker waits for an end, whatever it is
+            detail = str(error) if isinstance(error, MicroError) else f"{type(error).__name__}: {error}"
+            feed.put(Progress("failed", detail, done=True, service=name))
+            self._changed(Change("trouble", name, detail=detail))
+        finally:
+            feed.end(fault)
+
+    async def _tail_of(self, instance: str) -> tuple[str, ...]:
+        """Returns the last lines that an instance wrote itself."""
+        entries = await self._logs.tail(instance.rsplit("-", 2)[0], TAIL_LOOKED_AT)
+        return tuple(one.line for one in entries if one.instance == instance and one.stream != "node")[-TAIL_LINES:]
