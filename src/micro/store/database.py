@@ -20,7 +20,9 @@ from micro.store.writer import Done, Entry, Group, Operation, Writer
 if TYPE_CHECKING:
     from micro.ports import Disk
 
-__all__ = ["Database", "Done", "Group", "Migration", "Operation"]
+__all__ = ["Database", "Done", "Group", "Migration", "Operation", "Row"]
+
+Row = tuple[Any, ...]
 
 ENTRIES_WAITING_MAX = 65_536
 """Writes that wait for a commit; more are refused, because a queue without end is memory without end."""
@@ -147,15 +149,22 @@ class Database:
         self.submit(operation, tuple(parameters), done)
         return await future
 
-    def read(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def read(
+        self, statement: str, parameters: Sequence[Any] = (), *, enough: Callable[[Row], bool] | None = None
+    ) -> list[Row]:
         """Returns the rows of a query at once, on the calling thread: only for queries that are indexed and bounded.
+
+        Args:
+            statement: the query.
+            parameters: its bindings.
+            enough: called with each row; the one for which it returns True is the last that is read.
 
         Raises:
             Unavailable: the database is closed, or the disk failed.
         """
-        return self._fetch(self._reader, statement, parameters)
+        return self._fetch(self._reader, statement, parameters, enough)
 
-    async def scan(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    async def scan(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Returns the rows of a query that may take long; it runs on a thread of its own, one at a time."""
         if not self._threaded:
             return self.read(statement, parameters)
@@ -165,14 +174,27 @@ class Database:
             return await asyncio.to_thread(self._fetch, self._scanner, statement, parameters)
 
     def _fetch(
-        self, connection: apsw.Connection | None, statement: str, parameters: Sequence[Any]
-    ) -> list[tuple[Any, ...]]:
+        self,
+        connection: apsw.Connection | None,
+        statement: str,
+        parameters: Sequence[Any],
+        enough: Callable[[Row], bool] | None = None,
+    ) -> list[Row]:
         if not self._is_open:
             raise Unavailable(f"{self._path.name} is closed; start the node again")
         try:
             if connection is None:  # without threads the writer's own connection serves, between two transactions
                 connection = self._writer.connection
-            return connection.execute(statement, parameters).fetchall()
+            cursor = connection.execute(statement, parameters)
+            if enough is None:
+                return cursor.fetchall()
+            rows = []
+            for row in cursor:
+                rows.append(row)
+                if enough(row):
+                    cursor.close(force=True)
+                    break
+            return rows
         except (apsw.Error, EngineError) as error:
             raise Unavailable(f"{self._path.name} could not be read: {error}; check the disk") from error
 
@@ -223,7 +245,7 @@ class Database:
             start += len(entries)
             try:
                 _tell(operation, entries, found)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - one submitter's mistake is not another's
                 assert self._loop is not None
                 message = f"a callback of a write to {self._path.name} failed"
                 self._loop.call_exception_handler({"message": message, "exception": error})

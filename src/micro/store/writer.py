@@ -111,7 +111,7 @@ class Writer:
                 return self._transaction(connection, entries, self._together)
             except DISK_ERRORS:
                 raise
-            except Exception:  # one entry is to blame: find out which
+            except Exception:  # noqa: BLE001 - whatever it was, one entry is to blame: find out which
                 return self._transaction(connection, entries, self._one_by_one)
         except (apsw.Error, EngineError) as error:
             self.fail()
@@ -158,7 +158,7 @@ class Writer:
                     results.append(_execute(connection, operation, parameters))
             except DISK_ERRORS:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever an entry raises becomes its fault
                 _forget(entries)
                 connection.execute("ROLLBACK TO entry")
                 results.append(_fault(error))

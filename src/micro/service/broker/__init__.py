@@ -1,0 +1,1 @@
+"""Events: topics, queues that share work, and inboxes that wait for whoever is away."""

@@ -1,0 +1,67 @@
+"""What the broker's machine asks its owner to do.
+
+Pure.
+
+Each action is to be done, and answered where it wants an answer, before the next one is taken.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from micro.service.broker.broker import StoredEvent
+from micro.service.broker.inbox import Delivery, Inbox, Unfinished
+from micro.service.broker.listener import Listener
+
+__all__ = ["Action", "Bury", "Deliver", "Missed", "Mourn", "Read", "Reread"]
+
+
+class Deliver(msgspec.Struct, gc=False):
+    """Give `event` to the member; answer with `Topics.refuse` if it has no credit."""
+
+    handle: object
+    sequence: int
+    event: StoredEvent
+    source: Listener | Inbox
+    delivery: Delivery | None = None
+
+
+class Missed(msgspec.Struct, gc=False):
+    """Tell the member that it missed `count` events."""
+
+    handle: object
+    count: int
+
+
+class Read(msgspec.Struct, gc=False):
+    """Read at most `count` events and about `size` bytes after `sequence`; answer with `inbox.load`."""
+
+    inbox: Inbox
+    after: int
+    count: int
+    size: int
+
+
+class Reread(msgspec.Struct, gc=False):
+    """Read these events, about `size` bytes of them; answer with `inbox.recall`, also after a failure."""
+
+    inbox: Inbox
+    sequences: list[int]
+    size: int
+
+
+class Bury(msgspec.Struct, gc=False):
+    """Write this event to the dead-letter topic; answer with `inbox.buried`."""
+
+    inbox: Inbox
+    entry: Unfinished
+
+
+class Mourn(msgspec.Struct, gc=False):
+    """Write to the dead-letter topic that `count` events expired before the queue had handled them."""
+
+    inbox: Inbox
+    count: int
+
+
+Action = Deliver | Missed | Read | Reread | Bury | Mourn

@@ -1,0 +1,236 @@
+"""What a broker is: topics, members that receive events, and the events themselves.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from micro.errors import BadRequest, Fault, TooLarge
+
+__all__ = [
+    "Broker",
+    "Limits",
+    "Member",
+    "QueueReport",
+    "StoredEvent",
+    "Subscription",
+    "TopicReport",
+    "check_event",
+    "check_name",
+    "event_bytes",
+]
+
+NAME_CHARACTERS_MAX = 128
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
+"""What a topic or a queue may be called."""
+
+ID_CHARACTERS_MAX = 128
+PUBLISHER_CHARACTERS_MAX = 256
+HEADERS_MAX = 64
+HEADERS_CHARACTERS_MAX = 16_384
+EVENT_BYTES = 256
+"""What an event is reckoned to cost beside its body and headers: row, index and bookkeeping."""
+
+
+class StoredEvent(msgspec.Struct, frozen=True, gc=False):
+    """One event as the broker holds it.
+
+    Attributes:
+        id: given by the publisher; the same (publisher, id) on a topic is kept once.
+        topic: where it was published.
+        publisher: who published it.
+        headers: as published; the broker reads none of them.
+        body: the bytes of the event.
+        time: when the broker took it, in seconds since 1970.
+        attempt: 1 for the first delivery to a queue, one more for each further one.
+    """
+
+    id: str
+    topic: str
+    publisher: str
+    headers: Mapping[str, str]
+    body: bytes
+    time: float
+    attempt: int = 1
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The bounds of a broker.
+
+    A log keeps the newest `kept_messages` within `kept_bytes` and `kept_seconds`. What a queue still needs is kept
+    beyond the first two up to the `backlog_` limits, where publishers are refused instead of events being lost; a
+    queue without members has this claim for `away_seconds`. Nothing outlives `kept_seconds`.
+    """
+
+    kept_seconds: float = 7 * 86_400.0
+    kept_messages: int = 10_000
+    kept_bytes: int = 64 * 1024 * 1024
+    backlog_messages: int = 1_000_000
+    backlog_bytes: int = 1024 * 1024 * 1024
+    away_seconds: float = 3_600.0
+    ids_kept: int = 200_000
+    """Ids per topic by which duplicates are recognised, also after their events have left the log."""
+    acknowledge_seconds: float = 30.0
+    """A delivery that is not acknowledged for so long is made again."""
+    attempts: int = 16
+    """Deliveries of one event to one queue before it goes to the dead-letter topic."""
+    in_flight: int = 256
+    """Deliveries to one member that wait for its acknowledgement."""
+    unfinished: int = 4_096
+    """Events of one queue that were delivered and are neither acknowledged nor dead, those put off included."""
+    delay_seconds: float = 3_600.0
+    """The longest time an event can be put off."""
+    buffered_messages: int = 256
+    """Events held in memory for one queue, or for one subscriber without a queue that has no credit."""
+    buffered_bytes: int = 4 * 1024 * 1024
+    topics: int = 10_000
+    queues: int = 64
+    """Queues of one topic."""
+    members: int = 1_024
+    """Subscribers of one topic, with and without a queue."""
+    body_bytes: int = 4 * 1024 * 1024
+    uncommitted_bytes: int = 64 * 1024 * 1024
+    """Events on their way to the disk; more are refused."""
+    disk_bytes: int = 8 * 1024 * 1024 * 1024
+    """The size of the whole log, all topics together."""
+
+
+class Member(Protocol):
+    """Whoever receives events: one subscriber."""
+
+    def deliver(self, sequence: int, event: StoredEvent) -> bool:
+        """Takes an event, or returns False where there is no credit now: it is offered again after `resume`.
+
+        `sequence` is what `Subscription.acknowledge` wants; 0 means that there is nothing to acknowledge.
+        """
+
+    def dropped(self, count: int) -> None:
+        """Tells a subscriber without a queue that it missed `count` events, before the next one it gets."""
+
+
+class Subscription(Protocol):
+    """One member's place at a topic."""
+
+    def acknowledge(self, sequence: int) -> None:
+        """The event was handled and never comes again. What is not in flight here is ignored."""
+
+    def negative(self, sequence: int, delay_seconds: float = 0.0, error: str = "") -> None:
+        """The event was not handled: it comes again after the delay, here or at another member of the queue."""
+
+    def resume(self) -> None:
+        """The member has credit again."""
+
+    def close(self) -> None:
+        """The member leaves; what it has not acknowledged goes to the others at once, or waits."""
+
+
+class QueueReport(msgspec.Struct, frozen=True):
+    """One queue of a topic: its members, events not handed out yet, in flight, and put off."""
+
+    queue: str
+    members: int
+    waiting: int
+    in_flight: int
+    delayed: int
+
+
+class TopicReport(msgspec.Struct, frozen=True):
+    """One topic: how much its log keeps, its queues, and the subscribers without a queue."""
+
+    topic: str
+    messages: int
+    bytes: int
+    subscribers: int
+    queues: tuple[QueueReport, ...]
+
+
+class Broker(Protocol):
+    """Takes events and brings them to whoever subscribed, now or later. Everything is called on one event loop."""
+
+    async def start(self) -> None:
+        """Opens what the broker keeps."""
+
+    async def stop(self) -> None:
+        """Saves what is open and ends; nothing is delivered afterwards."""
+
+    def publish(
+        self,
+        publisher: str,
+        topic: str,
+        id: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        done: Callable[[Fault | None], None],
+        *,
+        durable: bool = True,
+    ) -> None:
+        """Publishes an event. Never raises.
+
+        Args:
+            publisher: who says so, as the node knows it; with `id` it names the event.
+            topic: see `NAME`.
+            id: the publisher's own name for the event, 1 to 128 characters.
+            headers: at most 64, 16,384 characters together.
+            body: the event.
+            done: called once: with None when the event is on disk (and was before, if it is a duplicate), else with the
+                fault. It may be called before `publish` returns.
+            durable: False brings the event to those who are subscribed now, at most once, and touches no disk.
+        """
+
+    def subscribe(self, topic: str, queue: str | None, member: Member) -> Subscription:
+        """Adds a member. With a queue it shares the topic's events with the queue's other members, from the earliest
+        kept event on, each until acknowledged; without one it gets every event published from now on, at most once.
+
+        Raises:
+            Fault: a name is wrong, or a limit is reached.
+        """
+
+    def tick(self, now: float) -> None:
+        """Lets time pass: `now` is a monotonic clock in seconds. To be called about every 100 ms."""
+
+    def topics(self) -> list[TopicReport]:
+        """Returns all topics, by name."""
+
+    def stats(self) -> dict[str, int]:
+        """Returns counters since the start."""
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raises `BadRequest` unless `name` may name a topic or a queue; `kind` says which."""
+    if not NAME.match(name):
+        shown = name if len(name) <= NAME_CHARACTERS_MAX else name[:32] + "…"
+        raise BadRequest(
+            f"{kind}: {shown!r} is no name; expected a letter or digit, then up to 127 letters, digits, '.', '_' or '-'"
+        )
+
+
+def check_event(publisher: str, id: str, headers: Mapping[str, str], body: bytes, limits: Limits) -> int:
+    """Returns what an event is reckoned to cost in bytes, or raises a `Fault` that names the limit it breaks."""
+    if not 1 <= len(id) <= ID_CHARACTERS_MAX:
+        raise BadRequest(f"id: expected 1 to {ID_CHARACTERS_MAX} characters, got {len(id)}")
+    if len(publisher) > PUBLISHER_CHARACTERS_MAX:
+        raise BadRequest(f"publisher: expected at most {PUBLISHER_CHARACTERS_MAX} characters, got {len(publisher)}")
+    if len(body) > limits.body_bytes:
+        raise TooLarge(
+            f"body: {len(body):,} bytes exceed the limit of {limits.body_bytes:,}; publish a reference to it"
+        )
+    size = event_bytes(headers, body)
+    if len(headers) > HEADERS_MAX or size - len(body) - EVENT_BYTES > HEADERS_CHARACTERS_MAX:
+        raise TooLarge(
+            f"headers: {len(headers)} with {size - len(body) - EVENT_BYTES:,} characters; "
+            f"at most {HEADERS_MAX} with {HEADERS_CHARACTERS_MAX:,} are allowed"
+        )
+    return size
+
+
+def event_bytes(headers: Mapping[str, str], body: bytes) -> int:
+    """Returns what an event is reckoned to cost in bytes."""
+    if not headers:
+        return EVENT_BYTES + len(body)
+    return EVENT_BYTES + len(body) + sum(map(len, headers)) + sum(map(len, headers.values()))

@@ -1,0 +1,269 @@
+"""The broker that lives in the node: a machine that says what is to happen, and a log that forgets nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from micro.errors import Fault, TooManyRequests, Unavailable
+from micro.service.broker.append import Append, Appends
+from micro.service.broker.broker import (
+    Limits,
+    Member,
+    StoredEvent,
+    Subscription,
+    TopicReport,
+    check_event,
+    check_name,
+    event_bytes,
+)
+from micro.service.broker.courier import Courier
+from micro.service.broker.inbox import Numbered
+from micro.service.broker.keeper import Keeper
+from micro.service.broker.log import MIGRATIONS, Log
+from micro.service.broker.topic import Place, Topic
+from micro.service.broker.topics import Topics
+from micro.store.database import Database
+
+if TYPE_CHECKING:
+    from micro.ports import Clock, Disk
+
+__all__ = ["EmbeddedBroker"]
+
+Done = Callable[[Fault | None], None]
+
+
+class EmbeddedBroker:
+    """`micro.service.broker.broker.Broker` on one SQLite file.
+
+    An event is on disk before its publisher is told so, and before anybody gets it. What queues have handled is saved
+    at every `tick`, so a crash brings back at most what they acknowledged since the last one.
+
+    Args:
+        disk: where the file is.
+        path: the file, `broker.db`.
+        clock: for the dates of events.
+        limits: the bounds.
+        threaded: False does without a writer's thread, for the simulated world.
+    """
+
+    def __init__(
+        self, disk: Disk, path: Path, clock: Clock, *, limits: Limits | None = None, threaded: bool = True
+    ) -> None:
+        self._clock = clock
+        self._limits = limits = limits if limits is not None else Limits()
+        self._counters: Counter[str] = Counter()
+        self._database = Database(disk, path, MIGRATIONS, threaded=threaded)
+        self._log = Log(self._database, Appends(self._written), limits)
+        self._topics = Topics(limits)
+        self._courier = Courier(self._topics, self._log, clock, self._counters, self._record)
+        self._keeper = Keeper(self._topics, self._log, clock, limits, self._counters, self._topic)
+        self._uncommitted = 0
+        self._is_open = False
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Opens the log and reads which topics there are, but nothing they hold.
+
+        Raises:
+            EngineError: the file is damaged, or was written by a newer version.
+        """
+        self._database.open()
+        self._log.open()
+        self._courier.start(asyncio.get_running_loop())
+        self._is_open = True
+
+    async def stop(self) -> None:
+        """Ends delivery, commits and answers what was published, and saves how far the queues have come."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._courier.stop()
+        self._keeper.save()
+        await self._database.close()
+        self._topics.clear()
+
+    def tick(self, now: float) -> None:
+        """See `Broker.tick`."""
+        if self._is_open:
+            self._topics.tick(now)
+            self._courier.work()
+            try:
+                self._keeper.tick(now)
+            except Fault as fault:  # the disk fails; the next tick tries again
+                self._courier.report("the log cannot be kept in order", fault)
+
+    # -- publishing ---------------------------------------------------------------------------------------------------
+
+    def publish(
+        self,
+        publisher: str,
+        topic: str,
+        id: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        done: Done,
+        *,
+        durable: bool = True,
+    ) -> None:
+        """See `Broker.publish`."""
+        try:
+            size = check_event(publisher, id, headers, body, self._limits)
+            place = self._admit(topic) if durable else self._present(topic)
+        except Fault as fault:
+            self._counters["refused"] += 1
+            done(fault)
+            return
+        event = StoredEvent(id, topic, publisher, headers, body, self._clock.now())
+        if durable:
+            self._append(place, event, size, done)
+        else:
+            self._spread(place, event)
+            done(None)
+
+    def _admit(self, name: str) -> Topic:
+        """Returns the topic, or raises the reason why it takes no event now."""
+        topic = self._topic(name)
+        self._topics.check(topic)
+        if self._uncommitted >= self._limits.uncommitted_bytes:
+            raise TooManyRequests(f"{self._uncommitted:,} bytes of events already wait for the disk; try again later")
+        if self._keeper.is_full:
+            limit = self._limits.disk_bytes
+            raise TooManyRequests(f"the log has reached its limit of {limit:,} bytes; have waiting events handled")
+        return topic
+
+    def _present(self, name: str) -> Topic:
+        """Returns the topic as far as it has listeners; an ephemeral event does not create one."""
+        topic = self._topics.get(name)
+        if topic is None:
+            self._check(name)
+            return Topic(name)
+        return topic
+
+    def _check(self, name: str) -> None:
+        check_name("topic", name)
+        if not self._is_open:
+            raise Unavailable("the broker is stopped; start the node")
+
+    def _topic(self, name: str) -> Topic:
+        """Returns a topic, taking it up from the database if need be."""
+        topic = self._topics.get(name)
+        if topic is None:
+            self._check(name)
+            topic, cursors = self._log.topic(name)
+            self._topics.restore(topic, cursors)
+        return topic
+
+    def _append(self, topic: Topic, event: StoredEvent, size: int, done: Done) -> None:
+        topic.used = self._topics.now
+        self._uncommitted += size
+        self._log.append(topic, event, size, done)
+
+    def _record(self, event: StoredEvent, done: Done) -> None:
+        """Writes an event of the broker's own; limits on waiting ones do not hold for it."""
+        try:
+            topic = self._topic(event.topic)
+        except Fault as fault:
+            done(fault)
+            return
+        self._append(topic, event, event_bytes(event.headers, event.body), done)
+
+    def _written(self, items: list[Append], results: Sequence[object]) -> None:
+        """Events are committed, or failed: tells their publishers, then hands them on."""
+        committed: dict[str, tuple[Topic, list[Numbered]]] = {}
+        sizes: Counter[str] = Counter()
+        for item, result in zip(items, results, strict=True):
+            self._uncommitted -= item.size
+            fault = result if isinstance(result, Fault) else None
+            if fault is not None:
+                self._counters["failed"] += 1
+            elif result:
+                name = item.topic.name
+                sizes[name] += item.size
+                committed.setdefault(name, (item.topic, []))[1].append((cast(int, result), item.event))
+            else:
+                self._counters["duplicates"] += 1
+            try:
+                item.done(fault)
+            except Exception as error:  # noqa: BLE001 - one publisher's mistake is not another's
+                self._courier.report("a publisher's callback failed", error)
+        for name, (topic, events) in committed.items():
+            self._counters["published"] += len(events)
+            self._topics.committed(topic, events, sizes[name])
+            if self._topics.excess(topic):
+                self._keeper.trim(topic)
+        self._courier.work()
+
+    def _spread(self, topic: Topic, event: StoredEvent) -> None:
+        """Hands an ephemeral event to those who are there."""
+        self._counters["spread"] += 1
+        hand = self._courier.hand
+        for listener in topic.audience:
+            if not listener.is_clear:
+                listener.hold(0, event, self._limits)
+            elif not hand(cast(Member, listener.handle), 0, event):
+                listener.refuse(0, event)
+        for inbox in topic.inboxes.values():
+            while (member := inbox.turns.take()) is not None:
+                if hand(cast(Member, member.handle), 0, event):
+                    break
+                member.is_paused = True
+
+    # -- subscribing --------------------------------------------------------------------------------------------------
+
+    def subscribe(self, topic: str, queue: str | None, member: Member) -> Subscription:
+        """See `Broker.subscribe`. Nothing is delivered before it has returned."""
+        place = self._topics.subscribe(self._topic(topic), queue, member)
+        self._courier.rouse()
+        return _Subscription(self._topics, self._courier, self._counters, place)
+
+    # -- looking ------------------------------------------------------------------------------------------------------
+
+    def topics(self) -> list[TopicReport]:
+        """See `Broker.topics`."""
+        return [self._topic(name).report() for name in self._log.names] if self._is_open else []
+
+    def stats(self) -> dict[str, int]:
+        """Returns counters since the start, and what waits now.
+
+        `published` events entered the log and `duplicates` did not; `refused` were told so, `failed` on the disk;
+        `spread` were ephemeral. `delivered`, of which `redelivered`, went to members, of which `acknowledged` and
+        `negative` came back; `missed` were too many for a subscriber without a queue; `dead` went to a dead-letter
+        topic, `given_up` could not be handled there either; `expired` left the log before a queue had handled them.
+        `uncommitted_bytes` wait for the disk.
+        """
+        return {**self._counters, "uncommitted_bytes": self._uncommitted}
+
+
+class _Subscription:
+    """One member's place, for `micro.service.broker.broker.Subscription`."""
+
+    __slots__ = ("_counters", "_courier", "_place", "_topics")
+
+    def __init__(self, topics: Topics, courier: Courier, counters: Counter[str], place: Place) -> None:
+        self._topics = topics
+        self._courier = courier
+        self._counters = counters
+        self._place = place
+
+    def acknowledge(self, sequence: int) -> None:
+        if self._topics.acknowledge(self._place, sequence):
+            self._counters["acknowledged"] += 1
+        self._courier.rouse()
+
+    def negative(self, sequence: int, delay_seconds: float = 0.0, error: str = "") -> None:
+        if self._topics.negative(self._place, sequence, delay_seconds, error):
+            self._counters["negative"] += 1
+        self._courier.rouse()
+
+    def resume(self) -> None:
+        self._topics.resume(self._place)
+        self._courier.rouse()
+
+    def close(self) -> None:
+        self._topics.leave(self._place)
+        self._courier.rouse()

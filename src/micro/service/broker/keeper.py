@@ -1,0 +1,115 @@
+"""Keeps the broker's house: saves cursors, shortens logs, forgets what nobody uses, watches the disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from micro.errors import Fault
+from micro.service.broker.broker import Limits
+from micro.service.broker.inbox import Inbox
+from micro.service.broker.log import Log
+from micro.service.broker.topic import Topic
+from micro.service.broker.topics import Topics
+
+if TYPE_CHECKING:
+    from micro.ports import Clock
+
+__all__ = ["Keeper"]
+
+SWEEP_SECONDS = 60.0
+"""How often every topic is looked at for events that are too old, and for queues and topics nobody uses."""
+
+SWEEP_TOPICS_MAX = 64
+"""How many topics are looked at in one tick."""
+
+DISK_CHECK_SECONDS = 1.0
+
+
+class Keeper:
+    """What has to be done from time to time.
+
+    Args:
+        topics: the machine.
+        log: the database.
+        clock: for the age of events.
+        limits: what may be kept.
+        counters: what is counted.
+        load: returns a topic by its name, from the database if need be.
+    """
+
+    def __init__(
+        self,
+        topics: Topics,
+        log: Log,
+        clock: Clock,
+        limits: Limits,
+        counters: Counter[str],
+        load: Callable[[str], Topic],
+    ) -> None:
+        self.is_full = False
+        self._topics = topics
+        self._log = log
+        self._clock = clock
+        self._limits = limits
+        self._counters = counters
+        self._load = load
+        self._saving: set[tuple[str, str]] = set()
+        self._to_sweep: list[str] = []
+        self._sweep_at = self._check_at = 0.0
+
+    def tick(self, now: float) -> None:
+        """Does what is due; `now` is monotonic, in seconds."""
+        self.save()
+        if now >= self._check_at:
+            self._check_at = now + DISK_CHECK_SECONDS
+            self.is_full = self._log.bytes() >= self._limits.disk_bytes
+        if now >= self._sweep_at and not self._to_sweep:
+            self._sweep_at = now + SWEEP_SECONDS
+            self._to_sweep = self._log.names
+        for name in self._to_sweep[:SWEEP_TOPICS_MAX]:
+            self._sweep(self._load(name))
+        del self._to_sweep[:SWEEP_TOPICS_MAX]
+
+    def save(self) -> None:
+        """Has the cursors saved that changed, each at most once at a time."""
+        for inbox in self._topics.changed():
+            name = (inbox.topic, inbox.queue)
+            if name in self._saving:
+                continue
+            self._saving.add(name)
+            inbox.is_changed = False
+            self._log.save(inbox, self._saved(inbox))
+
+    def _saved(self, inbox: Inbox) -> Callable[[Any, Fault | None], None]:
+        def done(_result: Any, fault: Fault | None) -> None:
+            self._saving.discard((inbox.topic, inbox.queue))
+            if fault is not None:
+                inbox.is_changed = True
+
+        return done
+
+    def trim(self, topic: Topic) -> None:
+        """Has a log shortened to its limits, stride by stride."""
+
+        def done(result: Any, fault: Fault | None) -> None:
+            if fault is not None:
+                topic.is_trimming = False  # a later sweep tries again
+                return
+            self._topics.trimmed(topic, result.first, result.bytes)
+            if result.is_more:
+                self.trim(topic)
+
+        self._log.trim(self._topics.drop(topic, self._clock.now()), done)
+
+    def _sweep(self, topic: Topic) -> None:
+        for inbox in self._topics.idle_queues(topic):
+            if (inbox.topic, inbox.queue) not in self._saving:
+                del topic.inboxes[inbox.queue]
+                self._log.forget_queue(inbox)
+        if self._topics.is_idle(topic):
+            self._topics.forget(topic)
+            self._log.forget_topic(topic.name)
+        elif not topic.is_trimming:
+            self.trim(topic)
