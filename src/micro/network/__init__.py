@@ -1,1 +1,1 @@
-"""Node to node: links, peers and the transports below them."""
+"""Node to node: links, and the transports below them."""

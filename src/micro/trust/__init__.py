@@ -1,1 +1,4 @@
-"""Who is speaking: keys, names of nodes and services, tickets, and what each caller may do."""
+"""Who is speaking: keys, the names of nodes and instances, tickets, and what each caller may do.
+
+Pure.
+"""

@@ -7,6 +7,7 @@ the addresses. A relay, where one is given, sees ciphertext only.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 import iroh
 
-from micro.errors import BadRequest, ConfigError, EngineError, HandshakeFailed, MicroError, Unavailable
+from micro.errors import BadRequest, ConfigError, EngineError, HandshakeFailed, LinkClosed, MicroError, Unavailable
 from micro.network.transport import iroh_bytes
 from micro.network.transport.admission import Admission, Limits, Verdict, origin_of
 from micro.network.transport.iroh_pipe import LINGER_SECONDS_MAX, IrohPipe, plain_reason
@@ -30,6 +31,9 @@ ALPN: Final = b"micro/mucp/1"
 HANDSHAKE_SECONDS_MAX: Final = 10.0
 """A connection must be proved within this time, and its first bytes must be here after as much again."""
 
+CLOSE_SECONDS_MAX: Final = 1.0
+"""iroh is given so long to say farewell."""
+
 TURNED_AWAY: Final = 2
 """Error code of a connection that was given no pipe."""
 
@@ -41,7 +45,7 @@ class IrohEndpoint:
 
     def __init__(self, endpoint: iroh.Endpoint, port: int, limits: Limits) -> None:
         """For `bind`; not to be called otherwise."""
-        self._endpoint = endpoint
+        self._endpoint: iroh.Endpoint | None = endpoint
         self._loop = asyncio.get_running_loop()
         self._port = port
         self._nid = nid_of(endpoint.id().to_bytes())
@@ -54,7 +58,7 @@ class IrohEndpoint:
         cls,
         seed: bytes,
         port: int = 0,
-        bind_host: str = "0.0.0.0",
+        bind_host: str = "0.0.0.0",  # noqa: S104 - a node is there to be reached
         *,
         relays: Sequence[str] = (),
         limits: Limits | None = None,
@@ -102,7 +106,7 @@ class IrohEndpoint:
 
     def addresses(self) -> tuple[str, ...]:
         """Returns where this node can be reached now, as `ip:port`; loopback only if the machine has no network."""
-        found = tuple(self._endpoint.addr().direct_addresses())
+        found = tuple(self._open().addr().direct_addresses())
         return found or (f"127.0.0.1:{self._port}",)
 
     async def dial(self, nid: str, addresses: Sequence[str], relay: str | None, *, timeout_seconds: float) -> IrohPipe:
@@ -121,7 +125,7 @@ class IrohEndpoint:
         connection: iroh.Connection | None = None
         try:
             async with asyncio.timeout(timeout_seconds):
-                connection = await self._endpoint.connect(where, ALPN)
+                connection = await self._open().connect(where, ALPN)
                 stream = await connection.open_bi()
         except (iroh.IrohError, TimeoutError) as error:
             if connection is not None:
@@ -133,12 +137,16 @@ class IrohEndpoint:
 
     def listen(self, accept: Callable[[IrohPipe], None]) -> None:
         """Lets others in: `accept` is called with each pipe that was opened to this node and admitted."""
-        self._endpoint.set_alpns([ALPN])
-        self._keep(self._accept_all(accept))
+        endpoint = self._open()
+        endpoint.set_alpns([ALPN])
+        self._keep(self._accept_all(endpoint, accept))
 
     async def close(self) -> None:
-        """Ends all pipes, those that are closing in order, and frees the port."""
-        self._endpoint.set_alpns([])
+        """Ends all pipes, those that are closing in order, and frees the port. A second close does nothing."""
+        endpoint, self._endpoint = self._endpoint, None
+        if endpoint is None:
+            return
+        endpoint.set_alpns([])
         for pipe in [pipe for pipe in self._pipes if not pipe.is_closing()]:
             pipe.abort()
         if self._pipes:
@@ -147,7 +155,14 @@ class IrohEndpoint:
             pipe.abort()
         for task in self._tasks:
             task.cancel()
-        await self._endpoint.close()
+        with contextlib.suppress(TimeoutError):  # iroh takes its time over dials that were given up
+            async with asyncio.timeout(CLOSE_SECONDS_MAX):
+                await endpoint.close()
+
+    def _open(self) -> iroh.Endpoint:
+        if self._endpoint is None:
+            raise LinkClosed("this endpoint was closed")
+        return self._endpoint
 
     def _pipe(
         self, connection: iroh.Connection, stream: iroh.BiStream, facts: dict[str, str], leave: Callable[[], None]
@@ -165,11 +180,11 @@ class IrohEndpoint:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _accept_all(self, accept: Callable[[IrohPipe], None]) -> None:
-        while (incoming := await self._endpoint.accept_next()) is not None:
+    async def _accept_all(self, endpoint: iroh.Endpoint, accept: Callable[[IrohPipe], None]) -> None:
+        while (incoming := await endpoint.accept_next()) is not None:
             try:
                 await self._answer(incoming, accept)
-            except Exception:  # one bad knock must not deafen the node
+            except Exception:  # noqa: BLE001 - one bad knock must not deafen the node
                 _log.exception("a connection could not be answered")
             await asyncio.sleep(0)  # a flood of knocks must leave room for the rest of the loop
 
@@ -233,7 +248,7 @@ def _socket_choices(bind_host: str, port: int) -> Iterator[list[str]]:
     if host.version == 4:
         first, second = str(host), "[::]" if host.is_unspecified else "[::1]"
     else:
-        first, second = f"[{host}]", "0.0.0.0" if host.is_unspecified else "127.0.0.1"
+        first, second = f"[{host}]", "0.0.0.0" if host.is_unspecified else "127.0.0.1"  # noqa: S104 - as asked
     yield [f"{first}:{port}", f"{second}:{port}"]
     yield [f"{first}:{port}", f"{second}:0"]
     yield [f"{first}:{port}"]

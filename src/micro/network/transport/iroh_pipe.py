@@ -85,7 +85,7 @@ class IrohPipe(BufferedPipe):
             self._leave(ABORTED, b"aborted")
 
     def _leave(self, code: int, reason: bytes) -> None:
-        """Closes the connection now and stops all tasks."""
+        """Closes the connection now, stops all tasks, and lets go of what belongs to iroh: it would hold the port."""
         if self.gone.done():
             return
         self.gone.set_result(None)
@@ -93,20 +93,24 @@ class IrohPipe(BufferedPipe):
         for task in (self._writer, self._reader, *self._guards):
             if task is not None:
                 task.cancel()
+        del self._connection, self._sending, self._receiving
+        self._writer = self._reader = None  # a task that was cancelled keeps its frames
+        self._guards.clear()
         self._forget(self)
 
     async def _write(self) -> None:
+        sending = self._sending
         try:
             while True:
                 while self._waiting:
                     data = self._take()
-                    await self._sending.write_all(data)
+                    await sending.write_all(data)
                     self._taken(len(data))
                 if self._closing:
                     break
                 self._writer_idle = self._loop.create_future()
                 await self._writer_idle
-            await self._sending.finish()
+            await sending.finish()
         except IrohError as error:
             self._end(LinkClosed(plain_reason(error)))
             return
@@ -118,13 +122,14 @@ class IrohPipe(BufferedPipe):
         self._leave(CLOSED_IN_ORDER, b"closed")
 
     async def _read(self) -> None:
+        receiving = self._receiving
         try:
             while True:
                 if not (self._reading or self._closing):
                     self._reader_idle = self._loop.create_future()
                     await self._reader_idle
                     continue
-                data = await self._receiving.read(READ_BYTES_MAX)
+                data = await receiving.read(READ_BYTES_MAX)
                 if not data:
                     break
                 self._received(data)

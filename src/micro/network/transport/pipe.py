@@ -95,7 +95,7 @@ class BufferedPipe(asyncio.Transport):
             return
         try:
             self._receiver.data_received(data)
-        except Exception as error:  # the receiver's bug must be seen, and must not hurt other pipes
+        except Exception as error:  # noqa: BLE001 - the receiver's bug must be seen, and must not hurt other pipes
             self._blame("data_received", error)
             self._end(error)
 
@@ -122,7 +122,7 @@ class BufferedPipe(asyncio.Transport):
             return
         try:
             getattr(self._receiver, name)(*arguments)
-        except Exception as error:  # as in _received
+        except Exception as error:  # noqa: BLE001 - as in _received
             self._blame(name, error)
 
     def _blame(self, name: str, error: Exception) -> None:

@@ -145,7 +145,7 @@ def _parse(address: str) -> tuple[str, str, int]:
         count = len(os.fsencode(path))
         if count > UNIX_PATH_BYTES_MAX:
             raise BadRequest(
-                f"the path of a Unix socket has at most {UNIX_PATH_BYTES_MAX} bytes, {path} has {count}; use a shorter one"
+                f"a Unix socket's path has at most {UNIX_PATH_BYTES_MAX} bytes, {path} has {count}; use a shorter one"
             )
         if path.startswith("/") and "\0" not in path:
             return path, "", 0
@@ -171,7 +171,7 @@ def _bind_unix(path: str) -> socket.socket:
 
 
 def _bind_tcp(family: int, place: tuple[object, ...]) -> socket.socket:
-    accepting = socket.socket(family, socket.SOCK_STREAM)
+    accepting = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio does not set TCP_NODELAY
     try:
         accepting.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         accepting.bind(place)

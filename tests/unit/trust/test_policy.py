@@ -1,0 +1,126 @@
+"""Who may do what: one table, and what the answers say."""
+
+from __future__ import annotations
+
+import pytest
+
+from micro.errors import Fault, LocalProtocolError
+from micro.trust.identity import nid_of
+from micro.trust.keys import NodeKey
+from micro.trust.policy import Caller, may_call, may_publish, may_register, may_spend, may_subscribe
+
+NID = nid_of(NodeKey(bytes(range(32))).public)
+OWNER = Caller(NID, owner=True)
+INSTANCE = Caller(NID, "greeter", supervised=True)
+PEER = Caller(NID)
+ANONYMOUS = Caller(anonymous=True)
+CALLERS = (OWNER, INSTANCE, PEER, ANONYMOUS)
+
+# service, endpoint, then the code for owner, instance, peer and anonymous; 0 is yes
+CALLS = [
+    ("greeter", "Say.Hello", 0, 0, 0, 0),
+    ("greeter", "Debug.Health", 0, 0, 0, 0),
+    ("greeter", "Debug.Stats", 0, 0, 0, 0),
+    ("greeter", "Debug.Log", 0, 403, 403, 401),
+    ("greeter", "Debug.Trace", 0, 403, 403, 401),
+    ("greeter", "debug.log", 0, 403, 403, 401),
+    ("greeter", "Debug.Unheard", 0, 403, 403, 401),
+    ("node", "Node.Status", 0, 403, 403, 401),
+    ("node", "Node.Stop", 0, 403, 403, 401),
+    ("node", "Debug.Health", 0, 0, 0, 0),
+    ("runtime", "Runtime.Run", 0, 403, 403, 401),
+    ("runtime", "Runtime.Logs", 0, 403, 403, 401),
+    ("config", "Config.Get", 0, 403, 403, 401),
+    ("Config", "Config.Get", 0, 403, 403, 401),
+    ("network", "Network.Connect", 0, 403, 403, 401),
+    ("wallet", "Wallet.Pay", 0, 403, 403, 401),
+    ("keys", "Keys.Sign", 0, 403, 403, 401),
+    ("auth", "Auth.Token", 0, 403, 403, 401),
+    ("registry", "Registry.Get", 0, 0, 0, 0),
+    ("registry", "Registry.List", 0, 0, 0, 0),
+    ("registry", "Registry.Search", 0, 0, 0, 0),
+    ("registry", "Registry.Watch", 0, 0, 0, 0),
+    ("registry", "Registry.Register", 0, 0, 403, 401),
+    ("registry", "Registry.Deregister", 0, 0, 403, 401),
+    ("registry", "Registry.Unheard", 0, 403, 403, 401),
+    ("store", "Store.Read", 0, 0, 403, 401),
+    ("store", "Store.Write", 0, 0, 403, 401),
+]
+
+
+def code(fault: Fault | None) -> int:
+    """The code of a refusal, 0 for yes."""
+    return 0 if fault is None else fault.code
+
+
+@pytest.mark.parametrize(
+    ("service", "endpoint", "owner", "instance", "peer", "anonymous"), CALLS, ids=lambda value: str(value)
+)
+def test_who_may_call(service: str, endpoint: str, owner: int, instance: int, peer: int, anonymous: int) -> None:
+    """Each row of the table holds."""
+    assert [code(may_call(caller, service, endpoint)) for caller in CALLERS] == [owner, instance, peer, anonymous]
+
+
+def test_a_peer_calls_exported_services_only() -> None:
+    """A service that is not exported is closed to other nodes and to nobody else."""
+    assert [code(may_call(caller, "greeter", "Say.Hello", exported=False)) for caller in CALLERS] == [0, 0, 403, 0]
+
+
+def test_who_may_register() -> None:
+    """The owner registers anything, an instance itself."""
+    assert [code(may_register(caller, "greeter")) for caller in CALLERS] == [0, 0, 403, 401]
+
+
+def test_an_instance_does_not_register_another() -> None:
+    """A service cannot take the name of another."""
+    assert code(may_register(INSTANCE, "bank")) == 403
+
+
+def test_who_may_publish() -> None:
+    """Everybody who is known."""
+    assert [code(may_publish(caller, "orders")) for caller in CALLERS] == [0, 0, 0, 401]
+
+
+def test_who_may_subscribe() -> None:
+    """The owner and his services; other nodes are sent what their subscribers want."""
+    assert [code(may_subscribe(caller, "orders")) for caller in CALLERS] == [0, 0, 403, 401]
+
+
+def test_who_may_spend() -> None:
+    """Everybody who is known."""
+    assert [code(may_spend(caller)) for caller in CALLERS] == [0, 0, 0, 401]
+
+
+@pytest.mark.parametrize("service", ["node", "store"])
+def test_a_refusal_names_what_and_whom(service: str) -> None:
+    """The answer says which endpoint refuses and whom it took the caller for."""
+    fault = may_call(PEER, service, "Any.Thing")
+    assert fault is not None
+    assert f"{service} Any.Thing" in fault.detail
+    assert str(PEER) in fault.detail
+
+
+def test_an_unknown_caller_is_told_how_to_become_known() -> None:
+    """A 401 says what to send."""
+    fault = may_call(ANONYMOUS, "node", "Node.Stop")
+    assert fault is not None
+    assert "token" in fault.detail
+
+
+def test_a_caller_without_any_authority_is_a_peer() -> None:
+    """Authority is given, never assumed."""
+    assert Caller().peer
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"owner": True, "supervised": True, "service": "greeter"},
+        {"owner": True, "anonymous": True},
+        {"supervised": True},
+    ],
+)
+def test_contradictory_facts_are_refused(facts: dict[str, object]) -> None:
+    """A caller cannot be two things, so no rule has to choose."""
+    with pytest.raises(LocalProtocolError):
+        Caller(**facts)  # type: ignore[arg-type]
