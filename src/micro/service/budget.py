@@ -110,7 +110,7 @@ class RetryPolicy:
         """
         first = TOO_MANY_SECONDS if code == TooManyRequests.code else UNAVAILABLE_SECONDS
         whole = min(BACK_OFF_SECONDS_MAX, first * (1 << min(max(0, attempt - 1), DOUBLINGS_MAX)))
-        chance = int.from_bytes(entropy.random_bytes(CHANCE_BYTES)) / 256**CHANCE_BYTES
+        chance = int.from_bytes(entropy.random_bytes(CHANCE_BYTES)) / (1 << 8 * CHANCE_BYTES)
         return whole * (0.5 + 0.5 * chance)
 
     def after(

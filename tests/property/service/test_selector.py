@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,16 +12,17 @@ from micro.service.budget import BURST_PER_SECOND, RetryBudget
 from micro.service.registry.instance import Instance, matches
 from micro.service.selector import Seat, Selector
 
+SAID: list[tuple[str, str, str, Literal["serving", "draining"], int]] = [
+    ("b0", "a", "1.0.0", "serving", 100),
+    ("b0", "b", "1.0.0", "serving", 100),
+    ("b0", "c", "1.1.0", "draining", 100),
+    ("b1", "a", "1.0.0", "serving", 50),
+    ("b1", "b", "1.1.0", "serving", 0),
+    ("b2", "a", "2.0.0", "serving", 7),
+]
 KNOWN = [
-    replace(Instance("greeter", version, f"{nid}{id}", nid, local=nid == "b0"), state=state, weight=weight)
-    for nid, id, version, state, weight in [
-        ("b0", "a", "1.0.0", "serving", 100),
-        ("b0", "b", "1.0.0", "serving", 100),
-        ("b0", "c", "1.1.0", "draining", 100),
-        ("b1", "a", "1.0.0", "serving", 50),
-        ("b1", "b", "1.1.0", "serving", 0),
-        ("b2", "a", "2.0.0", "serving", 7),
-    ]
+    Instance("greeter", version, f"{nid}{id}", nid, local=nid == "b0", state=state, weight=weight)
+    for nid, id, version, state, weight in SAID
 ]
 INSTANCES = st.lists(st.sampled_from(KNOWN), unique=True, max_size=6).map(tuple)
 STEPS = st.lists(

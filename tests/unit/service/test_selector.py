@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -23,10 +24,10 @@ from micro.service.selector import (
 )
 
 
-def instances(count: int, **fields: object) -> tuple[Instance, ...]:
+def instances(count: int, **fields: Any) -> tuple[Instance, ...]:
     return tuple(
         replace(Instance("greeter", "1.0.0", str(number), "bhere", local=True), **fields) for number in range(count)
-    )  # type: ignore[arg-type]
+    )
 
 
 def chances(*numbers: float) -> Callable[[], float]:
@@ -41,8 +42,8 @@ def fail(seat: Seat, now: float, times: int = FAILURES_MAX) -> None:
         seat.end(False, now)  # noqa: FBT003
 
 
-def pick(selector: Selector, among: Sequence[Instance], now: float = 0.0, **wishes: object) -> str:
-    return selector.pick("greeter", among, now, **wishes).instance.id  # type: ignore[arg-type]
+def pick(selector: Selector, among: Sequence[Instance], now: float = 0.0, **wishes: Any) -> str:
+    return selector.pick("greeter", among, now, **wishes).instance.id
 
 
 def seat_of(selector: Selector, id: str) -> Seat:

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from micro.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyRequests
-from micro.service.registry.catalog import INSTANCES_PER_SERVICE_MAX, LEASE_SECONDS_MAX, LIST_MAX, Catalog
+from micro.service.registry.catalog import (
+    INSTANCES_PER_SERVICE_MAX,
+    LEASE_SECONDS_MAX,
+    LIST_MAX,
+    PINS_MAX,
+    VIEWS_MAX,
+    Catalog,
+)
 from micro.service.registry.description import Description, check_description
 from micro.service.registry.holding import BURIED_MAX, Allowance
 from micro.service.registry.instance import Instance
@@ -233,6 +240,15 @@ def test_a_million_renewals_take_no_memory(catalog: Catalog) -> None:
     assert len(catalog._leases._queue) < 200
 
 
+def test_a_million_short_lives_take_no_memory(catalog: Catalog) -> None:
+    """What came and went leaves no lease behind, however long it was."""
+    for number in range(5000):
+        put(catalog, instance(str(number)), lease_seconds=3600)
+        catalog.deregister(instance(str(number)), 0.0)
+
+    assert len(catalog._leases._queue) < 200
+
+
 # ------------------------------------------------------------------------------------------------------------ sequence
 
 
@@ -327,6 +343,9 @@ def test_a_peer_holds_little_text() -> None:
     with pytest.raises(TooManyRequests, match="1000 bytes"):
         catalog.register(instance("2", nid=THERE), other, 90, 0.0)
 
+    with pytest.raises(TooManyRequests, match="1000 bytes"):
+        catalog.register(instance(service="other", nid=THERE), described("other", description="z" * 600), 90, 0.0)
+
     assert catalog.lookup("greeter").description.hash == long.hash  # type: ignore[union-attr]
 
 
@@ -339,6 +358,38 @@ def test_what_a_peer_let_go_it_may_use_again() -> None:
         catalog.deregister(instance(service=service, nid=THERE), 0.0)
 
     assert (len(catalog), catalog._shelf.bytes) == (0, 0)
+
+
+def test_a_replaced_description_is_let_go(catalog: Catalog) -> None:
+    """After the last instance has left nothing of it stays."""
+    catalog.register(instance(), described(description="old"), 90, 0.0)
+    catalog.register(instance(), described(description="new"), 90, 0.0)
+    held = catalog._shelf.bytes
+    catalog.deregister(instance(), 0.0)
+
+    assert (held, catalog._shelf.bytes) == (len(described(description="new").body), 0)
+
+
+def test_views_are_kept_for_so_many_services(catalog: Catalog) -> None:
+    """The others are built when asked for."""
+    for number in range(VIEWS_MAX + 5):
+        put(catalog, instance(service=f"s-{number}"))
+        catalog.lookup(f"s-{number}")
+
+    assert (len(catalog._views), catalog.lookup("s-0") is None) == (VIEWS_MAX, False)
+
+
+def test_pins_are_bounded(catalog: Catalog) -> None:
+    """A known one may change, another may come when one has gone."""
+    for number in range(PINS_MAX):
+        catalog.pin(f"s-{number}", [HERE])
+    catalog.pin("s-0", [THERE])
+    with pytest.raises(TooManyRequests, match="unpin"):
+        catalog.pin("more", [HERE])
+    catalog.pin("s-0", [])
+    catalog.pin("more", [HERE])
+
+    assert len(catalog._pins) == PINS_MAX
 
 
 def test_this_node_may_hold_many() -> None:

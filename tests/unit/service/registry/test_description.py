@@ -127,6 +127,25 @@ def test_a_malformed_description_is_refused(fields: object, complaint: str) -> N
         check_description(fields)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        greeter(metadata={str(number): "" for number in range(64)}),
+        greeter(description="x" * 16_384),
+        greeter(endpoints=[{"name": f"Say.A{number}"} for number in range(256)]),
+        greeter(topics=[{"topic": "t"}] * 256),
+        endpoint(examples=[1] * 32),
+        endpoint(price="999999999999.999999999"),
+        endpoint(price=None, examples=None, request=None, response=True),
+        endpoint(name="S." + "x" * 126),
+    ],
+    ids=range(8),
+)
+def test_what_just_fits_is_taken(fields: dict[str, Any]) -> None:
+    """A bound is the greatest that may be."""
+    check_description(fields)
+
+
 def test_a_description_has_a_size() -> None:
     """256 KiB and no more."""
     with pytest.raises(TooLarge, match="262144 bytes"):
@@ -164,6 +183,16 @@ def test_a_shelf_keeps_one_copy() -> None:
     one, other = check_description(greeter()), check_description(greeter())
 
     assert shelf.take(one) is shelf.take(other)
+
+
+def test_a_shelf_counts_what_it_keeps() -> None:
+    """Each copy once."""
+    shelf = Shelf()
+    one, other = check_description(greeter()), check_description(greeter(version="2"))
+    for description in (one, other, one):
+        shelf.take(description)
+
+    assert shelf.bytes == len(one.body) + len(other.body)
 
 
 def test_a_shelf_lets_go_with_the_last_use() -> None:

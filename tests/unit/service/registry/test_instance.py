@@ -21,6 +21,24 @@ def test_a_good_record_passes() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("service", "a" * 63),
+        ("version", "1" * 64),
+        ("id", "0" * 64),
+        ("address", "x" * 512),
+        ("address", None),
+        ("weight", 0),
+        ("weight", 10_000),
+        ("sequence", 2**63 - 1),
+    ],
+)
+def test_what_just_fits_is_taken(field: str, value: object) -> None:
+    """A bound is the greatest that may be."""
+    replace(GREETER, **{field: value}).check()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
         ("service", "Greeter"),
         ("service", "greeter-"),
         ("service", "greeter\n"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from micro.service.registry.search import MATCHES_MAX, TERMS_PER_SERVICE_MAX, SearchIndex
+from micro.service.registry.search import MATCHES_MAX, READS_MAX, TERMS_PER_SERVICE_MAX, SearchIndex
 
 CATALOGUE = {
     "weather": {"tags": "forecast", "summary": "The weather of today.", "endpoint": "Weather.Now Weather.Forecast"},
@@ -143,14 +143,48 @@ def test_the_number_of_matches_is_bounded(limit: int) -> None:
     assert len(index.search("thing ", limit)) == max(0, min(limit, MATCHES_MAX))
 
 
+def test_every_word_of_a_query_adds_to_the_score(index: SearchIndex) -> None:
+    """Two words that fit are better than the better one of them."""
+    both, first, second = (index.search(query)[0].score for query in ("keeps caller ", "keeps ", "caller "))
+
+    assert max(first, second) < both <= first + second + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"), [("forec", "weather"), ("today forec", "weather"), ("securi", "password")]
+)
+def test_any_word_may_be_unfinished(index: SearchIndex, query: str, expected: str) -> None:
+    """Not only that of a name."""
+    assert names(index, query)[0] == expected
+
+
+def test_a_name_comes_before_all_who_talk_about_it() -> None:
+    """Whoever types a service's name means it."""
+    index = SearchIndex()
+    index.put("z", {"name": "z"})
+    for number in range(20):
+        index.put(f"talk-{number}", {"name": "", "tags": "z", "summary": "z z z", "endpoint": "Z.Z", "text": "z"})
+
+    assert names(index, "z ")[0] == "z"
+
+
+def test_a_name_is_found_behind_many_words_with_its_beginning() -> None:
+    """However many words an unfinished one may become, names are looked up for themselves."""
+    index = SearchIndex()
+    index.put("st-zebra", {"name": ""})
+    index.put("talk", {"name": "", "text": " ".join(f"st{number}" for number in range(60))})
+
+    assert "st-zebra" in names(index, "st")
+
+
 def test_a_common_word_brings_no_new_candidates_but_decides_between_them() -> None:
     """With candidates enough, the commonest words are only looked up for those."""
     index = SearchIndex()
     for number in range(4000):
-        rare = "zebra" if number < 300 else ""
-        index.put(f"s-{number:04}", {"name": "", "summary": rare, "text": "" if number in range(299) else "shop"})
+        rare = "zebra" if number < 300 or number == 3999 else ""
+        index.put(f"s-{number:04}", {"name": "", "summary": rare, "text": "shop" if 299 <= number < 3999 else ""})
 
-    assert names(index, "shop zebra ")[0] == "s-0299"
+    assert names(index, "shop zebra ", limit=MATCHES_MAX)[:2] == ["s-0299", "s-0000"]
 
 
 def test_a_word_beyond_what_a_search_reads_is_found_all_the_same() -> None:
@@ -160,3 +194,12 @@ def test_a_word_beyond_what_a_search_reads_is_found_all_the_same() -> None:
         index.put(f"s-{number}", {"name": "", "text": "shop"})
 
     assert len(index.search("shop ", 5)) == 5
+
+
+def test_a_search_reads_no_more_than_it_may() -> None:
+    """The last of too many is not read, even if it were the best."""
+    index = SearchIndex()
+    for number in range(READS_MAX + 10):
+        index.put(f"s-{number}", {"name": "", "tags" if number == READS_MAX else "text": "shop"})
+
+    assert names(index, "shop ", 1) == ["s-0"]
