@@ -116,6 +116,17 @@ def test_weights_are_shares(selector: Selector) -> None:
     assert 120 < counts["new"] < 280
 
 
+def test_load_is_measured_by_weight() -> None:
+    """One of ten at weight 10 is less than one of two at weight 2."""
+    two = (replace(instances(1)[0], id="big", weight=10), replace(instances(1)[0], id="small", weight=2))
+    selector = Selector(chances(0.0, 0.0, 0.0, 0.99))
+    selector.pick("greeter", two, 0.0)
+    seat_of(selector, "big").in_flight = 4
+    seat_of(selector, "small").in_flight = 1
+
+    assert pick(selector, two) == "big"
+
+
 def test_weight_zero_gets_nothing(selector: Selector) -> None:
     """While there is anything else."""
     two = (*instances(1), replace(instances(1)[0], id="shadow", weight=0))

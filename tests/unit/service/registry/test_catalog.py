@@ -449,6 +449,14 @@ def test_the_description_names_the_nodes(catalog: Catalog) -> None:
     ]
 
 
+def test_a_sign_of_life_is_remembered(catalog: Catalog) -> None:
+    """An instance was last seen when it last renewed."""
+    put(catalog, instance(), now=100.0)
+    catalog.renew(instance().key, 90, now=160.0)
+
+    assert [node["last_seen"] for node in catalog.describe("greeter", now=170.0)["nodes"]] == [160.0]
+
+
 def test_an_unknown_service_has_no_description(catalog: Catalog) -> None:
     """The fault says what to do next."""
     with pytest.raises(NotFound, match="micro services"):
