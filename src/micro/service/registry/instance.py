@@ -16,7 +16,9 @@ from typing import Any, Literal
 from micro.errors import BadRequest
 
 __all__ = [
+    "PLATFORM_NAMES",
     "RECORD_BYTES_MAX",
+    "RESERVED_NAMES",
     "SERVICE_CHARACTERS_MAX",
     "Instance",
     "InstanceKey",
@@ -30,6 +32,14 @@ __all__ = [
 
 SERVICE_CHARACTERS_MAX = 63
 """A service's name fits a DNS label."""
+
+RESERVED_NAMES = frozenset(
+    {"api", "assets", "docs", "favicon", "healthz", "mcp", "metrics", "openapi", "readyz", "robots", "static"}
+)
+"""The roots of the node's HTTP server: a service of such a name could not be reached there."""
+
+PLATFORM_NAMES = frozenset({"auth", "config", "debug", "events", "network", "node", "registry", "runtime", "store"})
+"""A node's own services: a peer cannot offer them to us."""
 
 VERSION_CHARACTERS_MAX = 64
 ID_CHARACTERS_MAX = 64

@@ -93,6 +93,13 @@ class View:
         """Returns the instances of a version as asked for: itself or below it, all for ""."""
         return tuple(instance for instance in self.instances if matches(instance.version, wanted))
 
+    def description_of(self, instance: Instance) -> Description | None:
+        """Returns the description of one of the instances."""
+        for known, description in zip(self.instances, self._described, strict=True):
+            if known.key == instance.key:
+                return description
+        return None
+
     def summary(self) -> dict[str, Any]:
         """Returns the service's line in a list."""
         return {
