@@ -5,22 +5,42 @@ Pure.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from micro.errors import Fault
 from micro.mucp.exchange import Exchange
 from micro.mucp.headers import Headers
+from micro.mucp.limits import EXCHANGES_MAX, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN
 
 __all__ = [
-    "Acknowledged", "Block", "Broken", "Cancelled", "Credited", "Delivered", "Ended", "Event", "Failed", "GoneAway", "Greeted",
-    "Hello", "Noted", "Opened", "Received", "Refused", "Replied",
-]  # fmt: skip
+    "Acknowledged",
+    "Block",
+    "Broken",
+    "Cancelled",
+    "Credited",
+    "Delivered",
+    "Ended",
+    "Event",
+    "Failed",
+    "GoneAway",
+    "Greeted",
+    "Hello",
+    "Noted",
+    "Opened",
+    "Received",
+    "Refused",
+    "Replied",
+]
+
+
+VERSIONS_MAX = 64
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """The first words of a side.
+    """The first words of a side; fields that are not known here are ignored.
 
     Attributes:
         versions: the protocol versions it speaks.
@@ -33,10 +53,10 @@ class Hello(msgspec.Struct, frozen=True):
         ticket: where a node can be reached.
     """
 
-    versions: list[int]
+    versions: Annotated[list[int], Meta(max_length=VERSIONS_MAX)]
     agent: str = ""
-    message_bytes: int = 1_048_576
-    exchanges: int = 256
+    message_bytes: Annotated[int, Meta(ge=MESSAGE_BYTES_MIN, le=MESSAGE_BYTES_MAX)] = 1_048_576
+    exchanges: Annotated[int, Meta(ge=0, le=EXCHANGES_MAX)] = 256
     token: str = ""
     service: str = ""
     instance: str = ""
@@ -70,8 +90,8 @@ class Greeted(Event):
 class Opened(Event):
     """The peer opened an exchange.
 
-    For a call `exchange` is None and `number` answers it; a stream or subscription has an `Exchange`. `number` 0 wants no
-    answer. `timeout_milliseconds` 0 means no deadline. `extra` are headers of this exchange alone.
+    For a call `exchange` is None and `number` answers it; a stream or subscription has an `Exchange`. `number` 0 wants
+    no answer. `timeout_milliseconds` 0 means no deadline. `extra` are headers of this exchange alone.
     """
 
     number: int
@@ -92,17 +112,19 @@ class Replied(Event):
 
 
 class Failed(Event):
-    """An exchange of ours ended with a fault; `owner` as in `Replied`, or the stream's."""
+    """An exchange ended with a fault: a call of ours (`owner` as in `Replied`), or a stream of either side (`exchange`)."""
 
     owner: Any
     fault: Fault
+    exchange: Exchange | None = None
 
 
 class Refused(Event):
-    """An exchange of ours was refused before anything was done, so it may be sent again elsewhere."""
+    """An exchange of ours was refused before anything was done, so it may be sent again elsewhere; else as `Failed`."""
 
     owner: Any
     fault: Fault
+    exchange: Exchange | None = None
 
 
 class Noted(Event):

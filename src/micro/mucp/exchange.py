@@ -5,8 +5,8 @@ Pure.
     opened ──opener's END──> half closed ──answerer's END──> over
        └────────────answerer's END──────────────────────────┘   ERROR, REFUSED, CANCEL: over, from anywhere
 
-Each direction has a window of `WINDOW_BYTES`. A message costs its payload and `FRAME_COST_BYTES`; it may be sent while the
-window is positive and may overdraw it once, so that one large message passes. CREDIT gives back what was consumed.
+Each direction has a window of `WINDOW_BYTES`. A message costs its payload and `FRAME_COST_BYTES`; it may be sent while
+the window is positive and may overdraw it once, so that one large message passes. CREDIT gives back what was consumed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,17 @@ class Exchange:
         owner: whoever handles its events.
     """
 
-    __slots__ = ("consumed", "form", "local", "number", "owner", "peer_ended", "receive_window", "self_ended", "send_window")
+    __slots__ = (
+        "consumed",
+        "form",
+        "local",
+        "number",
+        "owner",
+        "peer_ended",
+        "receive_window",
+        "self_ended",
+        "send_window",
+    )
 
     def __init__(self, number: int, form: int, *, local: bool, owner: Any = None) -> None:
         self.number = number

@@ -14,8 +14,6 @@ from __future__ import annotations
 import struct
 from enum import IntEnum
 
-from micro.errors import RemoteProtocolError
-
 __all__ = ["FRAME_HEADER", "Frame", "FrameReader", "Kind"]
 
 FRAME_HEADER = struct.Struct(">IBI")
@@ -25,6 +23,8 @@ LARGE_BYTES = 32_768
 """A longer payload is collected in memory of its own."""
 GROWTH = 4
 """How many times what has arrived may be set aside for what is still to come."""
+
+_unpack = FRAME_HEADER.unpack_from
 
 Frame = tuple[int, int, bytes]
 """Kind, exchange, payload."""
@@ -55,15 +55,37 @@ class FrameReader:
     """Cuts a stream of bytes into frames; any chunking gives the same frames.
 
     Fill what `buffer()` returns and tell how much with `received`, or hand over bytes with `feed`.
+
+    Attributes:
+        fault: why nothing more is read, "" while all is well.
     """
 
     __slots__ = (
-        "_arrived", "_block", "_block_view", "_end", "_large", "_large_head", "_large_view", "_missing", "_pieces", "_start",
+        "_arrived",
+        "_block",
+        "_block_view",
+        "_end",
+        "_first_bytes_max",
+        "_large",
+        "_large_head",
+        "_large_view",
+        "_missing",
+        "_pieces",
+        "_start",
+        "fault",
         "payload_bytes_max",
-    )  # fmt: skip
+    )
 
-    def __init__(self, payload_bytes_max: int) -> None:
+    def __init__(self, payload_bytes_max: int, *, first_bytes_max: int = 0) -> None:
+        """Begins with nothing.
+
+        Args:
+            payload_bytes_max: the largest payload that is taken.
+            first_bytes_max: a smaller limit for the first frame alone, if it has one.
+        """
         self.payload_bytes_max = payload_bytes_max
+        self.fault = ""
+        self._first_bytes_max = first_bytes_max
         self._block = bytearray(BLOCK_BYTES)
         self._block_view = memoryview(self._block)
         self._start = self._end = 0
@@ -73,17 +95,18 @@ class FrameReader:
         self._pieces: list[bytes | bytearray] = []
         self._arrived = self._missing = 0
 
-    def buffer(self) -> memoryview:
-        """Returns the memory to fill next; never empty."""
-        if self._large is not None:
-            return self._large_view[self._end :]
-        return self._block_view[self._end :]
+    def buffer(self, size_hint: int = -1) -> memoryview:
+        """Returns the memory to fill next; never empty. The hint is what asyncio gives, and is not heeded."""
+        del size_hint
+        if not self._end:
+            return self._block_view if self._large is None else self._large_view
+        return (self._block_view if self._large is None else self._large_view)[self._end :]
 
     def feed(self, data: bytes) -> list[Frame]:
         """Takes bytes of any number and returns the frames they complete."""
         frames: list[Frame] = []
         view = memoryview(data)
-        while view:
+        while view and not self.fault:
             room = self.buffer()
             count = min(len(room), len(view))
             room[:count] = view[:count]
@@ -94,40 +117,61 @@ class FrameReader:
     def received(self, count: int) -> list[Frame]:
         """Returns the frames completed by `count` bytes put into `buffer()`.
 
-        Raises:
-            RemoteProtocolError: a frame announces more than `payload_bytes_max`.
+        A frame that announces more than `payload_bytes_max` sets `fault`; nothing after it is read.
         """
-        self._end += count
+        if self.fault:
+            return []
+        end = self._end + count
+        if self._first_bytes_max and end >= HEADER_BYTES and not self._begins_well():
+            return []
         if self._large is not None:
+            self._end = end
             return self._continue_large()
         frames: list[Frame] = []
-        block, view, start, end = self._block, self._block_view, self._start, self._end
-        unpack = FRAME_HEADER.unpack_from
+        block, view, start = self._block, self._block_view, self._start
         while end - start >= HEADER_BYTES:
-            length, kind, exchange = unpack(block, start)
-            stop = start + HEADER_BYTES + length
+            length, kind, exchange = _unpack(block, start)
+            body = start + HEADER_BYTES
+            stop = body + length
             if stop > end:
-                if length > self.payload_bytes_max:
-                    raise RemoteProtocolError(f"a frame of {length} bytes; this side takes {self.payload_bytes_max}")
                 if length > LARGE_BYTES:
-                    self._begin_large(length, (kind, exchange), bytes(view[start + HEADER_BYTES : end]))
+                    self._end = end
+                    self._begin_large(length, (kind, exchange), bytes(view[body:end]))
                     return frames
                 break
-            frames.append((kind, exchange, bytes(view[start + HEADER_BYTES : stop])))
+            if length > self.payload_bytes_max:
+                self._refuse(length, self.payload_bytes_max)
+                return frames
+            frames.append((kind, exchange, bytes(view[body:stop])))
             start = stop
-        self._keep_rest(start, end)
+        if start == end:
+            self._start = self._end = 0
+        else:
+            self._keep_rest(start, end)
         return frames
 
+    def _begins_well(self) -> bool:
+        length = _unpack(self._block)[0]
+        if length > self._first_bytes_max:
+            self._refuse(length, self._first_bytes_max)
+        self._first_bytes_max = 0
+        return not self.fault
+
+    def _refuse(self, length: int, limit: int) -> None:
+        self.fault = f"a frame of {length} bytes; this side takes {limit}"
+        self._start = self._end = 0
+
     def _keep_rest(self, start: int, end: int) -> None:
-        if start == end:
-            start = end = 0
-        elif BLOCK_BYTES - end < LARGE_BYTES + HEADER_BYTES:
+        if BLOCK_BYTES - end < LARGE_BYTES + HEADER_BYTES:
             rest = end - start
             self._block[:rest] = bytes(self._block_view[start:end])
             start, end = 0, rest
         self._start, self._end = start, end
 
     def _begin_large(self, length: int, head: tuple[int, int], first: bytes) -> None:
+        if length > self.payload_bytes_max:
+            self._refuse(length, self.payload_bytes_max)
+            return
         self._pieces = [first]
         self._large_head = head
         self._missing = length - len(first)
@@ -156,5 +200,6 @@ class FrameReader:
         frame = (kind, exchange, b"".join(self._pieces))
         self._pieces = []
         self._large = None
+        self._large_view = self._block_view[:0]
         self._start = self._end = 0
         return [frame]

@@ -17,9 +17,18 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from micro.errors import RemoteProtocolError
+from micro.errors import BadRequest, RemoteProtocolError
 
-__all__ = ["HEADERS_MAX", "HEADER_BYTES_MAX", "NAME_BYTES_MAX", "VALUE_BYTES_MAX", "Headers", "canonical", "decode", "encode"]
+__all__ = [
+    "HEADERS_MAX",
+    "HEADER_BYTES_MAX",
+    "NAME_BYTES_MAX",
+    "VALUE_BYTES_MAX",
+    "Headers",
+    "canonical",
+    "decode",
+    "encode",
+]
 
 HEADERS_MAX = 64
 HEADER_BYTES_MAX = 16_384
@@ -57,7 +66,9 @@ def canonical(name: str) -> str:
         ValueError: the name is empty, too long, or has a character outside `[A-Za-z0-9-]`.
     """
     if not _NAME.match(name):
-        raise ValueError(f"a header name is 1 to {NAME_BYTES_MAX} characters of A-Z a-z 0 to 9 and -, not {name[:80]!r}")
+        raise ValueError(
+            f"a header name is 1 to {NAME_BYTES_MAX} characters of A-Z a-z 0 to 9 and -, not {name[:80]!r}"
+        )
     return "-".join(word.capitalize() for word in name.split("-"))
 
 
@@ -65,9 +76,14 @@ def checked(value: str) -> str:
     """Returns a header value unchanged.
 
     Raises:
-        ValueError: it is longer than 4,096 bytes or has a control character, which could end a line elsewhere.
+        ValueError: it is longer than 4,096 bytes, cannot be spelled, or has a control character, which could end a line
+            elsewhere.
     """
-    if len(value.encode("utf-8", "surrogatepass")) > VALUE_BYTES_MAX:
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise ValueError("a header value is text that UTF-8 can spell, without halves of characters") from None
+    if size > VALUE_BYTES_MAX:
         raise ValueError(f"a header value has at most {VALUE_BYTES_MAX} bytes")
     if _CONTROL.search(value):
         raise ValueError("a header value has no control characters")
@@ -120,18 +136,21 @@ def encode(headers: Mapping[str, str]) -> bytes:
     """Returns the bytes of `headers` on a link.
 
     Raises:
-        ValueError: a name, a value or the set breaks a limit.
+        BadRequest: a name, a value or the set breaks a limit; a peer would end the link for it.
     """
     if len(headers) > HEADERS_MAX:
-        raise ValueError(f"at most {HEADERS_MAX} headers, not {len(headers)}")
+        raise BadRequest(f"at most {HEADERS_MAX} headers, not {len(headers)}")
     parts: list[bytes] = []
-    for name, value in headers.items():
-        key = canonical(name).encode("ascii")
-        text = checked(value).encode("utf-8", "surrogatepass")
-        parts += (bytes((len(key),)), key, _VALUE_LENGTH.pack(len(text)), text)
+    try:
+        for name, value in headers.items():
+            key = canonical(name).encode("ascii")
+            text = checked(value).encode()
+            parts += (bytes((len(key),)), key, _VALUE_LENGTH.pack(len(text)), text)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
     block = b"".join(parts)
     if len(block) > HEADER_BYTES_MAX:
-        raise ValueError(f"headers have at most {HEADER_BYTES_MAX} bytes together, not {len(block)}")
+        raise BadRequest(f"headers have at most {HEADER_BYTES_MAX} bytes together, not {len(block)}")
     return block
 
 

@@ -13,9 +13,24 @@ import msgspec
 from micro.errors import Fault, RemoteProtocolError, TooManyRequests, Unavailable
 from micro.mucp import headers as header_codec
 from micro.mucp.event import (
-    Acknowledged, Block, Broken, Cancelled, Credited, Delivered, Ended, Event, Failed, GoneAway, Greeted, Hello, Noted, Opened,
-    Received, Refused, Replied,
-)  # fmt: skip
+    Acknowledged,
+    Block,
+    Broken,
+    Cancelled,
+    Credited,
+    Delivered,
+    Ended,
+    Event,
+    Failed,
+    GoneAway,
+    Greeted,
+    Hello,
+    Noted,
+    Opened,
+    Received,
+    Refused,
+    Replied,
+)
 from micro.mucp.exchange import Exchange
 from micro.mucp.frame import FRAME_HEADER, FrameReader, Kind
 from micro.mucp.headers import Headers
@@ -49,9 +64,26 @@ class Hearing:
     """
 
     __slots__ = (
-        "_blocks", "_blocks_sent", "_defined_bytes", "_handlers", "_next", "_parity", "_peer_bytes", "_reader", "_reply_headers",
-        "broken", "bulky", "calls", "exchanges", "going", "limits", "output", "peer", "serving",
-    )  # fmt: skip
+        "_blocks",
+        "_blocks_sent",
+        "_defined_bytes",
+        "_handlers",
+        "_next",
+        "_parity",
+        "_peer_bytes",
+        "_reader",
+        "_reply_headers",
+        "broken",
+        "buffer",
+        "bulky",
+        "calls",
+        "exchanges",
+        "going",
+        "limits",
+        "output",
+        "peer",
+        "serving",
+    )
 
     def __init__(self, *, dialed: bool, limits: Limits | None = None, hello: Hello | None = None) -> None:
         """Begins with the HELLO in `output`.
@@ -71,29 +103,38 @@ class Hearing:
         self._next = 1 if dialed else 2
         self._parity = self._next & 1
         self._reader = FrameReader(self.limits.message_bytes + EXTRA_FRAME_BYTES)
+        self.buffer = self._reader.buffer
+        """Returns memory for the pipe to fill; tell how much with `received`."""
         self._blocks: dict[int, Block] = {}
         self._blocks_sent: dict[bytes, int] = {}
         self._defined_bytes = 0
         self._reply_headers: dict[int, Headers] = {}
         self._peer_bytes = self.limits.message_bytes
         self._handlers: dict[int, Callable[[int, bytes, list[Event]], None]] = {
-            Kind.DEFINE: self._on_define, Kind.OPEN: self._on_open, Kind.DATA: self._on_data, Kind.END: self._on_end,
-            Kind.ERROR: self._on_error, Kind.REFUSED: self._on_refused, Kind.HEADERS: self._on_headers,
-            Kind.CREDIT: self._on_credit, Kind.CANCEL: self._on_cancel, Kind.EVENT: self._on_event, Kind.ACK: self._on_ack,
-            Kind.NACK: self._on_nack, Kind.PING: self._on_ping, Kind.PONG: self._on_pong, Kind.GOAWAY: self._on_goaway,
-        }  # fmt: skip
+            Kind.DEFINE: self._on_define,
+            Kind.OPEN: self._on_open,
+            Kind.DATA: self._on_data,
+            Kind.END: self._on_end,
+            Kind.ERROR: self._on_error,
+            Kind.REFUSED: self._on_refused,
+            Kind.HEADERS: self._on_headers,
+            Kind.CREDIT: self._on_credit,
+            Kind.CANCEL: self._on_cancel,
+            Kind.EVENT: self._on_event,
+            Kind.ACK: self._on_ack,
+            Kind.NACK: self._on_nack,
+            Kind.PING: self._on_ping,
+            Kind.PONG: self._on_pong,
+            Kind.GOAWAY: self._on_goaway,
+        }
         first = msgspec.structs.replace(hello or Hello([]), versions=[VERSION], **self.limits.to_hello())
         self._frame(Kind.HELLO, 0, msgspec.json.encode(first))
-
-    def buffer(self) -> memoryview:
-        """Returns memory for the pipe to fill; tell how much with `received`."""
-        return self._reader.buffer()
 
     def receive(self, data: bytes) -> list[Event]:
         """Takes bytes that came and returns what they say; never raises for what a peer sent."""
         view, events = memoryview(data), list[Event]()
         while view and not self.broken:
-            room = self._reader.buffer()
+            room = self.buffer()
             count = min(len(room), len(view))
             room[:count] = view[:count]
             view = view[count:]
@@ -119,6 +160,8 @@ class Hearing:
                 if handler is None:
                     raise RemoteProtocolError(f"a frame of kind {kind}, which version {VERSION} does not have")
                 handler(number, payload, events)
+            if self._reader.fault:
+                raise RemoteProtocolError(self._reader.fault)
         except RemoteProtocolError as error:
             self._break(str(error), events)
         return events
@@ -184,7 +227,9 @@ class Hearing:
         if not number:
             return
         if self.going:
-            self._frame(Kind.REFUSED, number, Unavailable("this side is going away; ask another instance").to_json().encode())
+            self._frame(
+                Kind.REFUSED, number, Unavailable("this side is going away; ask another instance").to_json().encode()
+            )
         else:
             fault = TooManyRequests(f"{self.limits.exchanges} exchanges are open on this link; end some or wait")
             self._frame(Kind.REFUSED, number, fault.to_json().encode())

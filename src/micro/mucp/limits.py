@@ -5,9 +5,11 @@ Pure.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-__all__ = ["BLOCKS_MAX", "EXTRA_FRAME_BYTES", "VERSION", "WINDOW_BYTES", "Limits", "Liveness"]
+from micro.errors import LocalProtocolError
+
+__all__ = ["BLOCKS_MAX", "EXTRA_FRAME_BYTES", "MESSAGE_BYTES_MIN", "VERSION", "WINDOW_BYTES", "Limits", "Liveness"]
 
 VERSION = 1
 """The version of the link protocol that this side speaks."""
@@ -25,6 +27,12 @@ BLOCKS_MAX = 1024
 EXTRA_FRAME_BYTES = 16_384 + 64
 """What a frame may have beside a message: a full set of headers and the fixed fields."""
 
+MESSAGE_BYTES_MIN = 32_768
+"""The largest body that every side takes; before the peer's HELLO came, nothing larger is sent."""
+MESSAGE_BYTES_MAX = 2**31 - 1
+EXCHANGES_MAX = 2**31 - 1
+"""Numbers beyond these have no meaning in a HELLO."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -34,21 +42,32 @@ class Limits:
         message_bytes: the largest body of one message.
         exchanges: how many exchanges the peer may have open at once.
         output_bytes: how much may wait to be written before new exchanges are refused; at twice this the link ends.
+        input_bytes: how much the large bodies of the peer's open exchanges may take together before more are refused.
+
+    Raises:
+        LocalProtocolError: a number that no peer would accept.
     """
 
     message_bytes: int = 4_194_304
     exchanges: int = 1024
     output_bytes: int = 33_554_432
+    input_bytes: int = 67_108_864
+
+    def __post_init__(self) -> None:
+        if not MESSAGE_BYTES_MIN <= self.message_bytes <= MESSAGE_BYTES_MAX:
+            raise LocalProtocolError(
+                f"message_bytes {self.message_bytes}; {MESSAGE_BYTES_MIN} to {MESSAGE_BYTES_MAX} is allowed"
+            )
+        if not 0 <= self.exchanges <= EXCHANGES_MAX:
+            raise LocalProtocolError(f"exchanges {self.exchanges}; 0 to {EXCHANGES_MAX} is allowed")
 
     def to_hello(self) -> dict[str, int]:
         """Returns the numbers that the peer must know."""
-        numbers = asdict(self)
-        del numbers["output_bytes"]
-        return numbers
+        return {"message_bytes": self.message_bytes, "exchanges": self.exchanges}
 
 
-OWNER = Limits(exchanges=8192, output_bytes=134_217_728)
-STRANGER = Limits(exchanges=256, output_bytes=16_777_216)
+OWNER = Limits(exchanges=8192, output_bytes=134_217_728, input_bytes=268_435_456)
+STRANGER = Limits(exchanges=256, output_bytes=16_777_216, input_bytes=33_554_432)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 Pure.
 
 Theory. Both sides send HELLO at once and need not wait for the other's: whatever follows is understood by every version
-that can be agreed. The side that dialled gives its exchanges odd numbers, the other even ones; 0 wants no answer. A number
-may be used again once its exchange is over, and frames for an exchange that is over are ignored, since they may have
-crossed its end. Headers that repeat are sent once (DEFINE) and then named by number.
+that can be agreed. The side that dialled gives its exchanges odd numbers, the other even ones; 0 wants no answer. A
+number may be used again once its exchange is over, and frames for an exchange that is over are ignored, since they may
+have crossed its end. Headers that repeat are sent once (DEFINE) and then named by number.
 
     kind     exchange        payload                                          who, and what it does
     HELLO    0               JSON object, see `Hello`                         first frame of each side
@@ -15,9 +15,9 @@ crossed its end. Headers that repeat are sent once (DEFINE) and then named by nu
     END      of any          call: the answer's body; stream: nothing         see `Exchange`
     ERROR    of any          the fault as JSON                                it is over, for this reason
     REFUSED  of any          the fault as JSON                                it is over and nothing was done
-    HEADERS  of any          headers                                          of the answer that follows, or of the stream
-    CREDIT   of a stream     u32 bytes                                        so many may be sent beyond the last word
-    CANCEL   of any          nothing                                          it is over, nobody waits for it
+    HEADERS  of any          headers                                          of the answer that follows, or of the
+    stream CREDIT   of a stream     u32 bytes                                        so many may be sent beyond the last
+    word CANCEL   of any          nothing                                          it is over, nobody waits for it
     EVENT    of subscribe    EVENT_PREFIX, extra headers, body                an event of the topic; needs credit
     ACK      of subscribe    u64 sequences, one or more                       done with them
     NACK     of subscribe    u64 sequence, u32 milliseconds                   wanted again after that time
@@ -75,8 +75,8 @@ class Session(Hearing):
     def refer(self, headers: Mapping[str, str]) -> tuple[int, bytes]:
         """Returns a header block's number and the extra headers that together say `headers`.
 
-        Headers that were said before, or for which there is room, are a number alone; when the table is full they are all
-        extra to an empty block, which costs their bytes each time.
+        Headers that were said before, or for which there is room, are a number alone; when the table is full they are
+        all extra to an empty block, which costs their bytes each time.
         """
         block = header_codec.encode(headers)
         number = self._blocks_sent.get(block)
@@ -248,6 +248,11 @@ class Session(Hearing):
         self.serving.clear()
         self.exchanges.clear()
         return owners
+
+    @property
+    def busy_with_peer(self) -> bool:
+        """Whether an exchange that this side opened is still open."""
+        return bool(self.calls) or any(exchange.local for exchange in self.exchanges.values())
 
     @property
     def busy(self) -> bool:

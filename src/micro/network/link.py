@@ -12,9 +12,23 @@ from typing import Any, Protocol
 
 from micro.errors import Fault, LinkClosed, Timeout, Unavailable
 from micro.mucp.event import (
-    Acknowledged, Broken, Cancelled, Credited, Delivered, Ended, Event, Failed, GoneAway, Greeted, Hello, Noted, Opened, Received,
-    Refused, Replied,
-)  # fmt: skip
+    Acknowledged,
+    Broken,
+    Cancelled,
+    Credited,
+    Delivered,
+    Ended,
+    Event,
+    Failed,
+    GoneAway,
+    Greeted,
+    Hello,
+    Noted,
+    Opened,
+    Received,
+    Refused,
+    Replied,
+)
 from micro.mucp.exchange import Exchange
 from micro.mucp.headers import Headers
 from micro.mucp.limits import LOCAL, Limits, Liveness
@@ -91,6 +105,7 @@ class Link(asyncio.BufferedProtocol):
         session: the protocol's state.
         serving: whoever serves what the peer opens.
         facts: what is known about the peer: its node id, its rights. Set by who made the link.
+        door: where it came in, for who made the link.
         closed: None while it lives, then the reason of its end.
         keeps_deadlines: whether calls end after `CALL_TIMEOUT_SECONDS` here; not where they are only passed on.
     """
@@ -105,8 +120,10 @@ class Link(asyncio.BufferedProtocol):
         hello: Hello | None = None,
     ) -> None:
         self.session = Session(dialed=dialed, limits=limits, hello=hello)
+        self.get_buffer = self.session.buffer  # type: ignore[method-assign,assignment] # one call less for each read
         self.serving = serving
         self.facts: Any = None
+        self.door: Any = None
         self.closed: str | None = None
         self.keeps_deadlines = True
         self._loop = asyncio.get_running_loop()
@@ -133,8 +150,8 @@ class Link(asyncio.BufferedProtocol):
         self._tick_handle = self._loop.call_later(self._interval(), self._tick)
         self.flush()
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # type: ignore[override]
-        return self.session.buffer()
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.session.buffer(sizehint)
 
     def buffer_updated(self, nbytes: int) -> None:
         self._heard = self._scheduled = True  # whatever is said meanwhile is written below
@@ -172,17 +189,16 @@ class Link(asyncio.BufferedProtocol):
     def _handle(self, events: list[Event]) -> None:
         serving = self.serving
         for event in events:
-            kind = type(event)
-            if kind is Replied:
+            if type(event) is Replied:
                 owner = event.owner
                 if isinstance(owner, _Future):
                     if not owner.done():
                         owner.set_result(event)
                 else:
                     owner.replied(event.body, event.headers)
-            elif kind is Opened:
+            elif type(event) is Opened:
                 serving.opened(self, event)
-            elif kind is Received:
+            elif type(event) is Received:
                 event.exchange.owner.received(event.body)
             else:
                 self._handle_rare(event)
@@ -203,8 +219,8 @@ class Link(asyncio.BufferedProtocol):
                 self._tell_failure(event.owner, event.fault, refused=isinstance(event, Refused))
             case Cancelled(exchange=None):
                 self.serving.withdrawn(self, event.number)
-            case Cancelled():
-                event.exchange.owner.cancelled()
+            case Cancelled(exchange=exchange) if exchange is not None and exchange.owner is not None:
+                exchange.owner.cancelled()
             case GoneAway():
                 self.serving.going(self, event.reason)
             case Greeted():
@@ -280,7 +296,11 @@ class Link(asyncio.BufferedProtocol):
     @property
     def overloaded(self) -> bool:
         """Whether so much waits to be written that new exchanges of the peer are to be refused."""
-        return self._paused and self._pipe is not None and self._pipe.get_write_buffer_size() > self.session.limits.output_bytes
+        return (
+            self._paused
+            and self._pipe is not None
+            and self._pipe.get_write_buffer_size() > self.session.limits.output_bytes
+        )
 
     def call(self, owner: Any, prefix: bytes, body: bytes) -> int:
         """Opens a call and returns its number; see `Session.call`. Its deadline is `CALL_TIMEOUT_SECONDS`.
@@ -371,7 +391,9 @@ class Link(asyncio.BufferedProtocol):
         if not self._greeting.done():
             self._greeting.set_exception(LinkClosed(reason))
         for owner in self.session.lose():
-            self._tell_failure(owner, Unavailable(f"outcome unknown: the link ended before the answer ({reason})"), refused=False)
+            self._tell_failure(
+                owner, Unavailable(f"outcome unknown: the link ended before the answer ({reason})"), refused=False
+            )
         self.resume_writing()
         self.serving.lost(self, reason)
 
@@ -403,7 +425,10 @@ class Link(asyncio.BufferedProtocol):
         busy = session.busy
         if silence > (liveness.dead_seconds if busy else liveness.idle_dead_seconds) - self._interval():
             self.abort(f"the peer was silent for {silence * 1000:.0f} ms")
-        elif not self._asked and silence >= (liveness.ping_seconds if busy else liveness.idle_ping_seconds) - self._interval():
+        elif (
+            not self._asked
+            and silence >= (liveness.ping_seconds if busy else liveness.idle_ping_seconds) - self._interval()
+        ):
             self._asked = True
             session.ping()
             self.flush()

@@ -12,7 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from micro.errors import Conflict, Fault, HandshakeFailed, LinkClosed, MicroError, NotFound, TooManyRequests, Unavailable
+from micro.errors import (
+    Conflict,
+    Fault,
+    HandshakeFailed,
+    LinkClosed,
+    MicroError,
+    NotFound,
+    TooManyRequests,
+    Unavailable,
+)
 from micro.mucp.event import Hello
 from micro.mucp.limits import NETWORK, STRANGER
 from micro.network.link import Link, Serving
@@ -196,7 +205,7 @@ class Peers:
                 log.debug("%s cannot be reached: %s", short(peer.ticket.nid), error)
 
     def _backoff(self, failures: int) -> float:
-        longest = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_MIN * 2 ** min(failures - 1, 10))
+        longest: float = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_MIN * 2 ** min(failures - 1, 10))
         return longest * (0.5 + self._entropy.random_bytes(1)[0] / 512)
 
     def _set(self, peer: Peer, state: str, error: str | None = None) -> None:

@@ -24,13 +24,24 @@ def _setting(default: Any, meaning: str) -> Any:
 class NodeConfig:
     """The settings of a node; each field's meaning is its documentation."""
 
-    home: str = _setting("~/.micro", "The folder of the node's key, databases, logs and sockets. Only the environment (MICRO_HOME) and the command line can set it.")  # fmt: skip # noqa: E501
+    home: str = _setting(
+        "~/.micro",
+        "The folder of the node's key, databases, logs and sockets. Only the environment (MICRO_HOME) and the command line can set it.",
+    )
     api: bool = _setting(True, "Whether the HTTP API is served.")
-    api_host: str = _setting("127.0.0.1", "The address the HTTP API listens on. Anything but loopback opens it to others, who then need the token.")  # fmt: skip # noqa: E501
-    api_port: int = _setting(8080, "The port of the HTTP API; if it is taken, any free one is used. 0 takes any free one.")
-    api_hosts: str = _setting("", "More names under which the HTTP API may be asked, as `name` or `name:port`, separated by commas. Loopback names are always allowed.")  # fmt: skip # noqa: E501
+    api_host: str = _setting(
+        "127.0.0.1",
+        "The address the HTTP API listens on. Anything but loopback opens it to others, who then need the token.",
+    )
+    api_port: int = _setting(
+        8080, "The port of the HTTP API; if it is taken, any free one is used. 0 takes any free one."
+    )
+    api_hosts: str = _setting(
+        "",
+        "More names under which the HTTP API may be asked, as `name` or `name:port`, separated by commas. Loopback names are always allowed.",
+    )
     network: bool = _setting(True, "Whether the node can be reached by, and reach, other nodes.")
-    network_host: str = _setting("0.0.0.0", "The address the network listens on.")  # noqa: S104 - a node is there to be reached
+    network_host: str = _setting("0.0.0.0", "The address the network listens on.")
     network_port: int = _setting(0, "The UDP port of the network; 0 chooses one once and keeps it.")
     peers_max: int = _setting(64, "How many other nodes may be linked at once.")
     allow_private_sources: bool = _setting(False, "Whether `micro run` may fetch from private and loopback addresses.")
@@ -47,7 +58,9 @@ class NodeConfig:
         config = NodeConfig()
         config = _apply(config, _parse(text), "config.toml")
         prefixed = {
-            name: environment[variable] for name in setting_names() if (variable := f"MICRO_{name.upper()}") in environment
+            name: environment[variable]
+            for name in setting_names()
+            if (variable := f"MICRO_{name.upper()}") in environment
         }
         config = _apply(config, prefixed, "the environment")
         return _apply(config, {k: v for k, v in flags.items() if v is not None}, "the command line")
@@ -76,7 +89,11 @@ def _apply(config: NodeConfig, values: Mapping[str, Any], where: str) -> NodeCon
 
 
 def _convert(name: str, value: Any, kind: type, where: str) -> Any:
-    if kind is bool and isinstance(value, str) and value.lower() in ("true", "false", "1", "0", "yes", "no", "on", "off"):
+    if (
+        kind is bool
+        and isinstance(value, str)
+        and value.lower() in ("true", "false", "1", "0", "yes", "no", "on", "off")
+    ):
         return value.lower() in ("true", "1", "yes", "on")
     if kind is bool or isinstance(value, bool):
         if kind is bool and isinstance(value, bool):

@@ -53,14 +53,21 @@ class Home:
         Raises:
             ConfigError: the home or the folder of sockets belongs to, or is open to, somebody else.
         """
-        for folder in (self.path, self.run, self.sockets, *(self.path / n for n in ("kv", "sources", "builds", "logs"))):
+        for folder in (
+            self.path,
+            self.run,
+            self.sockets,
+            *(self.path / n for n in ("kv", "sources", "builds", "logs")),
+        ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             found = folder.stat()
             if found.st_uid != os.getuid():
                 raise ConfigError(f"{folder} belongs to another user; choose another home with MICRO_HOME")
             if stat.S_IMODE(found.st_mode) & 0o077:
                 if folder == self.path:
-                    raise ConfigError(f"{folder} can be read by others; run `chmod 700 {folder}`, or choose another home")
+                    raise ConfigError(
+                        f"{folder} can be read by others; run `chmod 700 {folder}`, or choose another home"
+                    )
                 folder.chmod(0o700)
 
     def lock(self) -> None:
@@ -100,7 +107,9 @@ class Home:
         try:
             return NodeKey(bytes.fromhex(text.decode("ascii").strip()))
         except (ValueError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file} is no node key; put the right one back from your backup, or move it away") from error
+            raise ConfigError(
+                f"{file} is no node key; put the right one back from your backup, or move it away"
+            ) from error
 
     def token(self, disk: Disk, entropy: Entropy) -> str:
         """Returns the owner's token for HTTP, made at the first start."""

@@ -9,7 +9,7 @@ from micro.mucp.headers import Headers
 from micro.trust.policy import Caller
 
 if TYPE_CHECKING:
-    from micro.service.store import Store
+    from micro.service.keeping import Settings, Store
 
 __all__ = ["Context"]
 
@@ -27,7 +27,13 @@ class Context:
     __slots__ = ("_extra", "_headers", "caller", "deadline", "link", "service")
 
     def __init__(
-        self, service: Any, caller: Caller, headers: Headers, extra: Headers | None, deadline: float | None, link: Any = None
+        self,
+        service: Any,
+        caller: Caller,
+        headers: Headers,
+        extra: Headers | None,
+        deadline: float | None,
+        link: Any = None,
     ) -> None:
         self.service = service
         self.caller = caller
@@ -55,12 +61,14 @@ class Context:
     @property
     def store(self) -> Store:
         """The key-value store of this service, of this caller's part unless the service shares it."""
-        return self.service.store_for(self.caller)  # type: ignore[no-any-return]
+        store: Store = self.service.store_for(self.caller)
+        return store
 
     @property
-    def config(self) -> Any:
+    def config(self) -> Settings:
         """The settings of this service: `await context.config.get("path", default)`."""
-        return self.service.config
+        config: Settings = self.service.config
+        return config
 
     @property
     def log(self) -> logging.Logger:

@@ -121,7 +121,18 @@ class EventDesk:
 class _Subscriber(Owner):
     """One subscription that came over a link: a member of the broker on one side, an exchange on the other."""
 
-    __slots__ = ("_block", "_desk", "_draining", "_exchange", "_extra", "_headers", "_link", "_publisher", "_topic", "subscription")
+    __slots__ = (
+        "_block",
+        "_desk",
+        "_draining",
+        "_exchange",
+        "_extra",
+        "_headers",
+        "_link",
+        "_publisher",
+        "_topic",
+        "subscription",
+    )
 
     def __init__(self, desk: EventDesk, link: Link, event: Opened) -> None:
         assert event.exchange is not None

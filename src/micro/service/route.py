@@ -5,17 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from micro.mucp import headers as names
 from micro.mucp.message import Form
 from micro.network.link import CALL_TIMEOUT_SECONDS, Link
 
-__all__ = ["PREFIXES_MAX", "Route"]
+__all__ = ["DEFAULT_MILLISECONDS", "Route", "RouteAnswer"]
 
 PREFIXES_MAX = 512
 """How many endpoints of a service a route keeps ready; the rest are put together anew for each exchange."""
 
 DEFAULT_MILLISECONDS = int(CALL_TIMEOUT_SECONDS * 1000)
 _STRIDE = 7
+
+
+class RouteAnswer(msgspec.Struct):
+    """What a node says of the way to a service.
+
+    Attributes:
+        addresses: sockets of instances that this caller may talk to directly; none where the node is to pass on.
+        description: the service's description.
+    """
+
+    addresses: list[str] = []
+    description: dict[str, Any] | None = None
+
+    @staticmethod
+    def read(body: bytes) -> RouteAnswer:
+        """Returns the answer of `Registry.Route`; one that cannot be read says nothing."""
+        try:
+            return msgspec.json.decode(body, type=RouteAnswer)
+        except (ValueError, RecursionError):
+            return RouteAnswer()
 
 
 class Route:
@@ -25,9 +47,11 @@ class Route:
         links: links to its instances, or the one to the node that passes on.
         description: the service's description where it is known.
         idempotent: the endpoints that may be sent twice.
+        wrapped: the endpoints whose answer travels as `{"result": ...}`.
+        raw: the endpoints that answer in bytes.
     """
 
-    __slots__ = ("_prefixes", "_turn", "description", "idempotent", "links", "service")
+    __slots__ = ("_prefixes", "_turn", "description", "idempotent", "links", "raw", "service", "wrapped")
 
     def __init__(self, service: str, links: list[Link], *, description: Mapping[str, Any] | None = None) -> None:
         self.service = service
@@ -35,6 +59,8 @@ class Route:
         self.description = description
         endpoints = (description or {}).get("endpoints", ())
         self.idempotent = frozenset(endpoint["name"] for endpoint in endpoints if endpoint.get("idempotent"))
+        self.wrapped = frozenset(e["name"] for e in endpoints if (e.get("response") or {}).get("x-micro-result"))
+        self.raw = frozenset(e["name"] for e in endpoints if (e.get("response") or {}).get("format") == "binary")
         self._prefixes: dict[tuple[Link, str, str], bytes] = {}
         self._turn = 0
 

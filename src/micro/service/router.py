@@ -1,7 +1,8 @@
 """The router: carries exchanges that come in over a node's links to whoever answers them.
 
 What the headers of a block lead to is worked out once and kept with the block until the registry changes: a service of
-the node itself, the links of a service's instances, or the fault to refuse with. After that an exchange costs a look-up.
+the node itself, the links of a service's instances, or the fault to refuse with. After that an exchange costs a
+look-up.
 """
 
 from __future__ import annotations
@@ -197,7 +198,11 @@ class Router:
             link.fail(event.number, Unavailable("this link is not ready"), refused=True)
             return
         if link.overloaded:
-            link.fail(event.number, TooManyRequests("answers are not read as fast as they come; read them first"), refused=True)
+            link.fail(
+                event.number,
+                TooManyRequests("answers are not read as fast as they come; read them first"),
+                refused=True,
+            )
         elif event.form == _PUBLISH:
             self._events.publish(link, event)
         elif event.form == _SUBSCRIBE:
@@ -242,7 +247,9 @@ class Router:
         if caller.peer:  # a neighbour reaches our own services; it does not travel through us
             instances = [i for i in instances if i.local]
         instances = [i for i in instances if i.local] or instances
-        links = [out for i in instances if (out := self._link_to(i)) is not None and out.closed is None and out is not link]
+        links = [
+            out for i in instances if (out := self._link_to(i)) is not None and out.closed is None and out is not link
+        ]
         if not links:
             raise Unavailable(f"{service} has no instance that answers now; try again", id=service)
         headers = {k: v for k, v in block.headers.items() if k not in IDENTITY}
@@ -251,7 +258,9 @@ class Router:
         return [_Hop(out, headers) for out in links]
 
     def _identity(self, caller: Caller, headers: Headers) -> dict[str, str]:
-        kind = "owner" if caller.owner else "service" if caller.supervised else "anonymous" if caller.anonymous else "peer"
+        kind = (
+            "owner" if caller.owner else "service" if caller.supervised else "anonymous" if caller.anonymous else "peer"
+        )
         service = caller.service or str(headers.get(names.FROM_SERVICE, "") if caller.owner or caller.peer else "")
         identity = {names.CALLER: kind, names.FROM_NODE: caller.nid or self._nid}
         if service:

@@ -15,13 +15,13 @@ from typing import Any
 
 from micro.errors import BadRequest, Fault, InternalError, NotFound, Timeout
 from micro.mucp import headers as names
-from micro.mucp.codec import content_type_of
 from micro.mucp.event import Block, Opened
 from micro.mucp.headers import Headers
 from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.service.context import Context
 from micro.service.endpoint import Endpoint
+from micro.service.schema.binding import Codec
 from micro.service.stream import RawStream
 from micro.service.typed import TypedStream
 from micro.trust.policy import Caller, may_call
@@ -30,8 +30,8 @@ __all__ = ["THREADS_MAX", "Server", "caller_from"]
 
 THREADS_MAX = 32
 """How many plain functions of a service may run at once; more wait."""
-SAMPLE = 16
-"""One call in so many is timed."""
+SAMPLE = 64
+"""One call in so many that went well is traced."""
 
 Way = Callable[[Link, Opened], None]
 log = logging.getLogger("micro.server")
@@ -58,15 +58,23 @@ class Server:
         endpoints: its endpoints by name.
         owner: the object that contexts call their service.
         identify: who calls over a link whose headers are these.
+        traced: told of exchanges that failed, and of a part of the others.
     """
 
     def __init__(
-        self, name: str, endpoints: Mapping[str, Endpoint], *, owner: Any, identify: Callable[[Link, Headers], Caller]
+        self,
+        name: str,
+        endpoints: Mapping[str, Endpoint],
+        *,
+        owner: Any,
+        identify: Callable[[Link, Headers], Caller],
+        traced: Callable[[str, str, float, str], None],
     ) -> None:
         self.name = name
         self.endpoints = endpoints
         self._owner = owner
         self._identify = identify
+        self._traced = traced
         self._running: dict[tuple[Link, int], asyncio.Task[None]] = {}
         self._pool: ThreadPoolExecutor | None = None
 
@@ -98,7 +106,7 @@ class Server:
         declared = block.headers.get(names.CONTENT_TYPE)
         if declared is None:
             return self._sniffing(endpoint, caller)
-        return self._serving(endpoint, content_type_of(declared, b""), caller, block.headers)
+        return self._serving(endpoint, endpoint.codec(declared), caller, block.headers)
 
     def _unknown(self, wanted: str) -> NotFound:
         near = get_close_matches(wanted, self.endpoints, n=3, cutoff=0.5) or sorted(self.endpoints)[:8]
@@ -106,59 +114,51 @@ class Server:
 
     def _sniffing(self, endpoint: Endpoint, caller: Caller) -> Way:
         def serve(link: Link, event: Opened) -> None:
-            content_type = content_type_of(None, event.body)
             try:
-                way = self._serving(endpoint, content_type, caller, event.block.headers)
+                way = self._serving(endpoint, endpoint.codec(None, event.body), caller, event.block.headers)
             except Fault as fault:
                 way = _refusal(fault)
             way(link, event)
 
         return serve
 
-    def _serving(self, endpoint: Endpoint, content_type: str, caller: Caller, headers: Headers) -> Way:
-        decode, encode = endpoint.decoder(content_type), endpoint.encoder(content_type)
+    def _serving(self, endpoint: Endpoint, codec: Codec, caller: Caller, headers: Headers) -> Way:
         if endpoint.kind == "stream":
-            return self._streaming(endpoint, content_type, caller, headers)
+            return self._streaming(endpoint, codec, caller, headers)
         if endpoint.inline and not endpoint.wants_context:
-            return self._inline(endpoint, decode, encode)
-        return self._tasked(endpoint, decode, encode, caller, headers)
+            return self._inline(endpoint, codec, caller)
+        return self._tasked(endpoint, codec, caller, headers)
 
     # -- calls ------------------------------------------------------------------------------------------------------
 
-    def _inline(self, endpoint: Endpoint, decode: Callable[[bytes], Any], encode: Callable[[Any], bytes]) -> Way:
-        start, stats = endpoint.starter, endpoint.stats
+    def _inline(self, endpoint: Endpoint, codec: Codec, caller: Caller) -> Way:
+        invoke, encode, stats = codec.invoke, codec.encode, endpoint.stats
 
         def serve(link: Link, event: Opened) -> None:
             stats.requests += 1
             try:
-                start(decode(event.body)).send(None)
+                invoke(event.body).send(None)
             except StopIteration as stop:
                 try:
                     link.reply(event.number, encode(stop.value))
-                except Exception as error:  # noqa: BLE001 - whatever a handler returns must not end the link
-                    self._fail(link, event, endpoint, error)
-            except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
-                self._fail(link, event, endpoint, error)
+                except Exception as error:
+                    self._fail(link, event, endpoint, caller, error)
+            except Exception as error:
+                self._fail(link, event, endpoint, caller, error)
+            if not stats.requests % SAMPLE:
+                self._traced(endpoint.name, str(caller), 0.0, "")
 
         return serve
 
-    def _tasked(
-        self,
-        endpoint: Endpoint,
-        decode: Callable[[bytes], Any],
-        encode: Callable[[Any], bytes],
-        caller: Caller,
-        headers: Headers,
-    ) -> Way:
+    def _tasked(self, endpoint: Endpoint, codec: Codec, caller: Caller, headers: Headers) -> Way:
         def serve(link: Link, event: Opened) -> None:
             endpoint.stats.requests += 1
             try:
-                arguments = decode(event.body)
-            except Exception as error:  # noqa: BLE001
-                self._fail(link, event, endpoint, error)
+                arguments = codec.decode(event.body)
+            except Exception as error:
+                self._fail(link, event, endpoint, caller, error)
                 return
-            work = self._work(link, event, endpoint, arguments, encode, caller, headers)
-            self._start(link, event.number, work)
+            self._start(link, event.number, self._work(link, event, endpoint, arguments, codec, caller, headers))
 
         return serve
 
@@ -175,7 +175,7 @@ class Server:
         event: Opened,
         endpoint: Endpoint,
         arguments: Any,
-        encode: Callable[[Any], bytes],
+        codec: Codec,
         caller: Caller,
         headers: Headers,
     ) -> None:
@@ -184,31 +184,45 @@ class Server:
         began = loop.time()
         deadline = began + timeout if timeout is not None else None
         context = Context(self._owner, caller, headers, event.extra, deadline, link) if endpoint.wants_context else None
+        expiry = asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout) as expiry:
+            async with expiry:
                 result = await self._run(endpoint, arguments, context)
-            link.reply(event.number, encode(result))
+            link.reply(event.number, codec.encode(result))
         except asyncio.CancelledError:
             endpoint.stats.cancelled += 1
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             if isinstance(error, TimeoutError) and expiry.expired():
                 error = Timeout(f"{self.name} {endpoint.name} did not finish within {timeout:g} s")
-            self._fail(link, event, endpoint, error)
+            self._fail(link, event, endpoint, caller, error, loop.time() - began)
+        else:
+            if endpoint.stats.requests % SAMPLE == 1:
+                self._traced(endpoint.name, str(caller), loop.time() - began, "")
         finally:
             endpoint.stats.seconds += loop.time() - began
             endpoint.stats.timed += 1
 
     async def _run(self, endpoint: Endpoint, arguments: Any, context: Context | None) -> Any:
         if endpoint.is_async:
-            return await endpoint.start(arguments, context)
+            return await endpoint.call(arguments, context)
         if self._pool is None:
             self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix=self.name)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, endpoint.start, arguments, context)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, endpoint.call, arguments, context)
 
-    def _fail(self, link: Link, event: Opened, endpoint: Endpoint, error: BaseException) -> None:
+    def _fail(
+        self,
+        link: Link,
+        event: Opened,
+        endpoint: Endpoint,
+        caller: Caller,
+        error: BaseException,
+        seconds: float = 0.0,
+    ) -> None:
         endpoint.stats.errors += 1
-        link.fail(event.number, self._fault(endpoint, error))
+        fault = self._fault(endpoint, error)
+        self._traced(endpoint.name, str(caller), seconds, f"{fault.code} {fault.detail}")
+        link.fail(event.number, fault)
 
     def _fault(self, endpoint: Endpoint, error: BaseException) -> Fault:
         id = f"{self.name}.{endpoint.name}"
@@ -220,46 +234,42 @@ class Server:
 
     # -- streams ----------------------------------------------------------------------------------------------------
 
-    def _streaming(self, endpoint: Endpoint, content_type: str, caller: Caller, headers: Headers) -> Way:
-        decode = endpoint.decoder(content_type)
-
+    def _streaming(self, endpoint: Endpoint, codec: Codec, caller: Caller, headers: Headers) -> Way:
         def serve(link: Link, event: Opened) -> None:
             endpoint.stats.requests += 1
             if event.exchange is None or event.form != Form.STREAM:
                 link.fail(event.number, BadRequest(f"{endpoint.name} is a stream; open it as one"))
                 return
             try:
-                arguments = decode(event.body)
-            except Exception as error:  # noqa: BLE001
-                self._fail(link, event, endpoint, error)
+                arguments = codec.decode(event.body)
+            except Exception as error:
+                self._fail(link, event, endpoint, caller, error)
                 return
             raw = RawStream(link)
             raw.exchange = event.exchange
             event.exchange.owner = raw
             context = Context(self._owner, caller, headers, event.extra, None, link)
-            raw.on_cancel = self._start(link, event.number, self._flow(raw, endpoint, arguments, context, content_type))
+            raw.on_cancel = self._start(link, event.number, self._flow(raw, endpoint, arguments, context, codec))
 
         return serve
 
-    async def _flow(
-        self, raw: RawStream, endpoint: Endpoint, arguments: Any, context: Context, content_type: str
-    ) -> None:
-        encode = endpoint.item_encoder(content_type)
-        stream = TypedStream(raw, encode, endpoint.item_decoder(content_type))
-        link, number = raw.link, raw.exchange.number
+    async def _flow(self, raw: RawStream, endpoint: Endpoint, arguments: Any, context: Context, codec: Codec) -> None:
+        stream: TypedStream[Any] = TypedStream(raw, codec.encode, codec.decode_item)
         try:
-            result = endpoint.start(arguments, context, stream)
+            result = endpoint.call(arguments, context, stream)
             if endpoint.yields:
-                await self._pour(raw, encode, result if endpoint.is_async else _in_thread(result))
+                await self._pour(raw, codec.encode, result if endpoint.is_async else _in_thread(result))
             else:
                 await result
             await raw.end()
         except asyncio.CancelledError:
             endpoint.stats.cancelled += 1
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             endpoint.stats.errors += 1
-            link.fail(number, self._fault(endpoint, error))
+            fault = self._fault(endpoint, error)
+            self._traced(endpoint.name, str(context.caller), 0.0, f"{fault.code} {fault.detail}")
+            raw.link.fail(raw.exchange.number, fault)
 
     @staticmethod
     async def _pour(raw: RawStream, encode: Callable[[Any], bytes], items: AsyncIterator[Any]) -> None:

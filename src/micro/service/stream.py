@@ -27,7 +27,18 @@ class RawStream(Owner):
     Iterate it for what comes in; `send` and `end` for what goes out. Leaving its context, or `cancel`, withdraws.
     """
 
-    __slots__ = ("_arrived", "_credit", "_failure", "_finished", "_incoming", "_unwritten", "exchange", "headers", "link", "on_cancel")
+    __slots__ = (
+        "_arrived",
+        "_credit",
+        "_failure",
+        "_finished",
+        "_incoming",
+        "_unwritten",
+        "exchange",
+        "headers",
+        "link",
+        "on_cancel",
+    )
 
     def __init__(self, link: Link) -> None:
         self.link = link
@@ -163,6 +174,8 @@ class RawStream(Owner):
     async def __aenter__(self) -> RawStream:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.exchange.number in self.link.session.exchanges:
             self.cancel()

@@ -43,11 +43,12 @@ _log = logging.getLogger(__name__)
 class IrohEndpoint:
     """This node's place on the network; a `micro.network.transport.transport.Transport`."""
 
-    def __init__(self, endpoint: iroh.Endpoint, port: int, limits: Limits) -> None:
+    def __init__(self, endpoint: iroh.Endpoint, port: int, limits: Limits, *, relayed: bool) -> None:
         """For `bind`; not to be called otherwise."""
         self._endpoint: iroh.Endpoint | None = endpoint
         self._loop = asyncio.get_running_loop()
         self._port = port
+        self._relayed = relayed
         self._nid = nid_of(endpoint.id().to_bytes())
         self._admission = Admission(limits)
         self._pipes: set[IrohPipe] = set()
@@ -89,7 +90,7 @@ class IrohEndpoint:
             except iroh.IrohError as error:
                 problem = problem or error
                 continue
-            return cls(endpoint, _port_of(endpoint, sockets[0]), limits or Limits())
+            return cls(endpoint, _port_of(endpoint, sockets[0]), limits or Limits(), relayed=bool(relays))
         assert problem is not None
         where = f"UDP port {port} of {bind_host}"
         raise EngineError(f"iroh cannot bind {where}: {plain_reason(problem)}; choose another port") from problem
@@ -122,6 +123,8 @@ class IrohEndpoint:
         where = iroh.EndpointAddr(key, None if relay is None else canonical_relay(relay), known)
         if nid == self._nid:
             raise BadRequest("this is the node's own ticket; a node does not dial itself")
+        if relay is not None and not (known or self._relayed):
+            raise Unavailable(f"the node {short(nid)} is behind the relay {relay}, and this node uses no relay")
         connection: iroh.Connection | None = None
         try:
             async with asyncio.timeout(timeout_seconds):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ CLOSED_IN_ORDER: Final = 0
 
 ABORTED: Final = 1
 """Error code of a connection whose pipe was aborted."""
+
+_GIVEN_REASON = re.compile(r'ApplicationClose \{.* reason: b"([^"]*)"')
 
 
 class IrohPipe(BufferedPipe):
@@ -149,6 +152,10 @@ class IrohPipe(BufferedPipe):
 
 
 def plain_reason(error: IrohError) -> str:
-    """Returns the innermost cause of an error of iroh's, without its place in the source."""
+    """Returns the innermost cause of an error of iroh's, in words, and without its place in the source."""
     lines = [line.strip() for line in error.message().splitlines() if line.strip()]
-    return (lines[-1] if lines else "no reason given").partition(" (/")[0]
+    reason = (lines[-1] if lines else "no reason given").partition(" (/")[0]
+    if "TimedOut" in reason:
+        return "the far end was silent for too long"
+    given = _GIVEN_REASON.search(reason)
+    return f"the far end ended the connection: {given[1]}" if given else reason

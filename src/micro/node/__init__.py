@@ -1,0 +1,1 @@
+"""One machine, put together."""

@@ -1,0 +1,1 @@
+"""The node's own services: what its owner, its instances and its neighbours may ask of it."""

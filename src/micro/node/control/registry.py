@@ -1,0 +1,210 @@
+"""The service `registry`: who is there, what they can do, how they are reached, and what changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from micro.errors import BadRequest, NotFound
+from micro.node.reception import Reception
+from micro.ports import Clock
+from micro.service.context import Context
+from micro.service.registry.catalog import LIST_MAX, Catalog
+from micro.service.registry.changes import Change
+from micro.service.registry.instance import Instance
+from micro.service.registry.view import View
+from micro.service.service import Service
+from micro.trust.policy import may_register
+
+__all__ = ["LOCAL_LEASE_SECONDS", "Bell", "registry_service"]
+
+LOCAL_LEASE_SECONDS = 30.0
+"""An instance here is believed for so long after its link was last seen; a lost link ends it at once."""
+WATCH_BEAT_SECONDS = 20.0
+"""A watch says so often that nothing changed."""
+
+
+class Bell:
+    """Wakes whoever waits for the catalog to change."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def ring(self) -> None:
+        """Wakes all."""
+        waiting, self._waiting = self._waiting, set()
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def heard(self, seconds: float) -> bool:
+        """Waits for the next ring, at most so long; returns whether it rang."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        try:
+            async with asyncio.timeout(seconds):
+                await future
+            return True
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting.discard(future)
+
+
+class Registry:
+    """The endpoints."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        bell: Bell,
+        *,
+        nid: str,
+        clock: Clock,
+        platform: Callable[[str], dict[str, Any] | None],
+        direct: Callable[[str], list[str]],
+        reception: Reception,
+    ) -> None:
+        self._catalog = catalog
+        self._bell = bell
+        self._nid = nid
+        self._clock = clock
+        self._platform = platform
+        self._direct = direct
+        self._reception = reception
+
+    async def list(self, context: Context, limit: int = 1000, offset: int = 0) -> dict[str, Any]:
+        """Lists the services in reach, by name."""
+        views = self._catalog.list(min(limit, LIST_MAX), offset)
+        found = [view.summary() for view in views if view.where != "network" or not context.caller.peer]
+        return {"services": found, "total": len(self._catalog)}
+
+    async def get(self, name: str) -> dict[str, Any]:
+        """Describes a service in full: endpoints, schemas, topics, nodes."""
+        platform = self._platform(name)
+        if platform is not None:
+            return platform
+        return self._catalog.describe(name, self._clock.monotonic(), self._clock.now())
+
+    async def search(self, query: str, limit: int = 20) -> dict[str, Any]:
+        """Finds services by words of their names, descriptions, endpoints and tags, best first."""
+        found = []
+        for match in self._catalog.search(query, limit):
+            view = self._catalog.lookup(match.name)
+            if view is not None:
+                found.append({**view.summary(), "score": round(match.score, 4)})
+        return {"services": found, "total": len(found)}
+
+    async def route(self, name: str, context: Context) -> dict[str, Any]:
+        """Says how to reach a service: its description, and the sockets that this caller may use directly."""
+        service = name.partition("@")[0]
+        platform = self._platform(service)
+        if platform is not None:
+            return {"addresses": [], "description": platform}
+        view = self._catalog.lookup(service)
+        if view is None:
+            raise NotFound(f"no service is called {service}; `micro services` lists what runs")
+        addresses = self._direct(name) if context.caller.owner else []
+        return {"addresses": addresses, "description": view.describe()}
+
+    async def register(
+        self, instance: str, description: dict[str, Any], context: Context, address: str | None = None
+    ) -> dict[str, Any]:
+        """Registers an instance of a service over its own link; it is gone when the link is.
+
+        Args:
+            instance: the instance's id.
+            description: what the service is and can do.
+            address: its own socket, for direct callers.
+        """
+        name = str(description.get("name", ""))
+        if self._platform(name) is not None:
+            raise BadRequest(f"{name} is a service of the node itself; choose another name")
+        link = context.link
+        self._reception.may_register(link, instance, name)
+        refused = may_register(link.facts.caller, name)
+        if refused is not None:
+            raise refused
+        record = Instance(
+            service=name,
+            version=str(description.get("version", "0")),
+            id=instance,
+            nid=self._nid,
+            address=address,
+            local=True,
+            generation=self._reception.generation_of(instance),
+        )
+        self._catalog.register(record, description, LOCAL_LEASE_SECONDS, self._clock.monotonic())
+        link.facts.instances.append(record)
+        self._reception.registered_now(link, record)
+        return {"nid": self._nid, "lease_seconds": LOCAL_LEASE_SECONDS}
+
+    async def deregister(self, instance: str, context: Context) -> dict[str, Any]:
+        """Withdraws an instance that registered over this link."""
+        facts = context.link.facts
+        for record in [known for known in facts.instances if known.id == instance]:
+            facts.instances.remove(record)
+            self._catalog.deregister(record, self._clock.monotonic())
+        self._bell.ring()
+        return {}
+
+    async def watch(self, context: Context) -> AsyncIterator[dict[str, Any]]:
+        """Yields every instance there is, then `ready`, then every change, and a beat where nothing changes.
+
+        Another node sees the instances of this node alone.
+        """
+        foreign = context.caller.peer
+        sent: set[str] = set()
+        number = -1
+        while True:
+            changes = self._catalog.changes_since(number)
+            if changes.resync:
+                yield {"kind": "resync"}
+                sent.clear()
+                for item in self._everything(foreign, sent):
+                    yield item
+                yield {"kind": "ready"}
+            else:
+                for change in changes.changes:
+                    if change.instance.local or not foreign:
+                        yield self._change(change, sent)
+            number = changes.number
+            if number == self._catalog.number and not await self._bell.heard(WATCH_BEAT_SECONDS):
+                yield {"kind": "beat"}
+
+    def _everything(self, foreign: bool, sent: set[str]) -> Iterator[dict[str, Any]]:
+        for offset in range(0, len(self._catalog), LIST_MAX):
+            for view in self._catalog.list(LIST_MAX, offset):
+                for instance in view.instances:
+                    if instance.local or not foreign:
+                        yield self._item("added", view, instance, sent)
+
+    def _change(self, change: Change, sent: set[str]) -> dict[str, Any]:
+        view = self._catalog.lookup(change.instance.service)
+        return self._item(change.kind, view, change.instance, sent)
+
+    @staticmethod
+    def _item(kind: str, view: View | None, instance: Instance, sent: set[str]) -> dict[str, Any]:
+        """Returns a line of a watch; a description is in it once for each watcher, afterwards its hash alone."""
+        item: dict[str, Any] = {"kind": kind, "instance": instance.to_record()}
+        description = view.description_of(instance) if view is not None and kind != "removed" else None
+        if description is not None:
+            item["hash"] = description.hash
+            if description.hash not in sent:
+                sent.add(description.hash)
+                item["description"] = description.decode()
+        return item
+
+
+def registry_service(endpoints: Registry) -> Service:
+    """Returns the service."""
+    service = Service("registry", description="Who is there, what they can do and how they are reached.", platform=True)
+    service.add("Registry.List", endpoints.list, idempotent=True)
+    service.add("Registry.Get", endpoints.get, idempotent=True)
+    service.add("Registry.Search", endpoints.search, idempotent=True)
+    service.add("Registry.Route", endpoints.route, idempotent=True)
+    service.add("Registry.Register", endpoints.register)
+    service.add("Registry.Deregister", endpoints.deregister)
+    service.add("Registry.Watch", endpoints.watch)
+    return service

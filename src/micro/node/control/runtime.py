@@ -1,0 +1,80 @@
+"""The service `runtime`: running, updating and stopping services from their source."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from micro.runtime.supervisor import Supervisor
+from micro.service.service import Service
+
+__all__ = ["runtime_service"]
+
+
+class Runtime:
+    """The endpoints."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    async def run(
+        self, source: str, name: str | None = None, environment: dict[str, str] | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Runs a service from its source and yields how far it has come; the last item has `done`.
+
+        Args:
+            source: a git URL, `github.com/owner/repository/path@ref`, or an absolute path.
+            name: what to call it.
+            environment: variables for its process.
+        """
+        async for progress in self._supervisor.run(source, name, environment):
+            yield dict(progress.to_dict())
+
+    async def update(self, name: str) -> AsyncIterator[dict[str, Any]]:
+        """Moves a service to the newest revision of its source, without a failed call.
+
+        Args:
+            name: the service.
+        """
+        async for progress in self._supervisor.update(name):
+            yield dict(progress.to_dict())
+
+    async def kill(self, name: str) -> dict[str, Any]:
+        """Stops a service and forgets it.
+
+        Args:
+            name: the service.
+        """
+        await self._supervisor.kill(name)
+        return {"killed": name}
+
+    async def status(self) -> dict[str, Any]:
+        """Lists the services that this node runs."""
+        return {"services": self._supervisor.status()}
+
+    async def logs(self, name: str, follow: bool = False, lines: int = 100) -> AsyncIterator[dict[str, Any]]:
+        """Yields what a service wrote.
+
+        Args:
+            name: the service.
+            follow: go on with new lines as they come.
+            lines: how many of the last lines come first.
+        """
+        if follow:
+            async for line in self._supervisor.follow(name, lines):
+                yield {"time": line.time, "stream": line.stream, "line": line.line, "instance": line.instance}
+            return
+        for line in await self._supervisor.tail(name, lines):
+            yield {"time": line.time, "stream": line.stream, "line": line.line, "instance": line.instance}
+
+
+def runtime_service(supervisor: Supervisor) -> Service:
+    """Returns the service."""
+    endpoints = Runtime(supervisor)
+    service = Service("runtime", description="Runs services from their source.", platform=True)
+    service.add("Runtime.Run", endpoints.run)
+    service.add("Runtime.Update", endpoints.update)
+    service.add("Runtime.Kill", endpoints.kill)
+    service.add("Runtime.Status", endpoints.status, idempotent=True)
+    service.add("Runtime.Logs", endpoints.logs, idempotent=True)
+    return service

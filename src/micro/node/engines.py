@@ -1,0 +1,45 @@
+"""Which engine stands behind which noun; the concrete ones are named here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from micro.network.transport.iroh import IrohEndpoint
+from micro.network.transport.transport import Transport
+from micro.node.config import NodeConfig
+from micro.node.home import Home
+from micro.ports import Clock, Disk, Entropy, Processes
+from micro.service.broker.broker import Broker, Limits
+from micro.service.broker.embedded import EmbeddedBroker
+from micro.system import SystemClock, SystemDisk, SystemEntropy, SystemProcesses
+from micro.trust.keys import NodeKey
+
+__all__ = ["Ports", "open_broker", "open_transport", "system_ports"]
+
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The openings to the world that a node is given."""
+
+    clock: Clock
+    entropy: Entropy
+    disk: Disk
+    processes: Processes
+
+
+def system_ports() -> Ports:
+    """Returns the real ones."""
+    return Ports(SystemClock(), SystemEntropy(), SystemDisk(), SystemProcesses())
+
+
+def open_broker(config: NodeConfig, home: Home, ports: Ports) -> Broker:
+    """Returns the broker of a home, not started yet."""
+    limits = Limits(kept_seconds=config.kept_days * DAY_SECONDS)
+    return EmbeddedBroker(ports.disk, home.path / "broker.db", ports.clock, limits=limits)
+
+
+async def open_transport(key: NodeKey, host: str, port: int) -> Transport:
+    """Opens the network of strangers."""
+    return await IrohEndpoint.bind(key.seed, port, host)

@@ -1,0 +1,201 @@
+"""What a link to a neighbour brings: its services into the catalog, and our events to its subscribers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from micro.errors import BadRequest, Fault, LinkClosed, MicroError
+from micro.mucp import headers as names
+from micro.mucp.codec import JSON, decode_json
+from micro.mucp.headers import Headers, encode
+from micro.mucp.message import Form
+from micro.network.link import Link, Owner
+from micro.ports import Clock
+from micro.service.broker.broker import Broker, StoredEvent, Subscription
+from micro.service.registry.catalog import Catalog
+from micro.service.registry.instance import Instance
+from micro.service.stream import RawStream
+
+__all__ = ["Neighbours"]
+
+LEASE_SECONDS = 90.0
+"""A neighbour's services are believed for so long after its last word."""
+DESCRIPTIONS_MAX = 512
+TOPICS_MAX = 256
+RETRY_SECONDS = 1.0
+
+log = logging.getLogger("micro.network")
+
+
+class _Neighbour:
+    """One neighbour while its link lives."""
+
+    def __init__(self, nid: str, link: Link) -> None:
+        self.nid = nid
+        self.link = link
+        self.following: asyncio.Task[None] | None = None
+        self.descriptions: dict[str, dict[str, Any]] = {}
+        self.forwarding: dict[str, Subscription] = {}
+
+
+class Neighbours:
+    """Follows the registries of neighbours, and forwards events to those that subscribe."""
+
+    def __init__(
+        self, catalog: Catalog, broker: Broker, *, nid: str, clock: Clock, changed: Callable[[], None]
+    ) -> None:
+        self._catalog = catalog
+        self._broker = broker
+        self._nid = nid
+        self._clock = clock
+        self._changed = changed
+        self._known: dict[str, _Neighbour] = {}
+
+    def up(self, nid: str, link: Link) -> None:
+        """Takes a neighbour in whose link is new."""
+        self.down(nid, "another link took its place")
+        found = self._known[nid] = _Neighbour(nid, link)
+        found.following = asyncio.get_running_loop().create_task(self._follow(found))
+
+    def down(self, nid: str, reason: str) -> None:
+        """Forgets the services of a neighbour that is gone; its events wait."""
+        found = self._known.pop(nid, None)
+        if found is None:
+            return
+        if found.following is not None:
+            found.following.cancel()
+        for subscription in found.forwarding.values():
+            subscription.close()
+        if self._catalog.drop_node(nid):
+            self._changed()
+
+    async def _follow(self, found: _Neighbour) -> None:
+        while found.link.closed is None:
+            try:
+                await self._watch(found)
+            except (Fault, LinkClosed) as error:
+                log.info("the registry of %s cannot be followed: %s", found.nid, error)
+            if found.link.closed is None:
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _watch(self, found: _Neighbour) -> None:
+        link = found.link
+        headers = {names.SERVICE: "registry", names.ENDPOINT: "Registry.Watch", names.CONTENT_TYPE: JSON}
+        stream = RawStream(link)
+        stream.exchange = link.open(Form.STREAM, link.session.begin(Form.STREAM, headers, 0), b"{}", stream)
+        async with stream:
+            async for body in stream:
+                item = decode_json(body)
+                if isinstance(item, dict):
+                    self._apply(found, item)
+
+    def _apply(self, found: _Neighbour, item: dict[str, Any]) -> None:
+        now = self._clock.monotonic()
+        kind = item.get("kind")
+        try:
+            if kind == "resync":
+                self._catalog.drop_node(found.nid)
+                found.descriptions.clear()
+            elif kind in ("added", "changed"):
+                self._register(found, item, now)
+            elif kind == "removed":
+                self._catalog.deregister(Instance.parse(item.get("instance"), found.nid), now)
+        except Fault as fault:  # one bad record costs itself, not its neighbours
+            log.info("a record of %s was not taken: %s", found.nid, fault)
+        self._catalog.renew_node(found.nid, LEASE_SECONDS, now)
+        if kind != "beat":
+            self._forward(found)
+            self._changed()
+
+    def _register(self, found: _Neighbour, item: dict[str, Any], now: float) -> None:
+        instance = Instance.parse(item.get("instance"), found.nid)
+        hash = str(item.get("hash", ""))
+        description = item.get("description")
+        if isinstance(description, dict):
+            if len(found.descriptions) >= DESCRIPTIONS_MAX:
+                found.descriptions.clear()
+            found.descriptions[hash] = description
+        known = found.descriptions.get(hash)
+        if known is None:
+            raise BadRequest(f"{instance.service}: its description was never sent")
+        self._catalog.register(instance, known, LEASE_SECONDS, now)
+
+    # -- events -----------------------------------------------------------------------------------------------------
+
+    def _forward(self, found: _Neighbour) -> None:
+        """Subscribes, in the neighbour's name, to the topics that its services subscribe to."""
+        wanted: set[str] = set()
+        for description in self._descriptions(found):
+            wanted.update(str(topic.get("topic", "")) for topic in description.get("topics", ()))
+        for topic in list(found.forwarding):
+            if topic not in wanted:
+                found.forwarding.pop(topic).close()
+        for topic in sorted(wanted)[:TOPICS_MAX]:
+            if topic and topic not in found.forwarding:
+                self._subscribe(found, topic)
+
+    def _descriptions(self, found: _Neighbour) -> list[dict[str, Any]]:
+        hashes = set()
+        for instance in self._catalog.holding(found.nid):
+            view = self._catalog.lookup(instance.service)
+            description = view.description_of(instance) if view is not None else None
+            if description is not None:
+                hashes.add(description.hash)
+        return [found.descriptions[hash] for hash in hashes if hash in found.descriptions]
+
+    def _subscribe(self, found: _Neighbour, topic: str) -> None:
+        forwarder = _Forwarder(self._nid, found.link)
+        try:
+            forwarder.subscription = self._broker.subscribe(topic, f"node.{found.nid}", forwarder)
+        except MicroError as error:
+            log.info("events of %s are not forwarded to %s: %s", topic, found.nid, error)
+            return
+        found.forwarding[topic] = forwarder.subscription
+        forwarder.subscription.resume()
+
+
+class _Forwarder:
+    """A member of a topic's queue that publishes each event at a neighbour."""
+
+    def __init__(self, nid: str, link: Link) -> None:
+        self._nid = nid
+        self._link = link
+        self.subscription: Subscription | None = None
+
+    def deliver(self, sequence: int, event: StoredEvent) -> bool:
+        subscription, link = self.subscription, self._link
+        if subscription is None or link.closed is not None or link.full:
+            return False
+        if event.publisher.partition("/")[0] != self._nid:  # it came from another node: it is not ours to pass on
+            asyncio.get_running_loop().call_soon(subscription.acknowledge, sequence)
+            return True
+        said = {names.TOPIC: event.topic, **event.headers}
+        extra = encode({names.ID: event.id, names.CALLER: event.publisher})
+        prefix = link.session.begin(Form.PUBLISH, said, 0, extra)
+        try:
+            link.call(_Forwarded(subscription, sequence), prefix, event.body)
+        except (LinkClosed, Fault):
+            return False
+        return True
+
+    def dropped(self, count: int) -> None:
+        """A queue drops nothing."""
+
+
+class _Forwarded(Owner):
+    """One event on its way to a neighbour."""
+
+    __slots__ = ("_sequence", "_subscription")
+
+    def __init__(self, subscription: Subscription, sequence: int) -> None:
+        self._subscription = subscription
+        self._sequence = sequence
+
+    def replied(self, body: bytes, headers: Headers | None) -> None:
+        self._subscription.acknowledge(self._sequence)
+
+    def failed(self, fault: Fault, *, refused: bool) -> None:
+        self._subscription.negative(self._sequence, RETRY_SECONDS, fault.detail)

@@ -1,0 +1,279 @@
+"""A node, put together: the one place that knows which engine stands behind which noun."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from micro.errors import ConfigError, EngineError, MicroError
+from micro.mucp.event import Hello
+from micro.network.link import Link
+from micro.network.peers import Peers
+from micro.node.config import NodeConfig
+from micro.node.control.network import network_service
+from micro.node.control.node import node_service
+from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
+from micro.node.control.runtime import runtime_service
+from micro.node.engines import Ports, open_broker, open_transport
+from micro.node.home import Home
+from micro.node.local import InsideDialer, Platform
+from micro.node.neighbours import Neighbours
+from micro.node.reception import Reception
+from micro.node.remembered import Remembered
+from micro.runtime.runtime import open_supervisor
+from micro.service.client import Client
+from micro.service.events import EventDesk
+from micro.service.registry.catalog import Catalog
+from micro.service.registry.instance import Instance, split_version
+from micro.service.router import Router
+from micro.trust.identity import nid_of
+from micro.trust.policy import Caller
+from micro.trust.ticket import Ticket
+from micro.version import VERSION
+
+__all__ = ["Node"]
+
+TICK_SECONDS = 0.1
+RENEW_SECONDS = LOCAL_LEASE_SECONDS / 3
+FINISH_SECONDS = 5.0
+
+log = logging.getLogger("micro.node")
+
+
+class Node:
+    """One machine's place in the network.
+
+    Args:
+        config: the settings.
+        ports: clock, entropy, disk and processes; the real ones if not given.
+    """
+
+    def __init__(self, config: NodeConfig, ports: Ports) -> None:
+        self.config = config
+        self.home = Home(config.home)
+        self.ports = ports
+        self.catalog = Catalog()
+        self.bell = Bell()
+        self.platform = Platform(ports.clock.now)
+        self.stopped = asyncio.Event()
+        self.nid = ""
+        self.token = ""
+        self.api_address = ""
+        self._started = ports.clock.monotonic()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._peers: Peers | None = None
+        self._door: Any = None
+        self._clients: list[Client] = []
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Starts the node; it serves when this returns.
+
+        Raises:
+            ConfigError: the home cannot be used, or another node runs there.
+            EngineError: a database or an address cannot be opened.
+        """
+        self.home.prepare()
+        self.home.lock()
+        self._key = self.home.key(self.ports.disk, self.ports.entropy)
+        self.token = self.home.token(self.ports.disk, self.ports.entropy)
+        self.nid = nid_of(self._key.public)
+        await self._open()
+        await self._reception.start()
+        if self.config.network:
+            await self._join()
+        self._supervisor.restore()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._tick()), loop.create_task(self._renew())]
+        log.info("node %s is ready in %s", self.nid, self.home.path)
+
+    async def _open(self) -> None:
+        ports, home = self.ports, self.home
+        self.broker = open_broker(self.config, home, ports)
+        await self.broker.start()
+        self._remembered = Remembered(ports.disk, home.path / "network.json")
+        self._reception = Reception(
+            home, uid=os.getuid(), nid=self.nid, router=lambda: self.router, catalog=self.catalog, clock=ports.clock
+        )
+        self._reception.on_change = self.bell.ring
+        self.router = Router(
+            self.nid,
+            self.catalog,
+            self.platform,
+            EventDesk(self.broker, nid=self.nid, clock=ports.clock, entropy=ports.entropy),
+            link_to=self._link_to,
+            on_greeted=self._reception.greet,
+            on_going=lambda link, reason: None,
+            on_lost=self._lost,
+        )
+        self._neighbours = Neighbours(
+            self.catalog, self.broker, nid=self.nid, clock=ports.clock, changed=self.bell.ring
+        )
+        self._supervisor = open_supervisor(
+            home.path,
+            self._reception,
+            processes=ports.processes,
+            disk=ports.disk,
+            clock=ports.clock,
+            entropy=ports.entropy,
+            settings=os.environ,
+            allow_private=self.config.allow_private_sources,
+        )
+        self._add_platform()
+
+    def _add_platform(self) -> None:
+        registry = Registry(
+            self.catalog,
+            self.bell,
+            nid=self.nid,
+            clock=self.ports.clock,
+            platform=self.platform.describe,
+            direct=self._direct,
+            reception=self._reception,
+        )
+        for service in (
+            registry_service(registry),
+            node_service(self.status, self.stopped.set, self.broker),
+            runtime_service(self._supervisor),
+        ):
+            self.platform.add(service)
+
+    async def _join(self) -> None:
+        """Opens the network; a node without one still serves its own machine."""
+        port = self.config.network_port or self._remembered.port
+        try:
+            transport = await open_transport(self._key, self.config.network_host, port)
+        except EngineError as error:
+            if not port or self.config.network_port:
+                raise
+            log.warning("%s; another port is taken", error)
+            transport = await open_transport(self._key, self.config.network_host, 0)
+        self._remembered.port = transport.port
+        self._transport = transport
+        self._peers = peers = Peers(
+            transport,
+            self.router,
+            entropy=self.ports.entropy,
+            peers_max=self.config.peers_max,
+            hello=Hello([], agent="node", ticket=self.ticket().encode()),
+            prepare=self._reception.introduce,
+            on_up=self._neighbours.up,
+            on_down=self._neighbours.down,
+            on_known=lambda: self._remembered.save(peers.known.values()),
+        )
+        self.platform.add(network_service(peers, self.ticket))
+        peers.start(self._remembered.load())
+
+    async def stop(self) -> None:
+        """Ends everything in order: nobody new comes in, what is under way finishes, what is kept is closed."""
+        for task in self._tasks:
+            task.cancel()
+        if self._door is not None:
+            await self._door.stop()
+        await self._supervisor.close()
+        await self.platform.finish(FINISH_SECONDS)
+        for client in self._clients:
+            await client.close()
+        await self._reception.stop()
+        if self._peers is not None:
+            await self._peers.close()
+        await self.broker.stop()
+        self.home.unlock()
+
+    # -- what its parts ask -----------------------------------------------------------------------------------------
+
+    def _link_to(self, instance: Instance) -> Link | None:
+        if instance.local:
+            return self._reception.link_of(instance.id)
+        return self._peers.link(instance.nid) if self._peers is not None else None
+
+    def _lost(self, link: Link, reason: str) -> None:
+        self.platform.lost(link)
+        self._reception.lost(link)
+        if self._peers is not None and link.facts is not None and link.facts.caller.peer:
+            self._peers.lost(link.facts.caller.nid, link, reason)
+
+    def _direct(self, name: str) -> list[str]:
+        """Returns the sockets of a service's instances, where callers of the owner may use them.
+
+        Only where all instances are of one generation and none is of another node, and where no endpoint has a price.
+        """
+        service, version = split_version(name)
+        view = self.catalog.lookup(service)
+        if view is None or version:
+            return []
+        instances = [instance for instance in view.instances if instance.state == "serving" and instance.local]
+        priced = any(endpoint.price for endpoint in view.endpoints.values())
+        if priced or len({instance.generation for instance in instances}) != 1:
+            return []
+        return [instance.address for instance in instances if instance.address is not None]
+
+    def ticket(self) -> Ticket:
+        """Returns where this node can be reached now."""
+        return Ticket(self.nid, tuple(self._transport.addresses()[:8]))
+
+    def client(self, caller: Caller) -> Client:
+        """Returns a client inside the node that has the rights of `caller`."""
+        client = Client(
+            InsideDialer(self.router, caller), clock=self.ports.clock, entropy=self.ports.entropy, direct=False
+        )
+        self._clients.append(client)
+        return client
+
+    def status(self) -> dict[str, Any]:
+        """Returns the node's id, version, addresses and figures."""
+        local = [i for i in self.catalog.holding(self.nid) if i.state == "serving"]
+        found: dict[str, Any] = {
+            "nid": self.nid,
+            "version": VERSION,
+            "pid": os.getpid(),
+            "home": str(self.home.path),
+            "socket": str(self.home.node_socket),
+            "uptime_seconds": round(self.ports.clock.monotonic() - self._started, 1),
+            "services": len({instance.service for instance in local}),
+            "services_in_reach": len(self.catalog),
+            "peers": 0,
+        }
+        if self.api_address:
+            found["api"] = self.api_address
+        if self._peers is not None:
+            found["peers"] = sum(peer.link is not None for peer in self._peers.known.values())
+            found["network"] = [str(address) for address in self._transport.addresses()]
+        return found
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = self.ports.clock.monotonic()
+            self.broker.tick(now)
+            if self.catalog.expire(now):
+                self.bell.ring()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            self._reception.renew(LOCAL_LEASE_SECONDS)
+
+    async def run_catalogue(self, folder: Path) -> list[str]:
+        """Runs every service in the folders below `folder` that does not run yet; returns the names of those that run.
+
+        Raises:
+            ConfigError: there is no such folder.
+        """
+        if not folder.is_dir():
+            raise ConfigError(f"{folder} is no folder of services")
+        names: list[str] = []
+        for place in sorted(path.parent for path in folder.glob("*/main.py")):
+            try:
+                async for progress in self._supervisor.run(str(place.resolve())):
+                    if progress.failed:
+                        log.error("%s did not start: %s", place.name, progress.detail)
+                    elif progress.done:
+                        names.append(progress.service)
+            except MicroError as error:
+                log.error("%s did not start: %s", place.name, error)
+        return names

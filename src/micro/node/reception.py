@@ -1,0 +1,238 @@
+"""Who comes in over sockets: the owner at the node's own socket, each supervised instance at a door of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from micro.errors import Conflict, Unauthorized
+from micro.mucp.event import Hello
+from micro.mucp.limits import OWNER, Limits
+from micro.network.link import Link, Serving
+from micro.network.transport.stream import Listener, listen, peer_uid
+from micro.node.home import Home
+from micro.ports import Clock
+from micro.runtime.generation import Badge
+from micro.runtime.instance import Door
+from micro.service.registry.catalog import Catalog
+from micro.service.registry.instance import Instance
+from micro.service.router import Facts
+from micro.trust.policy import Caller
+
+__all__ = ["Reception"]
+
+IDLE_CHECK_SECONDS = 0.05
+DIRECT_GRACE_SECONDS = 0.2
+"""How long direct callers of an instance get to notice that it is going away."""
+INSTANCE_LINKS_MAX = 8
+"""How many links one instance may have to its node."""
+INSTANCE = Limits(exchanges=4096)
+
+
+class _Place:
+    """One supervised instance, as the node sees it."""
+
+    def __init__(self, badge: Badge, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
+        self.badge = badge
+        self.listener = listener
+        self.name = badge.service
+        self.links: set[Link] = set()
+        self.registered: asyncio.Future[str] = loop.create_future()
+
+
+class Reception:
+    """Opens doors, checks who comes in, and knows the link of each instance.
+
+    Args:
+        home: where the sockets are.
+        uid: the owner's user id.
+        nid: this node.
+        router: what serves the links.
+    """
+
+    def __init__(
+        self, home: Home, *, uid: int, nid: str, router: Callable[[], Serving], catalog: Catalog, clock: Clock
+    ) -> None:
+        self._home = home
+        self._uid = uid
+        self._nid = nid
+        self._router = router
+        self._catalog = catalog
+        self._clock = clock
+        self._places: dict[str, _Place] = {}
+        self._links: dict[str, Link] = {}
+        self._owner: Listener | None = None
+        self._owner_links: set[Link] = set()
+        self._hello = Hello([], agent="node")
+        self.on_change: Callable[[], None] = lambda: None
+
+    # -- the owner --------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Opens the owner's socket."""
+        self._owner = await listen(f"unix:{self._home.node_socket}", self._owner_link)
+
+    def _owner_link(self) -> Link:
+        reception = self
+
+        class OwnerLink(Link):
+            """A link of the owner's programs: the other end of the socket must be his."""
+
+            def connection_made(self, transport: Any) -> None:
+                super().connection_made(transport)
+                if peer_uid(transport) == reception._uid:
+                    self.facts = Facts(Caller(nid=reception._nid, owner=True))
+                    reception._owner_links.add(self)
+                else:
+                    self.abort("this socket is for the owner of the node alone")
+
+        link = OwnerLink(self._router(), dialed=False, limits=OWNER, hello=self._hello)
+        link.keeps_deadlines = False
+        return link
+
+    def introduce(self, link: Link, nid: str) -> None:
+        """Gives a link to another node its facts: the transport proved who it is."""
+        link.facts = Facts(Caller(nid=nid))
+
+    # -- instances --------------------------------------------------------------------------------------------------
+
+    async def open(self, badge: Badge) -> Door:
+        """Opens a door for an instance that is about to start."""
+        path = self._home.sockets / f"{badge.instance[-8:]}{badge.generation}.n"
+        address = f"unix:{path}"
+        loop = asyncio.get_running_loop()
+        place_of: list[_Place] = []
+        listener = await listen(address, lambda: self._instance_link(place_of[0]))
+        place_of.append(_Place(badge, listener, loop))
+        self._places[badge.instance] = place_of[0]
+        return Door(address, str(path.with_suffix(".d")))
+
+    def _instance_link(self, place: _Place) -> Link:
+        link = Link(self._router(), dialed=False, limits=INSTANCE, hello=self._hello)
+        link.keeps_deadlines = False
+        link.door = place
+        return link
+
+    def greet(self, link: Link, hello: Hello) -> None:
+        """Checks who a link's other end says it is.
+
+        Raises:
+            Unauthorized: an instance without its token, or with too many links.
+        """
+        place: _Place | None = link.door
+        if place is None:
+            if link.facts is not None and link.facts.caller.owner and hello.service:
+                link.facts.caller = replace(link.facts.caller, service=hello.service)
+            return
+        if not place.badge.admits(hello.token):
+            raise Unauthorized("this door is for one instance, which has a token; take your own")
+        if len(place.links) >= INSTANCE_LINKS_MAX:
+            raise Unauthorized(f"an instance has at most {INSTANCE_LINKS_MAX} links to its node")
+        place.links.add(link)
+        link.facts = Facts(Caller(nid=self._nid, service=place.name, supervised=True))
+
+    def may_register(self, link: Link, instance: str, name: str) -> None:
+        """Checks that an instance registers as itself, and gives it the name it chooses.
+
+        Raises:
+            Conflict: the name belongs to another service that runs here, or the instance to another link.
+        """
+        place: _Place | None = link.door
+        if place is None:
+            return
+        if instance != place.badge.instance:
+            raise Conflict(f"this instance is {place.badge.instance}, not {instance}")
+        if name != place.name:
+            others = {p.name for p in self._places.values() if p is not place and p.registered.done()}
+            if name in others:
+                raise Conflict(f"another service called {name} runs here; give this one a name with --name")
+            place.name = name
+            for known in place.links:
+                known.facts.caller = replace(known.facts.caller, service=name)
+
+    def registered_now(self, link: Link, record: Instance) -> None:
+        """Takes note that an instance has registered over `link`."""
+        self._links[record.id] = link
+        place: _Place | None = link.door
+        if place is not None and not place.registered.done():
+            place.registered.set_result(record.service)
+        self.on_change()
+
+    async def registered(self, instance: str) -> str:
+        """Waits until an instance is registered, and returns the name it registered as."""
+        return await asyncio.shield(self._places[instance].registered)
+
+    def link_of(self, instance: str) -> Link | None:
+        """Returns the link over which an instance registered."""
+        return self._links.get(instance)
+
+    def is_supervised(self, instance: str) -> bool:
+        """Says whether the node started the instance itself."""
+        return instance in self._places
+
+    def generation_of(self, instance: str) -> int:
+        """Returns the generation of a supervised instance, 0 for one started by hand."""
+        place = self._places.get(instance)
+        return place.badge.generation if place is not None else 0
+
+    async def drain(self, instance: str) -> None:
+        """Sends an instance nothing new, and waits until nothing is open on it."""
+        link = self._links.get(instance)
+        if link is None or link.closed is not None:
+            return
+        for record in list(link.facts.instances):
+            draining = replace(record, state="draining")
+            description = self._catalog.lookup(record.service)
+            found = description.description_of(record) if description is not None else None
+            if found is not None:
+                self._catalog.register(draining, found, 3600.0, self._clock.monotonic())
+        self.on_change()
+        link.session.go_away("another generation takes over")
+        link.schedule()
+        await asyncio.sleep(DIRECT_GRACE_SECONDS)
+        while link.closed is None and link.session.busy_with_peer:
+            await asyncio.sleep(IDLE_CHECK_SECONDS)
+
+    async def close(self, instance: str) -> None:
+        """Closes an instance's door; it has ended."""
+        place = self._places.pop(instance, None)
+        if place is None:
+            return
+        place.listener.close()
+        for link in list(place.links):
+            link.close("the instance has ended")
+        if not place.registered.done():
+            place.registered.cancel()
+
+    def lost(self, link: Link) -> None:
+        """Forgets a link that is gone, and withdraws what registered over it."""
+        self._owner_links.discard(link)
+        place: _Place | None = link.door
+        if place is not None:
+            place.links.discard(link)
+        if link.facts is None:
+            return
+        for record in link.facts.instances:
+            if self._links.get(record.id) is link:
+                del self._links[record.id]
+                self._catalog.deregister(record, self._clock.monotonic())
+        if link.facts.instances:
+            self.on_change()
+
+    def renew(self, lease_seconds: float) -> None:
+        """Prolongs the leases of all instances whose link lives."""
+        now = self._clock.monotonic()
+        for link in set(self._links.values()):
+            if link.closed is None:
+                for record in link.facts.instances:
+                    self._catalog.renew(record.key, lease_seconds, now)
+
+    async def stop(self) -> None:
+        """Takes nobody in any more, and ends the links of those who are there."""
+        if self._owner is not None:
+            self._owner.close()
+        for link in list(self._owner_links):
+            link.session.go_away("the node is stopping")
+            link.close("the node is stopping")

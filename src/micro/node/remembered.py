@@ -1,0 +1,72 @@
+"""What a node remembers of the network over its restarts: its port, and its neighbours."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from micro.errors import Fault
+from micro.network.peers import Peer
+from micro.ports import Disk
+from micro.trust.ticket import Ticket
+
+__all__ = ["Remembered"]
+
+log = logging.getLogger("micro.network")
+
+
+class _Neighbour(msgspec.Struct):
+    ticket: str
+    wanted: bool
+
+
+class _File(msgspec.Struct):
+    port: int = 0
+    neighbours: list[_Neighbour] = []
+
+
+class Remembered:
+    """The file `network.json` of a home."""
+
+    def __init__(self, disk: Disk, path: Path) -> None:
+        self._disk = disk
+        self._path = path
+        try:
+            self._file = msgspec.json.decode(disk.read(path) or b"{}", type=_File)
+        except msgspec.MsgspecError as error:
+            log.warning("%s cannot be read and begins anew: %s", path.name, error)
+            self._file = _File()
+
+    @property
+    def port(self) -> int:
+        """The UDP port that was chosen, 0 before the first start."""
+        return self._file.port
+
+    @port.setter
+    def port(self, port: int) -> None:
+        if port != self._file.port:
+            self._file.port = port
+            self._write()
+
+    def load(self) -> list[tuple[Ticket, bool]]:
+        """Returns the neighbours, each with whether the owner asked for it."""
+        found: list[tuple[Ticket, bool]] = []
+        for neighbour in self._file.neighbours:
+            try:
+                found.append((Ticket.decode(neighbour.ticket), neighbour.wanted))
+            except Fault as fault:
+                log.warning("a neighbour is forgotten: %s", fault)
+        return found
+
+    def save(self, peers: Iterable[Peer]) -> None:
+        """Writes the neighbours down, if they changed."""
+        found = [_Neighbour(peer.ticket.encode(), peer.wanted) for peer in peers]
+        if found != self._file.neighbours:
+            self._file.neighbours = found
+            self._write()
+
+    def _write(self) -> None:
+        self._disk.write(self._path, msgspec.json.encode(self._file))

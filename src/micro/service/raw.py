@@ -1,0 +1,374 @@
+"""The client in bytes: call, stream, publish and subscribe by name.
+
+A name leads to a route: links straight to the service's instances where the node hands out their sockets, else the link
+to the node, which passes the exchange on. A route is kept until its links end or say that they are going away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from micro.errors import Fault, LinkClosed, NotFound, Timeout, Unavailable
+from micro.mucp import headers as names
+from micro.mucp.codec import JSON, encode_json
+from micro.mucp.event import Hello, Opened
+from micro.mucp.headers import encode
+from micro.mucp.message import Form
+from micro.network.link import CALL_TIMEOUT_SECONDS, Link, Serving
+from micro.ports import Clock, Entropy
+from micro.service.budget import RetryBudget, RetryPolicy
+from micro.service.identifier import uuid7
+from micro.service.route import DEFAULT_MILLISECONDS, Route, RouteAnswer
+from micro.service.stream import RawStream
+from micro.service.subscription import Subscription
+
+__all__ = ["ClientLinks", "Dialer", "RawClient", "call_once"]
+
+TIMEOUT_MILLISECONDS_MAX = 2**32 - 1
+ROUTES_MAX = 4_096
+
+
+class Dialer(Protocol):
+    """How a client reaches its node, and instances that the node names."""
+
+    async def dial(self, address: str | None, serving: Serving, *, instance: str = "") -> Link:
+        """Returns a greeted link to `address`, or to the node for None.
+
+        Raises:
+            NoNode: no node answers.
+            LinkClosed: the address does not answer.
+        """
+
+
+async def call_once(link: Link, service: str, endpoint: str, request: Any) -> bytes:
+    """Calls an endpoint over a given link, with a request in JSON, and returns the answer's body.
+
+    Raises:
+        Fault: it failed.
+        LinkClosed: the link is gone.
+    """
+    future = link.future()
+    headers = {names.SERVICE: service, names.ENDPOINT: endpoint, names.CONTENT_TYPE: JSON}
+    prefix = link.session.begin(Form.CALL, headers, DEFAULT_MILLISECONDS)
+    number = link.call(future, prefix, encode_json(request))
+    try:
+        return (await future).body  # type: ignore[no-any-return]
+    except asyncio.CancelledError:
+        link.cancel(number)
+        raise
+
+
+class ClientLinks:
+    """Serves the client's side of its links: nothing can be opened towards it, and a lost link is forgotten."""
+
+    def __init__(self, client: RawClient) -> None:
+        self._client = client
+
+    def greeted(self, link: Link, hello: Hello) -> None:
+        """A client trusts whom it dialled."""
+
+    def opened(self, link: Link, event: Opened) -> None:
+        link.fail(event.number, NotFound("this side is a client and serves nothing"), refused=True)
+
+    def withdrawn(self, link: Link, number: int) -> None:
+        """Nothing is served, so nothing can be withdrawn."""
+
+    def going(self, link: Link, reason: str) -> None:
+        self._client.forget(link)
+
+    def lost(self, link: Link, reason: str) -> None:
+        self._client.forget(link)
+
+
+class RawClient:
+    """Calls, streams, publishes and subscribes with bodies in bytes.
+
+    Args:
+        dialer: how it reaches its node.
+        clock, entropy: for ids of events and the spread of retries.
+        timeout_seconds: the deadline of calls that name none.
+        direct: whether it may ask the node for the sockets of instances and talk to them directly.
+    """
+
+    def __init__(
+        self,
+        dialer: Dialer,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        timeout_seconds: float = CALL_TIMEOUT_SECONDS,
+        direct: bool = True,
+    ) -> None:
+        self.timeout_seconds = timeout_seconds
+        self._dialer = dialer
+        self._clock = clock
+        self._entropy = entropy
+        self._direct = direct
+        self._links = ClientLinks(self)
+        self._node: Link | None = None
+        self._dialing: asyncio.Lock = asyncio.Lock()
+        self._routes: dict[str, Route] = {}
+        self._direct_links: dict[str, Link] = {}
+        self._budget = RetryBudget()
+        self._policy = RetryPolicy()
+
+    # -- ways -------------------------------------------------------------------------------------------------------
+
+    async def node(self) -> Link:
+        """Returns the link to the node, dialling where there is none.
+
+        Raises:
+            NoNode: none answers.
+        """
+        if self._node is None or self._node.closed is not None:
+            async with self._dialing:
+                if self._node is None or self._node.closed is not None:
+                    self._node = await self._dialer.dial(None, self._links)
+        return self._node
+
+    async def route(self, service: str) -> Route:
+        """Returns how to reach `service`, asking the node where it is not known."""
+        route = self._routes.get(service)
+        if route is None:
+            node = await self.node()
+            route = await self._ask(service, node)
+            if len(self._routes) >= ROUTES_MAX:
+                self._routes.clear()
+            if route.description is not None:
+                self._routes[service] = route
+        return route
+
+    def known_route(self, service: str) -> Route | None:
+        """Returns how to reach `service` where that is known already."""
+        return self._routes.get(service)
+
+    async def _ask(self, service: str, node: Link) -> Route:
+        """Asks the node for a service's description and the sockets it hands out."""
+        try:
+            answer = RouteAnswer.read(await call_once(node, "registry", "Registry.Route", {"name": service}))
+        except Fault:  # unknown here, or not ours to ask: the node answers the call itself
+            return Route(service, [node])
+        addresses = answer.addresses if self._direct else []
+        links = [link for address in addresses if (link := await self._straight(address)) is not None]
+        return Route(service, links or [node], description=answer.description)
+
+    async def _straight(self, address: str) -> Link | None:
+        known = self._direct_links.get(address)
+        if known is not None and known.closed is None:
+            return known
+        try:
+            link = await self._dialer.dial(address, self._links)
+        except (LinkClosed, OSError):
+            return None
+        self._direct_links[address] = link
+        return link
+
+    def forget(self, link: Link) -> None:
+        """Uses a link for nothing new."""
+        if link is self._node:
+            self._routes.clear()
+            if link.closed is not None:
+                self._node = None
+        for address, known in list(self._direct_links.items()):
+            if known is link:
+                del self._direct_links[address]
+        for service, route in list(self._routes.items()):
+            if link in route.links and route.drop(link):
+                del self._routes[service]
+
+    # -- the forms --------------------------------------------------------------------------------------------------
+
+    async def call_raw(
+        self,
+        service: str,
+        endpoint: str,
+        body: bytes = b"",
+        *,
+        content_type: str = JSON,
+        timeout_seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Calls an endpoint with a body in bytes and returns the answer's.
+
+        Raises:
+            Fault: it failed; code 408 after the deadline, 503 where nobody answers.
+            NoNode: no node runs here.
+        """
+        route = self._routes.get(service) or await self.route(service)
+        if timeout_seconds is None and headers is None and self.timeout_seconds == CALL_TIMEOUT_SECONDS:
+            link = route.pick()
+            future: asyncio.Future[Any] = link.future()
+            try:
+                number = link.call(future, route.call_prefix(link, endpoint, content_type), body)
+            except LinkClosed:
+                self.forget(link)
+                return await self._call(service, endpoint, body, content_type, None, None)
+            try:
+                return (await future).body  # type: ignore[no-any-return]
+            except asyncio.CancelledError:
+                link.cancel(number)
+                raise
+            except Fault as fault:
+                if not self._may_retry(route, endpoint, fault):
+                    raise
+                return await self._call(service, endpoint, body, content_type, None, None, first=fault)
+        return await self._call(service, endpoint, body, content_type, timeout_seconds, headers)
+
+    async def _call(
+        self,
+        service: str,
+        endpoint: str,
+        body: bytes,
+        content_type: str,
+        timeout_seconds: float | None,
+        headers: Mapping[str, str] | None,
+        *,
+        first: Fault | None = None,
+    ) -> bytes:
+        """Calls with a deadline, headers or retries of its own; `first` is what an attempt already made failed with."""
+        loop = asyncio.get_running_loop()
+        allowed = self.timeout_seconds if timeout_seconds is None else timeout_seconds
+        deadline = loop.time() + allowed
+        attempt = 0 if first is None else 1
+        while True:
+            if first is not None:
+                await asyncio.sleep(
+                    min(self._policy.delay(attempt, self._entropy, code=first.code), max(0.0, deadline - loop.time()))
+                )
+                first = None
+            remaining = deadline - loop.time()
+            if remaining <= 0:
+                raise Timeout(f"no answer from {service} {endpoint} within {allowed:g} s", id=f"{service}.{endpoint}")
+            try:
+                return await self._attempt(service, endpoint, body, content_type, remaining, headers)
+            except LinkClosed as closed:
+                first = Unavailable(f"the link to {service} is closed: {closed}")
+                first.refused = True
+            except Fault as fault:
+                first = fault
+            attempt += 1
+            route = self._routes.get(service)
+            if attempt >= self._policy.attempts_max or not self._may_retry(route, endpoint, first):
+                raise first
+
+    async def _attempt(
+        self,
+        service: str,
+        endpoint: str,
+        body: bytes,
+        content_type: str,
+        remaining: float,
+        headers: Mapping[str, str] | None,
+    ) -> bytes:
+        route = await self.route(service)
+        link = route.pick()
+        if link.full:
+            await link.drained()
+        milliseconds = min(max(1, int(remaining * 1000)), TIMEOUT_MILLISECONDS_MAX)
+        extra = encode(headers) if headers else b""
+        prefix = route.prefix(Form.CALL, link, endpoint, content_type, milliseconds, extra)
+        future: asyncio.Future[Any] = link.future()
+        number = link.call(future, prefix, body)
+        timer = link.expire(number, remaining)
+        try:
+            return (await future).body  # type: ignore[no-any-return]
+        except asyncio.CancelledError:
+            link.cancel(number)
+            raise
+        finally:
+            timer.cancel()
+            link.done(number)
+
+    def _may_retry(self, route: Route | None, endpoint: str, fault: Fault) -> bool:
+        idempotent = route is not None and endpoint in route.idempotent
+        return self._policy.retriable(fault, idempotent=idempotent) and self._budget.may_retry(self._clock.monotonic())
+
+    async def stream_raw(
+        self,
+        service: str,
+        endpoint: str,
+        body: bytes = b"",
+        *,
+        content_type: str = JSON,
+        headers: Mapping[str, str] | None = None,
+    ) -> RawStream:
+        """Opens a stream; `body` holds the endpoint's parameters.
+
+        Raises:
+            LinkClosed: the link ended before anything was sent.
+        """
+        route = await self.route(service)
+        link = route.pick()
+        extra = encode(headers) if headers else b""
+        prefix = route.prefix(Form.STREAM, link, endpoint, content_type, 0, extra)
+        stream = RawStream(link)
+        stream.exchange = link.open(Form.STREAM, prefix, body, stream)
+        return stream
+
+    async def publish_raw(
+        self,
+        topic: str,
+        body: bytes,
+        *,
+        content_type: str = JSON,
+        id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        durable: bool = True,
+    ) -> str:
+        """Publishes an event and returns its id.
+
+        Args:
+            id: the same id twice, from the same publisher, is one event.
+            durable: wait until it is on the disk of the topic's keeper; else it reaches only who listens now.
+
+        Raises:
+            Fault: it was refused, or its outcome is unknown; publish again with the same id.
+        """
+        link = self._node if self._node is not None and self._node.closed is None else await self.node()
+        if link.full:
+            await link.drained()
+        said = {names.TOPIC: topic, names.CONTENT_TYPE: content_type}
+        if not durable:
+            extra = encode({names.ID: id, **(headers or {})} if id else headers or {})
+            link.tell(link.session.begin(Form.PUBLISH, said, 0, extra), body)
+            return id or ""
+        id = id or uuid7(self._clock.now(), self._entropy)
+        extra = encode({names.ID: id, **(headers or {})})
+        prefix = link.session.begin(Form.PUBLISH, said, DEFAULT_MILLISECONDS, extra)
+        future: asyncio.Future[Any] = link.future()
+        number = link.call(future, prefix, body)
+        try:
+            await future
+        except asyncio.CancelledError:
+            link.cancel(number)
+            raise
+        return id
+
+    async def subscribe_raw(self, topic: str, queue: str | None = None) -> Subscription:
+        """Subscribes and waits until the subscription is in force.
+
+        Args:
+            queue: members of a queue share its events, each is acknowledged, and none is lost while nobody is there;
+                without a queue every subscriber gets what is published while it listens.
+
+        Raises:
+            Fault: the topic's keeper refused.
+        """
+        link = await self.node()
+        content = {names.TOPIC: topic, names.QUEUE: queue} if queue else {names.TOPIC: topic}
+        prefix = link.session.begin(Form.SUBSCRIBE, content, 0)
+        subscription = Subscription(link)
+        subscription.exchange = link.open(Form.SUBSCRIBE, prefix, b"", subscription)
+        await subscription.in_force()
+        return subscription
+
+    async def close(self) -> None:
+        """Ends all links; calls under way fail."""
+        links = [*self._direct_links.values(), *([self._node] if self._node is not None else [])]
+        self._node = None
+        self._direct_links.clear()
+        self._routes.clear()
+        for link in links:
+            link.close("the client was closed")

@@ -1,0 +1,292 @@
+"""A service that runs: registered with its node, reachable on a socket of its own, its subscribers at work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from micro.errors import Fault, LinkClosed, MicroError, NoNode
+from micro.mucp import headers as names
+from micro.mucp.event import Hello, Opened
+from micro.mucp.headers import Headers
+from micro.mucp.limits import OWNER
+from micro.network.link import Link
+from micro.network.transport.stream import Listener, listen, peer_uid
+from micro.ports import Clock, Entropy
+from micro.service.client import Client
+from micro.service.context import Context
+from micro.service.keeping import Settings, Store
+from micro.service.raw import Dialer, call_once
+from micro.service.server import Server, caller_from
+from micro.service.service import Service, Subscriber
+from micro.service.subscription import Event
+from micro.trust.policy import Caller
+
+__all__ = ["Running"]
+
+BACKOFF_SECONDS_MIN = 0.1
+BACKOFF_SECONDS_MAX = 5.0
+DRAIN_SECONDS = 10.0
+"""How long exchanges under way may go on after the service was told to stop."""
+HANDLERS_MAX = 64
+"""How many events of one subscription are handled at once."""
+RETRY_SECONDS = 1.0
+"""An event whose handler failed is wanted again after so long."""
+
+log = logging.getLogger("micro.service")
+
+
+class Running:
+    """Runs one service.
+
+    Args:
+        service: what is to run.
+        dialer: how the node is reached.
+        clock, entropy: the ports.
+        instance: this instance's id.
+        socket: where direct callers of the same owner may reach it, or None.
+        uid: the user whose callers those are.
+        stay: whether to wait for a node that is gone; a supervised instance ends with its node instead.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        dialer: Dialer,
+        clock: Clock,
+        entropy: Entropy,
+        instance: str,
+        socket: str | None,
+        uid: int,
+        stay: bool = True,
+    ) -> None:
+        self.service = service
+        self.instance = instance
+        self._dialer = dialer
+        self._socket = socket
+        self._uid = uid
+        self._stay = stay
+        self._listener: Listener | None = None
+        self._link: Link | None = None
+        self._direct: set[Link] = set()
+        self._gone = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._subscribing: list[asyncio.Task[None]] = []
+        self.client = Client(dialer, clock=clock, entropy=entropy)
+        self.config = Settings(self.client)
+        self.registered = asyncio.Event()
+        self.debug = service.with_debug(clock.now)
+        self.server = Server(
+            service.name, service.endpoints, owner=self, identify=self._identify, traced=self.debug.traced
+        )
+        self._service_name = service.name
+
+    # -- what contexts ask ------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self.service.name
+
+    def loop_time(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def store_for(self, caller: Caller) -> Store:
+        """Returns the store of the service: the caller's part, or the shared one."""
+        if self.service.store_scope == "shared":
+            return Store(self.client, "")
+        return Store(self.client, _scope_of(caller))
+
+    # -- links ------------------------------------------------------------------------------------------------------
+
+    def _identify(self, link: Link, headers: Headers) -> Caller:
+        if link.facts is not None:
+            return Caller(owner=True, service=str(headers.get(names.FROM_SERVICE, "")))
+        return caller_from(headers)
+
+    def greeted(self, link: Link, hello: Hello) -> None:
+        """A direct caller is the owner's: the socket's other end was checked."""
+
+    def opened(self, link: Link, event: Opened) -> None:
+        self.server.opened(link, event)
+
+    def withdrawn(self, link: Link, number: int) -> None:
+        self.server.withdrawn(link, number)
+
+    def going(self, link: Link, reason: str) -> None:
+        if link is self._link:
+            log.info("going away: %s", reason)
+            for direct in list(self._direct):
+                direct.session.go_away(reason)
+                direct.schedule()
+            for task in self._subscribing:
+                task.cancel()
+
+    def lost(self, link: Link, reason: str) -> None:
+        self.server.lost(link)
+        self._direct.discard(link)
+        if link is self._link:
+            self._gone.set()
+
+    def _accept(self) -> Link:
+        running = self
+
+        class DirectLink(Link):
+            """A link of a caller that skips the node."""
+
+            def connection_made(self, transport: Any) -> None:
+                super().connection_made(transport)
+                if peer_uid(transport) != running._uid:
+                    self.abort("only the owner's programs may call directly")
+                    return
+                self.facts = running
+                running._direct.add(self)
+
+        return DirectLink(self, dialed=False, limits=OWNER)
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serves until `stop`.
+
+        Raises:
+            NoNode: no node runs, at the start or, for a supervised instance, any more.
+            Fault: the node refuses the service.
+        """
+        if self._socket is not None:
+            self._listener = await listen(self._socket, self._accept)
+        try:
+            await self._serve()
+        finally:
+            await self._end()
+
+    async def _serve(self) -> None:
+        delay, first = BACKOFF_SECONDS_MIN, True
+        while not self._stopping.is_set():
+            try:
+                await self._register()
+                delay, first = BACKOFF_SECONDS_MIN, False
+                await self._until_gone()
+            except (NoNode, LinkClosed) as error:
+                if first or not self._stay:
+                    raise NoNode(str(error)) from error
+            if self._stopping.is_set():
+                return
+            if not self._stay:
+                raise NoNode("the node is gone")
+            log.info("the node is gone; waiting for it")
+            await self._pause(delay)
+            delay = min(delay * 2, BACKOFF_SECONDS_MAX)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+
+    async def _register(self) -> None:
+        self._gone.clear()
+        self._subscribing.clear()
+        self._link = link = await self._dialer.dial(None, self, instance=self.instance)
+        address = f"{self._socket}" if self._socket is not None else None
+        await call_once(
+            link,
+            "registry",
+            "Registry.Register",
+            {"instance": self.instance, "address": address, "description": self.service.describe()},
+        )
+        self.registered.set()
+        for subscriber in self.service.subscribers:
+            self._subscribing.append(self._start(self._subscribed(subscriber, link)))
+
+    async def _until_gone(self) -> None:
+        waits = [asyncio.create_task(self._gone.wait()), asyncio.create_task(self._stopping.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def stop(self) -> None:
+        """Has `run` end: no new exchanges, those under way finish."""
+        self._stopping.set()
+
+    async def _end(self) -> None:
+        links = [link for link in (self._link, *self._direct) if link is not None and link.closed is None]
+        for link in links:
+            link.session.go_away(f"{self.service.name} is stopping")
+            link.flush()
+        if self._listener is not None:
+            self._listener.close()
+        await self.server.finish(DRAIN_SECONDS)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.client.close()
+        for link in links:
+            link.close("the service has stopped")
+
+    # -- events -----------------------------------------------------------------------------------------------------
+
+    async def _subscribed(self, subscriber: Subscriber, link: Link) -> None:
+        """Handles the events of one subscription for as long as the link to the node lives."""
+        room = asyncio.Semaphore(HANDLERS_MAX if subscriber.queue else 1)
+        while self._serves(link):
+            try:
+                async with self.client.subscribe(subscriber.topic, subscriber.queue) as events:
+                    async for event in events:
+                        await room.acquire()
+                        self._start(self._handle(subscriber, event, room))
+            except MicroError as error:
+                if not self._serves(link):
+                    return
+                log.warning("the subscription to %s ended: %s; subscribing again", subscriber.topic, error)
+                await asyncio.sleep(BACKOFF_SECONDS_MAX if isinstance(error, Fault) else BACKOFF_SECONDS_MIN)
+
+    @staticmethod
+    def _serves(link: Link) -> bool:
+        return link.closed is None
+
+    async def _handle(self, subscriber: Subscriber, event: Event, room: asyncio.Semaphore) -> None:
+        try:
+            if subscriber.wants_context:
+                caller = _publisher_as_caller(event.publisher)
+                await subscriber.function(event, Context(self, caller, event.headers, None, None))
+            else:
+                await subscriber.function(event)
+            await event.ack()
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.error(
+                "%s failed on an event of %s (attempt %s)",
+                subscriber.function,
+                event.topic,
+                event.attempt,
+                exc_info=error,
+            )
+            await event.nack(RETRY_SECONDS)
+        finally:
+            room.release()
+
+
+def _scope_of(caller: Caller) -> str:
+    if caller.owner and not caller.service:
+        return "owner"
+    node = "" if caller.owner or caller.supervised else caller.nid
+    return f"{node}/{caller.service}" if caller.service else node or "anonymous"
+
+
+def _publisher_as_caller(publisher: str) -> Caller:
+    nid, _, service = publisher.partition("/")
+    return Caller(nid=nid, service=service)
