@@ -229,7 +229,7 @@ class Database:
                     return
                 self._writer.checkpoint()
             if idle:
-                self._writer.checkpoint(bytes_min=0)
+                self._writer.checkpoint(is_idle=True)
             with self._lock:
                 if (idle or not self._is_open) and not self._waiting:
                     self._thread = None
