@@ -55,6 +55,8 @@ class SystemDisk:
         import apsw  # a service process that keeps nothing does not pay for it
 
         flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        if not read_only:  # SQLite gives the files beside it the mode of this one
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         try:
             return apsw.Connection(str(path), flags=flags)
         except apsw.Error as error:
@@ -169,6 +171,11 @@ class SystemProcess:
         except ValueError:  # a line over the limit: hand on that it was there
             return b"[line too long, cut]\n"
 
+    def close(self) -> None:
+        for pipe in (self._output, self._errors):
+            if pipe is not None:
+                pipe.close()
+
     def signal(self, number: int) -> None:
         if self._gone:
             return
@@ -186,9 +193,13 @@ class Pipe:
         self.reader = reader
         self._transport = transport
 
-    def __del__(self) -> None:
+    def close(self) -> None:
+        """Stops reading."""
         with contextlib.suppress(RuntimeError):  # the loop is closed already, and the transport with it
             self._transport.close()
+
+    def __del__(self) -> None:
+        self.close()
 
     @staticmethod
     async def open(descriptor: int, line_bytes_max: int) -> Pipe:
@@ -269,7 +280,7 @@ def _input(stack: contextlib.ExitStack, data: bytes) -> int:
         return asyncio.subprocess.DEVNULL
     import tempfile  # only who hands over data pays for it
 
-    file = tempfile.TemporaryFile()  # noqa: SIM115
+    file = tempfile.TemporaryFile()
     stack.callback(file.close)
     file.write(data)
     file.seek(0)

@@ -458,5 +458,5 @@ class Link(asyncio.BufferedProtocol):
         self._exempt.discard(number)
         owner = self.session.cancel(number)
         if owner is not None:
-            self._tell_failure(owner, Timeout(f"no answer within {seconds:g} s; the call was cancelled"), refused=False)
+            self._tell_failure(owner, Timeout(f"no answer within {seconds:.3g} s; the call was cancelled"), refused=False)
             self.schedule()

@@ -86,6 +86,11 @@ class Home:
                 f"a node already runs in {self.path}; use it, or start another one with its own MICRO_HOME"
             ) from error
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether this process holds the home."""
+        return self._lock >= 0
+
     def unlock(self) -> None:
         """Lets another node have this home."""
         if self._lock >= 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ class Node:
         self.api_address = ""
         self._started = ports.clock.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
-        self._peers: Peers | None = None
+        self.peers: Peers | None = None
         self._door: Any = None
         self._clients: list[Client] = []
 
@@ -86,7 +87,7 @@ class Node:
         await self._reception.start()
         if self.config.network:
             await self._join()
-        self._supervisor.restore()
+        self.supervisor.restore()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._tick()), loop.create_task(self._renew())]
         log.info("node %s is ready in %s", self.nid, self.home.path)
@@ -113,7 +114,7 @@ class Node:
         self._neighbours = Neighbours(
             self.catalog, self.broker, nid=self.nid, clock=ports.clock, changed=self.bell.ring
         )
-        self._supervisor = open_supervisor(
+        self.supervisor = open_supervisor(
             home.path,
             self._reception,
             processes=ports.processes,
@@ -138,7 +139,7 @@ class Node:
         for service in (
             registry_service(registry),
             node_service(self.status, self.stopped.set, self.broker),
-            runtime_service(self._supervisor),
+            runtime_service(self.supervisor),
         ):
             self.platform.add(service)
 
@@ -154,7 +155,7 @@ class Node:
             transport = await open_transport(self._key, self.config.network_host, 0)
         self._remembered.port = transport.port
         self._transport = transport
-        self._peers = peers = Peers(
+        self.peers = peers = Peers(
             transport,
             self.router,
             entropy=self.ports.entropy,
@@ -174,13 +175,13 @@ class Node:
             task.cancel()
         if self._door is not None:
             await self._door.stop()
-        await self._supervisor.close()
+        await self.supervisor.close()
         await self.platform.finish(FINISH_SECONDS)
         for client in self._clients:
             await client.close()
         await self._reception.stop()
-        if self._peers is not None:
-            await self._peers.close()
+        if self.peers is not None:
+            await self.peers.close()
         await self.broker.stop()
         self.home.unlock()
 
@@ -189,13 +190,13 @@ class Node:
     def _link_to(self, instance: Instance) -> Link | None:
         if instance.local:
             return self._reception.link_of(instance.id)
-        return self._peers.link(instance.nid) if self._peers is not None else None
+        return self.peers.link(instance.nid) if self.peers is not None else None
 
     def _lost(self, link: Link, reason: str) -> None:
         self.platform.lost(link)
         self._reception.lost(link)
-        if self._peers is not None and link.facts is not None and link.facts.caller.peer:
-            self._peers.lost(link.facts.caller.nid, link, reason)
+        if self.peers is not None and link.facts is not None and link.facts.caller.peer:
+            self.peers.lost(link.facts.caller.nid, link, reason)
 
     def _direct(self, name: str) -> list[str]:
         """Returns the sockets of a service's instances, where callers of the owner may use them.
@@ -240,8 +241,8 @@ class Node:
         }
         if self.api_address:
             found["api"] = self.api_address
-        if self._peers is not None:
-            found["peers"] = sum(peer.link is not None for peer in self._peers.known.values())
+        if self.peers is not None:
+            found["peers"] = sum(peer.link is not None for peer in self.peers.known.values())
             found["network"] = [str(address) for address in self._transport.addresses()]
         return found
 
@@ -258,22 +259,25 @@ class Node:
             await asyncio.sleep(RENEW_SECONDS)
             self._reception.renew(LOCAL_LEASE_SECONDS)
 
-    async def run_catalogue(self, folder: Path) -> list[str]:
-        """Runs every service in the folders below `folder` that does not run yet; returns the names of those that run.
+    async def run_catalogue(self, folder: Path) -> AsyncIterator[str]:
+        """Runs every service in the folders below `folder`, and yields the name of each that runs.
 
         Raises:
             ConfigError: there is no such folder.
         """
-        if not folder.is_dir():
+        places = await asyncio.to_thread(_services_below, folder)
+        if places is None:
             raise ConfigError(f"{folder} is no folder of services")
-        names: list[str] = []
-        for place in sorted(path.parent for path in folder.glob("*/main.py")):
+        for place in places:
             try:
-                async for progress in self._supervisor.run(str(place.resolve())):
+                async for progress in self.supervisor.run(str(place)):
                     if progress.failed:
                         log.error("%s did not start: %s", place.name, progress.detail)
                     elif progress.done:
-                        names.append(progress.service)
+                        yield progress.service
             except MicroError as error:
                 log.error("%s did not start: %s", place.name, error)
-        return names
+
+
+def _services_below(folder: Path) -> list[Path] | None:
+    return sorted(file.parent.resolve() for file in folder.glob("*/main.py")) if folder.is_dir() else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from micro.errors import Timeout
 from micro.mucp.codec import BYTES, JSON
+from micro.network.link import Link
 from micro.service.raw import RawClient
 from micro.service.route import Route
 from micro.service.schema.value import decode_value, encode_value
@@ -37,6 +40,10 @@ class Client(RawClient):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    def until(self, deadline: float | None) -> Client:
+        """Returns this client, with calls that end at `deadline` (on the loop's clock) at the latest."""
+        return self if deadline is None else _Until(self, deadline)
 
     @overload
     async def call(
@@ -159,9 +166,42 @@ class Client(RawClient):
             yield subscription
 
 
+class _Until(Client):
+    """A client whose calls have a common deadline; everything else is the client it was made from."""
+
+    def __init__(self, client: Client, deadline: float) -> None:
+        self.__dict__ = {**client.__dict__, "_whole": client, "_deadline": deadline}
+
+    async def node(self) -> Link:
+        whole: Client = self.__dict__["_whole"]
+        return await whole.node()
+
+    async def close(self) -> None:
+        """The links belong to the client it was made from."""
+
+    async def call_raw(
+        self,
+        service: str,
+        endpoint: str,
+        body: bytes = b"",
+        *,
+        content_type: str = JSON,
+        timeout_seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        whole: Client = self.__dict__["_whole"]
+        remaining = self.__dict__["_deadline"] - asyncio.get_running_loop().time()
+        if remaining <= 0:
+            raise Timeout("the caller of this service waits no longer", id=f"{service}.{endpoint}")
+        allowed = remaining if timeout_seconds is None else min(remaining, timeout_seconds)
+        return await whole.call_raw(
+            service, endpoint, body, content_type=content_type, timeout_seconds=allowed, headers=headers
+        )
+
+
 def _answer(route: Route | None, endpoint: str, returns: type[Any] | None, body: bytes) -> Any:
     wrapped = route is not None and endpoint in route.wrapped
-    return decode_value(body, JSON, returns, unwrap=wrapped)
+    return decode_value(body, JSON, returns, wrapped=wrapped)
 
 
 def _encode_item(item: Any) -> bytes:

@@ -7,6 +7,7 @@ to the node, which passes the exchange on. A route is kept until its links end o
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -266,7 +267,7 @@ class RawClient:
         link = route.pick()
         if link.full:
             await link.drained()
-        milliseconds = min(max(1, int(remaining * 1000)), TIMEOUT_MILLISECONDS_MAX)
+        milliseconds = min(math.ceil(remaining * 1000), TIMEOUT_MILLISECONDS_MAX)
         extra = encode(headers) if headers else b""
         prefix = route.prefix(Form.CALL, link, endpoint, content_type, milliseconds, extra)
         future: asyncio.Future[Any] = link.future()

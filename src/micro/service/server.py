@@ -194,7 +194,7 @@ class Server:
             raise
         except Exception as error:
             if isinstance(error, TimeoutError) and expiry.expired():
-                error = Timeout(f"{self.name} {endpoint.name} did not finish within {timeout:g} s")
+                error = Timeout(f"{self.name} {endpoint.name} did not finish within {timeout:.3g} s")
             self._fail(link, event, endpoint, caller, error, loop.time() - began)
         else:
             if endpoint.stats.requests % SAMPLE == 1:

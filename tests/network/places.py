@@ -1,0 +1,116 @@
+"""What the tests of this folder share: a service to run, and ways to run, reach and wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from micro.node.front import Client
+from micro.node.node import Node
+
+GREETER = '''
+import asyncio
+import os
+from collections.abc import AsyncIterator
+
+from micro import Context, Event, Fault, Service, Stream
+
+greeter = Service("greeter", description="Greets people by name.")
+
+
+@greeter.endpoint("Say.Hello", idempotent=True)
+async def hello(name: str = "world") -> str:
+    """Greet someone by name."""
+    return f"Hello {name}"
+
+
+@greeter.endpoint("Say.Pid")
+async def pid() -> int:
+    return os.getpid()
+
+
+@greeter.endpoint("Say.Slowly")
+async def slowly(seconds: float) -> str:
+    await asyncio.sleep(seconds)
+    return "at last"
+
+
+@greeter.endpoint
+def blocking(n: int) -> int:
+    return n + 1
+
+
+@greeter.endpoint("Say.Fail")
+async def fail(code: int = 409) -> str:
+    raise Fault.make(code, "as asked")
+
+
+@greeter.endpoint("Say.Crash")
+async def crash() -> str:
+    raise KeyError("secret")
+
+
+@greeter.endpoint("Say.Who")
+async def who(context: Context) -> dict[str, str]:
+    return {"caller": str(context.caller), "nid": context.caller.nid, "service": context.caller.service}
+
+
+@greeter.endpoint("Say.Count")
+async def count(to: int) -> AsyncIterator[int]:
+    """Count up to a number."""
+    for number in range(to):
+        yield number
+
+
+@greeter.endpoint("Say.Shout")
+async def shout(words: Stream[str]) -> AsyncIterator[str]:
+    async for word in words:
+        yield word.upper()
+
+
+@greeter.endpoint("Say.Bytes")
+async def raw(body: bytes) -> bytes:
+    return body
+
+
+@greeter.subscribe("orders", queue="greeter")
+async def on_order(event: Event) -> None:
+    print("order", event.value["n"], flush=True)
+
+
+if __name__ == "__main__":
+    greeter.run()
+'''
+
+StartNode = Callable[..., Awaitable[Node]]
+
+
+async def run(node: Node, source: Path | str, name: str | None = None) -> str:
+    """Runs a service on a node and returns its name; fails with the log's tail."""
+    async for progress in node.supervisor.run(str(source), name):
+        assert not progress.failed, (progress.detail, progress.tail)
+        if progress.done:
+            return progress.service
+    raise AssertionError("the run ended without a word")
+
+
+def client_of(node: Node, *, direct: bool = True) -> Client:
+    """Returns a client of a node's owner."""
+    return Client(home=str(node.home.path), direct=direct)
+
+
+async def until(condition: Callable[[], object | Awaitable[object]], seconds: float = 10.0) -> None:
+    """Waits until a condition holds; a condition that raises does not hold yet."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                found = condition()
+                if asyncio.iscoroutine(found):
+                    found = await found
+                if found:
+                    return
+            except Exception as error:
+                last = error
+                del last
+            await asyncio.sleep(0.02)

@@ -1,0 +1,179 @@
+"""One node: a service from its directory, called, streamed with, published to, killed, updated."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+
+from micro.errors import BadRequest, Conflict, Forbidden, InternalError, NoNode, NotFound, Timeout, Unavailable
+from micro.node.front import Client
+
+from tests.network.places import StartNode, client_of, run, until
+
+
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "through the node"])
+async def test_a_service_answers_in_every_form(start_node: StartNode, greeter_folder: Path, direct: bool) -> None:
+    """Calls, raw bytes and both kinds of stream work the same way directly and through the node."""
+    node = await start_node()
+    await run(node, greeter_folder)
+
+    async with client_of(node, direct=direct) as client:
+        assert await client.call("greeter", "Say.Hello", {"name": "Ann"}) == "Hello Ann"
+        assert await client.call("greeter", "Say.Hello", {"name": "Ann"}, returns=str) == "Hello Ann"
+        assert await client.call("greeter", "Greeter.Blocking", {"n": 4}) == 5
+        assert await client.call("greeter", "Say.Bytes", b"\x00\xff" * 600_000) == b"\x00\xff" * 600_000
+        async with client.stream("greeter", "Say.Count", {"to": 3000}) as numbers:
+            assert [number async for number in numbers] == list(range(3000))
+        async with client.stream("greeter", "Say.Shout") as words:
+            await words.send("abc")
+            assert await anext(aiter(words)) == "ABC"
+            await words.end()
+
+
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "through the node"])
+async def test_failures_say_what_and_why(start_node: StartNode, greeter_folder: Path, direct: bool) -> None:
+    """Each kind of failure arrives as its fault, and an exception's own text stays at home."""
+    node = await start_node()
+    await run(node, greeter_folder)
+
+    async with client_of(node, direct=direct) as client:
+        with pytest.raises(BadRequest, match="name: expected a string, got 5"):
+            await client.call("greeter", "Say.Hello", {"name": 5})
+        with pytest.raises(NotFound, match=r"no endpoint Say\.Helo; it has Say\.Hello"):
+            await client.call("greeter", "Say.Helo")
+        with pytest.raises(NotFound, match="micro services"):
+            await client.call("gretr", "Say.Hello")
+        with pytest.raises(Conflict, match="as asked"):
+            await client.call("greeter", "Say.Fail")
+        with pytest.raises(InternalError) as crash:
+            await client.call("greeter", "Say.Crash")
+        with pytest.raises(Timeout, match=r"0\.2 s"):
+            await client.call("greeter", "Say.Slowly", {"seconds": 5}, timeout_seconds=0.2)
+
+    assert "secret" not in crash.value.detail
+
+
+async def test_a_killed_process_is_gone_at_once_and_comes_back(start_node: StartNode, greeter_folder: Path) -> None:
+    """Calls under way fail as of unknown outcome, idempotent ones succeed on the next instance."""
+    node = await start_node()
+    await run(node, greeter_folder)
+
+    async with client_of(node, direct=False) as client:
+        pid = await client.call("greeter", "Say.Pid")
+        under_way = asyncio.create_task(client.call("greeter", "Say.Slowly", {"seconds": 30}))
+        await asyncio.sleep(0.1)
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(Unavailable, match="outcome unknown"):
+            await under_way
+        await until(lambda: node.catalog.lookup("greeter"))
+        assert await client.call("greeter", "Say.Pid") != pid
+
+
+async def test_events_wait_for_their_subscriber(start_node: StartNode, greeter_folder: Path) -> None:
+    """What was published before anybody subscribed is handled when the subscriber appears, once."""
+    node = await start_node()
+
+    async with client_of(node) as client:
+        for n in range(20):
+            await client.publish("orders", {"n": n}, id=f"order-{n}")
+        await client.publish("orders", {"n": 0}, id="order-0")
+        await run(node, greeter_folder)
+
+        async def handled() -> list[str]:
+            return [line.line for line in await node.supervisor.tail("greeter") if line.line.startswith("order")]
+
+        await until(lambda: _has(handled, 20))
+        assert sorted(await handled()) == sorted(f"order {n}" for n in range(20))
+
+
+async def _has(lines: object, count: int) -> bool:
+    return len(await lines()) >= count  # type: ignore[operator]
+
+
+async def test_everything_comes_back_with_the_node(start_node: StartNode, greeter_folder: Path) -> None:
+    """A node that was stopped runs the same services again, is the same node, and a client finds it."""
+    node = await start_node()
+    await run(node, greeter_folder)
+    async with client_of(node) as client:
+        await client.call("greeter", "Say.Hello")
+        await node.stop()
+        with pytest.raises((NoNode, Unavailable)):
+            await client.call("greeter", "Say.Hello")
+        again = await start_node(str(node.home.path))
+        await until(lambda: again.catalog.lookup("greeter"))
+
+        assert again.nid == node.nid
+        assert await client.call("greeter", "Say.Hello") == "Hello world"
+
+
+async def test_an_update_fails_no_call(start_node: StartNode, greeter_folder: Path) -> None:
+    """While a service moves to a new revision, every call is answered, by the old one or the new."""
+    node = await start_node()
+    await run(node, greeter_folder)
+    answers: list[str] = []
+    stop = asyncio.Event()
+
+    async def ask(client: Client) -> None:
+        while not stop.is_set():
+            answers.append(await client.call("greeter", "Say.Hello"))
+
+    async with client_of(node) as near, client_of(node, direct=False) as far:
+        asking = [asyncio.create_task(ask(client)) for client in (near, far, near, far)]
+        await asyncio.sleep(0.2)
+        main = greeter_folder / "main.py"
+        main.write_text(main.read_text().replace("Hello {name}", "Welcome {name}"))
+        async for progress in node.supervisor.update("greeter"):
+            assert not progress.failed, progress
+        await asyncio.sleep(0.5)
+        stop.set()
+        await asyncio.gather(*asking)
+
+    assert {answers[0], answers[-1]} == {"Hello world", "Welcome world"}
+
+
+async def test_a_service_is_itself_and_no_more(start_node: StartNode, tmp_path: Path) -> None:
+    """A supervised service may call others as itself, and may not control the node."""
+    folder = tmp_path / "curious"
+    folder.mkdir()
+    (folder / "main.py").write_text(
+        "from typing import Any\n"
+        "from micro import Context, Service\n"
+        "curious = Service('curious')\n"
+        "@curious.endpoint('Try.It')\n"
+        "async def attempt(service: str, endpoint: str, context: Context) -> dict[str, Any]:\n"
+        "    return {'answer': await context.client.call(service, endpoint, {})}\n"
+        "curious.run()\n"
+    )
+    node = await start_node()
+    await run(node, folder)
+
+    async with client_of(node) as client:
+        seen = await client.call("curious", "Try.It", {"service": "registry", "endpoint": "Registry.List"})
+        with pytest.raises(Forbidden, match="owner"):
+            await client.call("curious", "Try.It", {"service": "runtime", "endpoint": "Runtime.Status"})
+
+    assert [found["name"] for found in seen["answer"]["services"]] == ["curious"]
+
+
+async def test_the_home_is_the_owners_alone(start_node: StartNode) -> None:
+    """The home, its key, its token and its sockets cannot be opened by others."""
+    node = await start_node()
+
+    modes = {
+        name: stat.S_IMODE((node.home.path / name).stat().st_mode)
+        for name in (".", "key", "token", "run/node.sock", "broker.db")
+        if (node.home.path / name).exists()
+    }
+    assert {mode & 0o077 for mode in modes.values()} == {0}
+
+
+async def test_a_client_without_a_node_says_how_to_start_one(home: Path) -> None:
+    """The error names the command."""
+    with pytest.raises(NoNode, match="micro server"):
+        async with Client(home=str(home)):
+            pass
