@@ -3,9 +3,9 @@
 Pure.
 
 Two forms, told apart by the first byte. JSON begins with `{`: `{"header": {name: value}, "body": ...}`, where a body in
-JSON stands as it is and any other as base64 text under `"body64"`. Else it is protobuf, the message of go-micro's gRPC
-transport: `message Message { map<string, string> header = 1; bytes body = 2; }`. No protobuf message of this shape can
-begin with `{`, which would be field 15.
+JSON stands as it is (white space around it may be lost) and any other as base64 text under `"body64"`. Else it is
+protobuf, the message of go-micro's gRPC transport: `message Message { map<string, string> header = 1; bytes body = 2;
+}`. No protobuf message of this shape can begin with `{`, which would be field 15.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any
 
 import msgspec
 
-from micro.errors import RemoteProtocolError
+from micro.errors import BadRequest, RemoteProtocolError
+from micro.mucp import headers as header_codec
 from micro.mucp.codec import JSON, content_type_of
 from micro.mucp.headers import CONTENT_TYPE, HEADER_BYTES_MAX, HEADERS_MAX, Headers
 
@@ -28,10 +29,20 @@ BODY_FIELD = b"\x12"  # field 2, length-delimited
 VARINT_BYTES_MAX = 5
 MESSAGE_BYTES_MAX = 4_194_304
 """The body of an envelope obeys the same bound as that of a message on a link."""
+BLOB_BYTES_MAX = MESSAGE_BYTES_MAX + 2 * HEADER_BYTES_MAX
+JSON_BLOB_BYTES_MAX = MESSAGE_BYTES_MAX * 4 // 3 + 8 * HEADER_BYTES_MAX
+"""Base64 makes four of three, and JSON spells a character in up to six."""
 
 
 def encode(headers: Mapping[str, str], body: bytes, *, as_json: bool = False) -> bytes:
-    """Returns one blob of `headers` and `body`, protobuf unless `as_json`."""
+    """Returns one blob of `headers` and `body`, protobuf unless `as_json`.
+
+    Raises:
+        BadRequest: the headers or the body break a limit.
+    """
+    if len(body) > MESSAGE_BYTES_MAX:
+        raise BadRequest(f"an envelope holds at most {MESSAGE_BYTES_MAX} bytes of body")
+    header_codec.encode(headers)  # the same limits as on a link
     if as_json:
         return _encode_json(headers, body)
     parts: list[bytes] = []
@@ -49,24 +60,35 @@ def decode(blob: bytes) -> tuple[Headers, bytes]:
     Raises:
         RemoteProtocolError: it is neither, or breaks a limit.
     """
-    if len(blob) > MESSAGE_BYTES_MAX + 2 * HEADER_BYTES_MAX and blob[:1] != b"{":
+    is_json = blob[:1] == b"{"
+    if len(blob) > (JSON_BLOB_BYTES_MAX if is_json else BLOB_BYTES_MAX):
         raise RemoteProtocolError(f"an envelope holds at most {MESSAGE_BYTES_MAX} bytes of body")
     try:
-        headers, body = _decode_json(blob) if blob[:1] == b"{" else _decode_protobuf(blob)
+        headers, body = _decode_json(blob) if is_json else _decode_protobuf(blob)
+        header_codec.encode(headers)
         if len(body) > MESSAGE_BYTES_MAX:
             raise RemoteProtocolError(f"an envelope holds at most {MESSAGE_BYTES_MAX} bytes of body")
         return headers, body
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, BadRequest) as error:
         raise RemoteProtocolError(f"an envelope cannot be read: {error}") from error
 
 
 def _encode_json(headers: Mapping[str, str], body: bytes) -> bytes:
     content: dict[str, Any] = {"header": dict(Headers(headers))}
-    if content_type_of(content["header"].get(CONTENT_TYPE), body) == JSON and body:
+    if content_type_of(content["header"].get(CONTENT_TYPE), body) == JSON and _is_json(body):
         content["body"] = msgspec.Raw(body)
     elif body:
         content["body64"] = base64.b64encode(body).decode("ascii")
     return msgspec.json.encode(content)
+
+
+def _is_json(body: bytes) -> bool:
+    """What only says that it is JSON could say more than a body in a JSON envelope."""
+    try:
+        msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 class _Json(msgspec.Struct, forbid_unknown_fields=True):
@@ -77,14 +99,18 @@ class _Json(msgspec.Struct, forbid_unknown_fields=True):
 
 def _decode_json(blob: bytes) -> tuple[Headers, bytes]:
     found = msgspec.json.decode(blob, type=_Json)
-    if len(found.header) > HEADERS_MAX:
-        raise ValueError(f"at most {HEADERS_MAX} headers")
+    headers = Headers(found.header)
+    if len(headers) != len(found.header):
+        raise ValueError("a header stands twice")
+    body = bytes(found.body)
     if found.body64:
+        if body:
+            raise ValueError("body and body64 exclude one another")
         try:
-            return Headers(found.header), base64.b64decode(found.body64, validate=True)
+            body = base64.b64decode(found.body64, validate=True)
         except binascii.Error as error:
             raise ValueError(f"body64 is not base64: {error}") from error
-    return Headers(found.header), bytes(found.body)
+    return headers, body
 
 
 def _decode_protobuf(blob: bytes) -> tuple[Headers, bytes]:
@@ -92,8 +118,10 @@ def _decode_protobuf(blob: bytes) -> tuple[Headers, bytes]:
     body = b""
     for tag, content in _fields(blob):
         if tag == HEADER_FIELD:
-            entry = dict(_fields(content))
-            headers[entry.get(HEADER_FIELD, b"").decode()] = entry.get(BODY_FIELD, b"").decode()
+            name, value = _entry(content)
+            if name in headers:
+                raise ValueError(f"the header {name} stands twice")
+            headers[name] = value
             if len(headers) > HEADERS_MAX:
                 raise ValueError(f"at most {HEADERS_MAX} headers")
         elif tag == BODY_FIELD:
@@ -101,6 +129,18 @@ def _decode_protobuf(blob: bytes) -> tuple[Headers, bytes]:
         else:
             raise ValueError("an unknown field")
     return headers, body
+
+
+def _entry(content: bytes) -> tuple[str, str]:
+    name = value = b""
+    for tag, text in _fields(content):
+        if tag == HEADER_FIELD:
+            name = text
+        elif tag == BODY_FIELD:
+            value = text
+        else:
+            raise ValueError("an unknown field")
+    return name.decode(), value.decode()
 
 
 def _field(tag: bytes, content: bytes) -> bytes:

@@ -112,7 +112,7 @@ class Replied(Event):
 
 
 class Failed(Event):
-    """An exchange ended with a fault: a call of ours (`owner` as in `Replied`), or a stream of either side (`exchange`)."""
+    """An exchange ended with a fault: a call of ours (`owner` as in `Replied`), or a stream (`exchange`)."""
 
     owner: Any
     fault: Fault

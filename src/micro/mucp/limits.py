@@ -15,14 +15,28 @@ VERSION = 1
 """The version of the link protocol that this side speaks."""
 
 WINDOW_BYTES = 262_144
-"""How many bytes of DATA and EVENT frames may be under way on an exchange before credit comes back; the same everywhere,
-so that a node in between can pass credit on instead of keeping books."""
+"""How many bytes of DATA and EVENT frames may be under way on an exchange before credit comes back; the same
+everywhere, so that a node in between can pass credit on instead of keeping books."""
 
 FRAME_COST_BYTES = 9
 """What each message costs of the window besides its payload, so that empty messages are bounded too."""
 
 BLOCKS_MAX = 1024
 """How many header blocks a link remembers in each direction."""
+
+DEFINED_BYTES_MAX = 1_048_576
+"""How many bytes these header blocks may have together, in each direction."""
+
+HELLO_BYTES_MAX = 4_096
+"""The largest HELLO; before it came, nothing larger is taken."""
+
+ACKNOWLEDGED_MAX = 4_096
+"""How many sequences one ACK may carry."""
+
+PING_BYTES = 8
+
+FAULT_BYTES_MAX = 32_768
+"""How much of a fault is read, and how long one is made; the longest detail fits, however it is spelled."""
 
 EXTRA_FRAME_BYTES = 16_384 + 64
 """What a frame may have beside a message: a full set of headers and the fixed fields."""
@@ -32,6 +46,10 @@ MESSAGE_BYTES_MIN = 32_768
 MESSAGE_BYTES_MAX = 2**31 - 1
 EXCHANGES_MAX = 2**31 - 1
 """Numbers beyond these have no meaning in a HELLO."""
+
+BULKY_BYTES = MESSAGE_BYTES_MIN
+"""A body up to this needs no weighing, since every side takes it, and is joined to what is written with it, because a
+copy is cheaper than a system call."""
 
 
 @dataclass(frozen=True, slots=True)

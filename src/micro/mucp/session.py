@@ -15,9 +15,9 @@ have crossed its end. Headers that repeat are sent once (DEFINE) and then named 
     END      of any          call: the answer's body; stream: nothing         see `Exchange`
     ERROR    of any          the fault as JSON                                it is over, for this reason
     REFUSED  of any          the fault as JSON                                it is over and nothing was done
-    HEADERS  of any          headers                                          of the answer that follows, or of the
-    stream CREDIT   of a stream     u32 bytes                                        so many may be sent beyond the last
-    word CANCEL   of any          nothing                                          it is over, nobody waits for it
+    HEADERS  of any          headers                                          of the answer to come, or of the stream
+    CREDIT   of a stream     u32 bytes                                        so many more may be sent
+    CANCEL   of any          nothing                                          it is over, nobody waits for it
     EVENT    of subscribe    EVENT_PREFIX, extra headers, body                an event of the topic; needs credit
     ACK      of subscribe    u64 sequences, one or more                       done with them
     NACK     of subscribe    u64 sequence, u32 milliseconds                   wanted again after that time
@@ -37,15 +37,20 @@ from micro.errors import Fault, LocalProtocolError, TooLarge
 from micro.mucp import headers as header_codec
 from micro.mucp.exchange import Exchange
 from micro.mucp.frame import FRAME_HEADER, Kind
-from micro.mucp.hearing import PING_BYTES, Hearing
-from micro.mucp.limits import BLOCKS_MAX, FRAME_COST_BYTES
+from micro.mucp.hearing import Hearing, fault_bytes
+from micro.mucp.limits import (
+    ACKNOWLEDGED_MAX,
+    BLOCKS_MAX,
+    BULKY_BYTES,
+    DEFINED_BYTES_MAX,
+    FRAME_COST_BYTES,
+    PING_BYTES,
+)
 from micro.mucp.message import ACK, CREDIT, EVENT_PREFIX, NACK, open_prefix
 
 __all__ = ["Session"]
 
 NUMBER_MAX = 2**32 - 1
-BULKY_BYTES = 32_768
-"""A larger body is handed to the pipe as it is; smaller pieces are joined, because a copy is cheaper than a system call."""
 
 _pack = FRAME_HEADER.pack
 _OPEN, _END, _DATA, _EVENT = int(Kind.OPEN), int(Kind.END), int(Kind.DATA), int(Kind.EVENT)
@@ -67,7 +72,8 @@ class Session(Hearing):
     def _weigh(self, body: bytes) -> None:
         if len(body) > self._peer_bytes:
             raise TooLarge(
-                f"a message of {len(body)} bytes; the other side takes {self._peer_bytes}. Send it in pieces over a stream"
+                f"a message of {len(body)} bytes; the other side takes {self._peer_bytes}. "
+                "Send it in pieces over a stream"
             )
         if len(body) > BULKY_BYTES:
             self.bulky = True
@@ -83,7 +89,8 @@ class Session(Hearing):
         if number is not None:
             return number, b""
         number = len(self._blocks_sent)
-        if number < BLOCKS_MAX - 1:
+        if number < BLOCKS_MAX - 1 and self._said_bytes + len(block) <= DEFINED_BYTES_MAX:
+            self._said_bytes += len(block)
             self._blocks_sent[block] = number
             self._frame(Kind.DEFINE, number, block)
             return number, b""
@@ -93,8 +100,16 @@ class Session(Hearing):
         return self._blocks_sent[b""], block
 
     def begin(self, form: int, headers: Mapping[str, str], timeout_milliseconds: int, extra: bytes = b"") -> bytes:
-        """Returns the prefix of an OPEN with these headers; keep it for as long as the link lives."""
+        """Returns the prefix of an OPEN with these headers; keep it for as long as the link lives.
+
+        Raises:
+            BadRequest: there are too many, or one is wrong.
+        """
         block, more = self.refer(headers)
+        if more and extra:  # no header stands twice
+            together = header_codec.decode(more)
+            together.update(header_codec.decode(extra))
+            more, extra = b"", header_codec.encode(together)
         return open_prefix(form, block, timeout_milliseconds, more + extra)
 
     @property
@@ -149,20 +164,22 @@ class Session(Hearing):
             if len(body) > BULKY_BYTES:
                 self._weigh(body)
             serving.remove(number)
+            if self._large:
+                self._answered(number)
             output = self.output
             output.append(_pack(len(body), _END, number))
             output.append(body)
 
     def fail(self, number: int, fault: Fault, *, refused: bool = False) -> None:
         """Ends an exchange, call or stream, with a fault; `refused` promises that nothing was done."""
-        exchange = self.exchanges.pop(number, None)
-        if exchange is not None:
-            exchange.peer_ended = exchange.self_ended = True
-        elif number in self.serving:
-            self.serving.remove(number)
-        else:
-            return
-        self._frame(Kind.REFUSED if refused else Kind.ERROR, number, fault.to_json().encode())
+        exchange = self._close(number)
+        if exchange is None:
+            if number not in self.serving:
+                return
+            self._answered(number)
+        elif exchange.local:
+            refused = False
+        self._frame(Kind.REFUSED if refused else Kind.ERROR, number, fault_bytes(fault))
 
     def note(self, number: int, headers: Mapping[str, str]) -> None:
         """Sends headers of the answer, or of a stream."""
@@ -191,35 +208,38 @@ class Session(Hearing):
             exchange.self_ended = True
             self._frame(Kind.END, exchange.number, b"")
             if not exchange.local:
-                self.exchanges.pop(exchange.number, None)
+                self._close(exchange.number)
 
     def cancel(self, number: int) -> Any:
         """Withdraws from an exchange; returns its owner, or None where it was over."""
         if number in self.calls:
             self._reply_headers.pop(number, None)
             owner = self.calls.pop(number)
-        elif number in self.exchanges:
-            exchange = self.exchanges.pop(number)
-            exchange.peer_ended = exchange.self_ended = True
-            owner = exchange.owner
         else:
-            return None
+            exchange = self._close(number)
+            if exchange is None:
+                return None
+            owner = exchange.owner
         self._frame(Kind.CANCEL, number, b"")
         return owner
 
     def consumed(self, exchange: Exchange, size: int) -> None:
         """Tells that a message of `size` payload bytes was taken up, which earns the peer credit."""
         due = exchange.release(size)
-        if due and exchange.number in self.exchanges:
+        if due and self.exchanges.get(exchange.number) is exchange:
             self._frame(Kind.CREDIT, exchange.number, CREDIT.pack(due))
 
     def grant(self, exchange: Exchange, count: int) -> None:
         """Passes on credit that another link gave, for an exchange that is spliced to one there."""
+        if self.exchanges.get(exchange.number) is not exchange:
+            return
         exchange.receive_window += count
         self._frame(Kind.CREDIT, exchange.number, CREDIT.pack(count))
 
     def deliver(self, exchange: Exchange, block: int, sequence: int, tail: bytes, extra_bytes: int = 0) -> None:
         """Sends an event on a subscription; `tail` is its extra headers, `extra_bytes` long, and its body."""
+        if exchange.self_ended:
+            return
         size = EVENT_PREFIX.size + len(tail)
         exchange.send_window -= size + FRAME_COST_BYTES
         self.output.append(_pack(size, _EVENT, exchange.number) + EVENT_PREFIX.pack(block, sequence, extra_bytes))
@@ -227,12 +247,16 @@ class Session(Hearing):
 
     def acknowledge(self, exchange: Exchange, sequences: Iterable[int]) -> None:
         """Tells the topic's keeper that these events are done with."""
-        if exchange.number in self.exchanges:
-            self._frame(Kind.ACK, exchange.number, b"".join(map(ACK.pack, sequences)))
+        if self.exchanges.get(exchange.number) is not exchange:
+            return
+        done = b"".join(map(ACK.pack, sequences))
+        step = ACK.size * ACKNOWLEDGED_MAX
+        for start in range(0, len(done), step):
+            self._frame(Kind.ACK, exchange.number, done[start : start + step])
 
     def want_again(self, exchange: Exchange, sequence: int, delay_milliseconds: int) -> None:
         """Asks for an event again after a time."""
-        if exchange.number in self.exchanges:
+        if self.exchanges.get(exchange.number) is exchange:
             self._frame(Kind.NACK, exchange.number, NACK.pack(sequence, delay_milliseconds))
 
     def ping(self) -> None:
@@ -240,13 +264,14 @@ class Session(Hearing):
         self._frame(Kind.PING, 0, bytes(PING_BYTES))
 
     def lose(self) -> list[Any]:
-        """Forgets all exchanges, because the pipe is gone; returns the owners of those this side had opened or joined."""
+        """Forgets all exchanges, because the pipe is gone; returns the owners of those this side opened or joined."""
         owners = list(self.calls.values())
         owners += [exchange.owner for exchange in self.exchanges.values() if exchange.owner is not None]
         self.broken = True
         self.calls.clear()
         self.serving.clear()
-        self.exchanges.clear()
+        for number in list(self.exchanges):
+            self._close(number)
         return owners
 
     @property
