@@ -13,6 +13,7 @@ from micro.service.broker.actions import Action, Bury, Deliver, Missed, Mourn, R
 from micro.service.broker.broker import Member, StoredEvent
 from micro.service.broker.dead import dead_letter, expiry_notice, is_dead
 from micro.service.broker.log import Log
+from micro.service.broker.topic import Topic
 from micro.service.broker.topics import Topics
 
 if TYPE_CHECKING:
@@ -87,6 +88,16 @@ class Courier:
         except Exception as error:  # noqa: BLE001 - one member's mistake is not another's
             self.report("a subscriber failed to take an event", error)
             return False
+
+    def spread(self, topic: Topic, sequence: int, event: StoredEvent) -> None:
+        """Gives a new event to every subscriber without a queue, or keeps it for those without credit."""
+        for listener in topic.audience:
+            if not listener.is_clear:
+                listener.hold(sequence, event, self._topics.limits)
+            elif self.hand(cast(Member, listener.handle), sequence, event):
+                self._counters["delivered"] += 1
+            else:
+                listener.refuse(sequence, event)
 
     def report(self, message: str, error: BaseException) -> None:
         """Tells the loop's exception handler."""

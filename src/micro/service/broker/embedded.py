@@ -194,6 +194,9 @@ class EmbeddedBroker:
         for name, (topic, events) in committed.items():
             self._counters["published"] += len(events)
             self._topics.committed(topic, events, sizes[name])
+            if topic.audience and self._is_open:
+                for sequence, event in events:
+                    self._courier.spread(topic, sequence, event)
             if self._topics.excess(topic):
                 self._keeper.trim(topic)
         self._courier.work()
@@ -201,15 +204,10 @@ class EmbeddedBroker:
     def _spread(self, topic: Topic, event: StoredEvent) -> None:
         """Hands an ephemeral event to those who are there."""
         self._counters["spread"] += 1
-        hand = self._courier.hand
-        for listener in topic.audience:
-            if not listener.is_clear:
-                listener.hold(0, event, self._limits)
-            elif not hand(cast(Member, listener.handle), 0, event):
-                listener.refuse(0, event)
+        self._courier.spread(topic, 0, event)
         for inbox in topic.inboxes.values():
             while (member := inbox.turns.take()) is not None:
-                if hand(cast(Member, member.handle), 0, event):
+                if self._courier.hand(cast(Member, member.handle), 0, event):
                     break
                 member.is_paused = True
 

@@ -123,7 +123,7 @@ class Topics:
             )
 
     def committed(self, topic: Topic, events: Sequence[Numbered], size: int) -> None:
-        """The log has new events, in order: they may be delivered now."""
+        """The log has new events, in order: the queues may have them now. The audience is its owner's to tell."""
         topic.last = max(topic.last, events[-1][0])
         topic.bytes += size
         topic.used = self.now
@@ -132,10 +132,6 @@ class Topics:
         for inbox in topic.inboxes.values():
             for sequence, event in events:
                 inbox.offer(sequence, event)
-        for listener in topic.audience:
-            for sequence, event in events:
-                listener.hold(sequence, event, self.limits)
-        if topic.inboxes or topic.audience:
             self._stirred[topic.name] = topic
 
     def trimmed(self, topic: Topic, first: int, size: int) -> None:

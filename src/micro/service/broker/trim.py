@@ -97,7 +97,9 @@ def trim(connection: apsw.Connection, low: int, high: int, drop: Drop, ids_kept:
         _trim_ids(_Seen(connection, low, high), low + newest + 1, drop, ids_kept)
         return Trimmed(newest + 1, 0, is_more=False)
     total = log.value(log.TOTAL, log.last)
-    by_limits = max(log.last - drop.messages + 1, log.boundary(log.TOTAL, total - drop.bytes))
+    by_limits = log.last - drop.messages + 1
+    if total - trimmed > drop.bytes:  # what follows the first whose total is this near to the end is small enough
+        by_limits = max(by_limits, log.boundary(log.TOTAL, total - drop.bytes - 1) + 1)
     wanted = max(log.first, min(by_limits, low + drop.needed), log.boundary(log.TIME, drop.before))
     end = min(wanted, log.first + TRIM_ROWS_MAX)
     if end > log.first:
