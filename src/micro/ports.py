@@ -87,7 +87,7 @@ class Disk(Protocol):
         """Renames a file or folder at once; a file takes the place of one already there."""
 
     def remove(self, path: Path) -> None:
-        """Removes a file, a link (not what it leads to), or a folder with all it holds; nothing happens where none is."""
+        """Removes a file, a link (not what it leads to), or a folder with all it holds, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,9 @@ class Process(Protocol):
 
     async def read_line(self) -> bytes:
         """Returns the next line of output (standard output and error together), or b"" at the end."""
+
+    def close(self) -> None:
+        """Lets go of its output: nobody reads it any more."""
 
     def signal(self, number: int) -> None:
         """Sends a signal to the process and all it started; nothing happens if they are gone."""

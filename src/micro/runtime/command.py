@@ -73,6 +73,7 @@ async def run_command(
         raise CommandOverran(f"{command[0]} took longer than {seconds_max:g} seconds") from None
     finally:
         process.signal(signal.SIGKILL)
+        process.close()
         await asyncio.wait([asyncio.ensure_future(process.wait())], timeout=DEATH_SECONDS_MAX)
 
 

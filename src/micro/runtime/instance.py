@@ -112,6 +112,10 @@ class Launcher:
         self._names: dict[str, str] = {}
         self.starts = asyncio.Semaphore(STARTS_MAX)
 
+    def clear(self) -> None:
+        """Removes the homes of instances that died with the node; none may be running."""
+        self._disk.remove(self._homes)
+
     def badge(self, token: str) -> Badge | None:
         """Returns the badge of the live instance that has this token."""
         found = None
@@ -173,7 +177,7 @@ class Launcher:
             await asyncio.wait(
                 (registering, ending), timeout=self._start_seconds_max, return_when=asyncio.FIRST_COMPLETED
             )
-            if registering.done():
+            if registering.done() and not registering.cancelled():
                 return registering.result()
             reason = f"it did not register within {self._start_seconds_max:g} seconds"
             if ending.done():

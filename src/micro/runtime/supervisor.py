@@ -59,6 +59,7 @@ class Supervisor:
             ConfigError: what was remembered cannot be read.
         """
         self._workshop.clear()
+        self._launcher.clear()
         for service in self._roster.recall():
             keeper = self._keeper(service.name, parse(service.source), service.environment, named=service.named)
             self._roster.add(keeper)

@@ -68,6 +68,7 @@ class ProcessInstance:
         await asyncio.wait(self._pumps, timeout=DRAIN_SECONDS_MAX)
         for pump in self._pumps:
             pump.cancel()
+        self._process.close()
         return code
 
     async def _pump(self, output: Output, stream: str, *, errors: bool) -> None:

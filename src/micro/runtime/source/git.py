@@ -187,6 +187,9 @@ def _key(spec: SourceSpec, commit: str) -> str:
 
 def _unreached(spec: SourceSpec, finished: Finished) -> SourceError:
     text = error_text(finished)
+    checked = re.search(r"object [0-9a-f]+: (\w+): ([^;]*)", text)
+    if checked:
+        return SourceError(f"refused: git's own check of {spec.url} says {checked[1]}: {checked[2]}")
     hint = "check the address and the network"
     if "could not read Username" in text or "not found" in text or "Authentication failed" in text:
         hint = "only public repositories can be fetched; check the spelling"
@@ -196,6 +199,4 @@ def _unreached(spec: SourceSpec, finished: Finished) -> SourceError:
         hint = "the repository belongs to another user: run the node as its owner, or copy it"
     elif "not our ref" in text or "unadvertised object" in text:
         hint = "the repository does not hand out that commit: name a branch or a tag"
-    elif "fsck" in text or "index-pack" in text or "unpack-objects" in text:
-        hint = "git's own check refused what it brings"
     return SourceError(f"cannot fetch {spec.url}: {text}; {hint}")

@@ -22,8 +22,12 @@ Protocol = Literal["https", "file", "none"]
 
 MEMORY_BYTES_MAX = 2_000_000_000
 PROCESSOR_SECONDS_MAX = 120
-FILE_SIZE_SIGNAL = 25
 ERROR_CHARACTERS_MAX = 400
+
+LEFT_TO_RULES = (
+    *("hasDot", "hasDotdot", "hasDotgit", "fullPathname", "duplicateEntries", "gitmodulesSymlink"),
+    *("zeroPaddedFilemode", "badTimezone"),  # old tools' blunders that harm nobody
+)
 
 SETTINGS = {
     "protocol.allow": "never",
@@ -36,8 +40,8 @@ SETTINGS = {
     "init.templateDir": "",
     "init.defaultBranch": "none",
     "transfer.fsckObjects": "true",
-    # Names that pass for git's own are refused by `rules`, with their path; a fetch that fails cannot tell it.
-    **{f"fetch.fsck.{rule}": "ignore" for rule in ("hasDot", "hasDotdot", "hasDotgit")},
+    # Names are refused by `rules`, with their path; a fetch that fails cannot tell it.
+    **{f"fetch.fsck.{rule}": "ignore" for rule in LEFT_TO_RULES},
     "fetch.unpackLimit": "1",  # one pack file, so that the kernel's limit on a file is the limit on a transfer
     "fetch.recurseSubmodules": "false",
     "submodule.recurse": "false",
@@ -51,6 +55,8 @@ SETTINGS = {
     "advice.detachedHead": "false",
 }
 """What git is told on every command line; it reads no file of settings."""
+
+PROGRESS = re.compile(r"\(\d+/\d+\)|objects: \d+|^remote: Total")
 
 
 @dataclass(frozen=True)
@@ -140,13 +146,12 @@ class Git:
 
 def error_text(finished: Finished) -> str:
     """Returns why git failed, in one line fit for a person: the other side may have written any of it."""
-    if finished.code == -FILE_SIZE_SIGNAL or b"signal 25" in finished.errors or b"File too large" in finished.errors:
-        return "it brings more than is allowed"
     text = finished.errors.decode("utf-8", "replace").replace("\r", "\n")
     lines = [re.sub(r"[^\x20-\x7e]+", " ", line).strip() for line in text.split("\n")]
-    told = [line for line in lines if line.startswith(("fatal:", "error:", "remote: "))] or [
-        line for line in lines if line
-    ]
+    lines = [line for line in lines if line and not PROGRESS.search(line)]
+    told = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
+    if len(told) == 1 and "invalid index-pack output" in told[0]:  # it was killed, by the limit on what it may write
+        return "it brings more than is allowed"
     if not told:
         return f"git ended with {finished.code}"
     words = "; ".join(dict.fromkeys(line.removeprefix("fatal: ").removeprefix("error: ") for line in told[:3]))

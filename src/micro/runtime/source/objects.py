@@ -46,7 +46,10 @@ async def write_tree(git: Git, tree: str, draft: Draft, bounds: Bounds, report: 
     check_sizes(entries, sizes, bounds)
     places = await _places(git, entries, sizes)
     check_sizes([target for target, _ in places], sizes, bounds)
-    report("fetching", f"{len(entries)} files, {sum(sizes[target.oid] for target, _ in places)} bytes")
+    report(
+        "fetching",
+        f"{len(entries)} file{'s' if len(entries) > 1 else ''}, {sum(sizes[target.oid] for target, _ in places)} bytes",
+    )
     notes: list[str] = []
     wanted = dict.fromkeys(target.oid for target, _ in places)
     paths: dict[str, list[tuple[TreeEntry, str]]] = {}

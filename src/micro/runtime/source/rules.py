@@ -36,6 +36,7 @@ HFS_IGNORED = {*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x
 """Code points that the Macintosh file system does not see in a name."""
 
 GIT_LIKE = re.compile(r"(\.git|git~\d+)")
+GIT_FILE_LIKE = re.compile(r"\.git|(git|gitmod|gitatt|gitign|gi7eba|gi7d29)~")
 DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])")
 
 
@@ -220,7 +221,7 @@ def _is_git_like(step: str, *, whole: bool = False) -> bool:
     """Whether some file system takes `step` for `.git`, or (unless `whole`) for a file whose name begins so."""
     seen = "".join(character for character in step if ord(character) not in HFS_IGNORED)
     seen = unicodedata.normalize("NFKC", seen).casefold().partition(":")[0].rstrip(". ")
-    return bool(GIT_LIKE.fullmatch(seen) if whole else GIT_LIKE.match(seen) or seen.startswith("gi7eba~"))
+    return bool(GIT_LIKE.fullmatch(seen) if whole else GIT_FILE_LIKE.match(seen))
 
 
 def _folded(path: str) -> str:

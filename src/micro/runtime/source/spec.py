@@ -64,7 +64,7 @@ class SourceSpec:
             place = f"{forge}/{self.subpath}" if self.subpath else forge
         elif self.subpath:
             place = f"{place}//{self.subpath}"
-        if self.is_local and re.search(r"[@%]|//", self.location + self.subpath):
+        if self.location.startswith("/") and re.search(r"[@%]|//", self.location + self.subpath):
             place = "file://" + quote(self.location) + (f"//{quote(self.subpath)}" if self.subpath else "")
         return f"{place}@{self.ref}" if self.ref else place
 
@@ -130,7 +130,11 @@ def parse(text: str) -> SourceSpec:
         if not rest.startswith("/"):
             _refuse(f"{text!r} names another machine; a file:// source is a path here, as file:///home/ann/app")
         spec = _local(rest)
-        return replace(spec, location=unquote(spec.location), subpath=unquote(spec.subpath))
+        spec = replace(spec, location=unquote(spec.location), subpath=unquote(spec.subpath))
+        if "\0" in spec.location + spec.subpath:
+            _refuse(f"{text!r} holds a zero character")
+        _check_subpath(spec.subpath, text)
+        return spec
     if text.startswith("https://"):
         return _remote(text.removeprefix("https://"), text)
     if SCHEME.match(text) or OTHER_USER.match(text):

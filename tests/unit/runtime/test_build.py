@@ -1,0 +1,145 @@
+"""Environments for services that ask for packages, made with the real venv and pip, from wheels made here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from micro.errors import SourceError
+from micro.runtime.build import COMPLETE, Builder, Interpreter
+from micro.runtime.requirements import read_requirements
+from micro.runtime.source.source import silent
+from micro.system import SystemDisk, SystemProcesses
+
+
+def wheel(folder: Path, name: str, version: str, text: str) -> str:
+    """Makes a wheel of one module, and returns its hash as pip wants it."""
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": text,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(
+        f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(data.encode()).digest()).rstrip(b'=').decode()},\n"
+        for path, data in files.items()
+    )
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for inner, data in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
+            archive.writestr(inner, data)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def builder(folder: Path) -> Builder:
+    settings = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder / "wheels"), "PIP_NO_CACHE_DIR": "1", "SECRET": "x"}
+    return Builder(SystemProcesses(), SystemDisk(), folder / "builds", Interpreter.of_this_process(), settings=settings)
+
+
+def python(interpreter: Interpreter, code: str) -> str:
+    """Runs code in an environment as a service would."""
+    done = subprocess.run(
+        [interpreter.program, "-c", code], env=interpreter.environment(), capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+async def test_nothing_asked_nothing_built(tmp_path: Path) -> None:
+    """A service without packages runs with the node's own interpreter, which knows `micro`."""
+    interpreter = await builder(tmp_path).build(None, silent)
+
+    assert str(interpreter.program) == sys.executable
+    assert python(interpreter, "import micro.errors; print(1)") == "1"
+    assert not (tmp_path / "builds").exists()
+
+
+async def test_packages_beside_the_nodes(tmp_path: Path) -> None:
+    """A service finds its own packages first, then the node's; the node finds nothing new."""
+    wheel(tmp_path / "wheels", "greeting", "1.0", "TEXT = 'hello'")
+    wheel(tmp_path / "wheels", "msgspec", "99.0", "OWN = True")
+    made = builder(tmp_path)
+    interpreter = await made.build(read_requirements(b"greeting==1.0\nmsgspec==99.0"), silent)
+
+    code = "import greeting, msgspec, micro.errors, click; print(greeting.TEXT, msgspec.OWN)"
+    assert python(interpreter, code) == "hello True"
+    with pytest.raises(subprocess.CalledProcessError):
+        python(Interpreter.of_this_process(), "import greeting")
+
+
+async def test_built_once(tmp_path: Path) -> None:
+    """Equal requirements share an environment, however they are ordered; others get another."""
+    for name in ("one", "two"):
+        wheel(tmp_path / "wheels", name, "1.0", "")
+    made = builder(tmp_path)
+    first = await made.build(read_requirements(b"one==1.0\ntwo==1.0"), silent)
+    (tmp_path / "wheels").rename(tmp_path / "gone")
+    again = await made.build(read_requirements(b"two==1.0\none==1.0"), silent)
+
+    assert first.program == again.program
+    with pytest.raises(SourceError):
+        await made.build(read_requirements(b"one==1.0"), silent)
+
+
+async def test_hashes_are_checked(tmp_path: Path) -> None:
+    """A package that is not the one that was named is not installed."""
+    digest = wheel(tmp_path / "wheels", "one", "1.0", "")
+    made = builder(tmp_path)
+    await made.build(read_requirements(f"one==1.0 --hash=sha256:{digest}".encode()), silent)
+
+    with pytest.raises(SourceError, match=r"(?i)hash"):
+        await made.build(read_requirements(f"one==1.0 --hash=sha256:{'0' * 64}".encode()), silent)
+
+
+async def test_a_source_package_is_not_built(tmp_path: Path) -> None:
+    """Only wheels are installed: building would run a stranger's code."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    (tmp_path / "setup.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    subprocess.run(["tar", "czf", folder / "evil-1.0.tar.gz", "-C", tmp_path, "setup.py"], check=True)  # noqa: ASYNC221
+    with pytest.raises(SourceError, match="cannot install the service's packages"):
+        await builder(tmp_path).build(read_requirements(b"evil==1.0"), silent)
+
+    assert not (tmp_path / "ran").exists()
+
+
+async def test_a_build_that_a_crash_left_is_made_anew(tmp_path: Path) -> None:
+    """An environment without its last mark is not trusted."""
+    wheel(tmp_path / "wheels", "one", "1.0", "")
+    made, wanted = builder(tmp_path), read_requirements(b"one==1.0")
+    await made.build(wanted, silent)
+    place = tmp_path / "builds" / made.name(wanted)
+    (place / COMPLETE).unlink()
+    (place / "python" / "bin" / "python").unlink()
+    interpreter = await made.build(wanted, silent)
+
+    assert python(interpreter, "import one; print(1)") == "1"
+
+
+async def test_what_is_not_pinned_is_told(tmp_path: Path) -> None:
+    """Progress names what is done, and packages whose version is left open."""
+    wheel(tmp_path / "wheels", "one", "1.0", "")
+    told: list[str] = []
+    await builder(tmp_path).build(read_requirements(b"one"), lambda step, detail: told.append(f"{step}: {detail}"))
+
+    assert told[0] == "building: 1 package into an environment of its own"
+    assert told[1] == "building: not pinned, so tomorrow's may differ: one"
+    assert any("Successfully installed one-1.0" in line for line in told)
+
+
+async def test_the_oldest_unused_builds_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of environments that nobody uses only the youngest are kept."""
+    monkeypatch.setattr("micro.runtime.build.BUILDS_MAX", 1)
+    for age, name in enumerate(("used", "old", "young"), 1):
+        (tmp_path / "builds" / name).mkdir(parents=True)
+        os.utime(tmp_path / "builds" / name, (age, age))
+    builder(tmp_path).sweep({"used"})
+
+    assert sorted(entry.name for entry in SystemDisk().entries(tmp_path / "builds")) == ["used", "young"]
