@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from micro.errors import Timeout
-from micro.mucp.codec import BYTES, JSON
+from micro.mucp.codec import BYTES, JSON, PROTOBUF
 from micro.network.link import Link
 from micro.service.raw import RawClient
 from micro.service.route import Route
@@ -29,7 +29,8 @@ Answer = TypeVar("Answer")
 class Client(RawClient):
     """Calls, streams, publishes and subscribes with values.
 
-    Requests may be dictionaries, dataclasses, msgspec structs, pydantic models, or bytes, which travel as they are.
+    A dictionary travels as JSON, bytes as they are, and dataclasses, msgspec structs and pydantic models as protobuf, where
+    the endpoint speaks it.
     """
 
     async def __aenter__(self) -> Client:
@@ -93,13 +94,40 @@ class Client(RawClient):
             Fault: it failed; the code and detail say why.
             NoNode: no node runs on this machine.
         """
-        content_type = BYTES if type(request) is bytes else JSON
-        body = request if type(request) is bytes else encode_value(request, JSON)
+        if request is None or type(request) is dict or type(request) is bytes:
+            return await self._call_plainly(service, endpoint, request, returns, timeout_seconds, headers)
+        codecs = (await self.route(service)).codecs(endpoint)
+        if codecs is None:
+            return await self._call_plainly(service, endpoint, request, returns, timeout_seconds, headers)
+        request_codec, response_codec = codecs
+        body = request_codec.encode(request)
         answer = await self.call_raw(
-            service, endpoint, body, content_type=content_type, timeout_seconds=timeout_seconds, headers=headers
+            service, endpoint, body, content_type=PROTOBUF, timeout_seconds=timeout_seconds, headers=headers
+        )
+        return response_codec.decode(answer, returns)
+
+    async def _call_plainly(
+        self,
+        service: str,
+        endpoint: str,
+        request: Any,
+        returns: type[Any] | None,
+        timeout_seconds: float | None,
+        headers: Mapping[str, str] | None,
+    ) -> Any:
+        """Calls with a dictionary as JSON, with bytes as they are."""
+        plain = type(request) is bytes
+        body = request if plain else encode_value(request, JSON)
+        answer = await self.call_raw(
+            service,
+            endpoint,
+            body,
+            content_type=BYTES if plain else JSON,
+            timeout_seconds=timeout_seconds,
+            headers=headers,
         )
         route = self.known_route(service)
-        if content_type == BYTES or (route is not None and endpoint in route.raw):
+        if plain or (route is not None and endpoint in route.raw):
             return answer if returns is None or returns is bytes else decode_value(answer, JSON, returns)
         return _answer(route, endpoint, returns, answer)
 

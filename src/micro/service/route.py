@@ -8,8 +8,11 @@ from typing import Any
 import msgspec
 
 from micro.mucp import headers as names
+from micro.mucp.codec import PROTOBUF
 from micro.mucp.message import Form
 from micro.network.link import CALL_TIMEOUT_SECONDS, Link
+from micro.service.schema.proto import Inexpressible
+from micro.service.schema.value import ValueCodec
 
 __all__ = ["DEFAULT_MILLISECONDS", "Route", "RouteAnswer"]
 
@@ -51,7 +54,7 @@ class Route:
         raw: the endpoints that answer in bytes.
     """
 
-    __slots__ = ("_prefixes", "_turn", "description", "idempotent", "links", "raw", "service", "wrapped")
+    __slots__ = ("_codecs", "_prefixes", "_turn", "description", "idempotent", "links", "raw", "service", "wrapped")
 
     def __init__(self, service: str, links: list[Link], *, description: Mapping[str, Any] | None = None) -> None:
         self.service = service
@@ -61,8 +64,24 @@ class Route:
         self.idempotent = frozenset(endpoint["name"] for endpoint in endpoints if endpoint.get("idempotent"))
         self.wrapped = frozenset(e["name"] for e in endpoints if (e.get("response") or {}).get("x-micro-result"))
         self.raw = frozenset(e["name"] for e in endpoints if (e.get("response") or {}).get("format") == "binary")
+        self._codecs: dict[str, tuple[ValueCodec, ValueCodec] | None] = {}
         self._prefixes: dict[tuple[Link, str, str], bytes] = {}
         self._turn = 0
+
+    def codecs(self, endpoint: str) -> tuple[ValueCodec, ValueCodec] | None:
+        """Returns the protobuf codecs of an endpoint's request and answer; None where it speaks JSON or bytes alone."""
+        if endpoint not in self._codecs:
+            self._codecs[endpoint] = self._make_codecs(endpoint)
+        return self._codecs[endpoint]
+
+    def _make_codecs(self, endpoint: str) -> tuple[ValueCodec, ValueCodec] | None:
+        for found in (self.description or {}).get("endpoints", ()):
+            if found["name"] == endpoint and PROTOBUF in found.get("content_types", ()):
+                try:
+                    return ValueCodec(found["request"]), ValueCodec(found["response"])
+                except (Inexpressible, KeyError, TypeError):
+                    return None
+        return None
 
     def pick(self) -> Link:
         """Returns the link with fewer calls under way of two that are taken in turn."""

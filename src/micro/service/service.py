@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, overload
 from micro.service.context import Context
 from micro.service.debug import Debug, Stats
 from micro.service.endpoint import Endpoint
+from micro.service.schema.describe import describe_service
 from micro.service.schema.naming import check_endpoint_name, check_service_name, endpoint_name
 from micro.service.typed import Stream
 
@@ -161,14 +162,14 @@ class Service:
 
     def describe(self) -> dict[str, Any]:
         """Returns the service's description: all that any interface needs to know of it."""
-        return {
-            "name": self.name,
-            "version": self.version,
-            "description": self.description,
-            "metadata": self.metadata,
-            "endpoints": [endpoint.describe() for endpoint in self.endpoints.values() if not endpoint.hidden],
-            "topics": [{"topic": s.topic, "queue": s.queue or ""} for s in self.subscribers],
-        }
+        return describe_service(
+            self.name,
+            version=self.version,
+            description=self.description,
+            metadata=self.metadata,
+            endpoints=[endpoint.describe() for endpoint in self.endpoints.values() if not endpoint.hidden],
+            topics=[{"topic": s.topic, "queue": s.queue or ""} for s in self.subscribers],
+        )
 
     def with_debug(self, now: Callable[[], float]) -> Debug:
         """Adds the struct `Debug`, once, and returns it."""

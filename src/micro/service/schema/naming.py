@@ -98,7 +98,7 @@ def endpoint_name(service: str, function: Callable[..., Any], *, struct: str | N
         ValueError: the function is private or has no usable name; give the endpoint a name instead.
     """
     name = function_name(function)
-    if name.startswith("_") or not _camel(name)[:1].isalpha():
+    if name.startswith("_") or not name.isidentifier() or not name.isascii():
         raise ValueError(f"{name!r} cannot name an endpoint by itself; name it: @service.endpoint('Struct.Method')")
     if struct is None:
         owner = getattr(inspect.unwrap(function), "__self__", None)

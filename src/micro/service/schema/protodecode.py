@@ -18,7 +18,7 @@ from msgspec import inspect
 from micro.service.schema.proto import Field, Message
 from micro.service.schema.shape import NO_DEFAULT, bare, fields_of
 from micro.service.schema.source import NotDirect, Source
-from micro.service.schema.wire import date_of, decimal_of, duration_of, finite, moment_of, uuid_of
+from micro.service.schema.wire import date_of, decimal_of, duration_of, finite, moment_of, time_of, uuid_of
 
 __all__ = ["typed_reader"]
 
@@ -64,6 +64,7 @@ def _source() -> Source:
         duration_of=duration_of,
         finite=finite,
         moment_of=moment_of,
+        time_of=time_of,
         uuid_of=uuid_of,
     )
 
@@ -186,6 +187,7 @@ _LEAVES: tuple[tuple[inspect.Type, str, str], ...] = (
     (inspect.DateTimeType(tz=True), "timestamp", "moment_of({})"),
     (inspect.UUIDType(), "string", "uuid_of({})"),
     (inspect.DateType(), "string", "date_of({})"),
+    (inspect.TimeType(), "string", "time_of({})"),
     (inspect.DecimalType(), "string", "decimal_of({})"),
     (inspect.TimeDeltaType(), "duration", "duration_of({})"),
 )

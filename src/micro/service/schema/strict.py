@@ -151,11 +151,8 @@ def _union(*members: Any) -> Any:
 
 
 def _integer(shape: inspect.IntType) -> Any:
-    bounds: dict[str, Any] = {"multiple_of": shape.multiple_of} if shape.multiple_of is not None else {}
-    for bound in ("gt", "ge", "lt", "le"):
-        value = getattr(shape, bound)
-        if value is not None and INTEGER_MIN <= value <= INTEGER_MAX:
-            bounds[bound] = value
+    names = ("ge", "gt", "le", "lt", "multiple_of")
+    bounds: dict[str, Any] = {name: getattr(shape, name) for name in names if getattr(shape, name) is not None}
     if "gt" not in bounds:
         bounds.setdefault("ge", INTEGER_MIN)
     if "lt" not in bounds:

@@ -29,6 +29,7 @@ __all__ = [
     "moment_of",
     "set_duration",
     "set_moment",
+    "time_of",
     "uuid_of",
 ]
 
@@ -167,6 +168,18 @@ def date_of(text: str) -> dt.date:
         ValueError: it is none.
     """
     return msgspec.convert(text, dt.date)
+
+
+def time_of(text: str) -> dt.time:
+    """Reads a time of day as JSON's is read.
+
+    Raises:
+        ValueError: it is none, or has an offset.
+    """
+    value = msgspec.convert(text, dt.time)
+    if value.tzinfo is not None:
+        raise ValueError("expected a time without offset")
+    return value
 
 
 def decimal_of(text: str) -> Decimal:
