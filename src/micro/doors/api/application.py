@@ -1,0 +1,188 @@
+"""The application behind the guard: which path is whose, and what becomes of an error."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from micro.doors.api.call import Asking
+from micro.doors.api.content import passed_on
+from micro.doors.api.directory import Directory
+from micro.doors.api.events import EventDoor
+from micro.doors.api.metrics import Figures
+from micro.doors.api.pages import Pages
+from micro.doors.api.path import api_path, root_path
+from micro.doors.api.refusal import ID, Refused
+from micro.doors.api.remote import read_remote
+from micro.doors.api.request import Answer, Receive, Request, Scope, Send, answer_of
+from micro.doors.api.sockets import WebSocket, carry
+from micro.doors.api.target import Target
+from micro.errors import BadRequest, Fault, InternalError, MicroError, Unavailable
+
+__all__ = ["Application"]
+
+Outcome = Answer | Fault | None
+Room = Callable[[Request], Awaitable[Outcome]]
+
+CLIENT_CLOSED = 499
+OPEN_PATHS = ("/healthz", "/readyz")
+"""What anybody may read who can reach the door."""
+
+DOOR = "(door)"
+"""Under which name figures count what belongs to no endpoint."""
+
+log = logging.getLogger("micro.api")
+
+
+class Application:
+    """An ASGI application.
+
+    Args:
+        directory: what there is.
+        asking: calls and streams.
+        events: publishing and subscribing.
+        pages: what the door says of itself.
+        figures: what is counted.
+    """
+
+    def __init__(
+        self, *, directory: Directory, asking: Asking, events: EventDoor, pages: Pages, figures: Figures
+    ) -> None:
+        self._directory = directory
+        self._asking = asking
+        self._events = events
+        self._figures = figures
+        self._rooms: Mapping[str, Room] = {
+            "": pages.home,
+            "api": pages.services,
+            "healthz": pages.health,
+            "readyz": pages.ready,
+            "metrics": pages.metrics,
+            "openapi.json": pages.openapi,
+            "rpc": self._remote,
+        }
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._socket(WebSocket(scope, receive, send))
+            return
+        request = Request(scope, receive, send)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        counted: list[Target] = []
+        self._figures.under_way += 1
+        status = CLIENT_CLOSED
+        try:
+            status = await self._finish(request, await self._tried(request, counted))
+        except asyncio.CancelledError:
+            pass  # the client is gone, and so is whoever could be told
+        finally:
+            self._figures.under_way -= 1
+            self._count(counted, status, loop.time() - began)
+
+    async def _tried(self, request: Request, counted: list[Target]) -> Outcome | Refused:
+        try:
+            return await self._route(request, counted)
+        except Fault as fault:
+            fault.id = fault.id or (counted[0].id if counted else ID)
+            return fault
+        except Refused as refused:
+            return refused
+        except MicroError as error:
+            return Unavailable(f"the node cannot be reached: {error}", id="api")
+        except OSError:  # uvicorn's word for a client that has left
+            return None
+        except Exception as error:
+            log.exception("%s %s failed", request.method, request.path[:200])
+            return InternalError(f"{type(error).__name__} in the door; the node's log tells more", id="api")
+
+    async def _finish(self, request: Request, outcome: Outcome | Refused) -> int:
+        """Sends what is not sent yet, and returns the status to count."""
+        if outcome is None:
+            return 200
+        answer = outcome if isinstance(outcome, Answer) else answer_of(outcome)
+        if not request.started:
+            await request.answer(answer)
+        return answer.status
+
+    def _count(self, counted: list[Target], status: int, seconds: float) -> None:
+        if counted:
+            target = counted[0]
+            self._figures.record(target.service.partition("@")[0], target.endpoint, status, seconds)
+        else:
+            self._figures.record(DOOR, DOOR, status, seconds)
+
+    async def _route(self, request: Request, counted: list[Target]) -> Outcome:
+        if request.path in OPEN_PATHS:
+            return await self._rooms[request.path[1:]](request)
+        access = self._asking.access(request)
+        target = self._directory.recall(request.path)
+        if target is None:
+            room = self._room(request)
+            if room is not None:
+                return await room(request)
+            target = self._find(request)
+        if request.method == "OPTIONS":
+            return Answer(204, b"", headers={"allow": "GET, POST, OPTIONS"})
+        counted.append(target)
+        return await self._asking.answer(request, target, access)
+
+    def _room(self, request: Request) -> Room | None:
+        """Returns what answers a path of the door itself, or None."""
+        segments = request.segments
+        if len(segments) <= 1:
+            return self._rooms.get(segments[0] if segments else "")
+        if segments[0] != "api":
+            return None
+        if segments[1] == "publish":
+            return self._events.publish
+        if segments[1] == "subscribe":
+            return self._events.subscribe
+        return self._pages.service if len(segments) == 2 else None
+
+    def _find(self, request: Request) -> Target:
+        segments = request.segments
+        readings = api_path(segments[1:]) if segments[0] == "api" else root_path(segments)
+        return self._directory.find(request.path, readings)
+
+    async def _remote(self, request: Request) -> Outcome:
+        """Answers go-micro's `POST /rpc`, which names service and endpoint in its body."""
+        if request.method != "POST":
+            raise Refused(405, "method: /rpc is asked by POST", headers={"allow": "POST"})
+        remote = read_remote(request.header("content-type"), await request.body())
+        target = self._directory.find("", (remote.wanted,))
+        if target.stream:
+            raise BadRequest(f"{target.id} is a stream: open /api/{target.service}/{target.endpoint}", id="api")
+        client = self._asking.client(self._asking.access(request), target)
+        return await self._asking.call(request, target, client, remote.said(target))
+
+    # -- WebSockets -------------------------------------------------------------------------------------------------
+
+    async def _socket(self, socket: WebSocket) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        request = socket.request
+        fault: Fault | None = None
+        counted: list[Target] = []
+        try:
+            if request.segments[:2] == ("api", "subscribe"):
+                self._events.check(socket)
+                await socket.accept()
+                fault = await self._events.carry(socket)
+            else:
+                access = self._asking.access(request)
+                target = self._directory.recall(request.path) or self._find(request)
+                counted.append(target)
+                if not target.stream:
+                    raise BadRequest(f"{target.id} is a call, not a stream; POST to this path", id=target.id)
+                client = self._asking.client(access, target)
+                await socket.accept()
+                fault = await carry(socket, target, client, self._asking, passed_on(request.headers))
+        except (Fault, Refused) as error:
+            fault = error.fault if isinstance(error, Refused) else error
+            await socket.refuse(error)
+        except OSError:  # uvicorn's word for a client that has left
+            pass
+        self._count(counted, 101 if fault is None else fault.code, loop.time() - began)

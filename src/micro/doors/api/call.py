@@ -1,0 +1,129 @@
+"""Calls and streams over plain HTTP: from a request to an endpoint, and from its answer to HTTP's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from micro.doors.api.access import Access, Doorkeeper
+from micro.doors.api.content import Said, passed_on, read_said, timeout_of
+from micro.doors.api.media import media_type
+from micro.doors.api.refusal import Refused
+from micro.doors.api.request import Answer, Request
+from micro.doors.api.streams import Events, Lines, pour, stopping, wants_events
+from micro.doors.api.target import Target
+from micro.errors import Fault
+from micro.mucp.codec import BYTES, JSON
+from micro.network.link import Owner
+from micro.service.client import Client
+from micro.trust.policy import may_call
+
+__all__ = ["Asking", "ClientFor"]
+
+ClientFor = Callable[[Access], Client]
+METHODS = ("GET", "POST")
+IMAGE_POLICY = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+
+
+class Asking:
+    """Asks services on behalf of whoever asks the door.
+
+    Args:
+        doorkeeper: tells who asks.
+        client_for: returns a client with that one's rights.
+    """
+
+    def __init__(self, doorkeeper: Doorkeeper, client_for: ClientFor) -> None:
+        self._doorkeeper = doorkeeper
+        self._client_for = client_for
+        self._open: set[Owner] = set()
+        self._stopping = False
+
+    def access(self, request: Request) -> Access:
+        """Returns what whoever asks may do.
+
+        Raises:
+            Unauthorized: his token is wrong, or he needs one.
+        """
+        return self._doorkeeper.access(request)
+
+    def client(self, access: Access, target: Target) -> Client:
+        """Returns a client with these rights, if they allow the endpoint.
+
+        Raises:
+            Fault: 401 or 403.
+        """
+        refused = may_call(access.caller, target.service.partition("@")[0], target.endpoint)
+        if refused is not None:
+            raise refused
+        return self._client_for(access)
+
+    async def answer(self, request: Request, target: Target, access: Access) -> Answer | Fault | None:
+        """Answers a request for an endpoint.
+
+        Returns the answer; or, where it was a stream and is sent already, what it ended with.
+
+        Raises:
+            Fault: it failed before anything was answered.
+            Refused: the door does not take the request.
+        """
+        if request.method not in METHODS:
+            raise Refused(405, f"method: {target.id} is asked by POST or GET", headers={"allow": ", ".join(METHODS)})
+        client = self.client(access, target)
+        body = await request.body()
+        said = read_said(target, request.query, request.header("content-type"), body)
+        if target.stream:
+            return await self._stream(request, target, client, said)
+        return await self.call(request, target, client, said)
+
+    async def call(self, request: Request, target: Target, client: Client, said: Said) -> Answer:
+        """Calls an endpoint."""
+        request.stop_with_client()
+        answer = await client.call_raw(
+            target.service,
+            target.endpoint,
+            said.body,
+            content_type=said.content_type,
+            timeout_seconds=timeout_of(request.headers),
+            headers=passed_on(request.headers),
+        )
+        kind = target.answer_type(said.content_type)
+        if kind != BYTES:
+            return Answer(200, answer, kind)
+        kind = media_type(answer)
+        return Answer(200, answer, kind, IMAGE_POLICY if kind != BYTES else {})
+
+    async def _stream(self, request: Request, target: Target, client: Client, said: Said) -> Fault | None:
+        kind = target.answer_type(said.content_type)
+        as_events = wants_events(request)
+        if kind not in (JSON, BYTES) and not as_events:
+            raise Refused(415, f"a stream in {kind} comes over a WebSocket, or with Accept: text/event-stream")
+        sink = (Events if as_events else Lines)(request, raw=kind != JSON)
+        request.stop_with_client()
+        stream = await client.stream_raw(
+            target.service,
+            target.endpoint,
+            said.body,
+            content_type=said.content_type,
+            headers=passed_on(request.headers),
+        )
+        async with stream:
+            with self.ending(stream):
+                return await pour(stream, said, sink, takes_stream=target.takes_stream)
+
+    @contextmanager
+    def ending(self, owner: Owner) -> Iterator[None]:
+        """Has a stream or subscription end, with a fault that says so, when the door closes."""
+        if self._stopping:
+            raise stopping()
+        self._open.add(owner)
+        try:
+            yield
+        finally:
+            self._open.discard(owner)
+
+    def stop(self) -> None:
+        """Ends all streams and subscriptions."""
+        self._stopping = True
+        for owner in list(self._open):
+            owner.failed(stopping(), refused=False)

@@ -1,0 +1,95 @@
+"""Finds what a path is for, and remembers it for a moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from micro.doors.api.path import Wanted
+from micro.doors.api.target import Target, target_of
+from micro.errors import NotFound
+
+__all__ = ["Describe", "Directory", "ListServices"]
+
+Describe = Callable[[str], Mapping[str, Any] | None]
+ListServices = Callable[[], Sequence[Mapping[str, Any]]]
+
+REMEMBERED_SECONDS = 1.0
+"""How long an answer may lag behind the registry; what was not found is looked up each time."""
+
+REMEMBERED_MAX = 1024
+NEAR_MAX = 3
+LISTED_MAX = 8
+SHOWN_CHARACTERS_MAX = 80
+
+
+class Directory:
+    """Services and their endpoints, as the node knows them.
+
+    Args:
+        describe: returns a service's description, or None.
+        list_services: returns a summary of each service.
+    """
+
+    def __init__(self, describe: Describe, list_services: ListServices) -> None:
+        self._describe = describe
+        self.list_services = list_services
+        self._found: dict[str, Target] = {}
+        self._until = 0.0
+
+    def recall(self, path: str) -> Target | None:
+        """Returns what this path was for a moment ago, if it was asked then."""
+        if asyncio.get_running_loop().time() > self._until:
+            self._found.clear()
+        return self._found.get(path)
+
+    def describe(self, service: str) -> Mapping[str, Any] | None:
+        """Returns a service's description, or None; `service` may ask for a version."""
+        return self._describe(service.partition("@")[0])
+
+    def find(self, path: str, readings: Sequence[Wanted]) -> Target:
+        """Returns what a path is for.
+
+        Args:
+            path: the path, to be remembered; "" to remember nothing.
+            readings: what it may mean.
+
+        Raises:
+            NotFound: no service, or no endpoint of it, is called so.
+        """
+        for wanted in readings:
+            description = self.describe(wanted.service)
+            if description is not None:
+                found = target_of(wanted.service, wanted.endpoint, description)
+                if path:
+                    self._remember(path, found)
+                return found
+        if not readings:
+            raise NotFound(
+                "no such path; call POST /api/SERVICE/ENDPOINT, for instance /api/greeter/Say.Hello, and see / for what"
+                " runs",
+                id="api",
+            )
+        raise self.unknown(readings[0].service)
+
+    def _remember(self, path: str, found: Target) -> None:
+        if len(self._found) >= REMEMBERED_MAX:
+            self._found.clear()
+        if not self._found:
+            self._until = asyncio.get_running_loop().time() + REMEMBERED_SECONDS
+        self._found[path] = found
+
+    def unknown(self, service: str) -> NotFound:
+        """Returns the fault for a service that is not known; it names near ones."""
+        names = [str(summary["name"]) for summary in self.list_services()]
+        shown = service[:SHOWN_CHARACTERS_MAX]
+        near = get_close_matches(shown, names, n=NEAR_MAX, cutoff=0.5)
+        if near:
+            more = f"did you mean {' or '.join(near)}?"
+        elif names:
+            more = f"there are {', '.join(names[:LISTED_MAX])}{' and more' if len(names) > LISTED_MAX else ''}"
+        else:
+            more = "none runs yet; start one with `micro run`"
+        return NotFound(f"no service is called {shown}; {more}", id=shown)

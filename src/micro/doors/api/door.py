@@ -1,0 +1,78 @@
+"""The HTTP door of a node: the guard, uvicorn, and the application behind them, wired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from micro.doors.api.access import Access, Doorkeeper
+from micro.doors.api.application import Application
+from micro.doors.api.call import Asking, ClientFor
+from micro.doors.api.directory import Describe, Directory, ListServices
+from micro.doors.api.events import EventDoor
+from micro.doors.api.limits import Limits
+from micro.doors.api.listener import Listener
+from micro.doors.api.metrics import Figures, Sample
+from micro.doors.api.pages import Pages
+from micro.ports import Entropy
+
+__all__ = ["Access", "ApiDoor", "Limits", "Sample"]
+
+NAME_BYTES = 16
+
+
+class ApiDoor:
+    """Serves a node's services over HTTP.
+
+    Args:
+        client_for: returns a client with the rights of the owner, or of an anonymous caller; called for every request.
+        describe: returns a service's description by its name, or None.
+        list_services: returns a summary of each service, `name` among its fields.
+        ready: returns, for each thing the node needs to serve, "ok" or what is wrong.
+        metrics: returns figures of the node beside those of the door.
+        token: the secret that makes a request the owner's.
+        entropy: for names that nobody guesses.
+        hosts: more names under which the door may be asked, as `name` or `name:port`.
+        limits: how much a client may take of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        client_for: ClientFor,
+        describe: Describe,
+        list_services: ListServices,
+        ready: Callable[[], Mapping[str, str]],
+        metrics: Callable[[], Iterable[Sample]],
+        token: str,
+        entropy: Entropy,
+        hosts: tuple[str, ...] = (),
+        limits: Limits | None = None,
+    ) -> None:
+        doorkeeper = Doorkeeper(token)
+        directory, figures = Directory(describe, list_services), Figures()
+        self._hosts = hosts
+        self._asking = Asking(doorkeeper, client_for)
+        events = EventDoor(
+            owner=doorkeeper.owner,
+            client=lambda: client_for(Access.OWNER),
+            asking=self._asking,
+            new_id=lambda: entropy.random_bytes(NAME_BYTES).hex(),
+        )
+        pages = Pages(
+            directory, figures, ready=ready, metrics=metrics, connections=lambda: len(self._listener.rules.places)
+        )
+        application = Application(directory=directory, asking=self._asking, events=events, pages=pages, figures=figures)
+        self._listener = Listener(application, limits or Limits())
+
+    async def start(self, host: str, port: int) -> int:
+        """Listens on `port`, or on any free one where that is taken or 0, and returns which.
+
+        Raises:
+            EngineError: the host cannot be listened on.
+        """
+        return await self._listener.start(host, port, self._hosts)
+
+    async def stop(self) -> None:
+        """Ends streams with a fault that says so, lets calls under way finish for a while, and closes."""
+        self._asking.stop()
+        await self._listener.stop()
