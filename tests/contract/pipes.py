@@ -16,7 +16,7 @@ from micro.network.transport import memory, stream
 from micro.network.transport.iroh import IrohEndpoint
 from micro.network.transport.transport import Pipe
 
-SCENARIO_SECONDS_MAX = 60.0
+WAIT_SECONDS_MAX = 30.0
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
@@ -65,14 +65,15 @@ class Recorder(asyncio.BufferedProtocol):
 
     def give_up(self) -> None:
         """Aborts the pipe, unless it is gone: a socket of asyncio fails when it is aborted after its end."""
-        if "lost" not in self.happened:
+        if "made" in self.happened and "lost" not in self.happened:
             self.pipe.abort()
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Waits until something holds."""
-        while not true():
-            self.changed.clear()
-            await self.changed.wait()
+        async with asyncio.timeout(WAIT_SECONDS_MAX):
+            while not true():
+                self.changed.clear()
+                await self.changed.wait()
 
     async def until_happened(self, what: str) -> None:
         """Waits until this happened at least once."""
@@ -100,7 +101,7 @@ async def socket_pair(address: str) -> AsyncIterator[tuple[Recorder, Recorder]]:
         return accepted[-1]
 
     listener = await stream.listen(address, accept)
-    _, left = await stream.dial(listener.address, Recorder, timeout_seconds=SCENARIO_SECONDS_MAX)
+    _, left = await stream.dial(listener.address, Recorder, timeout_seconds=WAIT_SECONDS_MAX)
     left.pipe.write(b"!")
     await came.wait()
     await accepted[0].until_happened("made")
@@ -136,11 +137,13 @@ async def iroh_pair() -> AsyncIterator[tuple[Recorder, Recorder]]:
     theirs = await IrohEndpoint.bind(b"\x02" * 32, 0, "127.0.0.1")
     theirs.listen(lambda pipe: pipe.start(right))
     try:
-        pipe = await ours.dial(theirs.nid, theirs.addresses(), None, timeout_seconds=SCENARIO_SECONDS_MAX)
+        pipe = await ours.dial(theirs.nid, theirs.addresses(), None, timeout_seconds=WAIT_SECONDS_MAX)
         pipe.start(left)
         pipe.write(b"!")
         yield left, right
     finally:
+        left.give_up()
+        right.give_up()
         await ours.close()
         await theirs.close()
 
@@ -158,7 +161,7 @@ def over_every_pipe(
     @functools.wraps(scenario, assigned=("__module__", "__name__", "__qualname__", "__doc__"), updated=())
     def test(kind: str, loop: str) -> None:
         async def play() -> None:
-            async with asyncio.timeout(SCENARIO_SECONDS_MAX), PAIRS[kind]() as (left, right):
+            async with PAIRS[kind]() as (left, right):
                 if kind == "memory":
                     left.pipe.write(b"!")
                 await right.until(lambda: right.data == b"!")

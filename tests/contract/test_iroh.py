@@ -178,6 +178,13 @@ async def test_a_wrong_form_is_refused(bind: Bind, nid: str, addresses: list[str
         await ours.dial(nid, addresses, relay, timeout_seconds=TIMEOUT_SECONDS)
 
 
+async def test_a_node_without_relays_says_that_it_needs_one(bind: Bind) -> None:
+    """A ticket with nothing but a relay fails at once, and the error says what is missing."""
+    ours, nobody = await bind(OURS), nid_of(NodeKey(NOBODY).public)
+    with pytest.raises(Unavailable, match="behind the relay"):
+        await ours.dial(nobody, [], "https://relay.example.org", timeout_seconds=TIMEOUT_SECONDS)
+
+
 @pytest.mark.parametrize("settings", [{"seed": b"short"}, {"bind_host": "localhost"}, {"relays": ["nowhere"]}])
 async def test_a_wrong_setting_is_named(settings: dict[str, object]) -> None:
     """The error says what is expected."""
@@ -309,6 +316,17 @@ async def test_a_lost_connection_is_noticed_while_reading_is_paused(bind: Bind) 
     assert isinstance(accepted[0].error, LinkClosed)
 
 
+async def test_the_reason_of_a_loss_is_for_people(bind: Bind) -> None:
+    """The error says what the far end did, in words."""
+    ours, theirs = await bind(OURS), await bind(THEIRS)
+    accepted = listening(theirs)
+    left = await dialled(ours, theirs)
+    await until(lambda: accepted)
+    left.pipe.abort()
+    await accepted[0].until_happened("lost")
+    assert str(accepted[0].error) == "the far end ended the connection: aborted"
+
+
 async def test_closing_the_endpoint_ends_its_pipes(bind: Bind) -> None:
     """Both ends hear of it."""
     ours, theirs = await bind(OURS), await bind(THEIRS)
@@ -337,6 +355,18 @@ async def test_closing_twice_is_no_error(bind: Bind) -> None:
     ours = await bind(OURS)
     await ours.close()
     await ours.close()
+
+
+async def test_closing_leaves_no_handshake_running(bind: Bind, stranger: iroh.Endpoint) -> None:
+    """A stranger who says nothing does not outlive the endpoint."""
+    before = asyncio.all_tasks()
+    theirs = await bind(THEIRS)
+    listening(theirs)
+    connection = await stranger.connect(address_of(theirs), ALPN)
+    await until(lambda: theirs._admission.connections)
+    await theirs.close()
+    assert asyncio.all_tasks() == before
+    assert await connection.closed()
 
 
 async def test_nothing_is_left_running(bind: Bind) -> None:

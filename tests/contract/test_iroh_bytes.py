@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import resource
 from importlib import metadata
 
 import pytest
@@ -12,6 +13,7 @@ from iroh import EndpointId, SecretKey, iroh_ffi
 
 from micro.network.transport import iroh_bytes
 from micro.network.transport.iroh import IrohEndpoint
+from micro.trust.keys import NodeKey
 from tests.contract.pipes import iroh_pair
 
 SEED = bytes(range(32))
@@ -50,10 +52,18 @@ def test_bytes_come_back_from_rust(size: int) -> None:
     assert iroh_bytes._bytes_from_rust(iroh_bytes._bytes_to_rust(data)) == data
 
 
+def test_buffers_are_freed() -> None:
+    """Bytes that crossed do not stay in Rust's memory: half a gigabyte passes through a fifth of it."""
+    data = bytes(8 * 1024 * 1024)
+    iroh_bytes._bytes_from_rust(iroh_bytes._bytes_to_rust(data))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(60):
+        iroh_bytes._bytes_from_rust(iroh_bytes._bytes_to_rust(data))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+
+
 def test_rust_reads_what_we_write() -> None:
     """A signature that Rust makes over our bytes is the one that another library makes."""
-    from micro.trust.keys import NodeKey
-
     message = b"micro-test-v1\0" + bytes(range(256)) * 400
     theirs = SecretKey.from_bytes(SEED).sign(message).to_bytes()
     assert theirs == NodeKey(SEED).sign(b"micro-test-v1", message[14:])

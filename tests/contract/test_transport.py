@@ -46,12 +46,21 @@ async def test_both_directions_are_open_at_once(left: Recorder, right: Recorder)
 
 @over_every_pipe
 async def test_several_pieces_arrive_as_written(left: Recorder, right: Recorder) -> None:
-    """`writelines` is several writes; buffers may be used again at once."""
-    reused = bytearray(b"bc")
-    left.pipe.writelines([b"a", reused, memoryview(b"def")[:2]])
-    reused[:] = b"xx"
+    """`writelines` is several writes."""
+    left.pipe.writelines([b"a", bytearray(b"bc"), memoryview(b"def")[:2]])
     await right.until(lambda: len(right.data) >= 5)
     assert right.data == b"abcde"
+
+
+@over_every_pipe
+async def test_a_buffer_may_be_used_again_at_once(left: Recorder, right: Recorder) -> None:
+    """What was written is what arrives, whatever the writer does with its buffer afterwards."""
+    reused = bytearray(b"ab")
+    left.pipe.write(reused)
+    left.pipe.writelines([reused])
+    reused[:] = b"xx"
+    await right.until(lambda: len(right.data) >= 4)
+    assert right.data == b"abab"
 
 
 @over_every_pipe
@@ -116,12 +125,26 @@ async def test_both_ends_may_close_at_once(left: Recorder, right: Recorder) -> N
 
 @over_every_pipe
 async def test_nothing_is_received_after_close(left: Recorder, right: Recorder) -> None:
-    """Whoever closed has finished listening too."""
+    """Whoever closed has finished listening too, though it still has much to say."""
+    right.pipe.pause_reading()
+    await fill(left)
     left.pipe.close()
     right.pipe.write(b"too late")
-    await left.until_happened("lost")
     await settle()
     assert not left.data
+
+
+@over_every_pipe
+async def test_ends_that_do_not_read_may_close_at_once(left: Recorder, right: Recorder) -> None:
+    """What nobody will read keeps nobody waiting."""
+    for end in (left, right):
+        end.pipe.pause_reading()
+        end.pipe.write(b"never read")
+    left.pipe.close()
+    right.pipe.close()
+    await left.until_happened("lost")
+    await right.until_happened("lost")
+    assert not left.data + right.data
 
 
 @over_every_pipe

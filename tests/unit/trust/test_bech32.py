@@ -40,9 +40,9 @@ def test_a_wrong_text_is_refused_with_the_reason(text: str, says: str) -> None:
         bech32m_decode("a", text)
 
 
-def test_bits_left_over_are_refused() -> None:
-    """A spelling with bits that belong to no byte is not read, though its checksum is right."""
-    values = [0, 1]  # one byte needs two characters, and the lower two bits of the second must be 0
+@pytest.mark.parametrize("values", [[0, 1], [0, 0, 0]], ids=["set", "a group too many"])
+def test_bits_left_over_are_refused(values: list[int]) -> None:
+    """A second spelling of one byte is not read, though its checksum is right."""
     checked = bech32._polymod([*bech32._expand("a"), *values, *[0] * 6]) ^ bech32._BECH32M
     checksum = [checked >> 5 * (5 - place) & 31 for place in range(6)]
     text = "a1" + "".join(bech32._ALPHABET[value] for value in (*values, *checksum))

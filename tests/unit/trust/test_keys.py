@@ -44,9 +44,10 @@ def test_own_signature_is_verified() -> None:
         (NodeKey(bytes(32)).public, b"micro-record-v1", b"hello", 64),
         (NodeKey(SEED).public, b"micro-record-v1", b"hello", 63),
         (b"short", b"micro-record-v1", b"hello", 64),
+        (b"", b"micro-record-v1", b"hello", 64),
         (b"\xff" * 32, b"micro-record-v1", b"hello", 64),
     ],
-    ids=["message", "domain", "key", "signature", "key length", "no point"],
+    ids=["message", "domain", "key", "signature", "key length", "no key", "no point"],
 )
 def test_anything_else_is_not_verified(public: bytes, domain: bytes, message: bytes, cut: int) -> None:
     """Another message, domain or key, or a malformed part, is False and no error."""

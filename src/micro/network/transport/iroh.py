@@ -84,7 +84,7 @@ class IrohEndpoint:
         mode = _relay_mode(relays)
         problem: iroh.IrohError | None = None
         for sockets in _socket_choices(bind_host, port):
-            options = iroh.EndpointOptions(preset=_Sockets(sockets), secret_key=seed, alpns=[], relay_mode=mode)
+            options = iroh.EndpointOptions(preset=_Sockets(sockets), secret_key=seed, alpns=[ALPN], relay_mode=mode)
             try:
                 endpoint = await iroh.Endpoint.bind(options)
             except iroh.IrohError as error:
@@ -125,14 +125,11 @@ class IrohEndpoint:
             raise BadRequest("this is the node's own ticket; a node does not dial itself")
         if relay is not None and not (known or self._relayed):
             raise Unavailable(f"the node {short(nid)} is behind the relay {relay}, and this node uses no relay")
-        connection: iroh.Connection | None = None
         try:
             async with asyncio.timeout(timeout_seconds):
                 connection = await self._open().connect(where, ALPN)
                 stream = await connection.open_bi()
         except (iroh.IrohError, TimeoutError) as error:
-            if connection is not None:
-                connection.close(TURNED_AWAY, b"not used")
             places = ", ".join([*known, *([relay] if relay else [])]) or "an address that was not given"
             raise _dial_error(error, f"the node {short(nid)} at {places}", timeout_seconds) from error
         peername = next((path.remote_addr for path in connection.paths() if path.is_selected), "")
@@ -140,16 +137,13 @@ class IrohEndpoint:
 
     def listen(self, accept: Callable[[IrohPipe], None]) -> None:
         """Lets others in: `accept` is called with each pipe that was opened to this node and admitted."""
-        endpoint = self._open()
-        endpoint.set_alpns([ALPN])
-        self._keep(self._accept_all(endpoint, accept))
+        self._keep(self._accept_all(self._open(), accept))
 
     async def close(self) -> None:
         """Ends all pipes, those that are closing in order, and frees the port. A second close does nothing."""
         endpoint, self._endpoint = self._endpoint, None
         if endpoint is None:
             return
-        endpoint.set_alpns([])
         for pipe in [pipe for pipe in self._pipes if not pipe.is_closing()]:
             pipe.abort()
         if self._pipes:

@@ -70,7 +70,7 @@ class BufferedPipe(asyncio.Transport):
             return data
         pieces: list[bytes | memoryview] = []
         room = CHUNK_BYTES_MAX
-        while waiting and room:
+        while room:  # more than one chunk waits, so this ends first
             piece = waiting.popleft()
             if len(piece) > room:
                 view = memoryview(piece)

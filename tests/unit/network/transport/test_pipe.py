@@ -52,6 +52,18 @@ async def test_a_close_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -
     assert not right.data
 
 
+async def test_ends_that_do_not_read_close_in_order() -> None:
+    """An end that closes takes what comes and drops it, so that its far end can close too."""
+    left, right = started()
+    for end in (left, right):
+        end.pipe.pause_reading()
+        end.pipe.write(b"never read")
+        end.pipe.close()
+    await left.until_happened("lost")
+    await right.until_happened("lost")
+    assert (left.error, right.error) == (None, None)
+
+
 async def test_a_pipe_is_started_once() -> None:
     """Two receivers would each get half."""
     left, _ = pair()

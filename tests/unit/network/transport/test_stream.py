@@ -13,7 +13,7 @@ import pytest
 
 from micro.errors import BadRequest, Conflict, EngineError, Unavailable
 from micro.network.transport.memory import pair
-from micro.network.transport.stream import UNIX_PATH_BYTES_MAX, Listener, dial, listen, peer_uid
+from micro.network.transport.stream import UNIX_PATH_BYTES_MAX, Listener, _bind_unix, dial, listen, peer_uid
 from tests.contract.pipes import LOOPS, Recorder, socket_pair
 
 TIMEOUT_SECONDS = 20.0
@@ -95,6 +95,12 @@ async def test_a_socket_in_use_is_left_alone(listener: Listener) -> None:
     """A second node does not push the first aside."""
     with pytest.raises(Conflict, match="already"):
         await listen(listener.address, Recorder)
+
+
+async def test_a_socket_that_was_just_bound_is_not_taken_for_stale(home: Path) -> None:
+    """Two nodes that start at the same moment do not remove each other's socket."""
+    with _bind_unix(f"{home}/node.sock"), pytest.raises(Conflict):
+        _bind_unix(f"{home}/node.sock")
 
 
 async def test_the_owner_of_a_socket_still_answers_after_a_second_tried(listener: Listener) -> None:
