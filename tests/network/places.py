@@ -110,7 +110,6 @@ async def until(condition: Callable[[], object | Awaitable[object]], seconds: fl
                     found = await found
                 if found:
                     return
-            except Exception as error:
-                last = error
-                del last
+            except Exception:  # noqa: BLE001 - it does not hold yet
+                pass
             await asyncio.sleep(0.02)

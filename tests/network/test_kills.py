@@ -97,9 +97,7 @@ async def _run(client: Client, folder: Path, record: Path) -> None:
             assert not step["failed"], step
 
 
-async def test_a_killed_subscriber_loses_nothing(
-    start_node: StartNode, tmp_path: Path, campaign: Campaign
-) -> None:
+async def test_a_killed_subscriber_loses_nothing(start_node: StartNode, tmp_path: Path, campaign: Campaign) -> None:
     """A subscriber that is killed while it handles events gets what it had not acknowledged when it is back."""
     kills = campaign("kills of a subscriber in the middle of its events", share=3, full=60)
     record = tmp_path / "record"

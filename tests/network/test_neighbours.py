@@ -10,7 +10,6 @@ import pytest
 
 from micro.errors import Forbidden, NotFound, Unavailable
 from micro.node.node import Node
-
 from tests.network.places import StartNode, client_of, run, until
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from micro.errors import BadRequest, Conflict, Forbidden, InternalError, NoNode, NotFound, Timeout, Unavailable
 from micro.node.front import Client
-
 from tests.network.places import StartNode, client_of, run, until
 
 

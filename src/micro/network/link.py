@@ -7,7 +7,6 @@ ticks that notice a dead peer and a passed deadline, and telling whoever owns an
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Any, Protocol
 
 from micro.errors import Fault, LinkClosed, Timeout, Unavailable
@@ -30,53 +29,15 @@ from micro.mucp.event import (
     Replied,
 )
 from micro.mucp.exchange import Exchange
-from micro.mucp.headers import Headers
 from micro.mucp.limits import LOCAL, Limits, Liveness
 from micro.mucp.session import Session
+from micro.network.owner import Owner
 from micro.network.transport.transport import Pipe
+from micro.network.vigil import CALL_TIMEOUT_SECONDS, Deadlines, Vigil
 
 __all__ = ["CALL_TIMEOUT_SECONDS", "Link", "Owner", "Serving"]
 
-CALL_TIMEOUT_SECONDS = 30.0
-"""The deadline of a call that names none. It is kept by marks, not by a timer a call."""
-SWEEP_SECONDS = 0.25
-HANDSHAKE_SECONDS = 5.0
-"""How long a peer may take for its HELLO."""
-
 _Future = asyncio.Future
-
-
-class Owner:
-    """Whoever waits for an exchange; a call may be owned by an `asyncio.Future` instead, which gets the `Replied` event."""
-
-    __slots__ = ()
-
-    def replied(self, body: bytes, headers: Headers | None) -> None:
-        """The call was answered."""
-
-    def failed(self, fault: Fault, *, refused: bool) -> None:
-        """It ended with a fault; `refused` says that nothing was done, so that it may be sent again."""
-
-    def noted(self, headers: Headers) -> None:
-        """Headers came on the stream."""
-
-    def received(self, body: bytes) -> None:
-        """A message came on the stream."""
-
-    def delivered(self, event: Delivered) -> None:
-        """An event came on the subscription."""
-
-    def acknowledged(self, sequences: list[int], delay_milliseconds: int | None) -> None:
-        """The subscriber is done with these sequences, or wants them again after the delay."""
-
-    def credited(self, count: int) -> None:
-        """More may be sent."""
-
-    def ended(self) -> None:
-        """The other side sends no more."""
-
-    def cancelled(self) -> None:
-        """The other side withdrew."""
 
 
 class Serving(Protocol):
@@ -127,18 +88,15 @@ class Link(asyncio.BufferedProtocol):
         self.closed: str | None = None
         self.keeps_deadlines = True
         self._loop = asyncio.get_running_loop()
-        self._liveness = liveness
         self._pipe: Pipe | None = None
         self._scheduled = self._paused = False
         self._waiting: list[asyncio.Future[None]] = []
         self._greeting: asyncio.Future[Hello] = self._loop.create_future()
         self._greeting.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._heard_at = self._ticked_at = self._loop.time()
+        self._vigil = Vigil(liveness, self._loop.time())
+        self._deadlines = Deadlines()
         self._heard = False
-        self._asked = False
         self._tick_handle: asyncio.TimerHandle | None = None
-        self._marks: deque[tuple[float, int]] = deque()
-        self._exempt: set[int] = set()
         self._reason = ""
 
     # -- the pipe's side --------------------------------------------------------------------------------------------
@@ -146,8 +104,7 @@ class Link(asyncio.BufferedProtocol):
     def connection_made(self, transport: Any) -> None:
         self._pipe = transport
         transport.set_write_buffer_limits(high=1_048_576)
-        self._began_at = self._loop.time()
-        self._tick_handle = self._loop.call_later(self._interval(), self._tick)
+        self._tick_handle = self._loop.call_later(self._vigil.interval, self._tick)
         self.flush()
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -341,19 +298,19 @@ class Link(asyncio.BufferedProtocol):
 
     def expire(self, number: int, seconds: float) -> asyncio.TimerHandle:
         """Gives a call a deadline of its own; cancel the handle when the answer came."""
-        self._exempt.add(number)
+        self._deadlines.exempt(number)
         return self._loop.call_later(seconds, self._expire, number, seconds)
 
     def cancel(self, number: int) -> None:
         """Withdraws from an exchange."""
         if self.closed is None:
-            self._exempt.discard(number)
+            self._deadlines.forget(number)
             self.session.cancel(number)
             self.schedule()
 
     def done(self, number: int) -> None:
         """Forgets a deadline of its own after the answer."""
-        self._exempt.discard(number)
+        self._deadlines.forget(number)
 
     def reply(self, number: int, body: bytes) -> None:
         """Answers a call of the peer."""
@@ -399,64 +356,32 @@ class Link(asyncio.BufferedProtocol):
 
     # -- time -------------------------------------------------------------------------------------------------------
 
-    def _interval(self) -> float:
-        return min(SWEEP_SECONDS, self._liveness.ping_seconds / 2)
-
     def _tick(self) -> None:
-        now = self._loop.time()
-        interval = self._interval()
-        stalled = now - self._ticked_at > 3 * interval
-        self._ticked_at = now
-        if self._heard or stalled:  # our own pause must not be taken for the peer's
-            self._heard = self._asked = False
-            self._heard_at = now
-        self._tick_handle = self._loop.call_later(interval, self._tick)
+        now, session = self._loop.time(), self.session
+        self._tick_handle = self._loop.call_later(self._vigil.interval, self._tick)
         if self.keeps_deadlines:
             self._sweep(now)
-        self._watch(now)
-
-    def _watch(self, now: float) -> None:
-        session, liveness = self.session, self._liveness
-        if session.peer is None:
-            if now - self._began_at > HANDSHAKE_SECONDS:
-                self.abort(f"no HELLO within {HANDSHAKE_SECONDS:g} s")
-            return
-        silence = now - self._heard_at
-        busy = session.busy
-        if silence > (liveness.dead_seconds if busy else liveness.idle_dead_seconds) - self._interval():
-            self.abort(f"the peer was silent for {silence * 1000:.0f} ms")
-        elif (
-            not self._asked
-            and silence >= (liveness.ping_seconds if busy else liveness.idle_ping_seconds) - self._interval()
-        ):
-            self._asked = True
+        heard, self._heard = self._heard, False
+        verdict, reason = self._vigil.look(now, heard=heard, greeted=session.peer is not None, busy=session.busy)
+        if verdict == "end":
+            self.abort(reason)
+        elif verdict == "ask":
             session.ping()
             self.flush()
 
     def _sweep(self, now: float) -> None:
-        """Ends calls that are older than `CALL_TIMEOUT_SECONDS`.
-
-        Numbers rise, so a mark of the number reached at a time tells which calls were open then; a call costs nothing.
-        """
-        session, marks = self.session, self._marks
+        session = self.session
         if not session.calls:
-            marks.clear()
+            self._deadlines.clear()
             return
-        marks.append((now, session.reached))
-        while marks and marks[0][0] <= now - CALL_TIMEOUT_SECONDS:
-            _, reached = marks.popleft()
-            late = []
-            for number in session.calls:
-                if number >= reached:
-                    break
-                if number not in self._exempt:
-                    late.append(number)
-            for number in late:
-                self._expire(number, CALL_TIMEOUT_SECONDS)
+        for number in self._deadlines.late(session.calls, session.reached, now):
+            self._expire(number, CALL_TIMEOUT_SECONDS)
 
     def _expire(self, number: int, seconds: float) -> None:
-        self._exempt.discard(number)
+        self._deadlines.forget(number)
         owner = self.session.cancel(number)
         if owner is not None:
-            self._tell_failure(owner, Timeout(f"no answer within {seconds:.3g} s; the call was cancelled"), refused=False)
+            self._tell_failure(
+                owner, Timeout(f"no answer within {seconds:.3g} s; the call was cancelled"), refused=False
+            )
             self.schedule()

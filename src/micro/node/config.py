@@ -26,7 +26,8 @@ class NodeConfig:
 
     home: str = _setting(
         "~/.micro",
-        "The folder of the node's key, databases, logs and sockets. Only the environment (MICRO_HOME) and the command line can set it.",
+        "The folder of the node's key, databases, logs and sockets. "
+        "Only the environment (MICRO_HOME) and the command line can set it.",
     )
     api: bool = _setting(True, "Whether the HTTP API is served.")
     api_host: str = _setting(
@@ -38,7 +39,8 @@ class NodeConfig:
     )
     api_hosts: str = _setting(
         "",
-        "More names under which the HTTP API may be asked, as `name` or `name:port`, separated by commas. Loopback names are always allowed.",
+        "More names under which the HTTP API may be asked, as `name` or `name:port`, separated by commas. "
+        "Loopback names are always allowed.",
     )
     network: bool = _setting(True, "Whether the node can be reached by, and reach, other nodes.")
     network_host: str = _setting("0.0.0.0", "The address the network listens on.")

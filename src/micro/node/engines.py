@@ -11,10 +11,12 @@ from micro.node.home import Home
 from micro.ports import Clock, Disk, Entropy, Processes
 from micro.service.broker.broker import Broker, Limits
 from micro.service.broker.embedded import EmbeddedBroker
+from micro.store.settings import Settings
+from micro.store.stores import Stores
 from micro.system import SystemClock, SystemDisk, SystemEntropy, SystemProcesses
 from micro.trust.keys import NodeKey
 
-__all__ = ["Ports", "open_broker", "open_transport", "system_ports"]
+__all__ = ["Ports", "open_broker", "open_settings", "open_stores", "open_transport", "system_ports"]
 
 DAY_SECONDS = 86_400.0
 
@@ -38,6 +40,16 @@ def open_broker(config: NodeConfig, home: Home, ports: Ports) -> Broker:
     """Returns the broker of a home, not started yet."""
     limits = Limits(kept_seconds=config.kept_days * DAY_SECONDS)
     return EmbeddedBroker(ports.disk, home.path / "broker.db", ports.clock, limits=limits)
+
+
+def open_settings(home: Home, ports: Ports, key: bytes) -> Settings:
+    """Returns the settings of a home, not opened yet; secrets are encrypted under `key`."""
+    return Settings(ports.disk, home.path / "node.db", ports.entropy, key)
+
+
+def open_stores(home: Home, ports: Ports) -> Stores:
+    """Returns the stores of the services of a home."""
+    return Stores(ports.disk, home.path / "kv", ports.clock)
 
 
 async def open_transport(key: NodeKey, host: str, port: int) -> Transport:

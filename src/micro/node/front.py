@@ -100,7 +100,10 @@ class Service(service_floor.Service):
     """A named set of typed endpoints and subscribers that can run on this machine's node."""
 
     def run(self) -> None:
-        """Serves until it is told to stop. Goes on when the node restarts; ends with code 3 where none runs at the start."""
+        """Serves until it is told to stop.
+
+        It goes on when the node restarts, and ends with code 3 where none runs at the start.
+        """
         run_loop(self.serve())
 
     async def serve(self) -> None:
@@ -147,7 +150,7 @@ def _direct_socket(environment: Mapping[str, str], node_address: str, instance: 
 
 
 def run_loop(work: Coroutine[Any, Any, None]) -> None:
-    """Runs `work` on the fastest loop there is, and turns an error into a line on the standard error and an exit code."""
+    """Runs `work` on the fastest loop there is; an error becomes a line on the standard error and an exit code."""
     try:
         import uvloop
 
@@ -157,10 +160,10 @@ def run_loop(work: Coroutine[Any, Any, None]) -> None:
     try:
         runner(work)
     except NoNode as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         raise SystemExit(EXIT_NO_NODE) from None
     except (Fault, MicroError) as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         raise SystemExit(EXIT_FAULT) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -12,7 +12,8 @@ from micro.mucp import headers as names
 from micro.mucp.codec import JSON, decode_json
 from micro.mucp.headers import Headers, encode
 from micro.mucp.message import Form
-from micro.network.link import Link, Owner
+from micro.network.link import Link
+from micro.network.owner import Owner
 from micro.ports import Clock
 from micro.service.broker.broker import Broker, StoredEvent, Subscription
 from micro.service.registry.catalog import Catalog
@@ -112,13 +113,13 @@ class Neighbours:
 
     def _register(self, found: _Neighbour, item: dict[str, Any], now: float) -> None:
         instance = Instance.parse(item.get("instance"), found.nid)
-        hash = str(item.get("hash", ""))
+        name = str(item.get("hash", ""))
         description = item.get("description")
         if isinstance(description, dict):
             if len(found.descriptions) >= DESCRIPTIONS_MAX:
                 found.descriptions.clear()
-            found.descriptions[hash] = description
-        known = found.descriptions.get(hash)
+            found.descriptions[name] = description
+        known = found.descriptions.get(name)
         if known is None:
             raise BadRequest(f"{instance.service}: its description was never sent")
         self._catalog.register(instance, known, LEASE_SECONDS, now)
@@ -144,7 +145,7 @@ class Neighbours:
             description = view.description_of(instance) if view is not None else None
             if description is not None:
                 hashes.add(description.hash)
-        return [found.descriptions[hash] for hash in hashes if hash in found.descriptions]
+        return [found.descriptions[name] for name in hashes if name in found.descriptions]
 
     def _subscribe(self, found: _Neighbour, topic: str) -> None:
         forwarder = _Forwarder(self._nid, found.link)

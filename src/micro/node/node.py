@@ -14,11 +14,13 @@ from micro.mucp.event import Hello
 from micro.network.link import Link
 from micro.network.peers import Peers
 from micro.node.config import NodeConfig
+from micro.node.control.config import config_service
 from micro.node.control.network import network_service
 from micro.node.control.node import node_service
 from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
 from micro.node.control.runtime import runtime_service
-from micro.node.engines import Ports, open_broker, open_transport
+from micro.node.control.store import store_service
+from micro.node.engines import Ports, open_broker, open_settings, open_stores, open_transport
 from micro.node.home import Home
 from micro.node.local import InsideDialer, Platform
 from micro.node.neighbours import Neighbours
@@ -96,6 +98,9 @@ class Node:
         ports, home = self.ports, self.home
         self.broker = open_broker(self.config, home, ports)
         await self.broker.start()
+        self._settings = open_settings(home, ports, self._key.derive("settings-encryption"))
+        self._settings.open()
+        self._stores = open_stores(home, ports)
         self._remembered = Remembered(ports.disk, home.path / "network.json")
         self._reception = Reception(
             home, uid=os.getuid(), nid=self.nid, router=lambda: self.router, catalog=self.catalog, clock=ports.clock
@@ -140,6 +145,8 @@ class Node:
             registry_service(registry),
             node_service(self.status, self.stopped.set, self.broker),
             runtime_service(self.supervisor),
+            store_service(self._stores, self.ports.clock),
+            config_service(self._settings),
         ):
             self.platform.add(service)
 
@@ -183,6 +190,8 @@ class Node:
         if self.peers is not None:
             await self.peers.close()
         await self.broker.stop()
+        await self._stores.close()
+        await self._settings.close()
         self.home.unlock()
 
     # -- what its parts ask -----------------------------------------------------------------------------------------
@@ -258,6 +267,7 @@ class Node:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             self._reception.renew(LOCAL_LEASE_SECONDS)
+            await self._stores.sweep()
 
     async def run_catalogue(self, folder: Path) -> AsyncIterator[str]:
         """Runs every service in the folders below `folder`, and yields the name of each that runs.

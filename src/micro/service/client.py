@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from micro.errors import Timeout
 from micro.mucp.codec import BYTES, JSON, PROTOBUF
@@ -29,11 +29,11 @@ Answer = TypeVar("Answer")
 class Client(RawClient):
     """Calls, streams, publishes and subscribes with values.
 
-    A dictionary travels as JSON, bytes as they are, and dataclasses, msgspec structs and pydantic models as protobuf, where
-    the endpoint speaks it.
+    A dictionary travels as JSON, bytes as they are, and dataclasses, msgspec structs and pydantic models as protobuf,
+    where the endpoint speaks it.
     """
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> Self:
         await self.node()
         return self
 

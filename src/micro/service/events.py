@@ -9,7 +9,8 @@ from micro.errors import Fault
 from micro.mucp import headers as names
 from micro.mucp.event import Opened
 from micro.mucp.headers import Headers, encode
-from micro.network.link import Link, Owner
+from micro.network.link import Link
+from micro.network.owner import Owner
 from micro.ports import Clock, Entropy
 from micro.service.broker.broker import Broker, StoredEvent, Subscription
 from micro.service.identifier import uuid7

@@ -141,9 +141,9 @@ class Server:
             except StopIteration as stop:
                 try:
                     link.reply(event.number, encode(stop.value))
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
                     self._fail(link, event, endpoint, caller, error)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
                 self._fail(link, event, endpoint, caller, error)
             if not stats.requests % SAMPLE:
                 self._traced(endpoint.name, str(caller), 0.0, "")
@@ -155,7 +155,7 @@ class Server:
             endpoint.stats.requests += 1
             try:
                 arguments = codec.decode(event.body)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
                 self._fail(link, event, endpoint, caller, error)
                 return
             self._start(link, event.number, self._work(link, event, endpoint, arguments, codec, caller, headers))
@@ -192,7 +192,7 @@ class Server:
         except asyncio.CancelledError:
             endpoint.stats.cancelled += 1
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
             if isinstance(error, TimeoutError) and expiry.expired():
                 error = Timeout(f"{self.name} {endpoint.name} did not finish within {timeout:.3g} s")
             self._fail(link, event, endpoint, caller, error, loop.time() - began)
@@ -242,7 +242,7 @@ class Server:
                 return
             try:
                 arguments = codec.decode(event.body)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
                 self._fail(link, event, endpoint, caller, error)
                 return
             raw = RawStream(link)
@@ -265,7 +265,7 @@ class Server:
         except asyncio.CancelledError:
             endpoint.stats.cancelled += 1
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
             endpoint.stats.errors += 1
             fault = self._fault(endpoint, error)
             self._traced(endpoint.name, str(context.caller), 0.0, f"{fault.code} {fault.detail}")

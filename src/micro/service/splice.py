@@ -6,7 +6,8 @@ from micro.errors import Cancelled, Fault, LinkClosed
 from micro.mucp.event import Opened
 from micro.mucp.exchange import Exchange
 from micro.mucp.headers import Headers
-from micro.network.link import Link, Owner
+from micro.network.link import Link
+from micro.network.owner import Owner
 
 __all__ = ["Passing", "Splice", "splice"]
 

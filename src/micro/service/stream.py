@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from micro.errors import Cancelled, Fault, LinkClosed
 from micro.mucp.exchange import Exchange
 from micro.mucp.headers import Headers
-from micro.network.link import Link, Owner
+from micro.network.link import Link
+from micro.network.owner import Owner
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -171,7 +172,7 @@ class RawStream(Owner):
         self.link.cancel(self.exchange.number)
         self.failed(Cancelled("the stream was cancelled"), refused=False)
 
-    async def __aenter__(self) -> RawStream:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

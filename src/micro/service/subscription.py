@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from micro.errors import Cancelled, Fault
 from micro.mucp import headers as names
@@ -13,7 +13,8 @@ from micro.mucp.codec import JSON, content_type_of, decode_json
 from micro.mucp.event import Delivered
 from micro.mucp.exchange import Exchange
 from micro.mucp.headers import Headers
-from micro.network.link import Link, Owner
+from micro.network.link import Link
+from micro.network.owner import Owner
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -104,7 +105,7 @@ class Event:
 class Subscription(Owner):
     """Iterate it for events. With a queue each must be acknowledged, or it comes again; without, none can be."""
 
-    __slots__ = ("_acknowledged", "_arrived", "_failure", "_incoming", "_in_force", "exchange", "link")
+    __slots__ = ("_acknowledged", "_arrived", "_failure", "_in_force", "_incoming", "exchange", "link")
 
     def __init__(self, link: Link) -> None:
         self.link = link
@@ -204,7 +205,7 @@ class Subscription(Owner):
         self._settle()
         self.link.cancel(self.exchange.number)
 
-    async def __aenter__(self) -> Subscription:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

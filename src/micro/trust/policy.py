@@ -40,6 +40,9 @@ REGISTRY_READ: Final = frozenset({"registry.get", "registry.list", "registry.sea
 REGISTRY_OWN: Final = frozenset({"registry.register", "registry.deregister"})
 """Endpoints of the registry by which a service speaks for itself."""
 
+CONFIG_OWN: Final = frozenset({"config.get", "config.watch"})
+"""Endpoints of the settings by which a service reads what its owner gave it, and nothing else."""
+
 DEBUG_OPEN: Final = frozenset({"debug.health", "debug.stats"})
 """What every service tells everybody about itself; the rest of `Debug` is for the owner."""
 
@@ -104,7 +107,7 @@ def may_call(caller: Caller, service: str, endpoint: str, *, exported: bool = Tr
     if method.startswith("debug."):
         allowed = method in DEBUG_OPEN
     elif service in CONTROL_SERVICES:
-        allowed = False
+        allowed = caller.supervised and method in CONFIG_OWN
     elif service == "registry":
         allowed = method in REGISTRY_READ or (caller.supervised and method in REGISTRY_OWN)
     elif service == "store":

@@ -1,0 +1,114 @@
+"""When silence on a link is asked about, and when it is death; and which calls are past their deadline.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Literal
+
+from micro.mucp.limits import Liveness
+
+__all__ = ["CALL_TIMEOUT_SECONDS", "HANDSHAKE_SECONDS", "SWEEP_SECONDS", "Deadlines", "Vigil"]
+
+CALL_TIMEOUT_SECONDS = 30.0
+"""The deadline of a call that names none. It is kept by marks, not by a timer a call."""
+
+SWEEP_SECONDS = 0.25
+"""How often a link looks for calls past their deadline, at least."""
+
+HANDSHAKE_SECONDS = 5.0
+"""How long a peer may take for its HELLO."""
+
+STALL_INTERVALS = 3
+"""A tick that is so many intervals late means that this side stood still, and says nothing about the peer."""
+
+
+class Vigil:
+    """Listens for silence.
+
+    Attributes:
+        interval: how often to look, in seconds.
+    """
+
+    __slots__ = ("_asked", "_began", "_heard_at", "_liveness", "_ticked_at", "interval")
+
+    def __init__(self, liveness: Liveness, now: float) -> None:
+        self.interval = min(SWEEP_SECONDS, liveness.ping_seconds / 2)
+        self._liveness = liveness
+        self._began = self._heard_at = self._ticked_at = now
+        self._asked = False
+
+    def look(self, now: float, *, heard: bool, greeted: bool, busy: bool) -> tuple[Literal["wait", "ask", "end"], str]:
+        """Says what to do: wait, ask for a sign of life, or end the link, and why.
+
+        Args:
+            now: a clock that never goes back.
+            heard: whether anything came since the last look.
+            greeted: whether the peer's HELLO came.
+            busy: whether an exchange is open, so that silence matters.
+        """
+        stalled = now - self._ticked_at > STALL_INTERVALS * self.interval
+        self._ticked_at = now
+        if heard or stalled:
+            self._heard_at = now
+            self._asked = False
+        if not greeted:
+            late = now - self._began > HANDSHAKE_SECONDS
+            return ("end", f"no HELLO within {HANDSHAKE_SECONDS:g} s") if late else ("wait", "")
+        silence = now - self._heard_at
+        liveness = self._liveness
+        dead = liveness.dead_seconds if busy else liveness.idle_dead_seconds
+        ask = liveness.ping_seconds if busy else liveness.idle_ping_seconds
+        if silence > dead - self.interval:
+            return "end", f"the peer was silent for {silence * 1000:.0f} ms"
+        if not self._asked and silence >= ask - self.interval:
+            self._asked = True
+            return "ask", ""
+        return "wait", ""
+
+
+class Deadlines:
+    """Finds calls that are older than `CALL_TIMEOUT_SECONDS`, at no cost for a call that is answered.
+
+    Numbers rise, so a mark of the number reached at a time tells which calls were open then.
+    """
+
+    __slots__ = ("_exempt", "_marks")
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
+        self._exempt: set[int] = set()
+
+    def exempt(self, number: int) -> None:
+        """Leaves a call alone: it has a deadline of its own."""
+        self._exempt.add(number)
+
+    def forget(self, number: int) -> None:
+        """Takes note that an exempt call is over."""
+        self._exempt.discard(number)
+
+    def late(self, calls: Iterable[int], reached: int, now: float) -> list[int]:
+        """Returns the numbers of calls past the deadline.
+
+        Args:
+            calls: the numbers of open calls, in the order they were opened.
+            reached: the number that the next call will get.
+            now: a clock that never goes back.
+        """
+        self._marks.append((now, reached))
+        late: list[int] = []
+        while self._marks and self._marks[0][0] <= now - CALL_TIMEOUT_SECONDS:
+            _, limit = self._marks.popleft()
+            for number in calls:
+                if number >= limit:
+                    break
+                if number not in self._exempt and number not in late:
+                    late.append(number)
+        return late
+
+    def clear(self) -> None:
+        """Forgets the marks, because no call is open."""
+        self._marks.clear()
