@@ -24,8 +24,9 @@ Field = tuple[str, str | bytes]
 FIELDS_MAX = 256
 DEPTH_MAX = 8
 REFERENCES_MAX = 32
-STEPS_MAX = 800
-"""A schema, which may be a stranger's, can ask for no more work than this, nor for deeper recursion."""
+STEPS_MAX = 10_000
+SCHEMA_DEPTH_MAX = 64
+"""A schema may be a stranger's: it can ask for no more work than this, and no deeper recursion."""
 
 NAMES_SHOWN_MAX = 20
 SHOWN_CHARACTERS_MAX = 60
@@ -70,7 +71,10 @@ def request_of(fields: Sequence[Field], schema: Mapping[str, Any] | None) -> dic
     """
     root = _tree(fields)
     reader = _Reader(schema if schema is not None else {})
-    return reader.object(root, reader.resolved(reader.schema), "")
+    try:
+        return reader.object(root, reader.resolved(reader.schema), "")
+    except _TooManyWays:
+        raise BadRequest("the fields fit the endpoint's schema in too many ways; send JSON instead") from None
 
 
 def _tree(fields: Sequence[Field]) -> _Node:
@@ -88,13 +92,17 @@ def _tree(fields: Sequence[Field]) -> _Node:
     return root
 
 
+class _TooManyWays(Exception):
+    """A schema asks for more work than it is worth."""
+
+
 class _Reader:
     """Reads a tree of names by one schema."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.schema = schema
         self._definitions = schema.get("$defs", {})
-        self._steps = 0
+        self._steps = self._depth = 0
 
     def resolved(self, schema: Any) -> Mapping[str, Any]:
         """Returns a schema without a reference at its root; `true` and the unknown allow anything."""
@@ -126,8 +134,15 @@ class _Reader:
     def value(self, node: _Node, schema: Any, path: str) -> Any:
         """Returns what stands at one name."""
         self._steps += 1
-        if self._steps > STEPS_MAX:
-            raise BadRequest("the fields fit the endpoint's schema in too many ways; send JSON instead")
+        self._depth += 1
+        if self._steps > STEPS_MAX or self._depth > SCHEMA_DEPTH_MAX:
+            raise _TooManyWays
+        try:
+            return self._value(node, schema, path)
+        finally:
+            self._depth -= 1
+
+    def _value(self, node: _Node, schema: Any, path: str) -> Any:
         schema = self.resolved(schema)
         if node.values and node.below:
             raise BadRequest(f"{_shown(path)}: it has a value, and fields of its own too; give one or the other")

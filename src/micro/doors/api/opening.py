@@ -1,0 +1,67 @@
+"""Opens the HTTP door of a node: what the door asks, answered from the node's parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from micro.doors.api.access import Access
+from micro.doors.api.door import ApiDoor, Sample
+from micro.errors import Fault
+
+if TYPE_CHECKING:
+    from micro.node.node import Node
+
+__all__ = ["open_api"]
+
+
+async def open_api(node: Node) -> ApiDoor | None:
+    """Opens the door as the node's settings say, and tells the node its address; None where there is to be none.
+
+    Raises:
+        EngineError: the host cannot be listened on.
+    """
+    config = node.config
+    if not config.api:
+        return None
+    clients = {access: node.client(access.caller) for access in Access}
+    door = ApiDoor(
+        client_for=clients.__getitem__,
+        describe=lambda name: _describe(node, name),
+        list_services=lambda: [view.summary() for view in node.catalog.list()],
+        ready=node.ready,
+        metrics=lambda: _samples(node),
+        token=node.token,
+        entropy=node.ports.entropy,
+        hosts=tuple(host.strip() for host in config.api_hosts.split(",") if host.strip()),
+    )
+    port = await door.start(config.api_host, config.api_port)
+    host = f"[{config.api_host}]" if ":" in config.api_host else config.api_host
+    node.attach(door, f"http://{host}:{port}")
+    return door
+
+
+def _describe(node: Node, name: str) -> dict[str, Any] | None:
+    try:
+        return node.describe(name)
+    except Fault:
+        return None
+
+
+def _samples(node: Node) -> Iterator[Sample]:
+    for topic in node.broker.topics():
+        for queue in topic.queues:
+            labels = {"topic": topic.topic, "queue": queue.queue}
+            yield Sample(
+                "micro_queue_waiting_events", queue.waiting, labels, meaning="Events a queue has not handed out."
+            )
+            yield Sample(
+                "micro_queue_in_flight_events", queue.in_flight, labels, meaning="Events not acknowledged yet."
+            )
+    for name, value in node.broker.stats().items():
+        yield Sample(
+            f"micro_broker_{name}_total", value, kind="counter", meaning="What the broker did since its start."
+        )
+    status = node.status()
+    yield Sample("micro_services", status["services_in_reach"], meaning="Services in reach of this node.")
+    yield Sample("micro_neighbours", status["peers"], meaning="Neighbours with a link.")

@@ -1,0 +1,287 @@
+"""A small house behind a real door: a router, services and a broker in this process, reached over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from micro.doors.api.access import Access
+from micro.doors.api.door import ApiDoor, Sample
+from micro.doors.api.limits import Limits
+from micro.node.local import InsideDialer, Platform
+from micro.service.broker.embedded import EmbeddedBroker
+from micro.service.client import Client
+from micro.service.context import Context
+from micro.service.events import EventDesk
+from micro.service.registry.catalog import Catalog
+from micro.service.router import Router
+from micro.service.service import Service
+from micro.service.typed import Stream
+from micro.system import SystemClock, SystemDisk, SystemEntropy
+from micro.errors import Conflict, Unavailable
+
+TOKEN = "secret-token"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+@dataclass
+class Seen:
+    """What reached the services, so that a test can tell once from twice."""
+
+    names: list[str] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    sent: int = 0
+
+
+def greeter(seen: Seen) -> Service:
+    """Returns a service with an endpoint of each kind."""
+    service = Service("greeter", version="1.2.0", description="Greets people.")
+
+    @service.endpoint("Say.Hello", examples=[{"name": "Ann"}], idempotent=True)
+    async def hello(name: str = "world", times: int = 1, loud: bool = False, tags: list[str] = []) -> str:  # noqa: B006
+        """Greet someone by name."""
+        seen.names.append(name)
+        text = ", ".join([f"Hello {name}"] * times) + "".join(f" #{tag}" for tag in tags)
+        return text.upper() if loud else text
+
+    @service.endpoint("Say.Picture")
+    async def picture(kind: str) -> bytes:
+        return {"png": PNG, "svg": SVG}.get(kind, b"plain")
+
+    @service.endpoint("Say.Length")
+    async def length(data: bytes) -> int:
+        return len(data)
+
+    @service.endpoint("Say.Echo")
+    async def echo(data: bytes) -> bytes:
+        return data
+
+    @service.endpoint("Say.Fail")
+    async def fail(code: int) -> None:
+        if code == 503:
+            raise Unavailable("busy")
+        raise Conflict("it is there already", code=code)
+
+    @service.endpoint("Say.Headers")
+    async def headers(context: Context) -> dict[str, str]:
+        seen.headers = {**context.headers, "deadline": str(context.deadline_seconds)}
+        return dict(context.headers)
+
+    @service.endpoint("Say.Who")
+    async def who(context: Context) -> str:
+        return str(context.caller)
+
+    @service.endpoint("Say.Slow")
+    async def slow() -> str:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            seen.cancelled.set()
+            raise
+        return "late"
+
+    @service.endpoint("Say.Count")
+    async def count(to: int = 3) -> AsyncIterator[int]:
+        for number in range(to):
+            yield number
+
+    @service.endpoint("Say.Ticks")
+    async def ticks() -> AsyncIterator[str]:
+        yield "tick"
+        await asyncio.sleep(0)
+        yield "tock"
+
+    @service.endpoint("Say.Forever")
+    async def forever() -> AsyncIterator[str]:
+        try:
+            while True:
+                seen.sent += 1
+                yield "x" * 1000
+                await asyncio.sleep(0)
+        finally:
+            seen.cancelled.set()
+
+    @service.endpoint("Say.Breaks")
+    async def breaks(after: int = 0) -> AsyncIterator[int]:
+        for number in range(after):
+            yield number
+        raise Conflict("it broke")
+
+    @service.endpoint("Say.Room")
+    async def room(lines: Stream[str], prefix: str = ">") -> AsyncIterator[str]:
+        async for line in lines:
+            yield prefix + line
+
+    @service.endpoint("Say.Sum")
+    async def total(numbers: Stream[int]) -> int:
+        found = 0
+        async for number in numbers:
+            found += number
+        return found
+
+    @service.endpoint("Say.Blocks")
+    async def blocks(count: int = 2) -> AsyncIterator[bytes]:
+        for number in range(count):
+            yield bytes([number]) * 4
+
+    return service
+
+
+class House:
+    """The house and its door.
+
+    Attributes:
+        port: where the door is.
+        seen: what reached the services.
+        door: the door.
+    """
+
+    def __init__(self, folder: Path, *, limits: Limits | None = None, hosts: tuple[str, ...] = ()) -> None:
+        clock, entropy = SystemClock(), SystemEntropy()
+        self.seen = Seen()
+        self.broken: dict[str, str] = {}
+        self.platform = Platform(clock.now)
+        self.broker = EmbeddedBroker(SystemDisk(), folder / "broker.db", clock)
+        self.router = Router(
+            "bnode",
+            Catalog(),
+            self.platform,
+            EventDesk(self.broker, nid="bnode", clock=clock, entropy=entropy),
+            link_to=lambda instance: None,
+            on_greeted=lambda link, hello: None,
+            on_going=lambda link, reason: None,
+            on_lost=lambda link, reason: self.platform.lost(link),
+        )
+        self._clients = {
+            access: Client(InsideDialer(self.router, access.caller), clock=clock, entropy=entropy, direct=False)
+            for access in Access
+        }
+        self.platform.add(greeter(self.seen))
+        self.platform.add(Service("node", platform=True))
+        self.platform.add(Service("greeting-cards"))
+        self.door = ApiDoor(
+            client_for=self._clients.__getitem__,
+            describe=self.platform.describe,
+            list_services=lambda: [{"name": one["name"]} for one in self.platform.describe_all()],
+            ready=lambda: {"storage": "ok", **self.broken},
+            metrics=lambda: [Sample("micro_queue_events", 7, {"queue": "q"}, meaning="Waiting.")],
+            token=TOKEN,
+            entropy=entropy,
+            hosts=hosts,
+            limits=limits,
+        )
+        self.port = 0
+
+    async def start(self) -> None:
+        await self.broker.start()
+        self.port = await self.door.start("127.0.0.1", 0)
+
+    async def stop(self) -> None:
+        await self.door.stop()
+        for client in self._clients.values():
+            await client.close()
+        await self.broker.stop()
+
+    def client(self, access: Access) -> Client:
+        return self._clients[access]
+
+    async def raw(self, data: bytes) -> bytes:
+        """Sends bytes and returns all that comes until the door ends the connection, or says nothing for a while."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(data)
+            return await read_all(reader)
+        finally:
+            writer.close()
+
+    async def ask(
+        self, method: str, path: str, body: bytes = b"", *, headers: dict[str, str] | None = None, owner: bool = False
+    ) -> Reply:
+        """Asks once, on a connection of its own."""
+        given = {"host": f"127.0.0.1:{self.port}", "connection": "close", **(headers or {})}
+        if owner:
+            given["authorization"] = f"Bearer {TOKEN}"
+        if body:
+            given.setdefault("content-length", str(len(body)))
+        head = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+        return parse(await self.raw(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body))
+
+    async def post(self, path: str, value: Any = None, *, owner: bool = False, **headers: str) -> Reply:
+        """Posts a value as JSON."""
+        body = b"" if value is None else json.dumps(value).encode()
+        given = {name.replace("_", "-"): text for name, text in headers.items()}
+        return await self.ask("POST", path, body, headers={"content-type": "application/json", **given}, owner=owner)
+
+    async def get(self, path: str, *, owner: bool = False, **headers: str) -> Reply:
+        given = {name.replace("_", "-"): text for name, text in headers.items()}
+        return await self.ask("GET", path, headers=given, owner=owner)
+
+
+@dataclass
+class Reply:
+    """An answer: its status, headers in lower case, and body without chunks."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def parse(data: bytes) -> Reply:
+    head, _, rest = data.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+    if headers.get("transfer-encoding") == "chunked":
+        rest = unchunked(rest)
+    return Reply(int(lines[0].split(" ")[1]), headers, rest)
+
+
+def unchunked(data: bytes) -> bytes:
+    found = b""
+    while data:
+        size, _, data = data.partition(b"\r\n")
+        count = int(size or b"0", 16)
+        found, data = found + data[:count], data[count + 2 :]
+        if not count:
+            break
+    return found
+
+
+async def read_all(reader: asyncio.StreamReader) -> bytes:
+    data = b""
+    try:
+        async with asyncio.timeout(10):
+            while part := await reader.read(65_536):
+                data += part
+    except (TimeoutError, ConnectionResetError):
+        pass
+    return data
+
+
+@asynccontextmanager
+async def open_house(folder: Path, **options: Any) -> AsyncIterator[House]:
+    """Opens a house, and closes it."""
+    house = House(folder, **options)
+    await house.start()
+    try:
+        yield house
+    finally:
+        await house.stop()
+
+
+def closed_port() -> int:
+    """Returns a port nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
