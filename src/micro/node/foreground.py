@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from micro.node.config import NodeConfig
@@ -23,6 +23,7 @@ async def serve(
     config: NodeConfig,
     *,
     catalogue: Path | None = None,
+    open_doors: Callable[[Node], Awaitable[object]] | None = None,
     on_ready: Callable[[Node], None] = lambda node: None,
     on_service: Callable[[str], None] = lambda name: None,
     ports: Ports | None = None,
@@ -32,6 +33,7 @@ async def serve(
     Args:
         config: the settings.
         catalogue: a folder of services to run beside those that ran before.
+        open_doors: opens the doors that people and programs come in by.
         on_ready: called when the node serves.
         on_service: called with the name of each service of the catalogue that runs, and "" after the last.
         ports: other ports than the real ones.
@@ -47,6 +49,8 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, node)
     await node.start()
+    if open_doors is not None:
+        await open_doors(node)
     on_ready(node)
     running = loop.create_task(_run_catalogue(node, catalogue, on_service)) if catalogue is not None else None
     try:

@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from micro.errors import ConfigError, EngineError, MicroError
 from micro.mucp.event import Hello
@@ -42,8 +42,17 @@ __all__ = ["Node"]
 TICK_SECONDS = 0.1
 RENEW_SECONDS = LOCAL_LEASE_SECONDS / 3
 FINISH_SECONDS = 5.0
+CATALOGUE_STARTS_MAX = 4
+"""How many services of a catalogue start at the same time."""
 
 log = logging.getLogger("micro.node")
+
+
+class Closing(Protocol):
+    """Something that ends with the node."""
+
+    async def stop(self) -> None:
+        """Ends it."""
 
 
 class Node:
@@ -68,7 +77,7 @@ class Node:
         self._started = ports.clock.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
         self.peers: Peers | None = None
-        self._door: Any = None
+        self._door: Closing | None = None
         self._clients: list[Client] = []
 
     # -- life -------------------------------------------------------------------------------------------------------
@@ -222,6 +231,33 @@ class Node:
             return []
         return [instance.address for instance in instances if instance.address is not None]
 
+    def describe(self, name: str) -> dict[str, Any]:
+        """Returns the description of a service, the node's own included.
+
+        Raises:
+            NotFound: it is not known.
+        """
+        platform = self.platform.describe(name)
+        if platform is not None:
+            return platform
+        return self.catalog.describe(name, self.ports.clock.monotonic(), self.ports.clock.now())
+
+    def ready(self) -> dict[str, str]:
+        """Returns, for each thing the node needs to serve, "ok" or what is wrong."""
+        return {"broker": "ok" if not self.stopped.is_set() else "the node is stopping", "storage": self._storage()}
+
+    def _storage(self) -> str:
+        try:
+            self.ports.disk.write(self.home.path / "ready", b"ok\n")
+        except OSError as error:
+            return f"the home cannot be written: {error.strerror}"
+        return "ok"
+
+    def attach(self, door: Closing, address: str) -> None:
+        """Takes note of a door that was opened for this node, to be closed with it."""
+        self._door = door
+        self.api_address = address
+
     def ticket(self) -> Ticket:
         """Returns where this node can be reached now."""
         return Ticket(self.nid, tuple(self._transport.addresses()[:8]))
@@ -278,15 +314,29 @@ class Node:
         places = await asyncio.to_thread(_services_below, folder)
         if places is None:
             raise ConfigError(f"{folder} is no folder of services")
-        for place in places:
+        room = asyncio.Semaphore(CATALOGUE_STARTS_MAX)
+        starting = [asyncio.ensure_future(self._run_place(place, room)) for place in places]
+        try:
+            for started in asyncio.as_completed(starting):
+                name = await started
+                if name:
+                    yield name
+        finally:
+            for task in starting:
+                task.cancel()
+
+    async def _run_place(self, place: Path, room: asyncio.Semaphore) -> str:
+        """Runs the service in a folder and returns its name, "" where it does not start."""
+        async with room:
             try:
                 async for progress in self.supervisor.run(str(place)):
                     if progress.failed:
                         log.error("%s did not start: %s", place.name, progress.detail)
                     elif progress.done:
-                        yield progress.service
+                        return progress.service
             except MicroError as error:
                 log.error("%s did not start: %s", place.name, error)
+        return ""
 
 
 def _services_below(folder: Path) -> list[Path] | None:
