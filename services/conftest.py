@@ -1,13 +1,22 @@
-"""What the catalogue's tests share: each service's module, and stand-ins for what a node gives a handler."""
+"""What the catalogue's tests share: each service's module, and the real store and context that a handler gets."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import pytest
+
+from micro.mucp.headers import Headers
+from micro.service.context import Context
+from micro.store.kv import KeyValue
+from micro.system import SystemClock, SystemDisk
+from micro.trust.policy import Caller
+
+OWNER = Caller(nid="b" + "a" * 55, owner=True)
 
 
 @pytest.fixture(scope="module")
@@ -24,36 +33,33 @@ def main(request: pytest.FixtureRequest) -> ModuleType:
     return module
 
 
-class MemoryStore:
-    """A service's store without a node: the same verbs and bounds over a dictionary.
+class NearStore:
+    """A handler's store without the node in between: the same verbs, straight on the engine that the node has."""
 
-    A list may be shorter than asked for, as the node's is where values are large: `keys_max` says how short.
-    """
-
-    def __init__(self) -> None:
-        self.keys_max = 1000
-        self.tables: dict[str, dict[str, bytes]] = {}
-
-    def _table(self, name: str) -> dict[str, bytes]:
-        return self.tables.setdefault(name, {})
+    def __init__(self, engine: KeyValue) -> None:
+        self._engine = engine
 
     async def read(self, key: str, *, table: str = "main") -> bytes | None:
-        return self._table(table).get(key)
+        record = await self._engine.read("", key, table=table)
+        return None if record is None else record.value
 
     async def write(self, key: str, value: bytes, expiry_seconds: float | None = None, *, table: str = "main") -> None:
-        self._table(table)[key] = value
+        assert expiry_seconds is None, "no service of the catalogue lets anything expire"
+        await self._engine.write("", key, value, table=table)
 
     async def delete(self, key: str, *, table: str = "main") -> bool:
-        return self._table(table).pop(key, None) is not None
+        return await self._engine.delete("", key, table=table)
 
     async def list(self, prefix: str = "", limit: int = 100, offset: int = 0, *, table: str = "main") -> list[str]:
-        assert 1 <= limit <= 1000, "the node refuses such a limit"
-        count = min(limit, self.keys_max)
-        return sorted(key for key in self._table(table) if key.startswith(prefix))[offset : offset + count]
+        found = await self._engine.list("", table=table, prefix=prefix, limit=limit, offset=offset)
+        return [record.key for record in found]
 
 
 @pytest.fixture
-def context() -> Any:
-    """Returns what a handler gets as its context: the owner calls, and the store is empty."""
-    caller = SimpleNamespace(nid="b" + "a" * 55, service="", owner=True, tier=0, paid=False, anonymous=False)
-    return SimpleNamespace(caller=caller, headers={}, store=MemoryStore())
+async def context(tmp_path: Path) -> AsyncIterator[Context]:
+    """Yields what a handler gets where the owner calls it, with an empty store."""
+    engine = KeyValue(SystemDisk(), tmp_path / "store.db", SystemClock())
+    engine.open()
+    store = NearStore(engine)
+    yield Context(SimpleNamespace(store_for=lambda caller: store), OWNER, Headers({"Micro-Id": "7"}), None, None)
+    await engine.close()

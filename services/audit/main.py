@@ -19,7 +19,7 @@ EVENTS_MAX = 1000
 """So many events are kept; the oldest give way."""
 
 PAGE_MAX = 200
-TEXT_CHARACTERS_MAX = 4000
+BODY_BYTES_MAX = 4000
 """So much of an event's body is kept."""
 
 WATCHERS_MAX = 100
@@ -166,7 +166,11 @@ def _check_owner(context: Context) -> None:
 
 
 def _text(body: bytes) -> str:
-    return body[:TEXT_CHARACTERS_MAX].decode("utf-8", "backslashreplace")
+    """Returns a body as text, cut between two characters."""
+    end = min(len(body), BODY_BYTES_MAX)
+    while 0 < end < len(body) and body[end] & 0xC0 == 0x80 and end > BODY_BYTES_MAX - 4:
+        end -= 1
+    return body[:end].decode("utf-8", "backslashreplace")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import secrets
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -162,7 +161,7 @@ async def drop(context: Context, name: str) -> bool:
 async def names(context: Context) -> list[str]:
     """List the names of the lists there are."""
     keys = await context.store.list(limit=LISTS_MAX, table=NAMES)
-    return sorted(unquote(key.removesuffix("/")) for key in keys)
+    return sorted(key.removesuffix("/").replace("%2F", "/").replace("%25", "%") for key in keys)
 
 
 def _prefix(name: str) -> str:
@@ -170,7 +169,7 @@ def _prefix(name: str) -> str:
     plain = name.strip()
     if not 0 < len(plain) <= NAME_CHARACTERS_MAX or not plain.isprintable():
         raise errors.BadRequest(f"name: expected 1 to {NAME_CHARACTERS_MAX} printable characters, got {name[:80]!r}")
-    return quote(plain, safe="") + "/"
+    return plain.replace("%", "%25").replace("/", "%2F") + "/"
 
 
 async def _write(context: Context, prefix: str, item: Item) -> None:
