@@ -44,6 +44,7 @@ EXTRA_FRAME_BYTES = 16_384 + 64
 MESSAGE_BYTES_MIN = 32_768
 """The largest body that every side takes; before the peer's HELLO came, nothing larger is sent."""
 MESSAGE_BYTES_MAX = 2**31 - 1
+NUMBER_MAX = 2**32 - 1
 EXCHANGES_MAX = 2**31 - 1
 """Numbers beyond these have no meaning in a HELLO."""
 

@@ -44,13 +44,12 @@ from micro.mucp.limits import (
     BULKY_BYTES,
     DEFINED_BYTES_MAX,
     FRAME_COST_BYTES,
+    NUMBER_MAX,
     PING_BYTES,
 )
 from micro.mucp.message import ACK, CREDIT, EVENT_PREFIX, NACK, open_prefix
 
 __all__ = ["Session"]
-
-NUMBER_MAX = 2**32 - 1
 
 _pack = FRAME_HEADER.pack
 _OPEN, _END, _DATA, _EVENT = int(Kind.OPEN), int(Kind.END), int(Kind.DATA), int(Kind.EVENT)
@@ -263,16 +262,29 @@ class Session(Hearing):
         """Asks for a sign of life."""
         self._frame(Kind.PING, 0, bytes(PING_BYTES))
 
-    def lose(self) -> list[Any]:
-        """Forgets all exchanges, because the pipe is gone; returns the owners of those this side opened or joined."""
-        owners = list(self.calls.values())
-        owners += [exchange.owner for exchange in self.exchanges.values() if exchange.owner is not None]
+    def lose(self) -> list[tuple[Any, bool]]:
+        """Forgets all exchanges, because the pipe is gone.
+
+        Returns the owners of those this side opened or joined, each with whether its OPEN still waited in `output`.
+        """
+        unsaid = self._unsaid()
+        owners = [(owner, number in unsaid) for number, owner in self.calls.items()]
+        owners += [(exchange.owner, number in unsaid) for number, exchange in self.exchanges.items() if exchange.owner]
         self.broken = True
         self.calls.clear()
         self.serving.clear()
         for number in list(self.exchanges):
             self._close(number)
         return owners
+
+    def _unsaid(self) -> set[int]:
+        words, position, found = b"".join(self.output), 0, set[int]()
+        while position < len(words):
+            length, kind, number = FRAME_HEADER.unpack_from(words, position)
+            position += FRAME_HEADER.size + length
+            if kind == _OPEN:
+                found.add(number)
+        return found
 
     @property
     def busy_with_peer(self) -> bool:

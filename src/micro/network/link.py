@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Protocol
 
-from micro.errors import Fault, LinkClosed, Timeout, Unavailable
+from micro.errors import Fault, InternalError, LinkClosed, Timeout, TooManyRequests, Unavailable
 from micro.mucp.event import (
     Acknowledged,
     Broken,
@@ -31,11 +31,16 @@ from micro.mucp.event import (
 from micro.mucp.exchange import Exchange
 from micro.mucp.limits import LOCAL, Limits, Liveness
 from micro.mucp.session import Session
-from micro.network.owner import Owner
+from micro.network.owner import Owner, tell, tell_failure
 from micro.network.transport.transport import Pipe
 from micro.network.vigil import CALL_TIMEOUT_SECONDS, Deadlines, Vigil
 
 __all__ = ["CALL_TIMEOUT_SECONDS", "Link", "Owner", "Serving"]
+
+CLOSE_SECONDS_MAX = 10.0
+"""How long a peer may take to read what was left when the link was closed."""
+
+UNREAD = "answers are not read as fast as they come; read them first"
 
 _Future = asyncio.Future
 
@@ -97,6 +102,7 @@ class Link(asyncio.BufferedProtocol):
         self._deadlines = Deadlines()
         self._heard = False
         self._tick_handle: asyncio.TimerHandle | None = None
+        self._linger: asyncio.TimerHandle | None = None
         self._reason = ""
 
     # -- the pipe's side --------------------------------------------------------------------------------------------
@@ -139,51 +145,65 @@ class Link(asyncio.BufferedProtocol):
                 future.set_result(None)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
         self._end(self._reason or (f"the connection broke: {exc}" if exc else "the connection was closed"))
 
     # -- events -----------------------------------------------------------------------------------------------------
 
     def _handle(self, events: list[Event]) -> None:
+        """Tells everybody what happened; where the link ends meanwhile nothing is begun, and the rest still told."""
         serving = self.serving
         for event in events:
-            if type(event) is Replied:
-                owner = event.owner
-                if isinstance(owner, _Future):
-                    if not owner.done():
-                        owner.set_result(event)
+            try:
+                if type(event) is Replied:
+                    owner = event.owner
+                    if isinstance(owner, _Future):
+                        if not owner.done():
+                            owner.set_result(event)
+                    else:
+                        owner.replied(event.body, event.headers)
+                elif type(event) is Opened:
+                    if self._paused and self.overloaded:
+                        self.fail(event.number, TooManyRequests(UNREAD), refused=True)
+                    elif self.closed is None:
+                        serving.opened(self, event)
+                elif type(event) is Received:
+                    if event.exchange.owner is not None:  # else it was refused while this was on its way
+                        event.exchange.owner.received(event.body)
                 else:
-                    owner.replied(event.body, event.headers)
-            elif type(event) is Opened:
-                serving.opened(self, event)
-            elif type(event) is Received:
-                event.exchange.owner.received(event.body)
-            else:
-                self._handle_rare(event)
+                    self._handle_rare(event)
+            except Exception as error:  # noqa: BLE001 - a bug behind one exchange must not hurt the others
+                self._complain(error)
+                if type(event) is Opened:
+                    self.fail(event.number, InternalError("this exchange failed here; the log tells more"))
 
     def _handle_rare(self, event: Event) -> None:
         match event:
-            case Delivered():
-                event.exchange.owner.delivered(event)
-            case Credited():
-                event.exchange.owner.credited(event.count)
-            case Acknowledged():
-                event.exchange.owner.acknowledged(event.sequences, event.delay_milliseconds)
-            case Ended():
-                event.exchange.owner.ended()
-            case Noted():
-                event.exchange.owner.noted(event.headers)
+            case Delivered() | Credited() | Acknowledged() | Ended() | Noted():
+                if event.exchange.owner is not None:
+                    tell(event.exchange.owner, event)
             case Failed() | Refused():
-                self._tell_failure(event.owner, event.fault, refused=isinstance(event, Refused))
-            case Cancelled(exchange=None):
+                owner = event.owner if event.exchange is None else event.exchange.owner
+                tell_failure(owner, event.fault, refused=isinstance(event, Refused))
+            case Cancelled(exchange=exchange) if exchange is not None:
+                if exchange.owner is not None:
+                    exchange.owner.cancelled()
+            case Broken():
+                self.close(event.reason)
+            case _ if self.closed is not None:
+                pass
+            case Cancelled():
                 self.serving.withdrawn(self, event.number)
-            case Cancelled(exchange=exchange) if exchange is not None and exchange.owner is not None:
-                exchange.owner.cancelled()
             case GoneAway():
+                self._reason = self._reason or f"the other side went away: {event.reason}"
                 self.serving.going(self, event.reason)
             case Greeted():
                 self._greet(event.hello)
-            case Broken():
-                self.close(event.reason)
+
+    def _complain(self, error: Exception) -> None:
+        message = f"{type(self.serving).__name__} or the owner of an exchange failed"
+        self._loop.call_exception_handler({"message": message, "exception": error, "protocol": self})
 
     def _greet(self, hello: Hello) -> None:
         try:
@@ -195,15 +215,6 @@ class Link(asyncio.BufferedProtocol):
         if not self._greeting.done():
             self._greeting.set_result(hello)
 
-    @staticmethod
-    def _tell_failure(owner: Any, fault: Fault, *, refused: bool) -> None:
-        if isinstance(owner, _Future):
-            if not owner.done():
-                fault.refused = refused
-                owner.set_exception(fault)
-        elif owner is not None:
-            owner.failed(fault, refused=refused)
-
     # -- the owner's side -------------------------------------------------------------------------------------------
 
     async def greeted(self) -> Hello:
@@ -212,7 +223,7 @@ class Link(asyncio.BufferedProtocol):
         Raises:
             LinkClosed: the link ended first; the message says why.
         """
-        return await self._greeting
+        return await asyncio.shield(self._greeting)
 
     @property
     def full(self) -> bool:
@@ -328,8 +339,9 @@ class Link(asyncio.BufferedProtocol):
         """Writes what is left and ends the link."""
         self._reason = self._reason or reason
         self.flush()
-        if self._pipe is not None:
+        if self._pipe is not None and self._linger is None:
             self._pipe.close()
+            self._linger = self._loop.call_later(CLOSE_SECONDS_MAX, self._pipe.abort)
         self._end(reason)
 
     def abort(self, reason: str) -> None:
@@ -347,10 +359,13 @@ class Link(asyncio.BufferedProtocol):
             self._tick_handle.cancel()
         if not self._greeting.done():
             self._greeting.set_exception(LinkClosed(reason))
-        for owner in self.session.lose():
-            self._tell_failure(
-                owner, Unavailable(f"outcome unknown: the link ended before the answer ({reason})"), refused=False
-            )
+        unknown = f"outcome unknown: the link ended before the answer ({reason})"
+        for owner, is_unsaid in self.session.lose():
+            fault = Unavailable(f"nothing was sent: the link ended ({reason})" if is_unsaid else unknown)
+            try:
+                tell_failure(owner, fault, refused=is_unsaid)
+            except Exception as error:  # noqa: BLE001 - everybody is told
+                self._complain(error)
         self.resume_writing()
         self.serving.lost(self, reason)
 
@@ -381,7 +396,5 @@ class Link(asyncio.BufferedProtocol):
         self._deadlines.forget(number)
         owner = self.session.cancel(number)
         if owner is not None:
-            self._tell_failure(
-                owner, Timeout(f"no answer within {seconds:.3g} s; the call was cancelled"), refused=False
-            )
+            tell_failure(owner, Timeout(f"no answer within {seconds:.3g} s; the call was cancelled"), refused=False)
             self.schedule()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from micro.errors import Fault
-from micro.mucp.event import Delivered
+from micro.mucp.event import Acknowledged, Credited, Delivered, Ended, Event, Noted, Received
 from micro.mucp.headers import Headers
 
-__all__ = ["Owner"]
+__all__ = ["Owner", "tell", "tell_failure"]
 
 
 class Owner:
@@ -43,3 +46,30 @@ class Owner:
 
     def cancelled(self) -> None:
         """The other side withdrew."""
+
+
+def tell(owner: Owner, event: Event) -> None:
+    """Tells the owner of a stream or subscription what came on it."""
+    match event:
+        case Received():
+            owner.received(event.body)
+        case Delivered():
+            owner.delivered(event)
+        case Credited():
+            owner.credited(event.count)
+        case Acknowledged():
+            owner.acknowledged(event.sequences, event.delay_milliseconds)
+        case Ended():
+            owner.ended()
+        case Noted():
+            owner.noted(event.headers)
+
+
+def tell_failure(owner: Any, fault: Fault, *, refused: bool) -> None:
+    """Tells whoever waits, an `Owner`, a future or nobody, that it failed."""
+    if isinstance(owner, asyncio.Future):
+        if not owner.done():
+            fault.refused = refused
+            owner.set_exception(fault)
+    elif owner is not None:
+        owner.failed(fault, refused=refused)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Literal
 
-from micro.mucp.limits import Liveness
+from micro.mucp.limits import NUMBER_MAX, Liveness
 
 __all__ = ["CALL_TIMEOUT_SECONDS", "HANDSHAKE_SECONDS", "SWEEP_SECONDS", "Deadlines", "Vigil"]
 
@@ -25,21 +25,26 @@ HANDSHAKE_SECONDS = 5.0
 STALL_INTERVALS = 3
 """A tick that is so many intervals late means that this side stood still, and says nothing about the peer."""
 
+EARLY_INTERVALS = 0.5
+"""A look is so much too early where timers are inexact, so that none has to wait for the next."""
+
 
 class Vigil:
     """Listens for silence.
+
+    Silence alone means nothing, since a peer may have had nothing to say; silence after a question does.
 
     Attributes:
         interval: how often to look, in seconds.
     """
 
-    __slots__ = ("_asked", "_began", "_heard_at", "_liveness", "_ticked_at", "interval")
+    __slots__ = ("_asked_at", "_began", "_heard_at", "_liveness", "_ticked_at", "interval")
 
     def __init__(self, liveness: Liveness, now: float) -> None:
         self.interval = min(SWEEP_SECONDS, liveness.ping_seconds / 2)
         self._liveness = liveness
         self._began = self._heard_at = self._ticked_at = now
-        self._asked = False
+        self._asked_at: float | None = None
 
     def look(self, now: float, *, heard: bool, greeted: bool, busy: bool) -> tuple[Literal["wait", "ask", "end"], str]:
         """Says what to do: wait, ask for a sign of life, or end the link, and why.
@@ -54,26 +59,29 @@ class Vigil:
         self._ticked_at = now
         if heard or stalled:
             self._heard_at = now
-            self._asked = False
+            self._asked_at = None
         if not greeted:
             late = now - self._began > HANDSHAKE_SECONDS
             return ("end", f"no HELLO within {HANDSHAKE_SECONDS:g} s") if late else ("wait", "")
-        silence = now - self._heard_at
-        liveness = self._liveness
+        liveness, early = self._liveness, EARLY_INTERVALS * self.interval
         dead = liveness.dead_seconds if busy else liveness.idle_dead_seconds
         ask = liveness.ping_seconds if busy else liveness.idle_ping_seconds
-        if silence > dead - self.interval:
-            return "end", f"the peer was silent for {silence * 1000:.0f} ms"
-        if not self._asked and silence >= ask - self.interval:
-            self._asked = True
+        silence = now - self._heard_at
+        if self._asked_at is None:
+            if silence < ask - self.interval - early:
+                return "wait", ""
+            self._asked_at = now
             return "ask", ""
-        return "wait", ""
+        if now - self._asked_at < dead - ask - early:
+            return "wait", ""
+        return "end", f"the peer was silent for {silence * 1000:.0f} ms"
 
 
 class Deadlines:
     """Finds calls that are older than `CALL_TIMEOUT_SECONDS`, at no cost for a call that is answered.
 
-    Numbers rise, so a mark of the number reached at a time tells which calls were open then.
+    Numbers rise, and begin again after the last, so a mark of the number reached at a time tells which calls were open
+    then.
     """
 
     __slots__ = ("_exempt", "_marks")
@@ -99,15 +107,15 @@ class Deadlines:
             now: a clock that never goes back.
         """
         self._marks.append((now, reached))
-        late: list[int] = []
+        late: dict[int, None] = {}
         while self._marks and self._marks[0][0] <= now - CALL_TIMEOUT_SECONDS:
             _, limit = self._marks.popleft()
             for number in calls:
-                if number >= limit:
-                    break
-                if number not in self._exempt and number not in late:
-                    late.append(number)
-        return late
+                if (limit - number - 1) & NUMBER_MAX > NUMBER_MAX // 2:
+                    break  # opened after the mark
+                if number not in self._exempt:
+                    late[number] = None
+        return list(late)
 
     def clear(self) -> None:
         """Forgets the marks, because no call is open."""

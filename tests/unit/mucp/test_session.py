@@ -17,10 +17,11 @@ from micro.mucp.limits import (
     FRAME_COST_BYTES,
     HELLO_BYTES_MAX,
     MESSAGE_BYTES_MIN,
+    NUMBER_MAX,
     WINDOW_BYTES,
 )
 from micro.mucp.message import Form, open_prefix
-from micro.mucp.session import NUMBER_MAX, Session
+from micro.mucp.session import Session
 from tests.unit.mucp import wire
 from tests.unit.mucp.wire import SUBSCRIBE, frame, greeted, joined, names, said
 
@@ -351,7 +352,10 @@ def test_a_lost_link_tells_every_owner() -> None:
     stream = session.open(Form.STREAM, STREAMED, b"", "stream")
     session.receive(wire.opening(2) + wire.opening(4, 2))
 
-    assert session.lose() == ["call", "stream"]
+    said(session)
+    session.call("unsaid", CALLED, b"x")
+
+    assert session.lose() == [("call", False), ("unsaid", True), ("stream", False)]
     assert (session.broken, session.busy, stream.self_ended) == (True, False, True)
     assert session.receive(wire.opening(6)) == []
 
