@@ -164,14 +164,16 @@ class Database:
         """
         return self._fetch(self._reader, statement, parameters, enough)
 
-    async def scan(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Returns the rows of a query that may take long; it runs on a thread of its own, one at a time."""
+    async def scan(
+        self, statement: str, parameters: Sequence[Any] = (), *, enough: Callable[[Row], bool] | None = None
+    ) -> list[Row]:
+        """Does `read` for a query that may take long: on a thread of its own, one at a time."""
         if not self._threaded:
-            return self.read(statement, parameters)
+            return self.read(statement, parameters, enough=enough)
         async with self._scanning:
             if self._scanner is None and self._is_open:
                 self._scanner = connect(self._disk, self._path, read_only=True)
-            return await asyncio.to_thread(self._fetch, self._scanner, statement, parameters)
+            return await asyncio.to_thread(self._fetch, self._scanner, statement, parameters, enough)
 
     def _fetch(
         self,

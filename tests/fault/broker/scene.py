@@ -52,7 +52,7 @@ class Reader:
 class Promises:
     """What somebody was told, and after how many steps of the disk: (steps, id).
 
-    An event of which the publisher was told "outcome unknown" may be in the log, and be one of the newest that are kept.
+    An event of which the publisher was told "outcome unknown" may be in the log, and be one of the newest kept.
     """
 
     unknown: list[Fault] = field(default_factory=list)
@@ -109,7 +109,9 @@ async def play(disk: ForgetfulDisk) -> Promises:
             number += 1
             topic = "work" if number % 3 else "news"
             body = bytes([number % 251]) * (30 * (number % 11))
-            broker.publish("me", topic, f"{topic}-{number}", {"n": str(number)}, body, partial(told, f"{topic}-{number}"))
+            broker.publish(
+                "me", topic, f"{topic}-{number}", {"n": str(number)}, body, partial(told, f"{topic}-{number}")
+            )
         await turns()
         handle(reader, promises, len(disk.tape), leave=number % 4)
         clock.time += 0.1

@@ -94,7 +94,8 @@ class World:
         self.act()
 
     def acknowledge(self, person: Person, sequence: int) -> None:
-        assert person.place is not None and person.queue is not None
+        assert person.place is not None
+        assert person.queue is not None
         if sequence in person.held:
             person.held.remove(sequence)
         if self.topics.acknowledge(person.place, sequence):
@@ -153,7 +154,8 @@ class World:
 
     def _deliver(self, action: Deliver) -> None:
         person = action.handle
-        assert isinstance(person, Person) and person in self.people, "only those present are given anything"
+        assert isinstance(person, Person)
+        assert person in self.people, "only those present are given anything"
         if person.credit == 0:
             self.topics.refuse(action)
             return

@@ -64,7 +64,6 @@ class Machine(RuleBasedStateMachine):
         person = self.person(index)
         if person is not None and person.queue is not None and sequence not in person.got:
             world, done = self.world, set(self.world.done[person.queue])
-            assert person.place is not None and person.place.inbox is not None
             touched = {n for other in world.people if other.queue == person.queue for n in other.got}
             if sequence not in touched and sequence > world.newest[person.queue]:
                 world.acknowledge(person, sequence)
