@@ -75,7 +75,7 @@ async def test_topics_can_be_told_apart(main: ModuleType, context: Any) -> None:
     [
         (b"\xff\x00", "\\xff\x00"),
         (b"x" * 20_000, "x" * 4000),
-        ("x".encode() + "🚀".encode() * 2000, "x" + "🚀" * 999),
+        (b"x" + "🚀".encode() * 2000, "x" + "🚀" * 999),
         (b"", ""),
     ],
 )
