@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from tests.contract.pipes import Recorder, over_every_pipe
+from tests.contract.pipes import Recorder, over_every_pipe, over_our_pipes
 
 BLOCK = random.Random(1).randbytes(65536)
 BLOCKS_MAX = 700  # more than any window: 45 MB
@@ -218,6 +218,55 @@ async def test_a_bug_of_the_receiver_ends_its_pipe(left: Recorder, right: Record
     await right.until_happened("lost")
     await left.until_happened("lost")
     assert (right.error, reported) == (right.fault, [right.fault])
+
+
+@over_every_pipe
+async def test_a_receiver_may_answer_and_close_at_once(left: Recorder, right: Recorder) -> None:
+    """What it says in `data_received` before it closes is delivered."""
+
+    def answer() -> None:
+        right.pipe.write(BLOCK)
+        right.pipe.close()
+
+    right.when["data"] = answer
+    left.pipe.write(b"?")
+    await left.until_happened("lost")
+    assert left.data == BLOCK
+
+
+@over_every_pipe
+async def test_a_receiver_may_abort_while_it_receives(left: Recorder, right: Recorder) -> None:
+    """Nothing comes after that but the end, once."""
+    right.when["data"] = lambda: right.pipe.abort()
+    for _ in range(20):
+        left.pipe.write(BLOCK)
+    await right.until_happened("lost")
+    await left.until_happened("lost")
+    await settle()
+    assert right.happened == ["made", "data", "data", "lost"]
+
+
+@over_every_pipe
+async def test_a_writer_may_abort_when_it_is_asked_to_stop(left: Recorder, right: Recorder) -> None:
+    """The end comes once, and nothing asks it to go on."""
+    left.when["paused"] = lambda: left.pipe.abort()
+    right.pipe.pause_reading()
+    await fill(left)
+    await left.until_happened("lost")
+    await settle()
+    assert left.happened == ["made", "paused", "lost"]
+
+
+@over_our_pipes
+async def test_a_writer_may_abort_when_it_is_asked_to_go_on(left: Recorder, right: Recorder) -> None:
+    """The end comes once. A socket of asyncio loses its way when it is aborted in `resume_writing`."""
+    left.when["resumed"] = lambda: left.pipe.abort()
+    right.pipe.pause_reading()
+    await fill(left)
+    right.pipe.resume_reading()
+    await left.until_happened("lost")
+    await settle()
+    assert left.happened == ["made", "paused", "resumed", "lost"]
 
 
 async def settle() -> None:

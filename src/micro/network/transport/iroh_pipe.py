@@ -109,6 +109,8 @@ class IrohPipe(BufferedPipe):
                     data = self._take()
                     await sending.write_all(data)
                     self._taken(len(data))
+                if self._ended:  # the receiver may end it when it is asked to go on
+                    return
                 if self._closing:
                     break
                 self._writer_idle = self._loop.create_future()

@@ -153,7 +153,8 @@ class BufferedPipe(asyncio.Transport):
         self._waiting.append(data if type(data) is bytes else bytes(data))
         self._waiting_bytes += len(data)
         self._heed_marks()
-        self._send_soon()
+        if not self._ended:  # the receiver may end it when it is asked to stop
+            self._send_soon()
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Queues several pieces."""
@@ -163,7 +164,8 @@ class BufferedPipe(asyncio.Transport):
             self._waiting.append(data if type(data) is bytes else bytes(data))
             self._waiting_bytes += len(data)
         self._heed_marks()
-        self._send_soon()
+        if not self._ended:  # the receiver may end it when it is asked to stop
+            self._send_soon()
 
     def _heed_marks(self) -> None:
         if self._waiting_bytes > BUFFER_BYTES_MAX:
