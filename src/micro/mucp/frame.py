@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum
+from typing import cast
 
 __all__ = ["FRAME_HEADER", "Frame", "FrameReader", "Kind"]
 
@@ -21,13 +22,16 @@ HEADER_BYTES = FRAME_HEADER.size
 BLOCK_BYTES = 131_072
 LARGE_BYTES = 32_768
 """A longer payload is collected in memory of its own."""
+SCRATCH_BYTES_MAX = 1_114_112
+"""Memory for large frames up to this size is kept for the next one: fresh memory costs more than copying into it."""
 GROWTH = 4
 """How many times what has arrived may be set aside for what is still to come."""
 
 _unpack = FRAME_HEADER.unpack_from
 
 Frame = tuple[int, int, bytes]
-"""Kind, exchange, payload."""
+"""Kind, exchange, payload. The payload of a large OPEN is a `memoryview` that holds until more is read: whoever takes its
+body out makes the one copy."""
 
 
 class Kind(IntEnum):
@@ -61,16 +65,15 @@ class FrameReader:
     """
 
     __slots__ = (
-        "_arrived",
         "_block",
         "_block_view",
         "_end",
         "_first_bytes_max",
-        "_large",
+        "_is_large",
+        "_large_bytes",
         "_large_head",
         "_large_view",
-        "_missing",
-        "_pieces",
+        "_scratch",
         "_start",
         "fault",
         "payload_bytes_max",
@@ -89,18 +92,18 @@ class FrameReader:
         self._block = bytearray(BLOCK_BYTES)
         self._block_view = memoryview(self._block)
         self._start = self._end = 0
-        self._large: bytearray | None = None
-        self._large_view = memoryview(b"")
+        self._scratch = bytearray()
+        self._is_large = False
+        self._large_view = self._block_view[:0]
         self._large_head = (0, 0)
-        self._pieces: list[bytes | bytearray] = []
-        self._arrived = self._missing = 0
+        self._large_bytes = 0
 
     def buffer(self, size_hint: int = -1) -> memoryview:
         """Returns the memory to fill next; never empty. The hint is what asyncio gives, and is not heeded."""
         del size_hint
         if not self._end:
-            return self._block_view if self._large is None else self._large_view
-        return (self._block_view if self._large is None else self._large_view)[self._end :]
+            return self._block_view
+        return (self._large_view if self._is_large else self._block_view)[self._end :]
 
     def feed(self, data: bytes) -> list[Frame]:
         """Takes bytes of any number and returns the frames they complete."""
@@ -111,7 +114,7 @@ class FrameReader:
             count = min(len(room), len(view))
             room[:count] = view[:count]
             view = view[count:]
-            frames += self.received(count)
+            frames += [(kind, exchange, bytes(payload)) for kind, exchange, payload in self.received(count)]
         return frames
 
     def received(self, count: int) -> list[Frame]:
@@ -124,7 +127,7 @@ class FrameReader:
         end = self._end + count
         if self._first_bytes_max and end >= HEADER_BYTES and not self._begins_well():
             return []
-        if self._large is not None:
+        if self._is_large:
             self._end = end
             return self._continue_large()
         frames: list[Frame] = []
@@ -135,8 +138,7 @@ class FrameReader:
             stop = body + length
             if stop > end:
                 if length > LARGE_BYTES:
-                    self._end = end
-                    self._begin_large(length, (kind, exchange), bytes(view[body:end]))
+                    self._begin_large(length, (kind, exchange), view[body:end])
                     return frames
                 break
             if length > self.payload_bytes_max:
@@ -168,38 +170,37 @@ class FrameReader:
             start, end = 0, rest
         self._start, self._end = start, end
 
-    def _begin_large(self, length: int, head: tuple[int, int], first: bytes) -> None:
+    def _begin_large(self, length: int, head: tuple[int, int], first: memoryview) -> None:
         if length > self.payload_bytes_max:
             self._refuse(length, self.payload_bytes_max)
             return
-        self._pieces = [first]
-        self._large_head = head
-        self._missing = length - len(first)
-        self._arrived = len(first)
-        self._start = self._end = 0
-        self._grow_large()
+        arrived = len(first)
+        if len(self._scratch) < min(length, BLOCK_BYTES):
+            self._scratch = bytearray(min(length, max(BLOCK_BYTES, arrived * GROWTH)))
+        self._scratch[:arrived] = first
+        self._large_head, self._large_bytes = head, length
+        self._large_view = memoryview(self._scratch)[:length]
+        self._is_large = True
+        self._start, self._end = 0, arrived
 
     def _grow_large(self) -> None:
-        """Sets memory aside for the next piece; a pipe may still hold the last one, so that is never resized."""
-        self._large = bytearray(min(self._missing, max(BLOCK_BYTES, self._arrived * GROWTH)))
-        self._large_view = memoryview(self._large)
-        self._end = 0
+        """Sets more memory aside; a pipe may still hold the old one, so that is never resized."""
+        larger = bytearray(min(self._large_bytes, self._end * GROWTH))
+        larger[: self._end] = self._scratch
+        self._scratch = larger
+        self._large_view = memoryview(larger)
 
     def _continue_large(self) -> list[Frame]:
-        assert self._large is not None
-        size = len(self._large)
-        if self._end < size:
+        if self._end < len(self._large_view):
             return []
-        self._pieces.append(self._large)
-        self._missing -= size
-        self._arrived += size
-        if self._missing:
+        if self._end < self._large_bytes:
             self._grow_large()
             return []
         kind, exchange = self._large_head
-        frame = (kind, exchange, b"".join(self._pieces))
-        self._pieces = []
-        self._large = None
+        payload = cast("bytes", self._large_view) if kind == Kind.OPEN else bytes(self._large_view)
+        if len(self._scratch) > SCRATCH_BYTES_MAX:
+            self._scratch = bytearray()
+        self._is_large = False
         self._large_view = self._block_view[:0]
         self._start = self._end = 0
-        return [frame]
+        return [(kind, exchange, payload)]

@@ -14,7 +14,7 @@ from micro.mucp import headers as header_codec
 from micro.mucp.course import Course, split_extra
 from micro.mucp.event import Block, Broken, Event, GoneAway, Greeted, Hello, Opened, Replied
 from micro.mucp.exchange import Exchange
-from micro.mucp.frame import FRAME_HEADER, FrameReader, Kind
+from micro.mucp.frame import FRAME_HEADER, LARGE_BYTES, FrameReader, Kind
 from micro.mucp.limits import (
     BLOCKS_MAX,
     BULKY_BYTES,
@@ -198,9 +198,11 @@ class Hearing(Course):
         if block is None:
             raise RemoteProtocolError(f"header block {block_number} was never defined")
         if extra_bytes:
-            extra, body = split_extra(payload, _OPEN_PREFIX_BYTES, extra_bytes)
+            extra, body = split_extra(bytes(payload), _OPEN_PREFIX_BYTES, extra_bytes)
         else:
             extra, body = None, payload[_OPEN_PREFIX_BYTES:]
+            if len(payload) > LARGE_BYTES:
+                body = bytes(body)
         if not _CALL <= form <= _SUBSCRIBE or (not number and form != _PUBLISH):
             raise RemoteProtocolError(f"an OPEN of form {form} on exchange {number}")
         if number and (number & 1 == self._parity or number in self.serving or number in self.exchanges):
