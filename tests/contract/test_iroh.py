@@ -74,7 +74,7 @@ async def dialled(endpoint: IrohEndpoint, other: IrohEndpoint) -> Recorder:
 
 
 async def refusal(endpoint: IrohEndpoint, other: IrohEndpoint) -> Exception | None:
-    """How a connection ends that is closed after its handshake: the news may come before its stream is open, or after."""
+    """How a connection ends that is closed after its handshake: the news may come before its stream, or after."""
     try:
         end = await dialled(endpoint, other)
     except Unavailable as error:
