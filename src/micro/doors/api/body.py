@@ -1,8 +1,8 @@
 """Gathers the body of a request: so many bytes, or chunks of them, until it is whole.
 
-Only a whole body is passed on, so no service ever sees half a request, and no second parser reads chunks.
-
 Pure.
+
+Only a whole body is passed on, so no service ever sees half a request, and no second parser reads chunks.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -38,6 +39,7 @@ class Asking:
         self._client_for = client_for
         self._open: set[Owner] = set()
         self._stopping = False
+        self._all_ended = asyncio.Event()
 
     def access(self, request: Request) -> Access:
         """Returns what whoever asks may do.
@@ -120,10 +122,22 @@ class Asking:
         try:
             yield
         finally:
-            self._open.discard(owner)
+            self._left(owner)
 
-    def stop(self) -> None:
-        """Ends all streams and subscriptions."""
+    def _left(self, owner: Owner) -> None:
+        self._open.discard(owner)
+        if self._stopping and not self._open:
+            self._all_ended.set()
+
+    async def stop(self, seconds: float) -> None:
+        """Ends all streams and subscriptions, and waits, at most so long, until their clients are told."""
         self._stopping = True
+        if not self._open:
+            return
         for owner in list(self._open):
             owner.failed(stopping(), refused=False)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._all_ended.wait()
+        except TimeoutError:
+            pass  # a client that does not read is not waited for

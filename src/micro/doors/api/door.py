@@ -18,6 +18,8 @@ from micro.ports import Entropy
 __all__ = ["Access", "ApiDoor", "Limits", "Sample"]
 
 NAME_BYTES = 16
+TOLD_SECONDS = 1.0
+"""How long clients of streams have to read that the door closes."""
 
 
 class ApiDoor:
@@ -74,5 +76,5 @@ class ApiDoor:
 
     async def stop(self) -> None:
         """Ends streams with a fault that says so, lets calls under way finish for a while, and closes."""
-        self._asking.stop()
+        await self._asking.stop(TOLD_SECONDS)
         await self._listener.stop()

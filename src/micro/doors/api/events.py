@@ -229,13 +229,14 @@ class EventDoor:
 
     async def carry(self, socket: WebSocket) -> Fault | None:
         """Carries a subscription over an accepted WebSocket; returns the fault that ended it."""
-        fault: Fault | None = None
         try:
             topic, queue, manual = self._wanted(socket.request, "manual")
             subscription = await self._client().subscribe_raw(topic, queue)
             async with subscription:
                 with self._asking.ending(subscription):
-                    await self._both_ways(socket, subscription, manual=manual)
+                    fault = await self._both_ways(socket, subscription, manual=manual)
+                    await socket.close(fault)
+                    return fault
         except Fault as raised:
             fault = raised
         except MicroError as broken:
@@ -243,7 +244,8 @@ class EventDoor:
         await socket.close(fault)
         return fault
 
-    async def _both_ways(self, socket: WebSocket, subscription: Subscription, *, manual: bool) -> None:
+    @staticmethod
+    async def _both_ways(socket: WebSocket, subscription: Subscription, *, manual: bool) -> Fault | None:
         pending = Pending()
         incoming = asyncio.get_running_loop().create_task(_take_in(socket, subscription, pending))
         try:
@@ -253,6 +255,9 @@ class EventDoor:
                 await socket.send(event_json(event), text=True)
                 if not manual:
                     await event.ack()
+            return None
+        except Fault as fault:
+            return fault
         finally:
             incoming.cancel()
 

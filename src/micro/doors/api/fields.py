@@ -1,8 +1,8 @@
 """Turns names and texts, as a query or a form has them, into a request, as the endpoint's JSON Schema says.
 
-A name may be repeated (a list), and nest by dots: `point.x=1&point.y=2`, `points.0.x=1`.
-
 Pure.
+
+A name may be repeated (a list), and nest by dots: `point.x=1&point.y=2`, `points.0.x=1`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Reads the head of a request strictly: what two parsers could understand differently is refused before the second.
 
+Pure.
+
 Every rule closes a way by which a request was once smuggled past, or into, some server; see RFC 9112, sections 2 to 6,
 whose options for leniency are not taken.
-
-Pure.
 """
 
 from __future__ import annotations

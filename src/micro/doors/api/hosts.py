@@ -1,9 +1,9 @@
 """Under which names the door may be asked, and from where a page may ask it.
 
+Pure.
+
 A web page anywhere can make a browser ask this machine, and with a name of its own that leads here (DNS rebinding) it
 could read the answers too. So `Host` is one of a list, and `Origin` is the same as `Host` or absent.
-
-Pure.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """What a path means: the service and the endpoint it may name, the likeliest first.
 
+Pure.
+
 Ours is `/api/{service}/{endpoint}`; go-micro's gateways had rules of their own for every other path, which still hold:
 
     /foo                Foo.Call of foo          /v1/foo            V1.Foo of v1
     /foo/bar            Foo.Bar of foo           /v1/foo/bar        Foo.Bar of v1.foo, or of foo in a version 1
     /foo/bar/baz        Bar.Baz of foo           /v1/foo/bar/baz    Bar.Baz of v1.foo, or of foo in a version 1
     /foo/bar/baz/cat    Baz.Cat of foo.bar, or of foo-bar
-
-Pure.
 """
 
 from __future__ import annotations

@@ -134,7 +134,6 @@ async def carry(
     socket: WebSocket, target: Target, client: RawClient, asking: Ending, headers: Mapping[str, str] | None
 ) -> Fault | None:
     """Carries a stream over an accepted WebSocket to its end; returns the fault that ended it."""
-    fault: Fault | None = None
     try:
         said = await opened_with(socket, target)
         stream = await client.stream_raw(
@@ -142,7 +141,10 @@ async def carry(
         )
         async with stream:
             with asking.ending(stream):
-                await _both_ways(socket, stream, target, text=target.answer_type(said.content_type) == JSON)
+                text = target.answer_type(said.content_type) == JSON
+                ended = await _both_ways(socket, stream, target, text=text)
+                await socket.close(ended)
+                return ended
     except Fault as raised:
         fault = raised
     except MicroError as broken:
@@ -151,13 +153,16 @@ async def carry(
     return fault
 
 
-async def _both_ways(socket: WebSocket, stream: RawStream, target: Target, *, text: bool) -> None:
+async def _both_ways(socket: WebSocket, stream: RawStream, target: Target, *, text: bool) -> Fault | None:
     incoming = asyncio.get_running_loop().create_task(_take_in(socket, stream, target))
     try:
         if not target.takes_stream:
             await stream.end()
         async for body in stream.messages():
             await socket.send(body, text=text)
+        return None
+    except Fault as fault:
+        return fault
     finally:
         incoming.cancel()
 

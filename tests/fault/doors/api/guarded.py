@@ -1,4 +1,4 @@
-"""A real door on a real socket, in a thread with a uvloop of its own, before an application that remembers what it saw."""
+"""A real door on a real socket, with a uvloop of its own, before an application that remembers what it saw."""
 
 from __future__ import annotations
 

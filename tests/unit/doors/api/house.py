@@ -14,6 +14,7 @@ from typing import Any
 from micro.doors.api.access import Access
 from micro.doors.api.door import ApiDoor, Sample
 from micro.doors.api.limits import Limits
+from micro.errors import Conflict, Unavailable
 from micro.node.local import InsideDialer, Platform
 from micro.service.broker.embedded import EmbeddedBroker
 from micro.service.client import Client
@@ -24,7 +25,6 @@ from micro.service.router import Router
 from micro.service.service import Service
 from micro.service.typed import Stream
 from micro.system import SystemClock, SystemDisk, SystemEntropy
-from micro.errors import Conflict, Unavailable
 
 TOKEN = "secret-token"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
@@ -37,6 +37,7 @@ class Seen:
 
     names: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+    started: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     sent: int = 0
 
@@ -72,7 +73,7 @@ def greeter(seen: Seen) -> Service:
 
     @service.endpoint("Say.Headers")
     async def headers(context: Context) -> dict[str, str]:
-        seen.headers = {**context.headers, "deadline": str(context.deadline_seconds)}
+        seen.headers = dict(context.headers)
         return dict(context.headers)
 
     @service.endpoint("Say.Who")
@@ -81,6 +82,7 @@ def greeter(seen: Seen) -> Service:
 
     @service.endpoint("Say.Slow")
     async def slow() -> str:
+        seen.started.set()
         try:
             await asyncio.sleep(30)
         except asyncio.CancelledError:
@@ -121,16 +123,27 @@ def greeter(seen: Seen) -> Service:
             yield prefix + line
 
     @service.endpoint("Say.Sum")
-    async def total(numbers: Stream[int]) -> int:
+    async def total(numbers: Stream[int]) -> AsyncIterator[int]:
         found = 0
         async for number in numbers:
             found += number
-        return found
+        yield found
 
     @service.endpoint("Say.Blocks")
     async def blocks(count: int = 2) -> AsyncIterator[bytes]:
         for number in range(count):
             yield bytes([number]) * 4
+
+    return service
+
+
+def node() -> Service:
+    """Returns a service of the node itself, which answers its owner only."""
+    service = Service("node", platform=True)
+
+    @service.endpoint("Node.Status")
+    async def status() -> dict[str, str]:
+        return {"nid": "bnode"}
 
     return service
 
@@ -165,7 +178,7 @@ class House:
             for access in Access
         }
         self.platform.add(greeter(self.seen))
-        self.platform.add(Service("node", platform=True))
+        self.platform.add(node())
         self.platform.add(Service("greeting-cards"))
         self.door = ApiDoor(
             client_for=self._clients.__getitem__,
