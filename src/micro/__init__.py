@@ -1,4 +1,4 @@
-"""The Micro network: services that anyone runs and anyone calls. This is the front door."""
+"""The front door of the Micro network: services that anyone runs and anyone calls."""
 
 from __future__ import annotations
 

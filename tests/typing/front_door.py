@@ -25,7 +25,7 @@ async def locate(name: str, context: Context) -> Point:
     """Say where something is."""
     assert_type(context.caller.nid, str)
     assert_type(context.caller.owner, bool)
-    assert_type(context.client, Client)
+    assert_type(await context.client.call("map", "Map.Find", {"name": name}, returns=Point), Point)
     return Point(0.0, 0.0)
 
 
@@ -56,7 +56,7 @@ async def calls() -> None:
             await stream.end()
             async for point in stream:
                 assert_type(point, Point)
-        async with client.stream_raw("geolocation", "Gps.Update") as raw:
+        async with await client.stream_raw("geolocation", "Gps.Update") as raw:
             async for item in raw:
                 assert_type(item, bytes)
         async with client.subscribe("moves") as events:

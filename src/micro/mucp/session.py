@@ -1,4 +1,4 @@
-"""The session: one side of a link. Bytes in, events out; many exchanges over one pipe.
+"""The session, which is one side of a link: bytes in, events out, many exchanges over one pipe.
 
 Pure.
 

@@ -43,7 +43,7 @@ class NodeConfig:
         "Loopback names are always allowed.",
     )
     network: bool = _setting(True, "Whether the node can be reached by, and reach, other nodes.")
-    network_host: str = _setting("0.0.0.0", "The address the network listens on.")
+    network_host: str = _setting("0.0.0.0", "The address the network listens on.")  # noqa: S104 - to be reached
     network_port: int = _setting(0, "The UDP port of the network; 0 chooses one once and keeps it.")
     peers_max: int = _setting(64, "How many other nodes may be linked at once.")
     allow_private_sources: bool = _setting(False, "Whether `micro run` may fetch from private and loopback addresses.")

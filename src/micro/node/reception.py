@@ -192,7 +192,7 @@ class Reception:
         link.session.go_away("another generation takes over")
         link.schedule()
         await asyncio.sleep(DIRECT_GRACE_SECONDS)
-        while link.closed is None and link.session.busy_with_peer:
+        while link.closed is None and link.session.busy_with_peer:  # noqa: ASYNC110 - exchanges end in many places
             await asyncio.sleep(IDLE_CHECK_SECONDS)
 
     async def close(self, instance: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
@@ -130,6 +130,28 @@ class Client(RawClient):
         if plain or (route is not None and endpoint in route.raw):
             return answer if returns is None or returns is bytes else decode_value(answer, JSON, returns)
         return _answer(route, endpoint, returns, answer)
+
+    @overload
+    def stream(
+        self,
+        service: str,
+        endpoint: str,
+        request: Any = None,
+        *,
+        returns: type[Answer],
+        headers: Mapping[str, str] | None = None,
+    ) -> AbstractAsyncContextManager[TypedStream[Answer]]: ...
+
+    @overload
+    def stream(
+        self,
+        service: str,
+        endpoint: str,
+        request: Any = None,
+        *,
+        returns: None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AbstractAsyncContextManager[TypedStream[Any]]: ...
 
     @asynccontextmanager
     async def stream(

@@ -9,6 +9,7 @@ from micro.mucp.headers import Headers
 from micro.trust.policy import Caller
 
 if TYPE_CHECKING:
+    from micro.service.client import Client
     from micro.service.keeping import Settings, Store
 
 __all__ = ["Context"]
@@ -54,9 +55,10 @@ class Context:
         return None if self.deadline is None else max(0.0, self.deadline - self.service.loop_time())
 
     @property
-    def client(self) -> Any:
+    def client(self) -> Client:
         """A client that acts as this service and whose calls end with this exchange's deadline."""
-        return self.service.client.until(self.deadline)
+        client: Client = self.service.client
+        return client.until(self.deadline)
 
     @property
     def store(self) -> Store:
