@@ -280,7 +280,7 @@ def _input(stack: contextlib.ExitStack, data: bytes) -> int:
         return asyncio.subprocess.DEVNULL
     import tempfile  # only who hands over data pays for it
 
-    file = tempfile.TemporaryFile()
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
     stack.callback(file.close)
     file.write(data)
     file.seek(0)

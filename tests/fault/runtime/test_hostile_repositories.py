@@ -89,12 +89,18 @@ def too_much_altogether(repository: Repository) -> str:
     return repository.tree(*((FILE, blob, b"%02d" % number) for number in range(11)))
 
 
+def too_much_by_links(repository: Repository) -> str:
+    """Ten links to one such file: each would become a copy of it."""
+    link, zeros = repository.blob(b"zeros"), repository.blob(b"\0" * 10_000_000)
+    return repository.tree(*((LINK, link, b"%02d" % number) for number in range(10)), (FILE, zeros, b"zeros"))
+
+
 def a_huge_file(repository: Repository) -> str:
     return repository.tree((FILE, repository.blob(b"\0" * 20_000_001), b"zeros"))
 
 
 def a_bottomless_path(repository: Repository) -> str:
-    return repository.nested(b"/".join([b"d"] * 3000), FILE, repository.blob(b"x"))
+    return repository.nested(b"/".join([b"d"] * 600), FILE, repository.blob(b"x"))
 
 
 def a_tree_that_is_not_there(repository: Repository) -> str:
@@ -147,6 +153,7 @@ KINDS: dict[str, tuple[Make, str]] = {
     "too many files": (too_many_files, r"more than 20000 files"),
     "tree bomb": (a_tree_bomb, r"printed more than"),
     "too much altogether": (too_much_altogether, r"larger than 100 MB together"),
+    "too much by links": (too_much_by_links, r"larger than 100 MB together"),
     "huge file": (a_huge_file, r"'zeros': the file is larger than 20 MB"),
     "missing object": (a_tree_that_is_not_there, r"cannot fetch|larger than"),
     "no file at all": (lambda repository: repository.tree(), r"no file in it"),

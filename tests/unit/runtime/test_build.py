@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -100,14 +101,22 @@ async def test_hashes_are_checked(tmp_path: Path) -> None:
 
 async def test_a_source_package_is_not_built(tmp_path: Path) -> None:
     """Only wheels are installed: building would run a stranger's code."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    (tmp_path / "setup.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    subprocess.run(["tar", "czf", folder / "evil-1.0.tar.gz", "-C", tmp_path, "setup.py"], check=True)  # noqa: ASYNC221
+    package = tmp_path / "evil-1.0"
+    files = {
+        "PKG-INFO": "Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n",
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "backend.py": f"open({str(tmp_path / 'ran')!r}, 'w')\n",
+    }
+    SystemDisk().make_folder(package)
+    for name, text in files.items():
+        SystemDisk().write(package / name, text.encode())
+    SystemDisk().make_folder(tmp_path / "wheels")
+    with tarfile.open(tmp_path / "wheels" / "evil-1.0.tar.gz", "w:gz") as archive:
+        archive.add(package, "evil-1.0")
     with pytest.raises(SourceError, match="cannot install the service's packages"):
         await builder(tmp_path).build(read_requirements(b"evil==1.0"), silent)
 
-    assert not (tmp_path / "ran").exists()
+    assert SystemDisk().read(tmp_path / "ran") is None
 
 
 async def test_a_build_that_a_crash_left_is_made_anew(tmp_path: Path) -> None:

@@ -297,6 +297,21 @@ async def test_a_bad_update_changes_nothing(town: Town, source: Path, text: str 
     assert (await town.call("greeter"))["answer"] == "1"
 
 
+async def test_a_bad_update_leaves_no_variables(town: Town, source: Path) -> None:
+    """Variables that came with a version which did not come up are not those of the next start."""
+    good = service(('VERSION = "1"', 'VERSION = os.environ.get("A")'))
+    write(source, main_py=good)
+    await run(town, source, A="1")
+    write(source, main_py="raise SystemExit(3)")
+    assert (await run(town, source, A="2")).failed
+    write(source, main_py=good)
+    pid = status(town)["pid"]
+    os.kill(pid, signal.SIGKILL)  # type: ignore[arg-type]
+    await until(lambda: status(town)["restarts"] and status(town)["state"] == "running", "it is back")
+
+    assert (await town.call("greeter"))["answer"] == "1"
+
+
 async def test_a_git_service_moves_to_its_newest_commit(town: Town, tmp_path: Path) -> None:
     """An update follows the branch; the tree it ran from is not touched."""
     repository = Repository(tmp_path / "forge")

@@ -83,7 +83,7 @@ class GitSource:
         for name in wanted:
             if name in found:
                 return Revision(found.get(f"{name}^{{}}", found[name]), name)
-        what = f"branch or tag {spec.ref!r}" if spec.ref else "commit"
+        what = "commit" if wanted == ["HEAD"] else f"branch or tag {spec.ref!r}"
         raise SourceError(f"{spec.url} has no {what}; a commit is named by all of its 40 characters")
 
     async def fetch(self, spec: SourceSpec, revision: Revision, report: Report) -> Tree:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,16 +67,19 @@ async def test_a_commit_over_https(tmp_path: Path, repository: Repository, forge
 
 async def test_a_large_file_is_not_even_transferred(tmp_path: Path, repository: Repository, forge: Forge) -> None:
     """What the bounds would refuse for its size is left out by the forge, and refused by name."""
-    repository.files(big=" " * 2000, main_py="")
-    source = git_source(tmp_path, forge, bounds=Bounds(file_bytes=1000))
+    noise = ("100644", repository.blob(os.urandom(1_000_000)), b"noise")
+    repository.commit(repository.tree(noise))
+    source = git_source(tmp_path, forge, bounds=Bounds(file_bytes=1000, transfer_bytes=100_000))
 
-    with pytest.raises(SourceError, match=r"'big': the file is larger"):
+    with pytest.raises(SourceError, match=r"'noise': the file is larger"):
         await get(source, f"https://forge.test:{forge.port}/ann/greeter.git")
 
 
-async def test_a_redirect_is_not_followed(tmp_path: Path, forge: Forge) -> None:
+async def test_a_redirect_is_not_followed(tmp_path: Path, repository: Repository, forge: Forge) -> None:
     """A forge cannot send git elsewhere after the address was checked."""
-    forge.answers["/moved"] = (302, {"Location": f"https://127.0.0.1:{forge.port}/ann/greeter.git/info/refs"}, b"")
+    repository.files(main_py="")
+    place = f"https://127.0.0.1:{forge.port}/ann/greeter.git/info/refs?service=git-upload-pack"
+    forge.answers["/moved"] = (302, {"Location": place}, b"")
 
     with pytest.raises(SourceError, match="redirects are not followed"):
         await get(git_source(tmp_path, forge), f"https://forge.test:{forge.port}/moved.git@main")
