@@ -1,0 +1,1 @@
+"""The command `micro`: a node and its services, by typing."""

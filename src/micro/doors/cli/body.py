@@ -1,0 +1,84 @@
+"""Where bodies come from: typed, from a file after `@`, or from the standard input for `-`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from micro.doors.cli.ending import Usage
+from micro.doors.cli.values import parse_json
+
+__all__ = ["BODY_BYTES_MAX", "json_body", "lines_typed", "read_bytes", "read_named"]
+
+BODY_BYTES_MAX = 64 * 1024 * 1024
+"""More than this is never read into memory; the node's own limit is lower."""
+
+LINES_WAITING_MAX = 64
+
+
+def read_named(name: str) -> bytes:
+    """Returns the content of a file, or of the standard input for `-`.
+
+    Raises:
+        Usage: there is no such file, or it is larger than `BODY_BYTES_MAX`.
+    """
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(BODY_BYTES_MAX + 1)
+        else:
+            with Path(name).expanduser().open("rb") as file:
+                data = file.read(BODY_BYTES_MAX + 1)
+    except OSError as error:
+        raise Usage(f"{name} cannot be read: {error.strerror or error}") from error
+    if len(data) > BODY_BYTES_MAX:
+        raise Usage(f"{name} is larger than {BODY_BYTES_MAX} bytes; send it in parts")
+    return data
+
+
+def read_bytes(text: str) -> bytes:
+    """Returns the bytes that a word stands for: itself, or what `-` and `@FILE` name."""
+    if text == "-":
+        return read_named("-")
+    return read_named(text[1:]) if text.startswith("@") else text.encode()
+
+
+def json_body(text: str, *, what: str = "the request") -> bytes:
+    """Returns the bytes that a word stands for, checked to be JSON.
+
+    Raises:
+        Usage: it is no JSON.
+    """
+    data = read_bytes(text)
+    try:
+        parse_json(data.decode())
+    except ValueError as error:
+        raise Usage(
+            f"{what} is given as JSON, '{{…}}', as - for the standard input or as @FILE, and {error}"
+        ) from error
+    return data
+
+
+async def lines_typed() -> AsyncIterator[bytes]:
+    """Yields the lines of the standard input as they come, without their ends; empty ones are left out.
+
+    A thread reads them, because not every standard input can be waited for; it is left behind when the command ends.
+    """
+    import threading
+
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[bytes] = asyncio.Queue(LINES_WAITING_MAX)
+
+    def read() -> None:
+        try:
+            while line := sys.stdin.buffer.readline(BODY_BYTES_MAX):
+                if line.strip():
+                    asyncio.run_coroutine_threadsafe(queue.put(line.rstrip(b"\r\n")), loop).result()
+            asyncio.run_coroutine_threadsafe(queue.put(b""), loop).result()
+        except (RuntimeError, asyncio.CancelledError, ValueError):
+            return  # the loop has ended, and with it the wish for more
+
+    threading.Thread(target=read, name="standard input", daemon=True).start()
+    while line := await queue.get():
+        yield line

@@ -1,0 +1,53 @@
+"""The commands there are, where each one lives, and what it does in a line: known without loading any of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["ENTRIES", "SECTIONS", "Entry"]
+
+
+class Entry(NamedTuple):
+    """A command.
+
+    Attributes:
+        module: the module below `micro.doors.cli` that defines it.
+        name: its name there.
+        section: under which heading the help shows it.
+        summary: the first sentence of its help.
+    """
+
+    module: str
+    name: str
+    section: str
+    summary: str
+
+
+RUN, TALK, LOOK, KEEP, MORE = "Run", "Talk", "Look", "Keep", "More"
+SECTIONS = (RUN, TALK, LOOK, KEEP, MORE)
+
+ENTRIES: dict[str, Entry] = {
+    "server": Entry("server", "server", RUN, "Start a node, and stop it with Ctrl-C."),
+    "new": Entry("new", "new", RUN, "Write the folder of a new service."),
+    "run": Entry("runtime", "run", RUN, "Run a service from its source."),
+    "update": Entry("runtime", "update", RUN, "Move a service to the newest revision of its source."),
+    "kill": Entry("runtime", "kill", RUN, "Stop a service and forget it."),
+    "call": Entry("call", "call", TALK, "Call an endpoint."),
+    "stream": Entry("call", "stream", TALK, "Open a stream and print what comes."),
+    "publish": Entry("events", "publish", TALK, "Publish an event on a topic."),
+    "subscribe": Entry("events", "subscribe", TALK, "Print the events of a topic as they come."),
+    "status": Entry("runtime", "status", LOOK, "Show the node and the services it runs."),
+    "services": Entry("services", "services", LOOK, "List the services in reach, or search them."),
+    "describe": Entry("services", "describe", LOOK, "Show what a service offers."),
+    "logs": Entry("runtime", "logs", LOOK, "Print what a service wrote."),
+    "health": Entry("debug", "health", LOOK, "Ask services whether they are well."),
+    "stats": Entry("debug", "stats", LOOK, "Show what services have done so far."),
+    "store": Entry("store", "store", KEEP, "Read and write the keys of a store."),
+    "config": Entry("config", "config", KEEP, "Read and write the settings that services see."),
+    "network": Entry("network", "network", KEEP, "Link this node with others."),
+    "bench": Entry("bench_command", "bench", MORE, "Measure calls on this machine."),
+    "doctor": Entry("doctor", "doctor", MORE, "Check this machine, and say what to do about what is wrong."),
+    "completion": Entry("completion", "completion", MORE, "Print what makes a shell complete what is typed."),
+    "version": Entry("version", "version", MORE, "Print the version."),
+}
+"""Command -> where it is."""

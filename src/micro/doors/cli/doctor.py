@@ -1,0 +1,64 @@
+"""The command `micro doctor`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+
+import click
+
+from micro.doors.cli.checks import CHECKS, Check
+from micro.doors.cli.ending import FAULT
+from micro.doors.cli.options import command
+from micro.doors.cli.output import clean
+from micro.doors.cli.session import Session
+from micro.doors.cli.settings import load_config
+from micro.doors.cli.terminal import paint, say
+from micro.errors import MicroError
+
+__all__ = ["doctor"]
+
+STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+@command("doctor", example="micro doctor")
+def doctor(session: Session) -> None:
+    """Check this machine, and say what to do about what is wrong.
+
+    The exit code is 1 if something fails; a warning is none.
+    """
+    config = load_config(session.home, {})
+    found = [check(config) for check in CHECKS]
+    if found[-1].state == "ok":
+        found.append(_greeting(session))
+    if session.shape() == "json":
+        session.show({"checks": [dataclasses.asdict(check) for check in found]})
+    else:
+        for check in found:
+            _show(session, check)
+    if any(check.state == "fail" for check in found):
+        click.get_current_context().exit(FAULT)
+
+
+def _greeting(session: Session) -> Check:
+    """The node speaks our language."""
+    from micro.version import VERSION
+
+    try:
+        status = session.ask("node", "Node.Status")
+    except (MicroError, OSError) as error:
+        return Check("version", "fail", str(error), "stop the node and start it again: micro server")
+    if status["version"] != VERSION:
+        return Check(
+            "version", "warn", f"the node is {status['version']}, this command {VERSION}", "start the node again"
+        )
+    return Check("version", "ok", VERSION)
+
+
+def _show(session: Session, check: Check) -> None:
+    if session.shape() == "plain":
+        say("\t".join((check.state, check.name, clean(check.detail), check.remedy)))
+        return
+    say(f"{paint(check.state.ljust(4), STYLES[check.state], sys.stdout)}  {check.name:<11} {clean(check.detail)}")
+    if check.remedy:
+        say(f"{'':17} {paint('next: ' + check.remedy, 'bold', sys.stdout)}")

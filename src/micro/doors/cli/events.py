@@ -1,0 +1,137 @@
+"""The commands `publish` and `subscribe`: events on topics."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from micro.doors.cli.body import read_bytes
+from micro.doors.cli.call import HEADER, parse_headers
+from micro.doors.cli.moment import clock_time
+from micro.doors.cli.options import command
+from micro.doors.cli.output import as_line, cell
+from micro.doors.cli.session import Session
+from micro.doors.cli.terminal import note, say, say_bytes
+from micro.doors.cli.values import parse_json
+from micro.errors import Timeout
+
+if TYPE_CHECKING:
+    from micro.service.subscription import Event
+
+__all__ = ["publish", "subscribe"]
+
+
+@command("publish", example="""micro publish events '{"kind": "greeted"}'""")
+@click.argument("topic")
+@click.argument("body")
+@click.option("--id", "identifier", metavar="ID", help="Its id: publishing the same id again is no second event.")
+@click.option("--no-wait", is_flag=True, help="Reach only who listens now, without waiting until it is on disk.")
+@click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help=HEADER)
+def publish(
+    session: Session, topic: str, body: str, identifier: str | None, no_wait: bool, headers: tuple[str, ...]
+) -> None:
+    """Publish an event on a topic.
+
+    BODY is JSON or any text, - for the standard input, or @FILE. The event's id is printed once the event is on disk;
+    if the outcome is unknown, publish again with the same --id.
+    """
+    data = read_bytes(body)
+    content_type = _content_type(data)
+    said = parse_headers(headers)
+
+    async def work() -> str:
+        client = await session.client()
+        async with asyncio.timeout(session.timeout_seconds):
+            published = await client.publish_raw(
+                topic, data, content_type=content_type, id=identifier, headers=said, durable=not no_wait
+            )
+        if no_wait:  # nobody answers, so the link is asked something to be sure that it is written
+            await session.call("node", "Node.Status")
+        return published
+
+    try:
+        found = session.run(work, waiting=f"publishing on {topic}")
+    except TimeoutError:
+        raise Timeout(f"not on disk within {session.timeout_seconds:g} s; publish again with the same --id") from None
+    if session.shape() == "json":
+        session.show({"topic": topic, "id": found})
+    elif found:
+        session.show(found)
+
+
+def _content_type(data: bytes) -> str:
+    try:
+        parse_json(data.decode())
+    except UnicodeDecodeError:
+        return "application/octet-stream"
+    except ValueError:
+        return "text/plain"
+    return "application/json"
+
+
+@command("subscribe", example="micro subscribe events --queue audit")
+@click.argument("topic")
+@click.option(
+    "--queue", metavar="QUEUE", help="Share the topic with the other members of this queue, which loses nothing."
+)
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many events.")
+@click.option("--no-ack", is_flag=True, help="Leave events to the queue: they are delivered again.")
+@click.option("--raw", is_flag=True, help="Print the bodies alone, byte for byte.")
+def subscribe(session: Session, topic: str, queue: str | None, count: int | None, no_ack: bool, raw: bool) -> None:
+    """Print the events of a topic as they come.
+
+    With a queue the events that waited in it come first, and each is acknowledged once it is printed. Ctrl-C ends it.
+    """
+
+    async def work() -> None:
+        client = await session.client()
+        left = count
+        try:
+            async with asyncio.timeout(session.timeout_seconds), await client.subscribe_raw(topic, queue) as events:
+                if session.shape() == "table":
+                    note(f"listening on {topic}, Ctrl-C ends")
+                async for event in events:
+                    _show(session, event, raw=raw)
+                    if not no_ack:
+                        await event.ack()
+                    left = None if left is None else left - 1
+                    if left == 0:
+                        return
+        except TimeoutError:
+            raise Timeout(f"{topic} was listened to for {session.timeout_seconds:g} s, as asked") from None
+
+    try:
+        session.run(work)
+    except KeyboardInterrupt:
+        return
+
+
+def _show(session: Session, event: Event, *, raw: bool) -> None:
+    value = _value(event)
+    if raw:
+        say_bytes(event.body)
+    elif session.shape() == "json":
+        said = {"topic": event.topic, "id": event.id, "time": event.time, "attempt": event.attempt, "body": value}
+        session.show_item(said)
+    elif session.shape() == "plain":
+        say(value if isinstance(value, str) else as_line(value))
+    else:
+        when = clock_time(event.time) if event.time else ""
+        again = f"  (delivery {event.attempt})" if event.attempt > 1 else ""
+        say(f"{when}  {cell(value)}{again}".strip())
+
+
+def _value(event: Event) -> Any:
+    """Returns the body as a value: of JSON, of text, else base64."""
+    from base64 import b64encode
+
+    try:
+        text = event.body.decode()
+    except UnicodeDecodeError:
+        return b64encode(event.body).decode("ascii")
+    try:
+        return parse_json(text)
+    except ValueError:
+        return text

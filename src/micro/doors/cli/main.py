@@ -1,0 +1,84 @@
+"""The entry point of the command `micro`: parses, runs, and turns every error into lines and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from micro.doors.cli.ending import FAULT, INTERRUPTED, NO_NODE, USAGE, exit_code, explain
+from micro.doors.cli.root import root
+from micro.doors.cli.session import Session
+from micro.doors.cli.terminal import note, paint
+from micro.errors import MicroError
+
+__all__ = ["main", "root", "run"]
+
+BROKEN_PIPE = 141
+"""What a shell reports of a program that wrote to a pipe nobody reads any more."""
+
+
+def main() -> None:
+    """Runs the command with the words it was started with, and ends the process."""
+    if "_MICRO_COMPLETE" in os.environ:
+        _complete()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: Sequence[str]) -> int:
+    """Runs the command and returns its exit code."""
+    session = Session()
+    try:
+        try:
+            return _run(words, session)
+        finally:
+            session.close()
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has enough of it; what is still unwritten has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(words: Sequence[str], session: Session) -> int:
+    try:
+        code = root.main(list(words), prog_name="micro", standalone_mode=False, obj=session)
+        return code if isinstance(code, int) else 0
+    except click.UsageError as error:
+        _tell([f"micro: {error.format_message()}", f"next: {_help_of(error)}"])
+        return USAGE
+    except click.ClickException as error:
+        _tell([f"micro: {error.format_message()}"])
+        return FAULT
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except (MicroError, OSError, TimeoutError) as error:
+        code = exit_code(error)
+        _tell(explain(error, remedy=session.hint if code != NO_NODE else ""))
+        return code
+
+
+def _help_of(error: click.UsageError) -> str:
+    path = error.ctx.command_path if error.ctx is not None else "micro"
+    return f"{path} --help"
+
+
+def _tell(lines: Sequence[str]) -> None:
+    first, *rest = lines
+    note(paint(first, "red", sys.stderr))
+    for line in rest:
+        note(line)
+
+
+def _complete() -> None:
+    """Answers the shell, which wants words or silence: whatever goes wrong, it is no place for messages."""
+    try:
+        root.main(prog_name="micro", standalone_mode=False, obj=Session())
+    except (MicroError, OSError, click.ClickException, ValueError, RuntimeError):
+        sys.exit(0)

@@ -1,0 +1,142 @@
+"""One run of the command: which node it talks to, in which form it answers, and the link it holds meanwhile."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from micro.doors.cli.output import Column, Form, as_line, fields_text, rows_text, value_text
+from micro.doors.cli.terminal import say, spinning, width
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from micro.node.front import Client
+
+__all__ = ["Session"]
+
+Result = TypeVar("Result")
+
+
+class Session:
+    """What the options of the command say, and the client they lead to.
+
+    Attributes:
+        home: the node's home, None for the environment's.
+        address: the node's socket, None for the one in the home.
+        timeout_seconds: how long to wait for an answer, None for the client's own bound.
+        form: how results are written, None for what fits the place they go to.
+        hint: the command that helps if this one fails.
+    """
+
+    def __init__(self) -> None:
+        self.home: str | None = None
+        self.address: str | None = None
+        self.timeout_seconds: float | None = None
+        self.form: Form | None = None
+        self.hint = ""
+        self._runner: asyncio.Runner | None = None
+        self._client: Client | None = None
+
+    # -- the node ---------------------------------------------------------------------------------------------------
+
+    def run(self, work: Callable[[], Awaitable[Result]], *, waiting: str = "") -> Result:
+        """Runs a coroutine to its end; `waiting` is shown on a terminal where that takes longer than a second."""
+        import asyncio
+
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+
+        async def watched() -> Result:
+            with spinning(asyncio.get_running_loop(), waiting):
+                return await work()
+
+        return self._runner.run(watched())
+
+    async def client(self) -> Client:
+        """Returns the client of the node, linked.
+
+        Raises:
+            NoNode: no node answers.
+        """
+        if self._client is None:
+            from micro.node.front import Client
+
+            client = Client(self.address, home=self.home)
+            await client.node()
+            self._client = client
+        return self._client
+
+    async def call(
+        self,
+        service: str,
+        endpoint: str,
+        request: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Calls an endpoint that speaks JSON and returns its answer as it travelled."""
+        from micro.mucp.codec import decode_json, encode_json
+
+        client = await self.client()
+        answer = await client.call_raw(
+            service, endpoint, encode_json(request or {}), timeout_seconds=self.timeout_seconds, headers=headers
+        )
+        return decode_json(answer) if answer else None
+
+    async def stream(self, service: str, endpoint: str, request: Mapping[str, Any] | None = None) -> AsyncIterator[Any]:
+        """Yields the items of a stream that speaks JSON, as they travelled."""
+        from micro.mucp.codec import decode_json, encode_json
+
+        client = await self.client()
+        stream = await client.stream_raw(service, endpoint, encode_json(request or {}))
+        async with stream:
+            await stream.end()
+            async for body in stream.messages():
+                yield decode_json(body)
+
+    def ask(self, service: str, endpoint: str, request: Mapping[str, Any] | None = None, *, waiting: str = "") -> Any:
+        """Calls an endpoint and waits for its answer."""
+        return self.run(lambda: self.call(service, endpoint, request), waiting=waiting)
+
+    def close(self) -> None:
+        """Ends the link and the loop."""
+        if self._runner is None:
+            return
+        client, self._client = self._client, None
+        if client is not None:
+            self._runner.run(client.close())
+        self._runner.close()
+        self._runner = None
+
+    # -- what is written --------------------------------------------------------------------------------------------
+
+    def shape(self, default: Form | None = None) -> Form:
+        """Returns how results are written: as asked, else for people on a terminal and for pipes elsewhere."""
+        return self.form or default or ("table" if sys.stdout.isatty() else "plain")
+
+    def show(self, value: Any, default: Form | None = None) -> None:
+        """Writes any answer of a service."""
+        text = value_text(value, self.shape(default), width=width())
+        if text or self.shape(default) == "plain":
+            say(text)
+
+    def show_fields(self, fields: Mapping[str, Any]) -> None:
+        """Writes an object, one field a line."""
+        say(fields_text(fields, self.shape()))
+
+    def show_rows(self, document: Any, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+        """Writes rows; as JSON the whole document they come from."""
+        if self.shape() == "json":
+            self.show(document)
+        elif rows:
+            say(rows_text(rows, columns, self.shape(), width=width()))
+
+    def show_item(self, item: Any, default: Form | None = None) -> None:
+        """Writes one of many items: JSON on one line, or as a lone value."""
+        form = self.shape(default)
+        if form == "json" or (form == "plain" and not isinstance(item, str | int | float | bool)):
+            say(as_line(item))
+        else:
+            say(value_text(item, form, width=width()))

@@ -1,0 +1,23 @@
+"""The settings of the node of a home, as a node started there would have them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from micro.node.config import NodeConfig
+
+__all__ = ["load_config"]
+
+
+def load_config(home: str | None, settings: dict[str, Any]) -> NodeConfig:
+    """Returns the settings of the node of a home, from everywhere they can stand.
+
+    Raises:
+        ConfigError: one of them is wrong.
+    """
+    where = Path(home or os.environ.get("MICRO_HOME") or NodeConfig().home).expanduser()
+    file = where / "config.toml"
+    text = file.read_text() if file.is_file() else None
+    return NodeConfig.load(text, os.environ, {**settings, "home": str(where)})

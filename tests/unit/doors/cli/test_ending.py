@@ -1,0 +1,72 @@
+"""Exit codes, and what a person reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from micro.doors.cli.ending import Usage, exit_code, explain
+from micro.errors import ConfigError, Fault, LinkClosed, NoNode, NotFound, SourceError, Unavailable
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(400, 1), (401, 5), (402, 5), (403, 5), (404, 4), (408, 6), (409, 1), (413, 1), (429, 7), (500, 1), (503, 7)],
+)
+def test_a_fault_ends_with_its_code(code: int, expected: int) -> None:
+    """Scripts tell by it what to do."""
+    assert exit_code(Fault.make(code, "x")) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (NoNode("x"), 3),
+        (Usage("x"), 2),
+        (LinkClosed("x"), 7),
+        (TimeoutError(), 6),
+        (ConfigError("x"), 1),
+        (SourceError("x"), 1),
+        (OSError("x"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_other_errors_end_with_theirs(error: BaseException, expected: int) -> None:
+    """As the settled table says."""
+    assert exit_code(error) == expected
+
+
+def test_a_fault_from_elsewhere_says_where_and_which() -> None:
+    """What happened, where, and its code."""
+    lines = explain(NotFound("no such note", id="notes.Notes.Read"), remedy="micro notes list")
+
+    assert lines == ["micro: notes.Notes.Read: no such note (404 Not Found)", "next: micro notes list"]
+
+
+def test_an_error_of_ours_needs_no_code() -> None:
+    """A person reads it, not a protocol."""
+    assert explain(NotFound("no such thing"), remedy="micro services") == [
+        "micro: no such thing",
+        "next: micro services",
+    ]
+
+
+def test_every_kind_knows_a_command_that_helps() -> None:
+    """Where the command itself knows none."""
+    errors = [NoNode("x"), ConfigError("x"), LinkClosed("x"), SourceError("x"), NotFound("x"), Unavailable("x")]
+
+    assert all(explain(error)[1].startswith("next: micro ") for error in errors)
+
+
+def test_the_errors_own_remedy_goes_first() -> None:
+    """It knows best."""
+    assert explain(Usage("x", remedy="micro a"), remedy="micro b")[1] == "next: micro a"
+
+
+def test_a_strangers_message_cannot_move_the_cursor() -> None:
+    """Nor can the place it says it comes from."""
+    assert "\x1b" not in "".join(explain(NotFound("a\x1b[2J", id="x\x1by")))
+
+
+def test_an_error_without_words_is_named() -> None:
+    """An empty line would help nobody."""
+    assert explain(TimeoutError())[0] == "micro: TimeoutError"
