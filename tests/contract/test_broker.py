@@ -13,16 +13,30 @@ import pytest
 from micro.errors import BadRequest, Fault, TooLarge, TooManyRequests, Unavailable
 from micro.service.broker.broker import Broker, Limits, StoredEvent, Subscription
 from micro.service.broker.embedded import EmbeddedBroker
-from micro.system import SystemClock, SystemDisk
+from micro.system import SystemDisk
 
 TURNS_MAX = 10_000
 LIMITS = Limits(attempts=3, in_flight=4, buffered_messages=8, acknowledge_seconds=10.0, body_bytes=1_000)
 
-Engine = Callable[[Path, Limits], Broker]
+
+class HandClock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.time = 1_000.0
+
+    def now(self) -> float:
+        return 1_700_000_000.0 + self.time
+
+    def monotonic(self) -> float:
+        return self.time
 
 
-def embedded(folder: Path, limits: Limits, *, threaded: bool) -> Broker:
-    return EmbeddedBroker(SystemDisk(), folder / "broker.db", SystemClock(), limits=limits, threaded=threaded)
+Engine = Callable[[Path, HandClock, Limits], Broker]
+
+
+def embedded(folder: Path, clock: HandClock, limits: Limits, *, threaded: bool) -> Broker:
+    return EmbeddedBroker(SystemDisk(), folder / "broker.db", clock, limits=limits, threaded=threaded)
 
 
 ENGINES: dict[str, Engine] = {
@@ -85,18 +99,17 @@ class House:
         self.engine = engine
         self.folder = folder
         self.limits = limits
-        self.now = 1_000.0
-        self.broker = engine(folder, limits)
+        self.clock = HandClock()
+        self.broker = engine(folder, self.clock, limits)
 
     async def restart(self) -> None:
         await self.broker.stop()
-        self.broker = self.engine(self.folder, self.limits)
+        self.broker = self.engine(self.folder, self.clock, self.limits)
         await self.broker.start()
-        self.broker.tick(self.now)
 
     def pass_time(self, seconds: float) -> None:
-        self.now += seconds
-        self.broker.tick(self.now)
+        self.clock.time += seconds
+        self.broker.tick(self.clock.time)
 
     def publish_soon(self, id: str, topic: str = "news", body: bytes = b"hello", publisher: str = "me") -> list[Any]:
         told: list[Any] = []
@@ -120,7 +133,6 @@ class House:
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
     house = House(ENGINES[request.param], tmp_path)
     await house.broker.start()
-    house.broker.tick(house.now)
     yield house
     await house.broker.stop()
 
@@ -144,7 +156,7 @@ async def test_a_subscriber_gets_what_was_published_as_it_was(house: House) -> N
 
     assert (event.id, event.topic, event.publisher, event.body) == ("1", "news", "me", b"\x00body")
     assert dict(event.headers) == {"Content-Type": "text/plain"}
-    assert event.time > 1e9
+    assert event.time == house.clock.now()
     assert event.attempt == 1
 
 

@@ -192,7 +192,7 @@ class Broker(Protocol):
         """
 
     def tick(self, now: float) -> None:
-        """Lets time pass: `now` is a monotonic clock in seconds. To be called about every 100 ms."""
+        """Lets time pass: `now` is `Clock.monotonic`, in seconds. To be called about every 100 ms."""
 
     def topics(self) -> list[TopicReport]:
         """Returns all topics, by name."""

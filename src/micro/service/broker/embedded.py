@@ -45,7 +45,7 @@ class EmbeddedBroker:
     Args:
         disk: where the file is.
         path: the file, `broker.db`.
-        clock: for the dates of events.
+        clock: for the dates of events, and the same that `tick` is told.
         limits: the bounds.
         threaded: False does without a writer's thread, for the simulated world.
     """
@@ -60,7 +60,7 @@ class EmbeddedBroker:
         self._log = Log(self._database, Appends(self._written), limits)
         self._topics = Topics(limits)
         self._courier = Courier(self._topics, self._log, clock, self._counters, self._record)
-        self._keeper = Keeper(self._topics, self._log, clock, limits, self._counters, self._topic)
+        self._keeper = Keeper(self._topics, self._log, clock, limits, self._topic, self._courier.rouse)
         self._uncommitted = 0
         self._is_open = False
 
@@ -74,6 +74,7 @@ class EmbeddedBroker:
         """
         self._database.open()
         self._log.open()
+        self._topics.tick(self._clock.monotonic())
         self._courier.start(asyncio.get_running_loop())
         self._is_open = True
 

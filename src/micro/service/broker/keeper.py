@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +34,8 @@ class Keeper:
         log: the database.
         clock: for the age of events.
         limits: what may be kept.
-        counters: what is counted.
         load: returns a topic by its name, from the database if need be.
+        rouse: has done what follows from a shorter log.
     """
 
     def __init__(
@@ -45,16 +44,16 @@ class Keeper:
         log: Log,
         clock: Clock,
         limits: Limits,
-        counters: Counter[str],
         load: Callable[[str], Topic],
+        rouse: Callable[[], None],
     ) -> None:
         self.is_full = False
         self._topics = topics
         self._log = log
         self._clock = clock
         self._limits = limits
-        self._counters = counters
         self._load = load
+        self._rouse = rouse
         self._saving: set[tuple[str, str]] = set()
         self._to_sweep: list[str] = []
         self._sweep_at = self._check_at = 0.0
@@ -92,18 +91,27 @@ class Keeper:
 
     def trim(self, topic: Topic) -> None:
         """Has a log shortened to its limits, stride by stride."""
+        self._trim(topic, lambda: None)
 
+    def _trim(self, topic: Topic, and_then: Callable[[], None]) -> None:
         def done(result: Any, fault: Fault | None) -> None:
             if fault is not None:
                 topic.is_trimming = False  # a later sweep tries again
                 return
             self._topics.trimmed(topic, result.first, result.bytes)
+            self._rouse()
             if result.is_more:
-                self.trim(topic)
+                self._trim(topic, and_then)
+            else:
+                and_then()
 
         self._log.trim(self._topics.drop(topic, self._clock.now()), done)
 
     def _sweep(self, topic: Topic) -> None:
+        if not topic.is_trimming:
+            self._trim(topic, lambda: self._forget(topic))
+
+    def _forget(self, topic: Topic) -> None:
         for inbox in self._topics.idle_queues(topic):
             if (inbox.topic, inbox.queue) not in self._saving:
                 del topic.inboxes[inbox.queue]
@@ -111,5 +119,3 @@ class Keeper:
         if self._topics.is_idle(topic):
             self._topics.forget(topic)
             self._log.forget_topic(topic.name)
-        elif not topic.is_trimming:
-            self.trim(topic)

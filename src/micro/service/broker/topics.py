@@ -294,11 +294,15 @@ class Topics:
         return Drop(topic, time - limits.kept_seconds, limits.kept_messages, limits.kept_bytes, topic.needed)
 
     def idle_queues(self, topic: Topic) -> Iterable[Inbox]:
-        """Returns the queues nobody came to for so long that all they had finished has left the log."""
+        """Returns the queues nobody has been at for long, and which stand where a new one would begin."""
+        start = Cursor(topic.first - 1)
         return [
             inbox
             for inbox in topic.inboxes.values()
-            if not inbox.turns and self.now - inbox.away_since > self.limits.kept_seconds
+            if not inbox.turns
+            and self.now - inbox.away_since > self.limits.kept_seconds
+            and inbox.cursor() == start
+            and not inbox.expired
         ]
 
     def is_idle(self, topic: Topic) -> bool:
