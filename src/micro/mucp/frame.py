@@ -32,7 +32,8 @@ _unpack = FRAME_HEADER.unpack_from
 Frame = tuple[int, int, bytes]
 """Kind, exchange, payload.
 
-The payload of a large OPEN is a `memoryview` that holds until more is read: whoever takes its body out makes the one copy.
+The payload of a large OPEN is a `memoryview` that holds until more is read: whoever takes its body out makes the one
+copy.
 """
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "canonical",
     "decode",
     "encode",
+    "encode_id",
 ]
 
 HEADERS_MAX = 64
@@ -56,6 +57,7 @@ CONTENT_TYPE = "Content-Type"
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _VALUE_LENGTH = struct.Struct(">H")
+_ID_NAME = bytes((len(ID),)) + ID.encode("ascii")
 
 
 @lru_cache(maxsize=1024)
@@ -152,6 +154,16 @@ def encode(headers: Mapping[str, str]) -> bytes:
     if len(block) > HEADER_BYTES_MAX:
         raise BadRequest(f"headers have at most {HEADER_BYTES_MAX} bytes together, not {len(block)}")
     return block
+
+
+def encode_id(id: str) -> bytes:
+    """Returns the bytes of a set that holds nothing but `Micro-Id`.
+
+    Raises:
+        ValueError: the id breaks a limit.
+    """
+    text = checked(id).encode("utf-8")
+    return _ID_NAME + _VALUE_LENGTH.pack(len(text)) + text
 
 
 def decode(block: bytes) -> Headers:

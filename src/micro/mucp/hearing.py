@@ -70,6 +70,7 @@ class Hearing(Course):
         "_parity",
         "_peer_bytes",
         "_reader",
+        "_referred",
         "_said_bytes",
         "broken",
         "buffer",
@@ -96,6 +97,7 @@ class Hearing(Course):
         self._reader = FrameReader(self.limits.message_bytes + EXTRA_FRAME_BYTES, first_bytes_max=HELLO_BYTES_MAX)
         self.buffer = self._reader.buffer
         self._blocks_sent: dict[bytes, int] = {}
+        self._referred: dict[tuple[tuple[str, str], ...], tuple[int, bytes]] = {}
         self._defined_bytes = self._said_bytes = 0
         self._peer_bytes = MESSAGE_BYTES_MIN
         self._handlers: dict[int, Callable[[int, bytes, list[Event]], None]] = {

@@ -51,6 +51,9 @@ from micro.mucp.message import ACK, CREDIT, EVENT_PREFIX, NACK, open_prefix
 
 __all__ = ["Session"]
 
+REFERRED_MAX = 2_048
+"""How many sets of headers a session recognises without putting them into bytes first."""
+
 _pack = FRAME_HEADER.pack
 _OPEN, _END, _DATA, _EVENT = int(Kind.OPEN), int(Kind.END), int(Kind.DATA), int(Kind.EVENT)
 
@@ -83,7 +86,15 @@ class Session(Hearing):
         Headers that were said before, or for which there is room, are a number alone; when the table is full they are
         all extra to an empty block, which costs their bytes each time.
         """
-        block = header_codec.encode(headers)
+        key = tuple(headers.items())
+        known = self._referred.get(key)
+        if known is None:
+            known = self._define(header_codec.encode(headers))
+            if not known[1] and len(self._referred) < REFERRED_MAX:
+                self._referred[key] = known
+        return known
+
+    def _define(self, block: bytes) -> tuple[int, bytes]:
         number = self._blocks_sent.get(block)
         if number is not None:
             return number, b""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -12,7 +12,6 @@ from micro.errors import Timeout
 from micro.mucp.codec import BYTES, JSON, PROTOBUF
 from micro.network.link import Link
 from micro.service.raw import RawClient
-from micro.service.route import Route
 from micro.service.schema.value import decode_value, encode_value
 from micro.service.stream import RawStream
 from micro.service.subscription import Subscription
@@ -94,42 +93,30 @@ class Client(RawClient):
             Fault: it failed; the code and detail say why.
             NoNode: no node runs on this machine.
         """
-        if request is None or type(request) is dict or type(request) is bytes:
-            return await self._call_plainly(service, endpoint, request, returns, timeout_seconds, headers)
-        codecs = (await self.route(service)).codecs(endpoint)
-        if codecs is None:
-            return await self._call_plainly(service, endpoint, request, returns, timeout_seconds, headers)
-        request_codec, response_codec = codecs
-        body = request_codec.encode(request)
+        if request is None or type(request) is dict:
+            content_type, body = JSON, encode_value(request, JSON)
+        elif type(request) is bytes:
+            content_type, body = BYTES, request
+        else:
+            codecs = (await self.route(service)).codecs(endpoint)
+            if codecs is not None:
+                answer = await self.call_raw(
+                    service,
+                    endpoint,
+                    codecs[0].encode(request),
+                    content_type=PROTOBUF,
+                    timeout_seconds=timeout_seconds,
+                    headers=headers,
+                )
+                return codecs[1].decode(answer, returns)
+            content_type, body = JSON, encode_value(request, JSON)
         answer = await self.call_raw(
-            service, endpoint, body, content_type=PROTOBUF, timeout_seconds=timeout_seconds, headers=headers
+            service, endpoint, body, content_type=content_type, timeout_seconds=timeout_seconds, headers=headers
         )
-        return response_codec.decode(answer, returns)
-
-    async def _call_plainly(
-        self,
-        service: str,
-        endpoint: str,
-        request: Any,
-        returns: type[Any] | None,
-        timeout_seconds: float | None,
-        headers: Mapping[str, str] | None,
-    ) -> Any:
-        """Calls with a dictionary as JSON, with bytes as they are."""
-        plain = type(request) is bytes
-        body = request if plain else encode_value(request, JSON)
-        answer = await self.call_raw(
-            service,
-            endpoint,
-            body,
-            content_type=BYTES if plain else JSON,
-            timeout_seconds=timeout_seconds,
-            headers=headers,
-        )
-        route = self.known_route(service)
-        if plain or (route is not None and endpoint in route.raw):
-            return answer if returns is None or returns is bytes else decode_value(answer, JSON, returns)
-        return _answer(route, endpoint, returns, answer)
+        route = self._routes.get(service)
+        if content_type == BYTES and returns in (None, bytes):
+            return answer
+        return decode_value(answer, JSON, returns) if route is None else route.reader(endpoint, returns)(answer)
 
     @overload
     def stream(
@@ -171,9 +158,8 @@ class Client(RawClient):
         raw: RawStream = await self.stream_raw(service, endpoint, encode_value(request, JSON), headers=headers)
         async with raw:
             route = self.known_route(service)
-            plain = route is not None and endpoint in route.raw
-            decode: Callable[[bytes], Any] = bytes if plain else partial(_answer, route, endpoint, returns)
-            yield TypedStream(raw, _encode_item, decode)
+            decode = partial(decode_value, content_type=JSON, returns=returns)
+            yield TypedStream(raw, _encode_item, decode if route is None else route.reader(endpoint, returns))
 
     async def publish(
         self,
@@ -247,11 +233,6 @@ class _Until(Client):
         return await whole.call_raw(
             service, endpoint, body, content_type=content_type, timeout_seconds=allowed, headers=headers
         )
-
-
-def _answer(route: Route | None, endpoint: str, returns: type[Any] | None, body: bytes) -> Any:
-    wrapped = route is not None and endpoint in route.wrapped
-    return decode_value(body, JSON, returns, wrapped=wrapped)
 
 
 def _encode_item(item: Any) -> bytes:

@@ -15,7 +15,7 @@ from micro.errors import Fault, LinkClosed, NotFound, Timeout, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.codec import JSON, encode_json
 from micro.mucp.event import Hello, Opened
-from micro.mucp.headers import encode
+from micro.mucp.headers import encode, encode_id
 from micro.mucp.message import Form
 from micro.network.link import CALL_TIMEOUT_SECONDS, Link, Serving
 from micro.ports import Clock, Entropy
@@ -336,7 +336,7 @@ class RawClient:
             link.tell(link.session.begin(Form.PUBLISH, said, 0, extra), body)
             return id or ""
         id = id or uuid7(self._clock.now(), self._entropy)
-        extra = encode({names.ID: id, **(headers or {})})
+        extra = encode({names.ID: id, **headers}) if headers else encode_id(id)
         prefix = link.session.begin(Form.PUBLISH, said, DEFAULT_MILLISECONDS, extra)
         future: asyncio.Future[Any] = link.future()
         number = link.call(future, prefix, body)

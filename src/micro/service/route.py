@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from micro.mucp import headers as names
-from micro.mucp.codec import PROTOBUF
+from micro.mucp.codec import JSON, PROTOBUF
 from micro.mucp.message import Form
 from micro.network.link import CALL_TIMEOUT_SECONDS, Link
 from micro.service.schema.proto import Inexpressible
-from micro.service.schema.value import ValueCodec
+from micro.service.schema.value import ValueCodec, decode_value
 
 __all__ = ["DEFAULT_MILLISECONDS", "Route", "RouteAnswer"]
 
@@ -21,6 +22,7 @@ PREFIXES_MAX = 512
 
 DEFAULT_MILLISECONDS = int(CALL_TIMEOUT_SECONDS * 1000)
 _STRIDE = 7
+_decode = msgspec.json.Decoder().decode
 
 
 class RouteAnswer(msgspec.Struct):
@@ -54,7 +56,18 @@ class Route:
         raw: the endpoints that answer in bytes.
     """
 
-    __slots__ = ("_codecs", "_prefixes", "_turn", "description", "idempotent", "links", "raw", "service", "wrapped")
+    __slots__ = (
+        "_codecs",
+        "_prefixes",
+        "_readers",
+        "_turn",
+        "description",
+        "idempotent",
+        "links",
+        "raw",
+        "service",
+        "wrapped",
+    )
 
     def __init__(self, service: str, links: list[Link], *, description: Mapping[str, Any] | None = None) -> None:
         self.service = service
@@ -65,6 +78,7 @@ class Route:
         self.wrapped = frozenset(e["name"] for e in endpoints if (e.get("response") or {}).get("x-micro-result"))
         self.raw = frozenset(e["name"] for e in endpoints if (e.get("response") or {}).get("format") == "binary")
         self._codecs: dict[str, tuple[ValueCodec, ValueCodec] | None] = {}
+        self._readers: dict[tuple[str, Any], Callable[[bytes], Any]] = {}
         self._prefixes: dict[tuple[Link, str, str], bytes] = {}
         self._turn = 0
 
@@ -82,6 +96,32 @@ class Route:
                 except (Inexpressible, KeyError, TypeError):
                     return None
         return None
+
+    def reader(self, endpoint: str, returns: Any) -> Callable[[bytes], Any]:
+        """Returns what makes the value of `returns` from an answer of `endpoint` in JSON; made once for each pair."""
+        reader = self._readers.get((endpoint, returns))
+        if reader is None:
+            reader = self._make_reader(endpoint, returns)
+            if len(self._readers) < PREFIXES_MAX:
+                self._readers[endpoint, returns] = reader
+        return reader
+
+    def _make_reader(self, endpoint: str, returns: Any) -> Callable[[bytes], Any]:
+        wrapped = endpoint in self.wrapped
+        if endpoint in self.raw:
+            return bytes if returns in (None, bytes) else partial(decode_value, content_type=JSON, returns=returns)
+        slowly = partial(decode_value, content_type=JSON, returns=returns, wrapped=wrapped)
+        if returns is not None:
+            return slowly
+
+        def read(body: bytes) -> Any:
+            try:
+                value = _decode(body)
+                return value["result"] if wrapped else value
+            except (ValueError, KeyError, TypeError, RecursionError):
+                return slowly(body)  # which says what is wrong
+
+        return read
 
     def pick(self) -> Link:
         """Returns the link with fewer calls under way of two that are taken in turn."""

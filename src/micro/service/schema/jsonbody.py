@@ -210,8 +210,7 @@ def json_writer(shape: inspect.Type, *, wrapped: bool, what: str) -> Writer:
     """
     twin, _ = strict_twin(shape, closed=False)
     check = msgspec.json.Decoder(twin).decode
-    has_set = any(isinstance(inner, inspect.SetType | inspect.FrozenSetType) for _, inner in walk(shape))
-    encode = msgspec.json.Encoder(enc_hook=encode_hook, order="deterministic" if has_set else None).encode
+    encode = _encoder(shape)
     trusted = _trusted(shape) if wrapped else None
 
     def retry(value: Any) -> None:
@@ -241,6 +240,22 @@ def json_writer(shape: inspect.Type, *, wrapped: bool, what: str) -> Writer:
         return body
 
     return write_wrapped if wrapped else write
+
+
+def _encoder(shape: inspect.Type) -> Writer:
+    """Returns a function that writes the same value as the same bytes, sets in order where their items have one."""
+    encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
+    if not any(isinstance(inner, inspect.SetType | inspect.FrozenSetType) for _, inner in walk(shape)):
+        return encode
+    encode_in_order = msgspec.json.Encoder(enc_hook=encode_hook, order="deterministic").encode
+
+    def encode_either(value: Any) -> bytes:
+        try:
+            return encode_in_order(value)
+        except TypeError:
+            return encode(value)
+
+    return encode_either
 
 
 def _trusted(shape: inspect.Type) -> type | None:

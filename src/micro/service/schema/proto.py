@@ -108,7 +108,7 @@ class _Reader:
         reference, schema = self._resolved(self._root)
         if "properties" not in schema:
             raise Inexpressible("an object whose keys are free has no message of its own")
-        return self._message(reference or "", schema, name, "the body", 0)
+        return self._message(reference or "", schema, name, "", 0)
 
     def _resolved(self, schema: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
         """Follows references; returns the last one's name and what it refers to, with what was said beside it."""
@@ -129,15 +129,17 @@ class _Reader:
         if reference in self._made:
             return self._made[reference]
         if depth > DEPTH_MAX or len(self._made) >= MESSAGES_MAX:
-            raise Inexpressible(f"{where} is nested too deeply")
+            raise Inexpressible(f"{where or 'the schema'} is nested too deeply")
         title = schema.get("title")
         message = Message(self._free(title if isinstance(title, str) else reference or name), _text(schema))
         self._made[reference or f"{where} {len(self._made)}"] = message
         properties = _mapping(schema.get("properties", {}))
-        order = _order(schema, properties, where)
+        order = _order(schema, properties, where or "it")
         required = schema.get("required", [])
         for number, key in enumerate(order, 1):
-            inner = self._field(_mapping(properties[key]), key, number, key in required, f"{where}.{key}", depth)
+            inner = self._field(
+                _mapping(properties[key]), key, number, key in required, f"{where}.{key}".lstrip("."), depth
+            )
             message.fields.append(inner)
         return message
 

@@ -65,6 +65,8 @@ class _TypedMaker(Filler):
         outer, self.source.lines = self.source.lines, []
         self.source.add(0, f"def {name}(m, v):", "    pass" if _always_there(message) else "    m.SetInParent()")
         by_name = {field.encode_name: field for field in fields_of(shape)}
+        if by_name.keys() - {field.name for field in message.fields}:
+            raise NotDirect  # what the message has no place for must not be lost in silence
         for field in message.fields:
             self._field(field, shape, by_name)
         self.functions.extend(self.source.lines)
@@ -100,7 +102,7 @@ class _TypedMaker(Filler):
             if not isinstance(shape, inspect.CollectionType):
                 raise NotDirect
             unordered = isinstance(shape, inspect.SetType | inspect.FrozenSetType)
-            self.many(depth, field, f"sorted({value})" if unordered else value, *self._item(field, shape.item_type))
+            self.many(depth, field, value, *self._item(field, shape.item_type), unordered=unordered)
         elif field.count == "map":
             if not isinstance(shape, inspect.DictType):
                 raise NotDirect

@@ -83,14 +83,13 @@ class Filler:
         else:
             add(depth, f"{target} = {convert.format(value)}")
 
-    def many(self, depth: int, field: Field, value: str, convert: str, fill: str) -> None:
+    def many(self, depth: int, field: Field, value: str, convert: str, fill: str, *, unordered: bool = False) -> None:
         add, target = self.source.add, f"m.f{field.number}"
         if fill:
             add(depth, f"for i in {value}: {fill}({target}.add(), i)")
-        elif convert == "{}":
-            add(depth, f"{target}.extend({value})")
-        else:
-            add(depth, f"{target}.extend([{convert.format('i')} for i in {value}])")
+            return
+        items = value if convert == "{}" else f"[{convert.format('i')} for i in {value}]"
+        add(depth, f"{target}.extend({f'sorted({items})' if unordered else items})")
 
     def map(self, depth: int, field: Field, value: str, convert: str, fill: str) -> None:
         add, target = self.source.add, f"t = m.f{field.number}"
