@@ -8,7 +8,7 @@ it is known and may not. Whatever is not allowed here is refused.
 | who | how it comes | may |
 | --- | --- | --- |
 | owner | `run/node.sock` with his own uid, or the token | everything |
-| instance | a supervised service, on its own socket | call, stream, publish, subscribe, register itself, use a store |
+| instance | a service, on the socket it was given | call, stream, publish, subscribe, register itself, use its store, read its config |
 | peer | another node, over an authenticated link | call exported services, publish, read the registry |
 | anonymous | loopback without credentials | call services that cost nothing, read the registry |
 """
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 CONTROL_SERVICES: Final = frozenset({"auth", "config", "keys", "network", "node", "runtime", "wallet"})
-"""Services of the node that answer its owner only."""
+"""Services of the node that answer its owner only, but for `CONFIG_OWN`."""
 
 REGISTRY_READ: Final = frozenset({"registry.get", "registry.list", "registry.search", "registry.watch"})
 """Endpoints of the registry that answer everybody; a peer sees exported services only."""
@@ -41,7 +41,7 @@ REGISTRY_OWN: Final = frozenset({"registry.register", "registry.deregister"})
 """Endpoints of the registry by which a service speaks for itself."""
 
 CONFIG_OWN: Final = frozenset({"config.get", "config.watch"})
-"""Endpoints of the settings by which a service reads what its owner gave it, and nothing else."""
+"""Endpoints of `config` by which a service reads what its owner gave it; `config` itself shows it nothing else."""
 
 DEBUG_OPEN: Final = frozenset({"debug.health", "debug.stats"})
 """What every service tells everybody about itself; the rest of `Debug` is for the owner."""
@@ -107,7 +107,7 @@ def may_call(caller: Caller, service: str, endpoint: str, *, exported: bool = Tr
     if method.startswith("debug."):
         allowed = method in DEBUG_OPEN
     elif service in CONTROL_SERVICES:
-        allowed = caller.supervised and method in CONFIG_OWN
+        allowed = caller.supervised and service == "config" and method in CONFIG_OWN
     elif service == "registry":
         allowed = method in REGISTRY_READ or (caller.supervised and method in REGISTRY_OWN)
     elif service == "store":

@@ -14,7 +14,7 @@ ANONYMOUS = Caller(anonymous=True)
 
 words = st.text("abcdegilnorstuy-", min_size=1, max_size=8)
 services = words | st.sampled_from(sorted(CONTROL_SERVICES | {"registry", "store"}))
-structs = st.sampled_from(["Debug", "Registry", "Store", "Node", "Say"]) | words
+structs = st.sampled_from(["Debug", "Registry", "Store", "Config", "Say"]) | words
 methods = st.sampled_from(["Health", "Log", "Get", "Register", "Hello"]) | words
 endpoints = st.builds("{}.{}".format, structs, methods)
 
@@ -53,6 +53,7 @@ def test_refusals_ask_the_unknown_and_forbid_the_known(
 
 @given(st.sampled_from([INSTANCE, PEER, ANONYMOUS]), st.sampled_from(sorted(CONTROL_SERVICES)), endpoints)
 def test_control_is_for_the_owner(caller: Caller, service: str, endpoint: str) -> None:
-    """No spelling of an endpoint opens a control service, but for what every service tells about itself."""
+    """No spelling opens a control service, but for what every service tells about itself, and a service's settings."""
     told = endpoint.lower() in ("debug.health", "debug.stats")
-    assert (may_call(caller, service, endpoint) is None) == told
+    own = caller.supervised and service == "config" and endpoint.lower() in ("config.get", "config.watch")
+    assert (may_call(caller, service, endpoint) is None) == (told or own)
