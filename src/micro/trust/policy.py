@@ -8,7 +8,7 @@ it is known and may not. Whatever is not allowed here is refused.
 | who | how it comes | may |
 | --- | --- | --- |
 | owner | `run/node.sock` with his own uid, or the token | everything |
-| instance | a service, on its own socket | call, stream, publish, subscribe; register itself, use its store, read its config |
+| instance | a service, on its own socket | call, stream, publish, subscribe; register itself; its own store, config |
 | peer | another node, over an authenticated link | call exported services, publish, read the registry |
 | anonymous | loopback without credentials | call services that cost nothing, read the registry |
 """
