@@ -499,6 +499,16 @@ async def test_a_queue_goes_on_after_a_restart_where_it_was(house: House) -> Non
     assert [(event.id, event.attempt) for _, event in person.got] == [("2", 2), ("4", 2), ("5", 2)]
 
 
+async def test_a_queue_that_has_had_nothing_yet_is_known_after_a_restart(house: House) -> None:
+    """It has a claim on what was published since it came."""
+    house.join("queue", credit=0)
+    await house.publish("1")
+    await house.restart()
+    report = house.broker.topics()[0]
+
+    assert [(queue.queue, queue.waiting) for queue in report.queues] == [("queue", 1)]
+
+
 async def test_a_log_keeps_no_more_than_it_may(house: House) -> None:
     """Nobody needs the oldest, so they go."""
     await restarted_with(house, kept_messages=50)

@@ -167,7 +167,6 @@ class Topics:
             inbox = topic.inboxes[queue] = Inbox(topic.name, queue, self.limits, Cursor(topic.first - 1), now=self.now)
             inbox.tail = topic.last
             inbox.is_changed = True
-            topic.needed = min(topic.needed, topic.first)
         member = inbox.join(handle, self.limits.in_flight)
         self._stir(topic)
         return Place(topic, inbox, member)

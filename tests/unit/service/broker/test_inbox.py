@@ -171,6 +171,19 @@ def test_what_has_to_be_delivered_again_and_left_the_log_has_expired() -> None:
     assert inbox.wanted_again() == [6, 8]
 
 
+def test_memory_is_bounded_in_bytes() -> None:
+    """An inbox that holds enough neither takes nor reads more, and goes on once it has handed some out."""
+    inbox = Inbox("t", "q", Limits(buffered_bytes=1_000), Cursor(0), now=0.0)
+    inbox.join("somebody", 100)
+    for number in (1, 2, 3):
+        inbox.offer(number, StoredEvent(str(number), "t", "me", {}, b"x" * 400, 0.0))
+    full = inbox.room_bytes, inbox.wanted_after()
+    inbox.next(0.0)
+
+    assert full == (1_000 - 2 * 656, None)
+    assert (inbox.room_bytes, inbox.wanted_after()) == (1_000 - 656, 2)
+
+
 def test_an_inbox_nobody_is_at_holds_nothing_in_memory() -> None:
     """What it had read is read again when somebody comes."""
     inbox, member = inbox_with(4)
