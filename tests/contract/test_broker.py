@@ -596,14 +596,17 @@ async def test_the_report_says_how_a_topic_stands(house: House) -> None:
 
 
 async def test_the_counters_count(house: House) -> None:
-    """Published once, delivered once, acknowledged once."""
+    """Published once, delivered, refused, delivered again, acknowledged."""
     person = house.join("queue")
     await house.publish("1", "1")
     await until(lambda: person.got)
+    person.subscription.negative(person.got[0][0])
+    await until(lambda: len(person.got) == 2)
     person.acknowledge_all()
     stats = house.broker.stats()
 
-    assert [stats[name] for name in ("published", "duplicates", "delivered", "acknowledged")] == [1, 1, 1, 1]
+    assert [stats[name] for name in ("published", "duplicates", "delivered", "redelivered")] == [1, 1, 2, 1]
+    assert [stats[name] for name in ("negative", "acknowledged")] == [1, 1]
 
 
 async def test_a_stopped_broker_answers_what_it_took_and_refuses_the_rest(house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -145,12 +146,7 @@ def _insert(connection: apsw.Connection, statement: str, width: int, values: lis
     return inserted
 
 
-_statements: dict[tuple[str, int, int], str] = {}
-
-
+@cache
 def _statement(start: str, width: int, count: int) -> str:
-    text = _statements.get((start, width, count))
-    if text is None:
-        row = "(" + ", ".join("?" * width) + ")"
-        text = _statements[start, width, count] = f"{start} VALUES " + ", ".join([row] * count)
-    return text
+    row = "(" + ", ".join("?" * width) + ")"
+    return f"{start} VALUES " + ", ".join([row] * count)

@@ -268,6 +268,23 @@ async def test_a_greedy_member_does_not_hold_up_the_loop(make: Make) -> None:
     assert max(after - before for before, after in zip([0, *steps], steps, strict=False)) <= 1_024
 
 
+async def test_a_member_may_ask_for_more_while_it_is_given_something(make: Make) -> None:
+    """Delivery is not entered twice."""
+    house = await make()
+
+    class Pushing(Person):
+        def deliver(self, sequence: int, event: StoredEvent) -> bool:
+            house.broker.tick(house.clock.time)
+            return super().deliver(sequence, event)
+
+    pushing = Pushing()
+    house.broker.subscribe("news", "queue", pushing)
+    await house.publish("a", "b", "c")
+    await house.pass_time(0.1)
+
+    assert pushing.got == [1, 2, 3]
+
+
 async def test_members_may_leave_while_they_are_given_something(make: Make) -> None:
     """The event is then another's."""
     house = await make()
