@@ -105,11 +105,13 @@ class Description:
 class Shelf:
     """Descriptions kept once each, by hash, for as long as somebody uses them."""
 
-    __slots__ = ("_kept", "bytes")
+    __slots__ = ("_further", "_kept", "bytes")
 
     def __init__(self) -> None:
         self.bytes = 0
-        self._kept: dict[str, tuple[Description, int]] = {}
+        self._kept: dict[str, Description] = {}
+        self._further: dict[str, int] = {}
+        """Uses beyond the first: most descriptions have one use, and no entry here."""
 
     def __contains__(self, name: str) -> bool:
         """Tells whether a description of this hash is kept."""
@@ -117,19 +119,23 @@ class Shelf:
 
     def take(self, description: Description) -> Description:
         """Counts one more use, and returns the one copy that is kept."""
-        kept, uses = self._kept.get(description.hash, (description, 0))
-        self._kept[description.hash] = (kept, uses + 1)
-        if not uses:
+        name = description.hash
+        kept = self._kept.get(name)
+        if kept is None:
+            self._kept[name] = description
             self.bytes += len(description.body)
+            return description
+        self._further[name] = self._further.get(name, 0) + 1
         return kept
 
     def release(self, description: Description) -> None:
         """Counts one use less, and lets the description go with the last."""
-        kept, uses = self._kept.pop(description.hash)
-        if uses > 1:
-            self._kept[description.hash] = (kept, uses - 1)
-        else:
-            self.bytes -= len(kept.body)
+        name = description.hash
+        further = self._further.pop(name, 0)
+        if further > 1:
+            self._further[name] = further - 1
+        elif not further:
+            self.bytes -= len(self._kept.pop(name).body)
 
 
 def check_description(fields: object) -> Description:

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest, nsmallest
 from itertools import islice
-from sys import intern
 
 from micro.service.registry.words import last_word, words
 
@@ -120,7 +119,7 @@ class SearchIndex:
             self._terms.append(())
         self._names[place] = name
         self._places[name] = place
-        self._terms[place] = tuple(self._file(intern(term), place, weight) for term, weight in weights.items())
+        self._terms[place] = tuple(self._file(term, place, weight) for term, weight in weights.items())
         insort(self._sorted_names, name)
 
     def remove(self, name: str) -> None:
@@ -156,18 +155,22 @@ class SearchIndex:
     # --------------------------------------------------------------------------------------------------------- filing
 
     def _file(self, term: str, place: int, weight: int) -> str:
-        """Adds a posting. A word of one service only, the most frequent kind, is kept as one number."""
+        """Adds a posting and returns the word, the one copy of it that the index keeps.
+
+        A word of one service only, the most frequent kind, is kept as one number.
+        """
         postings = self._postings.get(term)
+        at = bisect_left(self._sorted_terms, term)
         if postings is None:
             self._postings[term] = place << 8 | weight
-            insort(self._sorted_terms, term)
+            self._sorted_terms.insert(at, term)
             return term
         if isinstance(postings, int):
             only, postings = postings, _Postings()
             postings.put(only >> 8, only & BYTE_MAX)
             self._postings[term] = postings
         postings.put(place, weight)
-        return term
+        return self._sorted_terms[at]
 
     def _unfile(self, term: str, place: int) -> None:
         postings = self._postings[term]
