@@ -104,9 +104,9 @@ class FrameReader:
     def buffer(self, size_hint: int = -1) -> memoryview:
         """Returns the memory to fill next; never empty. The hint is what asyncio gives, and is not heeded."""
         del size_hint
-        if not self._end:
-            return self._block_view
-        return (self._large_view if self._is_large else self._block_view)[self._end :]
+        if self._is_large:
+            return self._large_view[self._end :]
+        return self._block_view[self._end :] if self._end else self._block_view
 
     def feed(self, data: bytes) -> list[Frame]:
         """Takes bytes of any number and returns the frames they complete."""

@@ -77,6 +77,17 @@ def test_bytes_may_come_one_by_one() -> None:
     assert frames == wire.frames(data)
 
 
+@pytest.mark.parametrize("first", [9, 10, 9 + LARGE_BYTES, 9 + BLOCK_BYTES - 9])
+def test_a_large_frame_may_begin_with_any_chunk(first: int) -> None:
+    """Also where a chunk ends with the header of a large frame, and whatever was read before it."""
+    reader = FrameReader(LIMIT)
+    reader.feed(wire.frame(3, 1, b"old" * 50_000))
+    data = wire.frame(3, 1, b"new" * 50_000)
+
+    assert reader.feed(data[:first]) == []
+    assert reader.feed(data[first:]) == [(3, 1, b"new" * 50_000)]
+
+
 def test_memory_to_fill_is_never_empty() -> None:
     """A pipe always finds room for what comes, also after a frame that is too large."""
     reader = FrameReader(LIMIT)
