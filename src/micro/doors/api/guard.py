@@ -21,6 +21,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from micro.doors.api.body import Body, ChunkedBody, CountedBody
+from micro.doors.api.cork import Cork
 from micro.doors.api.head import Head, check_unfinished, read_head
 from micro.doors.api.hosts import Hosts
 from micro.doors.api.limits import Limits
@@ -46,15 +47,15 @@ class Rules:
         self.limits = limits
         self.hosts = hosts
         self.places = Places(limits)
-        self._date = b""
-        self._dated_at = 0
+        self._dated = [(b"date", b"")]
+        self._dated_until = 0.0
 
-    def date(self, now: float) -> bytes:
+    def default_headers(self, now: float) -> list[tuple[bytes, bytes]]:
         """Returns the `Date` of an answer, made anew at most once a second; `now` is the loop's time."""
-        if int(now) != self._dated_at or not self._date:
-            self._dated_at = int(now)
-            self._date = formatdate(usegmt=True).encode()
-        return self._date
+        if now >= self._dated_until:
+            self._dated_until = now + 1.0
+            self._dated = [(b"date", formatdate(usegmt=True).encode())]
+        return self._dated
 
 
 class State(Enum):
@@ -111,7 +112,7 @@ class GuardedHttp(HttpToolsProtocol):
     # -- the transport's side ---------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(cast(asyncio.Transport, transport))
+        super().connection_made(Cork(cast(asyncio.Transport, transport), self.loop))
         self.flow = self._gate = Gate(self.transport)
         try:
             self._rules.places.take(self, self.client[0] if self.client else "")
@@ -130,6 +131,8 @@ class GuardedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._state is State.REFUSED:
             self._linger(len(data))
+            return
+        if self._state is State.WAITING and not self._data and self._came_whole(data):
             return
         self._data += data
         if self._state is State.ANSWERING:
@@ -150,6 +153,22 @@ class GuardedHttp(HttpToolsProtocol):
         super().resume_writing()
 
     # -- one request ------------------------------------------------------------------------------------------------
+
+    def _came_whole(self, data: bytes) -> bool:
+        """Passes on a request that came at once and alone, which most do; returns whether it did."""
+        end = data.find(b"\r\n\r\n") + 4
+        if end < 4:
+            return False
+        try:
+            head = read_head(data if end == len(data) else data[:end], self._rules.hosts, self._limits)
+            if not head.plain or head.body_bytes != len(data) - end:
+                return False
+            self._reserve(head.body_bytes)
+            self._heard_at = self.loop.time()
+            self._hand_over(head, data)
+        except Refused as refused:
+            self._refuse(refused)
+        return True
 
     def _advance(self) -> None:
         """Goes on with what is there: to the end of a head, to the end of a body, to the parser."""
@@ -193,9 +212,12 @@ class GuardedHttp(HttpToolsProtocol):
         if head.upgrades and self._data:
             raise Refused(400, "Upgrade: bytes follow before the WebSocket was accepted")
         self._head = self._body = None
+        self._hand_over(head, head.rewritten(len(body)) + body)
+
+    def _hand_over(self, head: Head, request: bytes) -> None:
         self._state = State.WEBSOCKET if head.upgrades else State.ANSWERING
-        self.server_state.default_headers = [(b"date", self._rules.date(self._heard_at))]
-        super().data_received(head.rewritten(len(body)) + body)
+        self.server_state.default_headers = self._rules.default_headers(self._heard_at)
+        super().data_received(request)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -9,7 +9,7 @@ whose options for leniency are not taken.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from micro.doors.api.hosts import Hosts
 from micro.doors.api.limits import Limits
@@ -24,6 +24,7 @@ TLS_HANDSHAKE = 0x16
 
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) ([!-~]+) HTTP/([0-9])\.([0-9])")
 _NAME = re.compile(rb"[A-Za-z0-9-]{1,64}")
+_FIELD = re.compile(rb"([A-Za-z0-9-]{1,64}):([\t -~\x80-\xff]*)\r\n")
 _VALUE = re.compile(rb"[\t -~\x80-\xff]*")
 _LENGTH = re.compile(rb"[0-9]{1,10}")
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
@@ -35,32 +36,33 @@ _ONCE = frozenset(
 """Headers that stand once: of two different ones, every reader picks another."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """A request's head that may be passed on.
 
     Attributes:
         method: one of `METHODS`.
         target: path and query.
         version: `1.0` or `1.1`.
-        fields: names in lower case and values without blanks around them, in order.
+        fields: names and values, as they came.
         body_bytes: how long the body is; None if it comes in chunks and says so at its end.
         waits: whether the client sends the body only after `100 Continue`.
         upgrades: whether it becomes a WebSocket.
+        plain: whether the bytes it came in can be passed on as they are.
     """
 
     method: bytes
     target: bytes
     version: bytes
-    fields: tuple[tuple[bytes, bytes], ...]
+    fields: list[tuple[bytes, bytes]]
     body_bytes: int | None
     waits: bool
     upgrades: bool
+    plain: bool
 
     def rewritten(self, body_bytes: int) -> bytes:
         """Returns the head as a parser shall see it: the plain path, and always the length of the body."""
         lines = [b"%s %s HTTP/%s" % (self.method, self.target, self.version)]
-        lines += [b"%s: %s" % field for field in self.fields if field[0] not in _OURS]
+        lines += [b"%s: %s" % (name, value.strip(b" \t")) for name, value in self.fields if name.lower() not in _OURS]
         if body_bytes:
             lines.append(b"content-length: %d" % body_bytes)
         return b"\r\n".join((*lines, b"", b""))
@@ -97,25 +99,24 @@ def read_head(block: bytes, hosts: Hosts, limits: Limits) -> Head:
     Raises:
         Refused: it breaks a rule; the detail begins with the part that does.
     """
-    lines = block[:-4].split(b"\r\n")
-    method, target, version = _read_line(lines[0], limits)
-    if len(block) - len(lines[0]) > limits.header_bytes_max:
-        raise _too_many_bytes(limits)
-    fields, once = _read_fields(lines[1:], limits)
+    line_end = block.find(b"\r\n")
+    method, target, version = _read_line(block[:line_end], limits)
+    fields = _read_fields(block, line_end + 2, limits)
+    once = _only_once(fields)
     host = once.get(b"host")
     if host is None:
         raise Refused(400, "Host: every request names the host it is for")
     host = hosts.check_host(host)
-    hosts.check_origin(host, once.get(b"origin"), once.get(b"sec-fetch-site"))
-    return Head(
-        method,
-        target if target[:1] == b"/" else _path_of(target, host),
-        version,
-        fields,
-        body_bytes := _body_bytes(once, version, limits),
-        waits=_waits(once, version),
-        upgrades=b"upgrade" in once and _check_upgrade(method, version, once, body_bytes),
-    )
+    if b"origin" in once or b"sec-fetch-site" in once:
+        hosts.check_origin(host, once.get(b"origin"), once.get(b"sec-fetch-site"))
+    body_bytes = _body_bytes(once, version, limits)
+    waits = b"expect" in once and _check_expectation(once[b"expect"], version)
+    upgrades = b"upgrade" in once and _check_upgrade(method, version, once, body_bytes)
+    absolute = target[:1] != b"/"
+    if absolute:
+        target = _path_of(target, host)
+    plain = not (absolute or waits or body_bytes is None)
+    return Head(method, target, version, fields, body_bytes, waits, upgrades, plain)
 
 
 def _read_line(line: bytes, limits: Limits) -> tuple[bytes, bytes, bytes]:
@@ -136,29 +137,53 @@ def _read_line(line: bytes, limits: Limits) -> tuple[bytes, bytes, bytes]:
     return method, target, b"1." + minor
 
 
-def _read_fields(lines: list[bytes], limits: Limits) -> tuple[tuple[tuple[bytes, bytes], ...], dict[bytes, bytes]]:
-    """Returns all headers, and those that stand once by name."""
-    if len(lines) > limits.headers_max:
-        raise Refused(431, f"headers: at most {limits.headers_max} are read, got {len(lines)}")
-    fields: list[tuple[bytes, bytes]] = []
-    once: dict[bytes, bytes] = {}
+def _read_fields(block: bytes, start: int, limits: Limits) -> list[tuple[bytes, bytes]]:
+    """Returns names and values, with the blanks around them; together they are all there is from `start` on."""
+    size = len(block) - start
+    if size > limits.header_bytes_max:
+        raise _too_many_bytes(limits)
+    fields: list[tuple[bytes, bytes]] = _FIELD.findall(block, start)
+    if len(fields) > limits.headers_max:
+        raise Refused(431, f"headers: at most {limits.headers_max} are read, got {len(fields)}")
+    if sum([len(name) + len(value) for name, value in fields]) + 3 * len(fields) + 2 != size:  # something between them
+        raise _no_header(block[start:-4].split(b"\r\n"))
+    if size > limits.header_value_bytes_max or not block.isascii():
+        _check_values(fields, limits)
+    return fields
+
+
+def _check_values(fields: list[tuple[bytes, bytes]], limits: Limits) -> None:
+    most = limits.header_value_bytes_max
+    for name, value in fields:
+        if len(value.strip(b" \t")) > most:
+            raise Refused(431, f"{name.decode()}: a header has at most {most} bytes, got {len(value)}")
+        try:
+            value.decode()
+        except UnicodeDecodeError:
+            raise Refused(400, f"{name.decode()}: a header's value is text in UTF-8, got other bytes") from None
+
+
+def _no_header(lines: list[bytes]) -> Refused:
+    """Returns why one of these lines is no header."""
     for line in lines:
         name, colon, value = line.partition(b":")
         if not colon or not _NAME.fullmatch(name):
-            raise _bad_name(line, name)
-        name, value = name.lower(), value.strip(b" \t")
-        if len(value) > limits.header_value_bytes_max:
-            raise Refused(
-                431, f"{name.decode()}: a header has at most {limits.header_value_bytes_max} bytes, got {len(value)}"
-            )
-        if not _VALUE.fullmatch(value) or not _is_text(value):
-            raise Refused(400, f"{name.decode()}: a header's value is text without control characters")
+            return _bad_name(line, name)
+        if not _VALUE.fullmatch(value) and b"\r" not in value and b"\n" not in value:
+            return Refused(400, f"{name.decode()}: a header's value has no control characters")
+    return _bare_line_end()
+
+
+def _only_once(fields: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Returns the headers that stand once, by name."""
+    once: dict[bytes, bytes] = {}
+    for name, value in fields:
+        name = name.lower()
         if name in _ONCE:
             if name in once:
                 raise Refused(400, f"{name.decode()}: stands twice; which one counts would be a guess")
-            once[name] = value
-        fields.append((name, value))
-    return tuple(fields), once
+            once[name] = value.strip(b" \t")
+    return once
 
 
 def _bad_name(line: bytes, name: bytes) -> Refused:
@@ -169,16 +194,6 @@ def _bad_name(line: bytes, name: bytes) -> Refused:
     if name != name.rstrip():
         return Refused(400, f"headers: blanks between the name {_shown(name.rstrip())} and its colon")
     return Refused(400, f"headers: expected a name of letters, digits and dashes before a colon, got {_shown(line)}")
-
-
-def _is_text(value: bytes) -> bool:
-    if value.isascii():
-        return True
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _path_of(target: bytes, host: bytes) -> bytes:
@@ -212,10 +227,7 @@ def _body_bytes(once: dict[bytes, bytes], version: bytes, limits: Limits) -> int
     return int(length)
 
 
-def _waits(once: dict[bytes, bytes], version: bytes) -> bool:
-    expected = once.get(b"expect")
-    if expected is None:
-        return False
+def _check_expectation(expected: bytes, version: bytes) -> bool:
     if expected.lower() != b"100-continue" or version != b"1.1":
         raise Refused(400, f"Expect: only 100-continue of HTTP/1.1 is understood, got {_shown(expected)}")
     return True

@@ -131,11 +131,11 @@ def test_chunks_are_bounded_in_number(door: Guarded) -> None:
 
 def test_bodies_are_bounded_together(door: Guarded) -> None:
     """What all requests hold is bounded; a small one still finds room."""
-    with door.connect() as first, door.connect() as second, door.connect() as third:
+    with door.connect() as first, door.connect() as second:
         first.sendall(head(door, "POST /a", "Content-Length: 900000") + b"a" * 800_000)
         wait_for(lambda: door.listener.rules.places.bodies_bytes == 800_000)
         second.sendall(head(door, "POST /b", "Content-Length: 900000") + b"a" * 800_000)
-        third.sendall(head(door, "POST /c", "Content-Length: 5") + b"hello")
+        door.tell(head(door, "POST /c", "Connection: close", "Content-Length: 5") + b"hello")
 
         assert read_answers(second).fault["code"] == 503
         assert door.seen == [("POST", "/c", b"hello")]
