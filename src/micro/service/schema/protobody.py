@@ -12,7 +12,7 @@ import msgspec
 from msgspec import inspect
 
 from micro.errors import BadRequest, InternalError
-from micro.service.schema.jsonbody import Reader, Writer
+from micro.service.schema.jsonbody import EXPLAINED_BYTES_MAX, Reader, Writer
 from micro.service.schema.proto import Message
 from micro.service.schema.protodecode import typed_reader
 from micro.service.schema.protodict import NATIVE, dict_encoder, dict_reader
@@ -26,6 +26,10 @@ from micro.service.schema.wire import message_class
 __all__ = ["protobuf_reader", "protobuf_writer"]
 
 REASON_CHARACTERS_MAX = 200
+
+_TOO_LARGE_TO_EXPLAIN = (
+    f"the body: a field is missing or does not fit; send less than {EXPLAINED_BYTES_MAX} bytes to be told which"
+)
 
 
 def protobuf_reader(message: Message, annotation: Any, shape: inspect.Type) -> Reader:
@@ -70,7 +74,8 @@ def protobuf_reader(message: Message, annotation: Any, shape: inspect.Type) -> R
             try:
                 return fast(parsed)
             except Exception:  # noqa: BLE001 - whatever it was, the general way finds and says it
-                return read_slowly(parsed)
+                if len(body) > EXPLAINED_BYTES_MAX:
+                    raise BadRequest(_TOO_LARGE_TO_EXPLAIN) from None
         return read_slowly(parsed)
 
     return read

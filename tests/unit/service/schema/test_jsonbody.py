@@ -76,6 +76,12 @@ def test_a_duplicate_key_is_named() -> None:
         read(dict[str, Address], b'{"a": {"street": "b", "city": "c", "city": "d"}}')
 
 
+def test_a_duplicate_in_a_large_body_is_found_but_not_named() -> None:
+    """Looking for its name would cost the memory of the whole."""
+    with pytest.raises(BadRequest, match="an object has a key twice"):
+        read(dict[str, str], b'{"a": "' + b"x" * 70_000 + b'", "b": "", "b": ""}')
+
+
 @pytest.mark.parametrize(
     "body",
     [

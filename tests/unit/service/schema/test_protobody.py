@@ -12,7 +12,7 @@ from micro.service.schema.jsonbody import json_writer
 from micro.service.schema.protobody import protobuf_reader, protobuf_writer
 from micro.service.schema.shape import shape_of
 from micro.service.schema.wire import message_class
-from tests.unit.service.schema.samples import Address, Bounded, Model, Options, Positive, Rich, message, rich
+from tests.unit.service.schema.samples import Address, Bounded, Model, Options, Positive, Rich, Tree, message, rich
 
 
 def read(annotation: Any, body: bytes) -> Any:
@@ -51,6 +51,12 @@ def test_what_is_wrong_is_said_as_for_json(annotation: Any, body: bytes, words: 
     """The field, what was expected, and what came."""
     with pytest.raises(BadRequest, match=words):
         read(annotation, body)
+
+
+def test_of_a_large_body_is_not_told_which_field() -> None:
+    """Looking for it would cost a multiple of its size."""
+    with pytest.raises(BadRequest, match="a field is missing or does not fit; send less than 65536 bytes"):
+        read(Tree, b"\x0a\x01a" + b"\x12\x00" * 40_000)
 
 
 def test_unknown_numbers_are_ignored() -> None:
