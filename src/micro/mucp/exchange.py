@@ -81,6 +81,6 @@ class Exchange:
         Raises:
             RemoteProtocolError: it exceeds what was ever sent.
         """
-        self.send_window += count
-        if self.send_window > WINDOW_BYTES:
+        if self.send_window + count > WINDOW_BYTES:
             raise RemoteProtocolError(f"exchange {self.number}: more credit than the window of {WINDOW_BYTES} bytes")
+        self.send_window += count

@@ -160,9 +160,12 @@ def encode_id(id: str) -> bytes:
     """Returns the bytes of a set that holds nothing but `Micro-Id`.
 
     Raises:
-        ValueError: the id breaks a limit.
+        BadRequest: the id breaks a limit.
     """
-    text = checked(id).encode("utf-8")
+    try:
+        text = checked(id).encode()
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
     return _ID_NAME + _VALUE_LENGTH.pack(len(text)) + text
 
 

@@ -57,6 +57,7 @@ def test_credit_beyond_the_window_is_refused(count: int) -> None:
 
     with pytest.raises(RemoteProtocolError, match="more credit"):
         exchange.credit(count)
+    assert exchange.send_window == WINDOW_BYTES
 
 
 def test_credit_fills_the_window_exactly() -> None:

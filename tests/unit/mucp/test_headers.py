@@ -125,3 +125,11 @@ def test_what_the_peer_would_refuse_is_not_sent(content: dict[str, str]) -> None
     """Breaking a limit is a fault of the request, not the end of the link."""
     with pytest.raises(BadRequest):
         headers.encode(content)
+
+
+def test_an_id_alone_has_a_short_way() -> None:
+    """A set that holds only an id has the same bytes as ever, and the same limits."""
+    assert headers.encode_id("é1") == headers.encode({"micro-id": "é1"})
+    for wrong in ("\n", "x" * (VALUE_BYTES_MAX + 1), "\ud800"):
+        with pytest.raises(BadRequest):
+            headers.encode_id(wrong)

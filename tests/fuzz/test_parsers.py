@@ -1,0 +1,233 @@
+"""Every parser of the language, on inputs that are nearly right: it answers or refuses, and never takes much memory.
+
+`make test` runs a share of each campaign; `make prove`, or `MICRO_CAMPAIGN=full`, all of it.
+"""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from micro.errors import BadRequest, Fault, RemoteProtocolError
+from micro.mucp import codec, envelope, headers
+from micro.mucp.event import Broken
+from micro.mucp.frame import BLOCK_BYTES, FrameReader
+from micro.mucp.limits import WINDOW_BYTES, Limits
+from micro.mucp.message import Form, open_prefix
+from micro.mucp.session import Session
+from tests.conftest import Campaign
+from tests.fuzz.mutation import mutants
+from tests.unit.mucp import wire
+
+SHARE = 50_000
+FULL = 2_000_000
+MEMORY_FACTOR = 8
+BUFFER_BYTES = 4 * BLOCK_BYTES
+LEFT_BYTES = 6_000_000
+"""What a link may remember at most of a peer: mostly its 1,024 header blocks with 64 headers each."""
+
+SET = wire.block(("Micro-Service", "greeter"), ("Micro-Endpoint", "Say.Hello"), ("Content-Type", "application/json"))
+HEADER_SEEDS = [
+    b"",
+    SET,
+    wire.block(("Micro-Id", "x" * 300), ("A", "é€😀")),
+    wire.block(*((f"A{number}", str(number)) for number in range(64))),
+]
+ENVELOPE_SEEDS = [
+    envelope.encode({"Micro-Id": "7", "Content-Type": "application/json"}, b'{"a":[1,2,{"b":null}]}'),
+    envelope.encode({"Micro-Id": "7", "Content-Type": "application/json"}, b'{"a":[1,2,{"b":null}]}', as_json=True),
+    envelope.encode({"Micro-Topic": "t"}, bytes(range(256)), as_json=True),
+    envelope.encode({f"A{number}": "x" * number for number in range(40)}, b"body"),
+    b'{"header":{"a":"\\u00e9"},"body64":"AP8="}',
+]
+CONVERSATION = [
+    wire.define(1, ("micro-topic", "t")),
+    wire.opening(2, wire.CALL, b'{"name":"Ann"}', milliseconds=1000, extra=SET),
+    wire.opening(4, wire.STREAM, b"{}"),
+    wire.frame(wire.HEADERS, 4, SET),
+    wire.frame(wire.DATA, 4, b"hello"),
+    wire.opening(6, wire.SUBSCRIBE, known=1),
+    wire.frame(wire.ACK, 6, bytes(16)),
+    wire.frame(wire.NACK, 6, bytes(12)),
+    wire.opening(0, wire.PUBLISH, b"event", known=1),
+    wire.frame(wire.HEADERS, 1, SET),
+    wire.frame(wire.END, 1, b"answer"),
+    wire.frame(wire.ERROR, 3, wire.fault()),
+    wire.event(7, 1, b"event", known=1, extra=SET),
+    wire.frame(wire.DATA, 5, b"x" * 500),
+    wire.frame(wire.CREDIT, 5, b"\x00\x00\x00\x00"),
+    wire.frame(wire.PING, 0, bytes(8)),
+    wire.frame(wire.PONG, 0, bytes(8)),
+    wire.frame(wire.END, 4),
+    wire.frame(wire.CANCEL, 2),
+    wire.frame(wire.REFUSED, 9, wire.fault(429)),
+    wire.frame(wire.GOAWAY, 0, wire.fault(503)),
+]
+SPEECH_SEEDS = [
+    b"".join(CONVERSATION),
+    b"".join(CONVERSATION[6:]),
+    *(b"".join(CONVERSATION[start : start + 5]) for start in range(0, len(CONVERSATION), 3)),
+    wire.frame(wire.DATA, 5, b"y" * 40_000) + wire.frame(wire.END, 5),
+]
+FIRST_SEEDS = [
+    wire.hello(),
+    wire.hello(service="greeter", instance="1", token="t" * 50, ticket="micro1" + "x" * 200, later={"a": [1]}),
+    wire.hello(versions=[1, 2, 3]) + wire.define(0) + wire.opening(1, wire.CALL, b"{}"),
+    b"GET / HTTP/1.1\r\n\r\n",
+]
+FAULT_SEEDS = [wire.fault(), b'{"Id":"a","Code":404,"Detail":"b","Status":"c"}', b"plain", b'{"code":1e400}']
+JSON_SEEDS = [b'{"a":[1,2.5e3,"\\u00e9",null,true],"b":{"c":"d"}}', b"[[[[]]]]", b"-1.5"]
+
+
+def read_frames(data: bytes) -> None:
+    """Frames are cut as their lengths say."""
+    reader = FrameReader(1_000_000)
+    found = reader.feed(data)
+    size = sum(9 + len(payload) for _, _, payload in found)
+    assert size <= len(data)
+    assert data.startswith(b"".join(wire.frame(*frame) for frame in found))
+    assert len(reader.buffer()) > 0
+
+
+def read_headers(data: bytes) -> None:
+    """Headers are read or refused."""
+    try:
+        found = headers.decode(data)
+    except RemoteProtocolError:
+        return
+    assert headers.decode(headers.encode(found)) == found
+
+
+def read_envelope(data: bytes) -> None:
+    """A blob is read or refused."""
+    try:
+        found, body = envelope.decode(data)
+    except RemoteProtocolError:
+        return
+    assert envelope.decode(envelope.encode(found, body)) == (found, body)
+
+
+def hear(session: Session, data: bytes) -> None:
+    """A speech is heard; one mistake ends it, and nothing exceeds its bound."""
+    heard = session.receive(data)
+    broken = [index for index, event in enumerate(heard) if isinstance(event, Broken)]
+    assert broken in ([], [len(heard) - 1])
+    assert len(session.serving) + session._joined <= session.limits.exchanges
+    assert all(each.send_window <= WINDOW_BYTES for each in session.exchanges.values())
+
+
+def read_speech(data: bytes) -> None:
+    """A session with exchanges of its own hears what comes."""
+    session = wire.greeted(dialed=True, limits=Limits(exchanges=4))
+    for owner in ("one", "two"):
+        session.call(owner, open_prefix(Form.CALL, 0, 0), b"")
+    for form in (Form.STREAM, Form.SUBSCRIBE, Form.STREAM):
+        session.open(form, open_prefix(form, 0, 0), b"", form.name)
+    hear(session, data)
+
+
+def read_first_words(data: bytes) -> None:
+    """A session that knows nobody hears what comes."""
+    hear(Session(dialed=False), data)
+
+
+def read_fault(data: bytes) -> None:
+    """Anything is a fault, and comes back as the same one."""
+    found = Fault.parse(data.decode("utf-8", "replace"))
+    again = Fault.parse(found.to_json())
+    assert (again.code, again.detail) == (found.code, found.detail)
+
+
+def read_json(data: bytes) -> None:
+    """JSON is a value or a bad request."""
+    try:
+        value = codec.decode_json(data)
+    except BadRequest:
+        return
+    assert codec.decode_json(codec.encode_json(value)) == value
+
+
+PARSERS: list[tuple[str, Callable[[bytes], None], Sequence[bytes]]] = [
+    ("frames", read_frames, SPEECH_SEEDS),
+    ("headers", read_headers, HEADER_SEEDS),
+    ("envelopes", read_envelope, ENVELOPE_SEEDS),
+    ("speeches", read_speech, SPEECH_SEEDS),
+    ("first words", read_first_words, FIRST_SEEDS),
+    ("faults", read_fault, FAULT_SEEDS),
+    ("JSON", read_json, JSON_SEEDS),
+]
+NAMED = pytest.mark.parametrize(("name", "parse", "seeds"), PARSERS, ids=[name for name, _, _ in PARSERS])
+
+
+def inputs(name: str, seeds: Sequence[bytes], count: int) -> Iterator[bytes]:
+    """Yields the seeds themselves and then so many mutants."""
+    yield from seeds
+    yield from mutants(seeds, count, len(name))
+
+
+@NAMED
+def test_nothing_but_refusals(
+    name: str, parse: Callable[[bytes], None], seeds: Sequence[bytes], campaign: Campaign
+) -> None:
+    """No input makes a parser fail in a way that it does not declare."""
+    count = campaign(f"mutated {name}", share=SHARE, full=FULL)
+    if os.environ.get("MICRO_CAMPAIGN") == "full":
+        count = FULL
+    for data in inputs(name, seeds, count):
+        try:
+            parse(data)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the input that did it is to be shown
+            pytest.fail(f"{type(error).__name__}: {error} for {data[:2000].hex()}")
+
+
+@NAMED
+def test_memory_follows_the_input(name: str, parse: Callable[[bytes], None], seeds: Sequence[bytes]) -> None:
+    """No input takes more than eight times its size, and a fixed buffer."""
+    for data in inputs(name, seeds, 300):
+        tracemalloc.start()
+        try:
+            parse(data)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak <= MEMORY_FACTOR * len(data) + BUFFER_BYTES, data[:200].hex()
+
+
+LARGE = [
+    ("pings", wire.frame(wire.PING, 0, bytes(8)) * 5_000),
+    ("refused opens", b"".join(wire.opening(number, wire.CALL) for number in range(2, 10_000, 2))),
+    ("told events", wire.opening(0, wire.PUBLISH, b"x") * 5_000),
+    ("blocks", b"".join(wire.frame(wire.DEFINE, number, HEADER_SEEDS[3]) for number in range(1024))),
+    ("the same block", wire.frame(wire.DEFINE, 0, HEADER_SEEDS[3]) * 1024),
+    ("headers of an answer", wire.frame(wire.HEADERS, 1, HEADER_SEEDS[3]) * 500),
+    ("an announced frame", (4_000_000).to_bytes(4, "big") + b"\x03\x00\x00\x00\x05" + bytes(100_000)),
+    ("a large frame", wire.frame(wire.DATA, 5, bytes(4_000_000))),
+    ("acknowledgements", wire.opening(2, wire.SUBSCRIBE) + wire.frame(wire.ACK, 2, bytes(8 * 4096)) * 4),
+    ("goodbyes", wire.frame(wire.GOAWAY, 0, wire.fault()) * 1_000),
+    ("faults", wire.frame(wire.ERROR, 1, b'"' + b"x" * 2_000_000)),
+]
+
+
+@pytest.mark.parametrize("data", [data for _, data in LARGE], ids=[name for name, _ in LARGE])
+def test_a_flood_is_kept_small(data: bytes) -> None:
+    """What is remembered of a flood once its events are handled and the answers written is a fraction of it."""
+    session = wire.greeted(dialed=True, limits=Limits(exchanges=4))
+    session.call("one", open_prefix(Form.CALL, 0, 0), b"")
+    session.call("two", open_prefix(Form.CALL, 0, 0), b"")
+    session.open(Form.STREAM, open_prefix(Form.STREAM, 0, 0), b"", "stream")
+    tracemalloc.start()
+    try:
+        peak = 0
+        for start in range(0, len(data), BLOCK_BYTES):
+            session.receive(data[start : start + BLOCK_BYTES])
+            peak = max(peak, tracemalloc.get_traced_memory()[0])
+            session.output.clear()
+        left, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak <= MEMORY_FACTOR * len(data) + BUFFER_BYTES
+    assert left <= LEFT_BYTES
