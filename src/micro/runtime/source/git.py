@@ -172,7 +172,7 @@ def _progress(report: Report) -> Callable[[bytes], None]:
     last: list[tuple[bytes, int]] = [(b"", -1)]
 
     def read(part: bytes) -> None:
-        for stage, percent in STAGES.findall(part):
+        for stage, percent in STAGES.findall(part)[-1:]:
             now = (stage, int(percent) // 25)
             if now != last[0]:
                 last[0] = now
