@@ -54,7 +54,8 @@ class Fault(MicroError):
         code: one of the codes in `Fault.codes`, read like an HTTP status.
         detail: one sentence for a person: what happened, why, and what to do next.
         status: the short name of the code.
-        refused: whether nothing was done yet, so that the request may be sent elsewhere. It does not travel in the JSON.
+        refused: whether nothing was done yet, so that the request may be sent elsewhere. It does not travel in the
+            JSON.
     """
 
     code: int = 500
