@@ -401,6 +401,21 @@ def test_this_node_may_hold_many() -> None:
     assert len(catalog) == 10
 
 
+def test_the_number_of_nodes_is_bounded(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more is refused until another has gone; this node always enters."""
+    monkeypatch.setattr("micro.service.registry.catalog.NODES_MAX", 2)
+    for nid in ("b1", "b2"):
+        put(catalog, instance(nid=nid))
+    with pytest.raises(TooManyRequests, match="2 nodes"):
+        put(catalog, instance(nid="b3"))
+    put(catalog, instance(nid=HERE))
+    for nid in ("b1", "b2"):
+        catalog.drop_node(nid)
+    catalog.expire(1.0)
+
+    assert put(catalog, instance(nid="b3"))
+
+
 def test_strangers_cannot_fill_a_name(catalog: Catalog) -> None:
     """However many claim it, ours still enters."""
     for number in range(INSTANCES_PER_SERVICE_MAX):
@@ -451,10 +466,12 @@ def test_the_description_names_the_nodes(catalog: Catalog) -> None:
 
 def test_a_sign_of_life_is_remembered(catalog: Catalog) -> None:
     """An instance was last seen when it last renewed."""
-    put(catalog, instance(), now=100.0)
-    catalog.renew(instance().key, 90, now=160.0)
+    put(catalog, instance("1"), now=100.0)
+    put(catalog, instance("2"), now=100.0)
+    catalog.renew(instance("1").key, 90, now=160.0)
+    put(catalog, instance("2", weight=7), now=150.0)
 
-    assert [node["last_seen"] for node in catalog.describe("greeter", now=170.0)["nodes"]] == [160.0]
+    assert [node["last_seen"] for node in catalog.describe("greeter", now=170.0)["nodes"]] == [160.0, 150.0]
 
 
 def test_an_unknown_service_has_no_description(catalog: Catalog) -> None:

@@ -15,6 +15,7 @@ from micro.service.registry.words import WORD_CHARACTERS_MAX, last_word, words
         ("image-resize_fast", ["image", "resize", "fast"]),
         ("Größe Été", ["grosse", "ete"]),
         ("notes", ["note"]),
+        ("bits gas", ["bit", "gas"]),
         ("cities", ["city"]),
         ("boxes", ["box"]),
         ("status address analysis bus", ["status", "address", "analysis", "bus"]),
