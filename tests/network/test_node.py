@@ -159,6 +159,17 @@ async def test_a_service_is_itself_and_no_more(start_node: StartNode, tmp_path: 
     assert [found["name"] for found in seen["answer"]["services"]] == ["curious"]
 
 
+async def test_an_owner_names_a_service(start_node: StartNode, greeter_folder: Path) -> None:
+    """The same source runs twice under two names, and each answers under its own."""
+    node = await start_node()
+    assert await run(node, greeter_folder) == "greeter"
+    assert await run(node, greeter_folder, "second") == "second"
+
+    async with client_of(node) as client:
+        pids = {await client.call(name, "Say.Pid") for name in ("greeter", "second")}
+    assert len(pids) == 2
+
+
 async def test_the_home_is_the_owners_alone(start_node: StartNode) -> None:
     """The home, its key, its token and its sockets cannot be opened by others."""
     node = await start_node()

@@ -19,6 +19,7 @@ from micro.node.home import Home
 from micro.service import client as client_floor
 from micro.service import service as service_floor
 from micro.service.running import Running
+from micro.service.schema.naming import check_service_name
 from micro.system import SystemClock, SystemEntropy
 
 __all__ = ["Client", "NodeDialer", "Service", "run_loop"]
@@ -115,8 +116,10 @@ class Service(service_floor.Service):
         """
         entropy = SystemEntropy()
         environment = os.environ
-        dialer = NodeDialer(service=self.name)
         supervised = "MICRO_INSTANCE" in environment
+        if supervised:  # its owner may have given it another name
+            self.name = check_service_name(environment.get("MICRO_SERVICE") or self.name)
+        dialer = NodeDialer(service=self.name)
         instance = environment.get("MICRO_INSTANCE") or entropy.random_bytes(INSTANCE_BYTES).hex()
         running = Running(
             self,
