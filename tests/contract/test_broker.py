@@ -499,6 +499,20 @@ async def test_a_queue_goes_on_after_a_restart_where_it_was(house: House) -> Non
     assert [(event.id, event.attempt) for _, event in person.got] == [("2", 2), ("4", 2), ("5", 2)]
 
 
+async def test_a_log_goes_on_after_a_restart(house: House) -> None:
+    """What is published then comes after what was published before, on every topic."""
+    await house.publish("1", "2", topic="one")
+    await house.publish("1", "2", topic="two")
+    await house.restart()
+    await house.publish("3", topic="two")
+    await house.publish("3", topic="one")
+    one, two = house.join("queue", topic="one"), house.join("queue", topic="two")
+    await until(lambda: len(one.got) == len(two.got) == 3)
+
+    assert [[id for id, _ in person.got] for person in (one, two)] == [[1, 2, 3], [1, 2, 3]]
+    assert one.ids == two.ids == ["1", "2", "3"]
+
+
 async def test_a_queue_that_has_had_nothing_yet_is_known_after_a_restart(house: House) -> None:
     """It has a claim on what was published since it came."""
     house.join("queue", credit=0)

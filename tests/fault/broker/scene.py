@@ -149,7 +149,7 @@ async def _broken(disk: ForgetfulDisk, promises: Promises, steps: int) -> list[s
     await broker.start()
     work, news = Reader(), Reader()
     work.subscription = broker.subscribe("work", "queue", work)
-    broker.subscribe("news", "new", news)
+    news.subscription = broker.subscribe("news", "new", news)
     await turns(8)
     broken = []
     found = broker._database.read("PRAGMA integrity_check")
@@ -166,8 +166,20 @@ async def _broken(disk: ForgetfulDisk, promises: Promises, steps: int) -> list[s
     if again := came & promises.saved_by(steps):
         broken.append(f"came again: {again}")
     broken += await _twice(broker, published[-3:])
+    broken += await _goes_on(broker, work, news)
     await broker.stop()
     return broken
+
+
+async def _goes_on(broker: EmbeddedBroker, work: Reader, news: Reader) -> list[str]:
+    """Publishes something new, which has to come after all that was there."""
+    for reader, topic in ((work, "work"), (news, "news")):
+        assert reader.subscription is not None
+        for sequence, _ in reader.got:
+            reader.subscription.acknowledge(sequence)
+        broker.publish("me", topic, f"{topic}-new", {}, b"new", lambda fault: None)
+    await turns(8)
+    return [f"does not go on: {reader.got[-1:]}" for reader in (work, news) if not reader.got[-1][1].id.endswith("new")]
 
 
 async def _twice(broker: EmbeddedBroker, ids: list[str]) -> list[str]:
