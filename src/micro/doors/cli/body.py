@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from micro.doors.cli.ending import Usage
@@ -15,7 +16,9 @@ __all__ = ["BODY_BYTES_MAX", "json_body", "lines_typed", "read_bytes", "read_nam
 BODY_BYTES_MAX = 64 * 1024 * 1024
 """More than this is never read into memory; the node's own limit is lower."""
 
+LINE_BYTES_MAX = 16 * 1024 * 1024
 LINES_WAITING_MAX = 64
+READ_BYTES = 65_536
 
 
 def read_named(name: str) -> bytes:
@@ -63,7 +66,8 @@ def json_body(text: str, *, what: str = "the request") -> bytes:
 async def lines_typed() -> AsyncIterator[bytes]:
     """Yields the lines of the standard input as they come, without their ends; empty ones are left out.
 
-    A thread reads them, because not every standard input can be waited for; it is left behind when the command ends.
+    A thread reads them, because not every standard input can be waited for. It is left behind when the command ends, so
+    it reads without Python's own buffer, whose lock it would hold at the end.
     """
     import threading
 
@@ -72,13 +76,25 @@ async def lines_typed() -> AsyncIterator[bytes]:
 
     def read() -> None:
         try:
-            while line := sys.stdin.buffer.readline(BODY_BYTES_MAX):
-                if line.strip():
-                    asyncio.run_coroutine_threadsafe(queue.put(line.rstrip(b"\r\n")), loop).result()
+            for line in _lines(sys.stdin.fileno()):
+                asyncio.run_coroutine_threadsafe(queue.put(line), loop).result()
             asyncio.run_coroutine_threadsafe(queue.put(b""), loop).result()
-        except (RuntimeError, asyncio.CancelledError, ValueError):
+        except (RuntimeError, asyncio.CancelledError, OSError, ValueError):
             return  # the loop has ended, and with it the wish for more
 
     threading.Thread(target=read, name="standard input", daemon=True).start()
     while line := await queue.get():
         yield line
+
+
+def _lines(source: int) -> Iterator[bytes]:
+    """Yields the lines of a file descriptor that are not empty, the last one with or without its end."""
+    rest = b""
+    while data := os.read(source, READ_BYTES):
+        *lines, rest = (rest + data).split(b"\n")
+        yield from (line.rstrip(b"\r") for line in lines if line.strip())
+        if len(rest) > LINE_BYTES_MAX:
+            yield rest  # too long for any service, which says so better
+            rest = b""
+    if rest.strip():
+        yield rest.rstrip(b"\r")

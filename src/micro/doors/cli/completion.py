@@ -21,7 +21,7 @@ COMPLETION_SECONDS_MAX = 1.0
 
 
 @command("completion", example='eval "$(micro completion bash)"', output=False, node=False)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
 def completion(session: Session, shell: str) -> None:
     """Print what makes a shell complete what is typed.
 

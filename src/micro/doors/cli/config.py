@@ -8,6 +8,7 @@ from micro.doors.cli.body import read_bytes
 from micro.doors.cli.options import group
 from micro.doors.cli.session import Session
 from micro.doors.cli.values import parse_json
+from micro.errors import NotFound
 
 __all__ = ["config"]
 
@@ -23,11 +24,17 @@ def config() -> None:
 
 @config.command_of("get", example="micro config get greeter")
 @click.argument("path", required=False, metavar="[PATH]")
-def get(session: Session, path: str | None) -> None:
+@click.option("--reveal", is_flag=True, help="Show secrets instead of masking them.")
+def get(session: Session, path: str | None, reveal: bool) -> None:
     """Print a setting, or all below a path."""
     session.hint = "micro config get"
-    found = session.ask("config", "Config.Get", {"path": path or ""})
-    session.show(found if session.shape() == "json" else found.get("value"))
+    found = session.ask("config", "Config.Get", {"path": path or "", "reveal": reveal})
+    if path and not found["found"]:
+        raise NotFound(f"there is no setting {path!r}")
+    if session.shape() == "json":
+        session.show(found)
+    elif found["found"]:
+        session.show(found["value"])
 
 
 @config.command_of("set", example="micro config set greeter.key @key.pem --secret")
@@ -55,5 +62,7 @@ def delete(session: Session, path: str) -> None:
     """Delete a setting, and all below it."""
     session.hint = "micro config get"
     found = session.ask("config", "Config.Delete", {"path": path})
+    if not found["deleted"]:
+        raise NotFound(f"there is no setting {path!r}")
     if session.shape() == "json":
         session.show(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -14,7 +14,7 @@ from micro.doors.cli.exchange import BYTES, JSON, exchange_call, exchange_stream
 from micro.doors.cli.fieldoptions import field_option, given_values
 from micro.doors.cli.fields import Field, assemble, is_raw, missing, read_fields
 from micro.doors.cli.naming import spelled
-from micro.doors.cli.options import HELP, Command, node_options, output_option, session_of
+from micro.doors.cli.options import HELP, Command, general_options, session_of
 from micro.doors.cli.session import Session
 from micro.doors.cli.values import parse_json
 
@@ -55,9 +55,7 @@ class EndpointCommand(Command):
         if "--json" not in taken and not self.raw:
             about = "The request, or what the options do not say, as JSON, - or @FILE."
             found.append(click.Option(["--json", "json_text"], metavar="JSON", help=about))
-        general: Callable[..., Any] = output_option(node_options(lambda: None))
-        shared = reversed(getattr(general, "__click_params__", []))
-        return found + [parameter for parameter in shared if not taken.intersection(parameter.opts)]
+        return found + [option for option in general_options() if not taken.intersection(option.opts)]
 
     def body(self, typed: Mapping[str, Any]) -> tuple[bytes, str]:
         """Returns the body that was typed, and its content type.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +14,6 @@ from micro.doors.cli.output import as_line, cell
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, say, say_bytes
 from micro.doors.cli.values import parse_json
-from micro.errors import Timeout
 
 if TYPE_CHECKING:
     from micro.service.subscription import Event
@@ -43,18 +41,14 @@ def publish(
 
     async def work() -> str:
         client = await session.client()
-        async with asyncio.timeout(session.timeout_seconds):
-            published = await client.publish_raw(
-                topic, data, content_type=content_type, id=identifier, headers=said, durable=not no_wait
-            )
+        published = await client.publish_raw(
+            topic, data, content_type=content_type, id=identifier, headers=said, durable=not no_wait
+        )
         if no_wait:  # nobody answers, so the link is asked something to be sure that it is written
             await session.call("node", "Node.Status")
         return published
 
-    try:
-        found = session.run(work, waiting=f"publishing on {topic}")
-    except TimeoutError:
-        raise Timeout(f"not on disk within {session.timeout_seconds:g} s; publish again with the same --id") from None
+    found = session.run(work, waiting=f"publishing on {topic}", whole="outcome unknown: publishing")
     if session.shape() == "json":
         session.show({"topic": topic, "id": found})
     elif found:
@@ -88,22 +82,19 @@ def subscribe(session: Session, topic: str, queue: str | None, count: int | None
     async def work() -> None:
         client = await session.client()
         left = count
-        try:
-            async with asyncio.timeout(session.timeout_seconds), await client.subscribe_raw(topic, queue) as events:
-                if session.shape() == "table":
-                    note(f"listening on {topic}, Ctrl-C ends")
-                async for event in events:
-                    _show(session, event, raw=raw)
-                    if not no_ack:
-                        await event.ack()
-                    left = None if left is None else left - 1
-                    if left == 0:
-                        return
-        except TimeoutError:
-            raise Timeout(f"{topic} was listened to for {session.timeout_seconds:g} s, as asked") from None
+        async with await client.subscribe_raw(topic, queue) as events:
+            if session.shape() == "table":
+                note(f"listening on {topic}, Ctrl-C ends")
+            async for event in events:
+                _show(session, event, raw=raw)
+                if not no_ack:
+                    await event.ack()
+                left = None if left is None else left - 1
+                if left == 0:
+                    return
 
     try:
-        session.run(work)
+        session.run(work, whole=f"listening on {topic}")
     except KeyboardInterrupt:
         return
 

@@ -15,7 +15,7 @@ from micro.doors.cli.output import Form, unwrap
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import say_bytes
 from micro.doors.cli.values import parse_json
-from micro.errors import Cancelled, LinkClosed, NotFound, Timeout
+from micro.errors import Cancelled, LinkClosed, NotFound
 
 __all__ = ["BYTES", "JSON", "exchange_call", "exchange_stream", "item_of", "show_answer"]
 
@@ -150,23 +150,17 @@ def exchange_stream(
 
     async def work() -> None:
         client = await session.client()
-        try:
-            async with asyncio.timeout(session.timeout_seconds):
-                opened = await client.stream_raw(service, endpoint, body, content_type=content_type, headers=headers)
-                async with opened:
-                    sending = asyncio.create_task(_send(opened, items))
-                    try:
-                        async for answer in opened.messages():
-                            _show_item(session, answer, default, raw=raw)
-                    finally:
-                        await _settle(sending)
-        except TimeoutError:
-            raise Timeout(
-                f"the stream took longer than {session.timeout_seconds:g} s", id=f"{service}.{endpoint}"
-            ) from None
+        opened = await client.stream_raw(service, endpoint, body, content_type=content_type, headers=headers)
+        async with opened:
+            sending = asyncio.create_task(_send(opened, items))
+            try:
+                async for answer in opened.messages():
+                    _show_item(session, answer, default, raw=raw)
+            finally:
+                await _settle(sending)
 
     try:
-        session.run(work)
+        session.run(work, whole=f"the stream of {service} {endpoint}")
     except KeyboardInterrupt:
         return
 

@@ -11,7 +11,7 @@ import click
 from micro.doors.cli.ending import FAULT, INTERRUPTED, NO_NODE, USAGE, exit_code, explain
 from micro.doors.cli.root import root
 from micro.doors.cli.session import Session
-from micro.doors.cli.terminal import note, paint
+from micro.doors.cli.terminal import Unread, note, paint
 from micro.errors import MicroError
 
 __all__ = ["main", "root", "run"]
@@ -36,8 +36,8 @@ def run(words: Sequence[str]) -> int:
         finally:
             session.close()
             sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has enough of it; what is still unwritten has nowhere to go.
+    except (Unread, BrokenPipeError):
+        # What is still unwritten has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except KeyboardInterrupt:
@@ -56,8 +56,6 @@ def _run(words: Sequence[str], session: Session) -> int:
         return FAULT
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        raise
     except (MicroError, OSError, TimeoutError) as error:
         code = exit_code(error)
         _tell(explain(error, remedy=session.hint if code != NO_NODE else ""))

@@ -16,9 +16,10 @@ __all__ = [
     "ExampleGroup",
     "Function",
     "command",
+    "general_options",
     "group",
-    "node_options",
-    "output_option",
+    "home_option",
+    "seconds",
     "session_of",
 ]
 
@@ -82,13 +83,8 @@ def command(name: str, *, example: str, output: bool = True, node: bool = True) 
         def callback(*arguments: Any, **options: Any) -> Any:
             return function(session_of(click.get_current_context()), *arguments, **options)
 
-        update_wrapper(callback, function)
-        decorated: Function = callback
-        if node:
-            decorated = node_options(decorated)
-        if output:
-            decorated = output_option(decorated)
-        made = click.command(name, cls=Command, context_settings=HELP)(decorated)
+        made = click.command(name, cls=Command, context_settings=HELP)(update_wrapper(callback, function))
+        made.params += general_options(output=output, node=node)
         made.example = example
         return made
 
@@ -116,41 +112,58 @@ def _keeper(attribute: str) -> Callable[[click.Context, click.Parameter, Any], N
     return keep
 
 
-def output_option(function: Function) -> Function:
-    """Adds `--output`."""
-    return click.option(
-        "-o",
-        "--output",
+def seconds(text: str | float) -> float:
+    """Returns a length of time that was typed, for an option's type: more than nothing, in seconds."""
+    try:
+        found = float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no number of seconds.") from None
+    if not 0 < found < float("inf"):
+        raise click.BadParameter(f"{text} seconds are none, or endless.")
+    return found
+
+
+def general_options(*, output: bool = True, node: bool = True, home: bool = False) -> list[click.Option]:
+    """Returns the options that say which node and which form.
+
+    Args:
+        output: whether `--output` is among them.
+        node: whether those about reaching a node are.
+        home: whether `--home` and `--address` are shown in the help, which in most commands is long enough without.
+    """
+    form = click.Option(
+        ["-o", "--output"],
         type=click.Choice(["table", "json", "plain"]),
         callback=_keeper("form"),
         expose_value=False,
         help="How to write results: table for people (as on a terminal), json for programs, plain for pipes.",
-    )(function)
-
-
-def node_options(function: Function, *, hidden: bool = True) -> Function:
-    """Adds `--timeout`, and `--home` and `--address`, which need no word in each command's help."""
-    function = click.option(
-        "--address",
+    )
+    timeout = click.Option(
+        ["--timeout"],
+        type=seconds,
+        metavar="SECONDS",
+        callback=_keeper("timeout_seconds"),
+        expose_value=False,
+        help="How long to wait at most.",
+    )
+    address = click.Option(
+        ["--address"],
         metavar="ADDRESS",
         callback=_keeper("address"),
         expose_value=False,
-        hidden=hidden,
+        hidden=not home,
         help="The node's socket, unix:/path or tcp:host:port, instead of the one in its home.",
-    )(function)
-    function = click.option(
-        "--home",
+    )
+    return [*([form] if output else []), *([timeout, home_option(hidden=not home), address] if node else [])]
+
+
+def home_option(*, hidden: bool = False) -> click.Option:
+    """Returns the option that says in which home the node is."""
+    return click.Option(
+        ["--home"],
         metavar="PATH",
         callback=_keeper("home"),
         expose_value=False,
         hidden=hidden,
         help="The node's home; by default MICRO_HOME, else ~/.micro.",
-    )(function)
-    return click.option(
-        "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
-        callback=_keeper("timeout_seconds"),
-        expose_value=False,
-        help="How long to wait for an answer, in seconds.",
-    )(function)
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import click
 from micro.doors.cli.commands import ENTRIES, SECTIONS
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.naming import near
-from micro.doors.cli.options import HELP, ExampleGroup, node_options, output_option, session_of
+from micro.doors.cli.options import HELP, ExampleGroup, general_options, session_of
 from micro.errors import Fault, MicroError, NoNode, NotFound
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class Root(ExampleGroup):
             try:
                 return service_command(session, word)
             except (MicroError, OSError, TimeoutError):
-                return None
+                return click.Command(word, add_help_option=False)  # after it nothing is known
         try:
             return service_command(session, word)
         except NotFound:
@@ -112,9 +111,7 @@ def _unknown(session: Session, word: str) -> MicroError:
     return NotFound(f"no command and no service is called {word!r}{advice}")
 
 
-@click.group("micro", cls=Root, context_settings=HELP)
-@output_option
-@partial(node_options, hidden=False)
+@click.group("micro", cls=Root, context_settings=HELP, params=[*general_options(home=True)])
 def root() -> None:
     """A node, its services and their neighbours.
 

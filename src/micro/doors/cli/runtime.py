@@ -84,7 +84,7 @@ def _follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> None
         return last
 
     session.hint = "micro status"
-    last = session.run(work, waiting="working")
+    last = session.run(work, waiting="working", whole=endpoint.rpartition(".")[2].lower())
     if last.get("failed") or not last.get("done"):
         for line in last.get("tail") or ():
             note(f"  {clean(str(line))}")
@@ -165,7 +165,7 @@ def logs(session: Session, service: str, follow: bool, lines: int) -> None:
 
     session.hint = "micro status"
     try:
-        session.run(work)
+        session.run(work, whole=f"the log of {service}")
     except KeyboardInterrupt:
         if not follow:
             raise

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from micro.doors.cli.ending import Usage
 from micro.doors.cli.example import example_line, example_request
-from micro.doors.cli.options import Function, command
+from micro.doors.cli.options import Function, command, home_option
 from micro.doors.cli.output import as_line, clean
 from micro.doors.cli.session import Session
 from micro.doors.cli.settings import load_config
@@ -44,7 +43,7 @@ def _settings(function: Function) -> Function:
     return function
 
 
-@command("server", example="micro server --catalogue services", output=False)
+@command("server", example="micro server --catalogue services", output=False, node=False)
 @click.option(
     "--catalogue",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -58,8 +57,6 @@ def server(session: Session, catalogue: Path | None, **settings: Any) -> None:
     Services that ran when the node stopped run again. Each setting can stand in config.toml in the node's home, in the
     environment as MICRO_NAME, or here.
     """
-    if session.address is not None:
-        raise Usage("a node is where its home is; say --home PATH instead of --address", remedy="micro server --help")
     config = load_config(session.home, settings)
     session.hint = "micro doctor"
     run(config, catalogue)
@@ -159,3 +156,6 @@ def _quoted(text: str) -> str:
     import shlex
 
     return shlex.quote(text)
+
+
+server.params.append(home_option())

@@ -25,7 +25,7 @@ COLUMNS = [Column(name) for name in ("name", "version", "endpoints", "nodes", "w
 
 @command("services", example="micro services qr code")
 @click.argument("query", nargs=-1, metavar="[QUERY]")
-@click.option("--limit", type=click.IntRange(1, LIST_MAX), default=LIST_MAX, help="How many at most.")
+@click.option("--limit", type=click.IntRange(1, LIST_MAX), default=LIST_MAX, metavar="N", help="How many at most.")
 @click.option("-w", "--watch", is_flag=True, help="Go on, and print what comes and goes.")
 def services(session: Session, query: tuple[str, ...], limit: int, watch: bool) -> None:
     """List the services in reach, or search them.
@@ -59,7 +59,7 @@ def _watch(session: Session, query: str) -> None:
                 say("  ".join(cell(word) for word in words))
 
     try:
-        session.run(work)
+        session.run(work, whole="the watch")
     except KeyboardInterrupt:
         return
 

@@ -6,8 +6,9 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from micro.doors.cli.output import Column, Form, as_line, fields_text, rows_text, value_text
+from micro.doors.cli.output import Column, Form, as_line, clean, fields_text, rows_text, value_text
 from micro.doors.cli.terminal import say, spinning, width
+from micro.errors import Timeout
 
 if TYPE_CHECKING:
     import asyncio
@@ -41,16 +42,33 @@ class Session:
 
     # -- the node ---------------------------------------------------------------------------------------------------
 
-    def run(self, work: Callable[[], Awaitable[Result]], *, waiting: str = "") -> Result:
-        """Runs a coroutine to its end; `waiting` is shown on a terminal where that takes longer than a second."""
+    def run(self, work: Callable[[], Awaitable[Result]], *, waiting: str = "", whole: str = "") -> Result:
+        """Runs a coroutine to its end.
+
+        Args:
+            work: makes it.
+            waiting: what is shown on a terminal where it takes longer than a second.
+            whole: what to call the whole if `timeout_seconds` bounds it; without, only its calls are bounded.
+
+        Raises:
+            Timeout: the whole took longer.
+        """
         import asyncio
 
         if self._runner is None:
             self._runner = asyncio.Runner()
 
         async def watched() -> Result:
+            seconds = self.timeout_seconds if whole else None
+            deadline = asyncio.timeout(seconds)
             with spinning(asyncio.get_running_loop(), waiting):
-                return await work()
+                try:
+                    async with deadline:
+                        return await work()
+                except TimeoutError:
+                    if not deadline.expired():
+                        raise
+                    raise Timeout(f"{whole} took longer than {seconds:g} s") from None
 
         return self._runner.run(watched())
 
@@ -136,7 +154,7 @@ class Session:
     def show_item(self, item: Any, default: Form | None = None) -> None:
         """Writes one of many items: JSON on one line, or as a lone value."""
         form = self.shape(default)
-        if form == "json" or (form == "plain" and not isinstance(item, str | int | float | bool)):
-            say(as_line(item))
+        if form == "json" or not isinstance(item, str | int | float | bool):
+            say(as_line(item) if form != "table" else clean(as_line(item)))
         else:
             say(value_text(item, form, width=width()))

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["colorful", "note", "paint", "say", "say_bytes", "spinning", "width"]
+__all__ = ["Unread", "colorful", "note", "paint", "say", "say_bytes", "spinning", "width"]
 
 SPIN_AFTER_SECONDS = 1.0
 SPIN_EVERY_SECONDS = 0.1
@@ -38,9 +38,20 @@ def width() -> int | None:
     return shutil.get_terminal_size().columns
 
 
+class Unread(Exception):
+    """Whoever read our output has enough of it."""
+
+
 def say(text: str) -> None:
-    """Writes a result to the standard output, at once."""
-    print(text, flush=True)
+    """Writes a result to the standard output, at once.
+
+    Raises:
+        Unread: nobody reads it any more.
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise Unread from None
 
 
 def say_bytes(data: bytes) -> None:
@@ -51,9 +62,12 @@ def say_bytes(data: bytes) -> None:
         except UnicodeDecodeError:
             note(f"{len(data)} bytes that are no text; write them to a file: … > FILE")
         return
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise Unread from None
 
 
 def note(text: str) -> None:

@@ -72,7 +72,8 @@ def test_without_a_node_the_answer_is_clear(words: list[str], home: Path, capsys
         (["bench", "greeter"], "name the endpoint too"),
         (["bench", "greeter", "A.B", "--callers", "0"], "from 1 to"),
         (["run", ".", "--env", "x"], "--env NAME=VALUE"),
-        (["server", "--address", "unix:/x"], "--home PATH"),
+        (["server", "--address", "unix:/x"], "No such option"),
+        (["services", "--timeout", "soon"], "no number of seconds"),
     ],
 )
 def test_wrong_words_are_a_matter_of_usage(

@@ -1,0 +1,432 @@
+"""The command as a person types it, against a node that was started the same way."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from micro.doors.cli.main import run
+from tests.network.places import GREETER
+
+PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What came of a command."""
+
+    code: int
+    out: str
+    error: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Shell:
+    """Types commands in a folder, for one home."""
+
+    def __init__(self, home: Path, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "MICRO_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
+        """Starts a command and goes on."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "micro", *words],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=options.pop("stdin", subprocess.DEVNULL),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def __call__(self, *words: str, given: str | None = None) -> Typed:
+        """Types a command, with `given` on its standard input, and waits for its end."""
+        with self.start(*words, stdin=subprocess.PIPE if given is not None else subprocess.DEVNULL) as process:
+            out, error = process.communicate(given, timeout=PATIENCE_SECONDS)
+            return Typed(process.returncode, out, error)
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """Returns the output up to and with the line that holds `text`."""
+    assert process.stdout is not None
+    found = ""
+    while text not in found:
+        ready, _, _ = select.select([process.stdout], [], [], PATIENCE_SECONDS)
+        line = os.read(process.stdout.fileno(), 65_536).decode() if ready else ""
+        assert line, f"{text!r} never came; this did:\n{found}"
+        found += line
+    return found
+
+
+@pytest.fixture(scope="module")
+def shell() -> Iterator[Shell]:
+    """Returns a shell beside a node that runs the service `greeter` and was told so by typing."""
+    with tempfile.TemporaryDirectory(prefix="micro-", ignore_cleanup_errors=True) as place:
+        folder = Path(place)
+        (folder / "home").mkdir(mode=0o700)
+        (folder / "greeter").mkdir()
+        (folder / "greeter" / "main.py").write_text(GREETER)
+        micro = Shell(folder / "home", folder)
+        node = micro.start("server", "--no-network", "--api-port", "0", "--log-level", "error")
+        try:
+            read_until(node, "Try next")
+            ran = micro("run", "./greeter")
+            assert ran.code == 0, ran.error
+            yield micro
+        finally:
+            node.send_signal(signal.SIGINT)
+            node.communicate(timeout=PATIENCE_SECONDS)
+
+
+def test_a_run_shows_its_steps(shell: Shell) -> None:
+    """On the standard error, and the result on the standard output."""
+    (shell.folder / "steps").mkdir()
+    (shell.folder / "steps" / "main.py").write_text(GREETER.replace('Service("greeter"', 'Service("steps"'))
+    found = shell("run", "./steps")
+
+    assert (found.code, "steps" in found.out) == (0, True)
+    assert {line.split()[0] for line in found.error.splitlines()} >= {"fetching", "building", "starting"}
+    assert shell("kill", "steps").code == 0
+    assert shell("call", "steps", "Say.Hello").code == 4
+
+
+def test_a_run_that_fails_shows_the_log(shell: Shell) -> None:
+    """Exit code 1, with the last lines the service wrote."""
+    (shell.folder / "broken").mkdir()
+    (shell.folder / "broken" / "main.py").write_text("raise SystemExit('no luck today')\n")
+    found = shell("run", "./broken")
+
+    assert found.code == 1
+    assert "no luck today" in found.error
+
+
+def test_an_update_moves_a_service(shell: Shell) -> None:
+    """To what its folder holds now."""
+    (shell.folder / "moving").mkdir()
+    source = shell.folder / "moving" / "main.py"
+    source.write_text(GREETER.replace('Service("greeter"', 'Service("moving"'))
+    assert shell("run", "./moving").code == 0
+    source.write_text(source.read_text().replace("Hello {name}", "Good day {name}"))
+
+    assert shell("update", "moving").code == 0
+    assert shell("moving", "hello", "--name", "Ann").out == "Good day Ann\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "hello --name Ann",
+        "say hello --name Ann",
+        "say-hello --name Ann",
+        "Say.Hello --name Ann",
+        'hello {"name":"Ann"}',
+    ],
+)
+def test_a_service_is_a_command(shell: Shell, words: str) -> None:
+    """In every spelling of its endpoint."""
+    assert shell("greeter", *words.split()) == Typed(0, "Hello Ann\n", "")
+
+
+def test_a_request_comes_from_the_standard_input(shell: Shell) -> None:
+    """For a dash."""
+    assert shell("greeter", "hello", "--json", "-", given='{"name": "Ann"}').out == "Hello Ann\n"
+
+
+def test_json_is_what_travelled(shell: Shell) -> None:
+    """With the object around a lone result."""
+    assert shell("greeter", "hello", "--output", "json").json == {"result": "Hello world"}
+    assert shell("--output", "json", "greeter", "hello").json == {"result": "Hello world"}
+    assert shell("call", "greeter", "Say.Hello", '{"name": "Ann"}').json == {"result": "Hello Ann"}
+
+
+def test_bytes_travel_as_they_are(shell: Shell) -> None:
+    """From a file to the standard output."""
+    (shell.folder / "photo").write_text("no {json")
+
+    assert shell("greeter", "bytes", "@photo").out == "no {json"
+    assert shell("call", "greeter", "Say.Bytes", "@photo", "--raw").out == "no {json"
+
+
+def test_a_stream_prints_items_as_they_come(shell: Shell) -> None:
+    """One a line."""
+    assert shell("greeter", "count", "--to", "3").out == "0\n1\n2\n"
+    assert shell("stream", "greeter", "Say.Count", '{"to": 2}').lines == [{"result": 0}, {"result": 1}]
+
+
+def test_lines_typed_are_items_of_a_stream(shell: Shell) -> None:
+    """Both ways at once."""
+    assert shell("greeter", "shout", given="one\ntwo\n").out == "ONE\nTWO\n"
+    assert shell("stream", "greeter", "Say.Shout", given='"one"\n').lines == [{"result": "ONE"}]
+
+
+def test_a_wrong_line_ends_a_stream(shell: Shell) -> None:
+    """As a matter of usage."""
+    found = shell("stream", "greeter", "Say.Shout", given='"one"\n"two\n')
+
+    assert found.code == 2
+    assert "each line of the standard input is one item" in found.error
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("greeter fail --code 403", 5, "403 Forbidden"),
+        ("greeter fail --code 404", 4, "404 Not Found"),
+        ("greeter fail --code 503", 7, "503 Service Unavailable"),
+        ("greeter fail --code 409", 1, "next: micro greeter fail --help"),
+        ("greeter slowly --seconds 30 --timeout 0.2", 6, "0.2 s"),
+        ("greetr hello", 4, "did you mean greeter"),
+        ("greeter helo", 4, "did you mean hello"),
+        ("greeter count", 2, "needs --to"),
+        ("greeter count --to x", 2, "'x' is no integer"),
+        ("call greetr Say.Hello", 4, "did you mean greeter"),
+        ("call greeter Say.Hello [1]", 1, "400 Bad Request"),
+        ("stream greetr Say.Count", 4, "no service is called greetr"),
+        ("servces", 2, "did you mean services"),
+        ("describe greetr", 4, "greetr"),
+        ("health greetr", 4, "greetr"),
+        ("logs greetr", 4, "greetr"),
+        ("kill greetr", 4, "greetr"),
+        ("run ./nowhere", 1, "nowhere"),
+        ("subscribe silence --timeout 0.2", 6, "silence"),
+        ("store read nothing", 4, "nothing"),
+        ("config get nothing", 4, "nothing"),
+        ("network peers", 7, "without a network"),
+        ("network connect rubbish", 7, "without a network"),
+    ],
+)
+def test_what_goes_wrong_is_said(
+    shell: Shell,
+    words: str,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """On the standard error, with an exit code that scripts can tell apart, and the next command."""
+    monkeypatch.setenv("MICRO_HOME", shell.environment["MICRO_HOME"])
+    monkeypatch.chdir(shell.folder)
+
+    assert run(words.split()) == code
+    found = capsys.readouterr()
+    assert found.out == ""
+    assert said in found.err
+    assert "\nnext: micro" in found.err or code == 6
+
+
+def test_services_are_listed_and_found(shell: Shell) -> None:
+    """By name and by what they do."""
+    assert "greeter" in [service["name"] for service in shell("services", "-o", "json").json["services"]]
+    assert shell("services", "greets", "people").out.startswith("greeter\t")
+
+
+def test_a_description_is_one_object(shell: Shell) -> None:
+    """All that a caller must know; as protobuf too."""
+    found = shell("describe", "greeter", "--output", "json").json
+    proto = shell("describe", "greeter", "--proto").out
+
+    assert {"name", "version", "description", "metadata", "owner", "nodes", "topics", "endpoints"} <= set(found)
+    assert found["topics"] == [{"topic": "orders", "queue": "greeter"}]
+    assert proto.startswith('syntax = "proto3";')
+
+
+def test_status_names_what_programs_look_for(shell: Shell) -> None:
+    """And the services that run."""
+    found = shell("status", "--output", "json").json
+
+    assert {"nid", "version", "pid", "api", "socket", "home"} <= set(found)
+    assert "greeter" in [service["name"] for service in found["running"] if service["state"] == "running"]
+
+
+def test_health_and_stats_ask_the_services(shell: Shell) -> None:
+    """One, or all."""
+    assert shell("health", "greeter", "-o", "json").json["status"] == "ok"
+    assert shell("stats", "greeter", "-o", "json").json["requests"] >= 1
+    assert "greeter\tok" in shell("health").out
+
+
+def test_logs_show_what_a_service_wrote(shell: Shell) -> None:
+    """What its subscriber prints, too."""
+    assert shell("publish", "orders", '{"n": 7}').code == 0
+    with shell.start("logs", "-f", "greeter") as process:
+        read_until(process, "order 7")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_an_event_waits_in_its_queue(shell: Shell) -> None:
+    """Published before anybody listened; the same id twice is one event."""
+    for _ in range(2):
+        assert shell("publish", "parcels", '{"n": 1}', "--id", "a1").out == "a1\n"
+    shell("publish", "parcels", "plain text")
+
+    assert shell("subscribe", "parcels", "--queue", "q", "--count", "2").out == '{"n":1}\nplain text\n'
+
+
+def test_an_event_that_is_not_acknowledged_comes_again(shell: Shell) -> None:
+    """As its second delivery."""
+    shell("publish", "returns", "1")
+    first, second = (
+        shell("subscribe", "returns", "--queue", "q", "--count", "1", "-o", "json", *more).json
+        for more in (["--no-ack"], [])
+    )
+
+    assert (first["attempt"], second["attempt"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [("subscribe waiting --queue q", "early"), ("services --watch", "greeter"), ("greeter shout", "ONE")],
+)
+def test_an_endless_command_ends_cleanly(shell: Shell, words: str, shown: str) -> None:
+    """Ctrl-C is its usual end, also while it waits for something to be typed."""
+    shell("publish", "waiting", "early")
+    with shell.start(*words.split(), stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write("one\n")
+        process.stdin.flush()
+        read_until(process, shown)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_SECONDS) == 0
+        assert process.stderr.read() == ""
+
+
+def test_keys_are_kept(shell: Shell) -> None:
+    """Written, read byte for byte, listed, deleted."""
+    assert shell("store", "write", "greeting", "-", given="hello\n").code == 0
+    assert shell("store", "read", "greeting").out == "hello\n"
+    assert shell("store", "list", "--prefix", "gr").out == "greeting\n"
+    assert shell("store", "list", "--table", "other").out == ""
+    assert shell("store", "delete", "greeting").code == 0
+    assert shell("store", "read", "greeting").code == 4
+
+
+def test_settings_are_kept_and_secrets_masked(shell: Shell) -> None:
+    """Unless their owner asks for them."""
+    assert shell("config", "set", "greeter.times", "3").code == 0
+    assert shell("config", "set", "greeter.key", "s3cret", "--secret").code == 0
+    assert shell("config", "get", "greeter.times").out == "3\n"
+    assert "s3cret" not in shell("config", "get", "greeter").out
+    assert shell("config", "get", "greeter.key", "--reveal").out == "s3cret\n"
+    assert shell("config", "delete", "greeter").code == 0
+    assert shell("config", "get", "greeter").code == 4
+
+
+def test_the_doctor_finds_the_node(shell: Shell) -> None:
+    """And nothing that fails."""
+    found = shell("doctor", "--output", "json")
+    checks = {check["name"]: check["state"] for check in found.json["checks"]}
+
+    assert (found.code, checks["node"], checks["version"]) == (0, "ok", "ok")
+
+
+def test_a_new_service_runs_and_its_test_passes(shell: Shell) -> None:
+    """As it was written."""
+    assert shell("new", "hello").code == 0
+    assert shell("run", "./hello").code == 0
+    assert shell("hello", "hello", "--name", "Ann").out == "Hello Ann\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "unittest"],
+        cwd=shell.folder / "hello",
+        env=shell.environment,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert shell("new", "hello").code == 1
+
+
+def test_a_bench_measures_and_compares(shell: Shell) -> None:
+    """A service that is named, and one of its own."""
+    for words in ([], ["greeter", "Say.Hello"]):
+        found = shell("bench", *words, "--callers", "1,4", "--seconds", "0.05", "--rounds", "1", "-o", "json")
+
+        assert found.code == 0, found.error
+        assert [row["callers"] for row in found.json["rows"]] == [1, 4]
+        assert all(row["service"]["calls_per_second"] > 0 for row in found.json["rows"])
+
+
+def completed(shell: Shell, line: str) -> set[str]:
+    """Returns the words that fish would offer at the end of the line."""
+    words, _, incomplete = line.rpartition(" ")
+    environment = {"_MICRO_COMPLETE": "fish_complete", "COMP_WORDS": f"{words} ", "COMP_CWORD": incomplete}
+    done = subprocess.run(
+        [sys.executable, "-m", "micro"],
+        env={**shell.environment, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return {found.partition(",")[2].partition("\t")[0] for found in done.stdout.splitlines() if found}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("micro gree", {"greeter"}),
+        ("micro greeter he", {"hello"}),
+        ("micro greeter hello --na", {"--name"}),
+        ("micro describe gree", {"greeter"}),
+        ("micro call greeter Say.H", {"Say.Hello"}),
+        ("micro nothing he", set()),
+    ],
+)
+def test_the_tab_key_knows_what_lives(shell: Shell, line: str, words: set[str]) -> None:
+    """Services, endpoints and fields."""
+    assert completed(shell, line) == words
+
+
+@pytest.fixture
+def lone_shell(tmp_path: Path, home: Path) -> Shell:
+    """Returns a shell without a node."""
+    return Shell(home, tmp_path)
+
+
+def test_a_node_is_told_what_to_try(lone_shell: Shell) -> None:
+    """A call for each door, with the services of a catalogue; Ctrl-C stops it in order."""
+    greeter = lone_shell.folder / "catalogue" / "greeter"
+    greeter.mkdir(parents=True)
+    (greeter / "main.py").write_text(GREETER)
+    with lone_shell.start("server", "--no-network", "--api-port", "0", "--catalogue", "catalogue") as node:
+        said = read_until(node, "Ctrl-C stops the node")
+        assert "micro greeter hello" in said
+        assert "curl -s http://127.0.0.1:" in said
+        assert "python -c " in said
+        assert lone_shell("greeter", "hello").out == "Hello world\n"
+        second = lone_shell("server")
+        assert (second.code, "a node already runs" in second.error) == (1, True)
+        node.send_signal(signal.SIGINT)
+        assert node.wait(PATIENCE_SECONDS) == 0
+
+
+def test_a_pipe_that_nobody_reads_ends_a_command(shell: Shell) -> None:
+    """Quietly, as other programs do."""
+    with shell.start("greeter", "count", "--to", "100000") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(PATIENCE_SECONDS) == 141
+        assert process.stderr.read() == ""
