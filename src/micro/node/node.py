@@ -95,7 +95,7 @@ class Node:
         self.token = self.home.token(self.ports.disk, self.ports.entropy)
         self.nid = nid_of(self._key.public)
         await self._open()
-        await self._reception.start()
+        await self.reception.start()
         if self.config.network:
             await self._join()
         self.supervisor.restore()
@@ -111,26 +111,28 @@ class Node:
         self._settings.open()
         self._stores = open_stores(home, ports)
         self._remembered = Remembered(ports.disk, home.path / "network.json")
-        self._reception = Reception(
+        self.reception = Reception(
             home, uid=os.getuid(), nid=self.nid, router=lambda: self.router, catalog=self.catalog, clock=ports.clock
         )
-        self._reception.on_change = self.bell.ring
+        self.reception.on_change = self.bell.ring
         self.router = Router(
             self.nid,
             self.catalog,
             self.platform,
             EventDesk(self.broker, nid=self.nid, clock=ports.clock, entropy=ports.entropy),
             link_to=self._link_to,
-            on_greeted=self._reception.greet,
+            on_greeted=self.reception.greet,
             on_going=lambda link, reason: None,
             on_lost=self._lost,
+            chance=lambda: int.from_bytes(ports.entropy.random_bytes(4)) / 256**4,
+            now=ports.clock.monotonic,
         )
         self._neighbours = Neighbours(
             self.catalog, self.broker, nid=self.nid, clock=ports.clock, changed=self.bell.ring
         )
         self.supervisor = open_supervisor(
             home.path,
-            self._reception,
+            self.reception,
             processes=ports.processes,
             disk=ports.disk,
             clock=ports.clock,
@@ -148,7 +150,7 @@ class Node:
             clock=self.ports.clock,
             platform=self.platform.describe,
             direct=self._direct,
-            reception=self._reception,
+            reception=self.reception,
         )
         for service in (
             registry_service(registry),
@@ -177,7 +179,7 @@ class Node:
             entropy=self.ports.entropy,
             peers_max=self.config.peers_max,
             hello=Hello([], agent="node", ticket=self.ticket().encode()),
-            prepare=self._reception.introduce,
+            prepare=self.reception.introduce,
             on_up=self._neighbours.up,
             on_down=self._neighbours.down,
             on_known=lambda: self._remembered.save(peers.known.values()),
@@ -195,7 +197,7 @@ class Node:
         await self.platform.finish(FINISH_SECONDS)
         for client in self._clients:
             await client.close()
-        await self._reception.stop()
+        await self.reception.stop()
         if self.peers is not None:
             await self.peers.close()
         await self.broker.stop()
@@ -207,12 +209,12 @@ class Node:
 
     def _link_to(self, instance: Instance) -> Link | None:
         if instance.local:
-            return self._reception.link_of(instance.id)
+            return self.reception.link_of(instance.id)
         return self.peers.link(instance.nid) if self.peers is not None else None
 
     def _lost(self, link: Link, reason: str) -> None:
         self.platform.lost(link)
-        self._reception.lost(link)
+        self.reception.lost(link)
         if self.peers is not None and link.facts is not None and link.facts.caller.peer:
             self.peers.lost(link.facts.caller.nid, link, reason)
 
@@ -302,7 +304,7 @@ class Node:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            self._reception.renew(LOCAL_LEASE_SECONDS)
+            self.reception.renew(LOCAL_LEASE_SECONDS)
             await self._stores.sweep()
 
     async def run_catalogue(self, folder: Path) -> AsyncIterator[str]:

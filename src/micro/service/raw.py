@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from micro.errors import Fault, LinkClosed, NotFound, Timeout, Unavailable
+from micro.errors import Fault, LinkClosed, NotFound, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.codec import JSON, encode_json
 from micro.mucp.event import Hello, Opened
@@ -22,6 +22,7 @@ from micro.ports import Clock, Entropy
 from micro.service.budget import RetryBudget, RetryPolicy
 from micro.service.identifier import uuid7
 from micro.service.route import DEFAULT_MILLISECONDS, Route, RouteAnswer
+from micro.service.selector import is_failure
 from micro.service.stream import RawStream
 from micro.service.subscription import Subscription
 
@@ -29,6 +30,9 @@ __all__ = ["ClientLinks", "Dialer", "RawClient", "call_once"]
 
 TIMEOUT_MILLISECONDS_MAX = 2**32 - 1
 ROUTES_MAX = 4_096
+CHANCE_BYTES = 4
+CALLS_COUNTED_MAX = 1_000
+"""Calls that earn retries for the budget are counted between two retries up to here."""
 
 
 class Dialer(Protocol):
@@ -59,6 +63,13 @@ async def call_once(link: Link, service: str, endpoint: str, request: Any) -> by
     except asyncio.CancelledError:
         link.cancel(number)
         raise
+
+
+class _Tried(NamedTuple):
+    """What an attempt came to."""
+
+    fault: Fault
+    idempotent: bool
 
 
 class ClientLinks:
@@ -114,6 +125,7 @@ class RawClient:
         self._direct_links: dict[str, Link] = {}
         self._budget = RetryBudget()
         self._policy = RetryPolicy()
+        self._calls = 0
 
     # -- ways -------------------------------------------------------------------------------------------------------
 
@@ -141,6 +153,9 @@ class RawClient:
                 self._routes[service] = route
         return route
 
+    def _chance(self) -> float:
+        return int.from_bytes(self._entropy.random_bytes(CHANCE_BYTES)) / (1 << 8 * CHANCE_BYTES)
+
     def known_route(self, service: str) -> Route | None:
         """Returns how to reach `service` where that is known already."""
         return self._routes.get(service)
@@ -150,10 +165,10 @@ class RawClient:
         try:
             answer = RouteAnswer.read(await call_once(node, "registry", "Registry.Route", {"name": service}))
         except Fault:  # unknown here, or not ours to ask: the node answers the call itself
-            return Route(service, [node])
+            return Route(service, [node], chance=self._chance)
         addresses = answer.addresses if self._direct else []
         links = [link for address in addresses if (link := await self._straight(address)) is not None]
-        return Route(service, links or [node], description=answer.description)
+        return Route(service, links or [node], description=answer.description, chance=self._chance)
 
     async def _straight(self, address: str) -> Link | None:
         known = self._direct_links.get(address)
@@ -198,24 +213,25 @@ class RawClient:
             NoNode: no node runs here.
         """
         route = self._routes.get(service) or await self.route(service)
-        if timeout_seconds is None and headers is None and self.timeout_seconds == CALL_TIMEOUT_SECONDS:
-            link = route.pick()
-            future: asyncio.Future[Any] = link.future()
-            try:
-                number = link.call(future, route.call_prefix(link, endpoint, content_type), body)
-            except LinkClosed:
-                self.forget(link)
-                return await self._call(service, endpoint, body, content_type, None, None)
-            try:
-                return (await future).body  # type: ignore[no-any-return]
-            except asyncio.CancelledError:
-                link.cancel(number)
-                raise
-            except Fault as fault:
-                if not self._may_retry(route, endpoint, fault):
-                    raise
-                return await self._call(service, endpoint, body, content_type, None, None, first=fault)
-        return await self._call(service, endpoint, body, content_type, timeout_seconds, headers)
+        self._calls += 1
+        plain = timeout_seconds is None and headers is None and self.timeout_seconds == CALL_TIMEOUT_SECONDS
+        if not plain or len(route.links) != 1:
+            return await self._call(service, endpoint, body, content_type, timeout_seconds, headers)
+        link = route.links[0]
+        future: asyncio.Future[Any] = link.future()
+        try:
+            number = link.call(future, route.call_prefix(link, endpoint, content_type), body)
+        except LinkClosed:
+            self.forget(link)
+            return await self._call(service, endpoint, body, content_type, None, None)
+        try:
+            return (await future).body  # type: ignore[no-any-return]
+        except asyncio.CancelledError:
+            link.cancel(number)
+            raise
+        except Fault as fault:
+            tried = _Tried(fault, endpoint in route.idempotent)
+            return await self._call(service, endpoint, body, content_type, None, None, tried=tried)
 
     async def _call(
         self,
@@ -226,65 +242,77 @@ class RawClient:
         timeout_seconds: float | None,
         headers: Mapping[str, str] | None,
         *,
-        first: Fault | None = None,
+        tried: _Tried | None = None,
     ) -> bytes:
-        """Calls with a deadline, headers or retries of its own; `first` is what an attempt already made failed with."""
+        """Calls with a deadline, headers, a choice of instances or retries; `tried` is what one attempt came to."""
         loop = asyncio.get_running_loop()
         allowed = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         deadline = loop.time() + allowed
-        attempt = 0 if first is None else 1
+        attempt = 0
         while True:
-            if first is not None:
-                await asyncio.sleep(
-                    min(self._policy.delay(attempt, self._entropy, code=first.code), max(0.0, deadline - loop.time()))
-                )
-                first = None
-            remaining = deadline - loop.time()
-            if remaining <= 0:
-                raise Timeout(f"no answer from {service} {endpoint} within {allowed:g} s", id=f"{service}.{endpoint}")
+            if tried is not None:
+                attempt += 1
+                await self._wait_to_retry(tried, attempt, deadline - loop.time())
+            route = await self.route(service)
             try:
-                return await self._attempt(service, endpoint, body, content_type, remaining, headers)
+                return await self._attempt(route, endpoint, body, content_type, deadline - loop.time(), headers)
             except LinkClosed as closed:
-                first = Unavailable(f"the link to {service} is closed: {closed}")
-                first.refused = True
-            except Fault as fault:
-                first = fault
-            attempt += 1
-            route = self._routes.get(service)
-            if attempt >= self._policy.attempts_max or not self._may_retry(route, endpoint, first):
-                raise first
+                fault: Fault = Unavailable(f"the link to {service} is closed: {closed}")
+                fault.refused = True
+            except Fault as found:
+                fault = found
+            tried = _Tried(fault, endpoint in route.idempotent)
+
+    async def _wait_to_retry(self, tried: _Tried, attempt: int, remaining_seconds: float) -> None:
+        """Waits until a failed call may be sent again, or raises its fault where it may not."""
+        seconds = self._policy.after(
+            tried.fault,
+            attempt=attempt,
+            idempotent=tried.idempotent,
+            remaining_seconds=remaining_seconds,
+            entropy=self._entropy,
+        )
+        for _ in range(min(self._calls, CALLS_COUNTED_MAX)):
+            self._budget.called()
+        self._calls = 0
+        if seconds is None or not self._budget.may_retry(self._clock.monotonic()):
+            raise tried.fault
+        await asyncio.sleep(seconds)
 
     async def _attempt(
         self,
-        service: str,
+        route: Route,
         endpoint: str,
         body: bytes,
         content_type: str,
         remaining: float,
         headers: Mapping[str, str] | None,
     ) -> bytes:
-        route = await self.route(service)
-        link = route.pick()
+        link, seat = route.choose(self._clock.monotonic())
         if link.full:
             await link.drained()
-        milliseconds = min(math.ceil(remaining * 1000), TIMEOUT_MILLISECONDS_MAX)
+        milliseconds = min(max(1, math.ceil(remaining * 1000)), TIMEOUT_MILLISECONDS_MAX)
         extra = encode(headers) if headers else b""
         prefix = route.prefix(Form.CALL, link, endpoint, content_type, milliseconds, extra)
         future: asyncio.Future[Any] = link.future()
         number = link.call(future, prefix, body)
-        timer = link.expire(number, remaining)
+        timer = link.expire(number, max(0.0, remaining))
+        if seat is not None:
+            seat.begin()
+        well = True
         try:
             return (await future).body  # type: ignore[no-any-return]
         except asyncio.CancelledError:
             link.cancel(number)
             raise
+        except Fault as fault:
+            well = not is_failure(fault.code)
+            raise
         finally:
             timer.cancel()
             link.done(number)
-
-    def _may_retry(self, route: Route | None, endpoint: str, fault: Fault) -> bool:
-        idempotent = route is not None and endpoint in route.idempotent
-        return self._policy.retriable(fault, idempotent=idempotent) and self._budget.may_retry(self._clock.monotonic())
+            if seat is not None:
+                seat.end(well, self._clock.monotonic())
 
     async def stream_raw(
         self,
@@ -301,7 +329,7 @@ class RawClient:
             LinkClosed: the link ended before anything was sent.
         """
         route = await self.route(service)
-        link = route.pick()
+        link, _ = route.choose(self._clock.monotonic())
         extra = encode(headers) if headers else b""
         prefix = route.prefix(Form.STREAM, link, endpoint, content_type, 0, extra)
         stream = RawStream(link)

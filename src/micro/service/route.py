@@ -12,8 +12,10 @@ from micro.mucp import headers as names
 from micro.mucp.codec import JSON, PROTOBUF
 from micro.mucp.message import Form
 from micro.network.link import CALL_TIMEOUT_SECONDS, Link
+from micro.service.registry.instance import Instance
 from micro.service.schema.proto import Inexpressible
 from micro.service.schema.value import ValueCodec, decode_value
+from micro.service.selector import Seat, Selector
 
 __all__ = ["DEFAULT_MILLISECONDS", "Route", "RouteAnswer"]
 
@@ -21,7 +23,6 @@ PREFIXES_MAX = 512
 """How many endpoints of a service a route keeps ready; the rest are put together anew for each exchange."""
 
 DEFAULT_MILLISECONDS = int(CALL_TIMEOUT_SECONDS * 1000)
-_STRIDE = 7
 _decode = msgspec.json.Decoder().decode
 
 
@@ -57,10 +58,12 @@ class Route:
     """
 
     __slots__ = (
+        "_by_key",
         "_codecs",
+        "_instances",
         "_prefixes",
         "_readers",
-        "_turn",
+        "_selector",
         "description",
         "idempotent",
         "links",
@@ -69,9 +72,17 @@ class Route:
         "wrapped",
     )
 
-    def __init__(self, service: str, links: list[Link], *, description: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        service: str,
+        links: list[Link],
+        *,
+        chance: Callable[[], float],
+        description: Mapping[str, Any] | None = None,
+    ) -> None:
         self.service = service
-        self.links = links
+        self._selector = Selector(chance)
+        self._take(links)
         self.description = description
         endpoints = (description or {}).get("endpoints", ())
         self.idempotent = frozenset(endpoint["name"] for endpoint in endpoints if endpoint.get("idempotent"))
@@ -80,7 +91,6 @@ class Route:
         self._codecs: dict[str, tuple[ValueCodec, ValueCodec] | None] = {}
         self._readers: dict[tuple[str, Any], Callable[[bytes], Any]] = {}
         self._prefixes: dict[tuple[Link, str, str], bytes] = {}
-        self._turn = 0
 
     def codecs(self, endpoint: str) -> tuple[ValueCodec, ValueCodec] | None:
         """Returns the protobuf codecs of an endpoint's request and answer; None where it speaks JSON or bytes alone."""
@@ -123,21 +133,31 @@ class Route:
 
         return read
 
-    def pick(self) -> Link:
-        """Returns the link with fewer calls under way of two that are taken in turn."""
-        links = self.links
-        count = len(links)
-        if count == 1:
-            return links[0]
-        self._turn = turn = self._turn + 1
-        one, other = links[turn % count], links[(turn * _STRIDE + 1) % count]
-        return one if len(one.session.calls) <= len(other.session.calls) else other
+    def choose(self, now: float) -> tuple[Link, Seat | None]:
+        """Returns the less loaded of two links drawn at random, and its seat, to be told how the exchange went.
+
+        Args:
+            now: the time in seconds, of a clock that never goes back.
+        """
+        if len(self.links) == 1:
+            return self.links[0], None
+        seat = self._selector.pick(self.service, self._instances, now)
+        return self._by_key[seat.instance.key], seat
 
     def drop(self, link: Link) -> bool:
         """Forgets a link; returns whether none is left."""
-        self.links = [known for known in self.links if known is not link]
+        self._take([known for known in self.links if known is not link])
         self._prefixes = {key: prefix for key, prefix in self._prefixes.items() if key[0] is not link}
         return not self.links
+
+    def _take(self, links: list[Link]) -> None:
+        self.links = links
+        instances = [
+            Instance(service=self.service, version="0", id=str(number), nid="direct", local=True)
+            for number in range(len(links))
+        ]
+        self._instances = instances
+        self._by_key = {instance.key: link for instance, link in zip(instances, links, strict=True)}
 
     def call_prefix(self, link: Link, endpoint: str, content_type: str) -> bytes:
         """Returns how a call with the default deadline and no headers of its own begins."""

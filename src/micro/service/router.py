@@ -8,6 +8,7 @@ look-up.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from micro.errors import BadRequest, Fault, LinkClosed, NotFound, TooManyRequests, Unavailable
@@ -18,6 +19,7 @@ from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
+from micro.service.selector import Seat, Selector, is_failure
 from micro.service.splice import Passing, splice
 from micro.trust.policy import Caller, may_call
 
@@ -89,41 +91,48 @@ class _Hop:
 
 
 class _Forward:
-    """Hands exchanges of one header block to the instances of a service, the less loaded of two taken in turn."""
+    """Hands exchanges of one header block to the instances of a service, the less loaded of two drawn at random."""
 
-    __slots__ = ("_hops", "_service", "_turn")
+    __slots__ = ("_hops", "_instances", "_now", "_only", "_selector", "_service")
 
-    def __init__(self, service: str, hops: list[_Hop]) -> None:
+    def __init__(
+        self, service: str, hops: list[tuple[Instance, _Hop]], selector: Selector, now: Callable[[], float]
+    ) -> None:
         self._service = service
-        self._hops = hops
-        self._turn = 0
+        self._selector = selector
+        self._now = now
+        self._instances = [instance for instance, _ in hops]
+        self._hops = {instance.key: hop for instance, hop in hops}
+        self._only = hops[0][1] if len(hops) == 1 else None
 
     def __call__(self, link: Link, event: Opened) -> None:
-        hop = self._pick()
-        out = hop.link
+        seat: Seat | None = None
+        over = None
+        hop = self._only
         try:
+            if hop is None:
+                seat = self._selector.pick(self._service, self._instances, self._now())
+                hop = self._hops[seat.instance.key]
+                over = partial(self._end, seat)
+            out = hop.link
             if out.closed is not None:
                 raise LinkClosed(out.closed)
             if event.exchange is not None:
                 splice(link, event, out, hop.prefix(event))
                 return
             passing = link.facts.passing
-            owner = Passing(link, event.number, passing, out)
+            owner = Passing(link, event.number, passing, out, over)
             owner.out_number = out.call(owner, hop.prefix(event), event.body)
             passing[event.number] = owner
+            if seat is not None:
+                seat.begin()
         except LinkClosed as closed:
             link.fail(event.number, Unavailable(f"{self._service} just went away: {closed}"), refused=True)
         except Fault as fault:
             link.fail(event.number, fault, refused=True)
 
-    def _pick(self) -> _Hop:
-        hops = self._hops
-        count = len(hops)
-        if count == 1:
-            return hops[0]
-        self._turn = turn = self._turn + 1
-        one, other = hops[turn % count], hops[(turn * 7 + 1) % count]
-        return one if len(one.link.session.calls) <= len(other.link.session.calls) else other
+    def _end(self, seat: Seat, code: int) -> None:
+        seat.end(not is_failure(code), self._now())
 
 
 def _refusal(fault: Fault) -> Way:
@@ -143,6 +152,8 @@ class Router:
         events: the broker's side.
         link_to: the link that leads to an instance, or None.
         on_lost: told when a link is gone.
+        chance: a number from 0 up to 1, for the choice among instances.
+        now: a clock that never goes back, in seconds.
         on_greeted: told who a peer says it is; raises a `Fault` to refuse.
     """
 
@@ -157,8 +168,12 @@ class Router:
         on_greeted: Callable[[Link, Hello], None],
         on_going: Callable[[Link, str], None],
         on_lost: Callable[[Link, str], None],
+        chance: Callable[[], float],
+        now: Callable[[], float],
     ) -> None:
         self._nid = nid
+        self._selector = Selector(chance)
+        self._now = now
         self._catalog = catalog
         self._local = local
         self._events = events
@@ -233,9 +248,9 @@ class Router:
         if local is not None:
             return local
         hops = self._hops(link, block, service, endpoint, version)
-        return _Forward(service, hops)
+        return _Forward(service, hops, self._selector, self._now)
 
-    def _hops(self, link: Link, block: Block, service: str, endpoint: str, version: str) -> list[_Hop]:
+    def _hops(self, link: Link, block: Block, service: str, endpoint: str, version: str) -> list[tuple[Instance, _Hop]]:
         view = self._catalog.lookup(service)
         if view is None:
             raise NotFound(f"no service is called {service}; `micro services` lists what runs", id=service)
@@ -247,15 +262,17 @@ class Router:
         if caller.peer:  # a neighbour reaches our own services; it does not travel through us
             instances = [i for i in instances if i.local]
         instances = [i for i in instances if i.local] or instances
-        links = [
-            out for i in instances if (out := self._link_to(i)) is not None and out.closed is None and out is not link
+        reached = [
+            (instance, out)
+            for instance in instances
+            if (out := self._link_to(instance)) is not None and out.closed is None and out is not link
         ]
-        if not links:
+        if not reached:
             raise Unavailable(f"{service} has no instance that answers now; try again", id=service)
         headers = {k: v for k, v in block.headers.items() if k not in IDENTITY}
         headers[names.SERVICE] = service
         headers |= self._identity(caller, block.headers)
-        return [_Hop(out, headers) for out in links]
+        return [(instance, _Hop(out, headers)) for instance, out in reached]
 
     def _identity(self, caller: Caller, headers: Headers) -> dict[str, str]:
         kind = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from micro.errors import Cancelled, Fault, LinkClosed
 from micro.mucp.event import Opened
 from micro.mucp.exchange import Exchange
@@ -15,9 +17,18 @@ __all__ = ["Passing", "Splice", "splice"]
 class Passing(Owner):
     """A call that came in on one link and went out on another."""
 
-    __slots__ = ("_link", "_number", "_passing", "out", "out_number")
+    __slots__ = ("_link", "_number", "_over", "_passing", "out", "out_number")
 
-    def __init__(self, link: Link, number: int, passing: dict[int, Passing], out: Link) -> None:
+    def __init__(
+        self,
+        link: Link,
+        number: int,
+        passing: dict[int, Passing],
+        out: Link,
+        over: Callable[[int], None] | None = None,
+    ) -> None:
+        """`over` is told how it ended: 0, or the code of the fault."""
+        self._over = over
         self._link = link
         self._number = number
         self._passing = passing
@@ -26,6 +37,8 @@ class Passing(Owner):
 
     def replied(self, body: bytes, headers: Headers | None) -> None:
         self._passing.pop(self._number, None)
+        if self._over is not None:
+            self._over(0)
         link = self._link
         if link.closed is not None:
             return
@@ -38,11 +51,15 @@ class Passing(Owner):
 
     def failed(self, fault: Fault, *, refused: bool) -> None:
         self._passing.pop(self._number, None)
+        if self._over is not None:
+            self._over(fault.code)
         if self._link.closed is None:
             self._link.fail(self._number, fault, refused=refused)
 
     def withdraw(self) -> None:
         """The caller no longer waits: neither shall the callee work."""
+        if self._over is not None:
+            self._over(0)
         self.out.cancel(self.out_number)
 
 
