@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from micro import errors
     from micro.errors import Fault
+    from micro.node.blocking import BlockingClient
     from micro.node.config import NodeConfig
     from micro.node.front import Client, Service
     from micro.node.node import Node
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from micro.service.subscription import Event
     from micro.service.typed import Stream
 
-__all__ = ["Client", "Context", "Event", "Fault", "Node", "NodeConfig", "Service", "Stream", "errors"]
+__all__ = ["BlockingClient", "Client", "Context", "Event", "Fault", "Node", "NodeConfig", "Service", "Stream", "errors"]
 
 _ROOMS = {
+    "BlockingClient": "micro.node.blocking",
     "Client": "micro.node.front",
     "Context": "micro.service.context",
     "Event": "micro.service.subscription",

@@ -194,12 +194,12 @@ class Node:
         if self._door is not None:
             await self._door.stop()
         await self.supervisor.close()
-        await self.platform.finish(FINISH_SECONDS)
+        if self.peers is not None:
+            await self.peers.close()
         for client in self._clients:
             await client.close()
         await self.reception.stop()
-        if self.peers is not None:
-            await self.peers.close()
+        await self.platform.finish(FINISH_SECONDS)
         await self.broker.stop()
         await self._stores.close()
         await self._settings.close()
