@@ -18,7 +18,7 @@ from micro.doors.cli.values import parse_json
 if TYPE_CHECKING:
     from micro.service.subscription import Event
 
-__all__ = ["publish", "subscribe"]
+__all__ = ["content_type_of", "publish", "subscribe"]
 
 
 @command("publish", example="""micro publish events '{"kind": "greeted"}'""")
@@ -36,7 +36,7 @@ def publish(
     if the outcome is unknown, publish again with the same --id.
     """
     data = read_bytes(body)
-    content_type = _content_type(data)
+    content_type = content_type_of(data)
     said = parse_headers(headers)
 
     async def work() -> str:
@@ -55,7 +55,8 @@ def publish(
         session.show(found)
 
 
-def _content_type(data: bytes) -> str:
+def content_type_of(data: bytes) -> str:
+    """Returns what the bytes of an event are: JSON, text, or just bytes."""
     try:
         parse_json(data.decode())
     except UnicodeDecodeError:

@@ -54,12 +54,17 @@ class Column:
 
 def as_json(value: Any) -> str:
     """Returns a value as indented JSON."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return _escaped(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def as_line(value: Any) -> str:
     """Returns a value as JSON on one line."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+    return _escaped(json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str))
+
+
+def _escaped(text: str) -> str:
+    """Returns JSON in which every character that a terminal would obey is written out."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def clean(text: str) -> str:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
+import re
+import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,45 +122,53 @@ class Welcome:
     def _try_next(self, description: dict[str, Any] | None) -> None:
         assert self._node is not None
         say(paint("Try next, in another terminal:", "bold", sys.stdout))
-        for line in suggestions(description, self._node.api_address):
+        python = typed("python", sys.executable)
+        by_module = sys.argv[0].endswith("__main__.py")
+        micro = f"{python} -m micro" if by_module else typed("micro", sys.argv[0])
+        for line in suggestions(description, self._node.api_address, micro=micro, python=python):
             say(f"  {line}")
         say("Ctrl-C stops the node; again, at once.")
 
 
-def suggestions(description: dict[str, Any] | None, api_address: str) -> list[str]:
+def typed(program: str, path: str) -> str:
+    """Returns how a program is typed here: by its name where that leads to it, else by its path.
+
+    Args:
+        program: its name.
+        path: where it is.
+    """
+    found = shutil.which(program)
+    if found is not None and os.path.abspath(found) == os.path.abspath(path):
+        return program
+    return min(os.path.relpath(path), path, key=len)
+
+
+def suggestions(description: dict[str, Any] | None, api_address: str, *, micro: str, python: str) -> list[str]:
     """Returns a line to type for each door: the command line, HTTP and Python.
 
     Args:
         description: of a service that runs, or None where none does yet.
         api_address: where the HTTP API is, "" where it is nowhere.
+        micro, python: how these programs are typed.
     """
     endpoints = (description or {}).get("endpoints", [])
     calls = [endpoint for endpoint in endpoints if endpoint.get("kind", "call") == "call"]
     if description is None or not calls:
-        return ["micro new hello && micro run ./hello && micro hello hello --name Ann", "micro --help"]
-    name, endpoint = description["name"], calls[0]
-    request = example_request(endpoint)
-    lines = [example_line(description, endpoint)]
+        return [f"{micro} new hello && {micro} run ./hello && {micro} hello hello --name Ann", f"{micro} --help"]
+    name, endpoint, request = description["name"], calls[0]["name"], as_line(example_request(calls[0]))
+    lines = [f"{micro}{example_line(description, calls[0]).removeprefix('micro')}"]
     if api_address:
-        struct, method = endpoint["name"].split(".")
-        url = f"{_url(api_address)}/api/{name}/{struct}.{method}"
-        lines.append(f"curl -s {url} -H 'Content-Type: application/json' -d {_quoted(as_line(request))}")
-    program = (
-        f"import asyncio, micro; print(asyncio.run(micro.Client().call({name!r}, {endpoint['name']!r}, {request!r})))"
-    )
-    lines.append(f"python -c {_quoted(program)}")
-    lines.append("micro services")
+        url = f"{_url(api_address)}/api/{name}/{endpoint}"
+        lines.append(f"curl -s {url} -H 'Content-Type: application/json' -d {shlex.quote(request)}")
+    literal = str(json.loads(request)) if re.search("true|false|null", request) else request
+    program = f'import asyncio, micro; print(asyncio.run(micro.Client().call("{name}", "{endpoint}", {literal})))'
+    lines.append(f"{python} -c {shlex.quote(program)}")
+    lines.append(f"{micro} services")
     return lines
 
 
 def _url(address: str) -> str:
     return address if "://" in address else f"http://{address}"
-
-
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
 
 
 server.params.append(home_option())

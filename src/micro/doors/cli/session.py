@@ -136,9 +136,10 @@ class Session:
 
     def show(self, value: Any, default: Form | None = None) -> None:
         """Writes any answer of a service."""
-        text = value_text(value, self.shape(default), width=width())
-        if text or self.shape(default) == "plain":
-            say(text)
+        form = self.shape(default)
+        text = value_text(value, form, width=width())
+        if text or form == "plain":
+            say(clean(text) if form == "plain" and sys.stdout.isatty() else text)
 
     def show_fields(self, fields: Mapping[str, Any]) -> None:
         """Writes an object, one field a line."""

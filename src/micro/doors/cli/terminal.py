@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
+from micro.doors.cli.output import clean
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -58,7 +60,7 @@ def say_bytes(data: bytes) -> None:
     """Writes a result in bytes; a terminal gets text only."""
     if sys.stdout.isatty():
         try:
-            say(data.decode())
+            say(clean(data.decode()))
         except UnicodeDecodeError:
             note(f"{len(data)} bytes that are no text; write them to a file: … > FILE")
         return

@@ -108,3 +108,12 @@ def test_plain_rows_stay_one_line_each(rows: list[dict[str, Any]]) -> None:
 def test_a_line_of_json_is_one_line() -> None:
     """Line breaks are escaped in it."""
     assert as_line({"a": "x\ny"}) == '{"a":"x\\ny"}'
+
+
+@given(st.text())
+def test_json_has_no_control_characters_and_means_the_same(text: str) -> None:
+    """Also those that JSON itself would let pass."""
+    line = as_line({"a": text})
+
+    assert clean(line) == line
+    assert json.loads(line) == {"a": text}
