@@ -42,6 +42,12 @@ CLOSE_SECONDS_MAX = 10.0
 
 UNREAD = "answers are not read as fast as they come; read them first"
 
+FLUSH_PIECES = 96
+"""So much is said before it is written in the middle of a turn, so that both sides work at the same time."""
+WRITE_AT_ONCE_BYTES = 4_096
+"""More than this in a pipe's buffer is written at once and not at the end of the loop's turn (that is how uvloop reads its
+high-water mark); what the socket does not take then makes `full` true."""
+
 _Future = asyncio.Future
 
 
@@ -109,7 +115,7 @@ class Link(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: Any) -> None:
         self._pipe = transport
-        transport.set_write_buffer_limits(high=1_048_576)
+        transport.set_write_buffer_limits(high=WRITE_AT_ONCE_BYTES)
         self._tick_handle = self._loop.call_later(self._vigil.interval, self._tick)
         self.flush()
 
@@ -153,7 +159,7 @@ class Link(asyncio.BufferedProtocol):
 
     def _handle(self, events: list[Event]) -> None:
         """Tells everybody what happened; where the link ends meanwhile nothing is begun, and the rest still told."""
-        serving = self.serving
+        serving, session = self.serving, self.session
         for event in events:
             try:
                 if type(event) is Replied:
@@ -278,10 +284,13 @@ class Link(asyncio.BufferedProtocol):
         """
         if self.closed is not None:
             raise LinkClosed(self.closed)
-        number = self.session.call(owner, prefix, body)
+        session = self.session
+        number = session.call(owner, prefix, body)
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self.flush)
+        elif len(session.output) > FLUSH_PIECES:
+            self.flush()
         return number
 
     def future(self) -> asyncio.Future[Any]:
