@@ -1,0 +1,1 @@
+"""Measures the network beside its peers, in one run: `python -m benchmarks`."""

