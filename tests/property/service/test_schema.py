@@ -18,6 +18,7 @@ from hypothesis import strategies as some
 from micro.errors import BadRequest, Fault, InternalError
 from micro.mucp.codec import JSON, PROTOBUF
 from micro.service.schema.binding import Binding
+from micro.service.schema.proto import Inexpressible
 from micro.service.schema.signature import signature_of
 from micro.service.schema.strict import INTEGER_MAX, INTEGER_MIN
 from micro.service.schema.value import ValueCodec, decode_value
@@ -236,6 +237,39 @@ def test_a_key_given_twice_is_always_found(pairs: list[tuple[str, Any]], repeat:
     twice = "{" + ", ".join([*members, f"{json.dumps(key)}: 0"]) + "}"
     with pytest.raises(BadRequest, match=r"given twice|64 bits"):
         MANY[str(Any)].codec(JSON).decode(f'{{"value": {twice}}}'.encode())
+
+
+parts_of_schemas = some.recursive(
+    some.sampled_from([None, True, 1, "string", "integer", "number", "object", "array", "null", "date-time", "base64", "a"])
+    | some.sampled_from(["#/$defs/A", "#/$defs/B", "binary", "a-b", "from", "__class__", "')+x("]),
+    lambda inner: some.lists(inner, max_size=3)
+    | some.dictionaries(
+        some.sampled_from(["type", "properties", "items", "required", "x-micro-fields", "additionalProperties", "anyOf", "$ref",
+                           "enum", "const", "default", "format", "contentEncoding", "title", "description", "a", "from"]),
+        inner,
+        max_size=5,
+    ),
+    max_leaves=15,
+)  # fmt: skip
+
+
+@settings(max_examples=settings().max_examples * 2)
+@given(fields=some.dictionaries(some.sampled_from(["a", "from", "a-b", "self", "x"]), parts_of_schemas, max_size=3),
+       definition=parts_of_schemas, order=some.none() | parts_of_schemas, required=parts_of_schemas)  # fmt: skip
+def test_any_schema_is_a_message_or_has_none(fields: Any, definition: Any, order: Any, required: Any) -> None:
+    """Descriptions come from strangers; code is made of them."""
+    schema = {
+        "type": "object",
+        "properties": fields,
+        "required": required,
+        "x-micro-fields": list(fields) if order is None else order,
+        "$defs": {"A": definition, "B": {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}}},
+    }
+    try:
+        codec = ValueCodec(schema)
+    except Inexpressible:
+        return
+    assert isinstance(codec.decode(b""), dict)
 
 
 @given(value=some.decimals(allow_nan=False, allow_infinity=False))

@@ -135,7 +135,8 @@ class _Reader:
         self._made[reference or f"{where} {len(self._made)}"] = message
         properties = _mapping(schema.get("properties", {}))
         order = _order(schema, properties, where or "it")
-        required = schema.get("required", [])
+        given = schema.get("required")
+        required = given if isinstance(given, list) else []
         for number, key in enumerate(order, 1):
             inner = self._field(
                 _mapping(properties[key]), key, number, key in required, f"{where}.{key}".lstrip("."), depth
@@ -227,7 +228,8 @@ def _check_absence(made: Field, given: Mapping[str, Any], where: str) -> None:
 def _order(schema: Mapping[str, Any], properties: Mapping[str, Any], where: str) -> list[str]:
     """Returns the properties in the order of their numbers."""
     order = schema.get(FIELDS_KEY, list(properties))
-    if not isinstance(order, list) or len(order) != len(properties) or set(map(str, order)) != set(properties):
+    named = isinstance(order, list) and all(isinstance(name, str) for name in order)
+    if not named or len(order) != len(properties) or set(order) != set(properties):
         raise Inexpressible(f"{where} does not say the order of its fields")
     if len(order) > 1 and FIELDS_KEY not in schema:
         raise Inexpressible(f"{where} does not say the order of its fields")
