@@ -71,6 +71,8 @@ class Asking:
         """
         if request.method not in METHODS:
             raise Refused(405, f"method: {target.id} is asked by POST or GET", headers={"allow": ", ".join(METHODS)})
+        if b"sec-purpose" in request.headers:
+            raise Refused(403, "Sec-Purpose: a browser that fetches ahead calls nothing; nobody has asked yet")
         client = self.client(access, target)
         body = await request.body()
         said = read_said(target, request.query, request.header("content-type"), body)

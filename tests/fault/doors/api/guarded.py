@@ -36,11 +36,16 @@ class Answer:
 
 @dataclass
 class Guarded:
-    """The door: its port, and what the application behind it saw: (method, path, body)."""
+    """The door: its port, what the application behind it saw (method, path, body), and when `/wait` may be answered."""
 
     port: int = 0
     seen: list[tuple[str, str, bytes]] = field(default_factory=list)
     listener: Any = None
+    go: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def places(self) -> Any:
+        return self.listener.rules.places
 
     def connect(self) -> socket.socket:
         found = socket.create_connection(("127.0.0.1", self.port))
@@ -69,6 +74,8 @@ class Guarded:
             if not message.get("more_body"):
                 break
         self.seen.append((scope["method"], scope["raw_path"].decode(), body))
+        if scope["raw_path"] == b"/wait":
+            await asyncio.to_thread(self.go.wait)
         size = 8_000_000 if scope["raw_path"] == b"/large" else 2
         headers = [(b"content-length", b"%d" % size)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -184,6 +184,13 @@ async def test_a_client_that_goes_away_takes_its_call_with_it(house: House) -> N
         await house.seen.cancelled.wait()
 
 
+async def test_a_browser_that_fetches_ahead_calls_nothing(house: House) -> None:
+    """A link in the address bar is no click yet."""
+    reply = await house.get("/api/greeter/Say.Hello?name=Ann", sec_purpose="prefetch;prerender")
+
+    assert (reply.status, house.seen.names) == (403, [])
+
+
 async def test_calls_of_one_connection_are_answered_in_order(house: House) -> None:
     """Requests sent ahead reach the service once each."""
     names = [f"n{number}" for number in range(50)]

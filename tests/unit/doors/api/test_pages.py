@@ -79,6 +79,15 @@ async def test_the_node_says_whether_it_can_serve(house: House) -> None:
     assert (bad.status, bad.json["checks"]) == (503, {"storage": "the disk is full"})
 
 
+async def test_a_mistake_of_ours_looks_like_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a 500 that names the kind of error, and the door goes on."""
+    monkeypatch.setattr(house, "broken", None)
+
+    reply = await house.get("/readyz")
+
+    assert (reply.status, reply.json["detail"]) == (500, "TypeError in the door; the node's log tells more")
+
+
 async def test_figures_are_prometheus_text(house: House) -> None:
     """Of the door, of the process, and of the node."""
     await house.get("/api/greeter/Say.Hello")

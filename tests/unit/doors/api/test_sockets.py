@@ -184,6 +184,19 @@ async def test_a_client_that_does_not_read_holds_the_service_back(house: House) 
         socket.transport.abort()
 
 
+async def test_a_socket_has_a_place_until_it_closes(house: House) -> None:
+    """It counts as a connection although the guard does not read it any more."""
+    places = house.door._listener.rules.places
+    async with opened(house, "/api/greeter/Say.Room?prefix="), opened(house, "/api/greeter/Say.Room?prefix="):
+        most = len(places)
+
+    for _ in range(500):
+        if len(places) <= most - 2:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("their places were not given back")
+
+
 async def test_a_message_that_is_too_large_ends_it(house: House) -> None:
     """1009 is WebSocket's own word for it."""
     async with opened(house, "/api/greeter/Say.Sum", max_size=None) as socket:

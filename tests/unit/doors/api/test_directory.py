@@ -1,0 +1,85 @@
+"""What a path is for, remembered for a moment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from micro.doors.api import directory
+from micro.doors.api.directory import Directory
+from micro.doors.api.path import Wanted
+from micro.errors import NotFound
+
+HELLO = (Wanted("greeter", "Say.Hello"),)
+
+
+class Registry:
+    """Services, and how often they were asked for."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = list(names)
+        self.asked = 0
+
+    def describe(self, name: str) -> dict[str, Any] | None:
+        self.asked += 1
+        return {"name": name, "endpoints": [{"name": "Say.Hello"}]} if name in self.names else None
+
+    def directory(self) -> Directory:
+        return Directory(self.describe, lambda: [{"name": name} for name in self.names])
+
+
+async def test_a_path_is_looked_up_once() -> None:
+    """The next request finds it remembered."""
+    registry = Registry("greeter")
+    found = registry.directory()
+
+    assert found.recall("/a") is None
+    target = found.find("/a", HELLO)
+    assert (found.recall("/a"), registry.asked) == (target, 1)
+
+
+async def test_it_is_looked_up_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that changed is seen so."""
+    monkeypatch.setattr(directory, "REMEMBERED_SECONDS", -1.0)
+    found = Registry("greeter").directory()
+    found.find("/a", HELLO)
+
+    assert found.recall("/a") is None
+
+
+async def test_what_is_not_there_is_looked_for_each_time() -> None:
+    """A service that has just begun is found at once."""
+    registry = Registry()
+    found = registry.directory()
+    with pytest.raises(NotFound):
+        found.find("/a", HELLO)
+    registry.names.append("greeter")
+
+    assert found.find("/a", HELLO).endpoint == "Say.Hello"
+
+
+async def test_the_first_reading_that_exists_counts() -> None:
+    """A path may mean several things."""
+    readings = (Wanted("v1.greeter", "Say.Hello"), Wanted("greeter@1", "Say.Hello"))
+
+    assert Registry("greeter").directory().find("/a", readings).service == "greeter@1"
+
+
+async def test_paths_are_remembered_in_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are tried."""
+    monkeypatch.setattr(directory, "REMEMBERED_MAX", 10)
+    found = Registry("greeter").directory()
+    for number in range(35):
+        found.find(f"/{number}", HELLO)
+
+    assert len(found._found) <= 10
+
+
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [([], "none runs yet"), (["greeting"], "did you mean greeting"), (["zzz"], "there are zzz")],
+)
+async def test_an_unknown_service_comes_with_a_hint(names: list[str], hint: str) -> None:
+    """Near names, else what there is, else how to begin."""
+    assert hint in Registry(*names).directory().unknown("greeter").detail
