@@ -91,7 +91,8 @@ class Opened(Event):
     """The peer opened an exchange.
 
     For a call `exchange` is None and `number` answers it; a stream or subscription has an `Exchange`. `number` 0 wants
-    no answer. `timeout_milliseconds` 0 means no deadline. `extra` are headers of this exchange alone.
+    no answer. `timeout_milliseconds` 0 means no deadline. `extra` are headers of this exchange alone; where they say
+    what leads to a service or topic, `block` says it too, and is of this exchange alone.
     """
 
     number: int

@@ -10,11 +10,12 @@ from collections.abc import Callable
 import msgspec
 
 from micro.errors import Fault, LocalProtocolError, RemoteProtocolError, TooManyRequests, Unavailable
-from micro.mucp import headers as header_codec
+from micro.mucp import headers as names
 from micro.mucp.course import Course, split_extra
 from micro.mucp.event import Block, Broken, Event, GoneAway, Greeted, Hello, Opened, Replied
 from micro.mucp.exchange import Exchange
 from micro.mucp.frame import FRAME_HEADER, LARGE_BYTES, FrameReader, Kind
+from micro.mucp.headers import Headers
 from micro.mucp.limits import (
     BLOCKS_MAX,
     BULKY_BYTES,
@@ -38,6 +39,8 @@ _pack = FRAME_HEADER.pack
 _END = int(Kind.END)
 _CALL, _STREAM, _PUBLISH, _SUBSCRIBE = (int(form) for form in Form)
 _OPEN_PREFIX_BYTES = OPEN_PREFIX.size
+_LEADING = frozenset((names.SERVICE, names.ENDPOINT, names.TOPIC, names.QUEUE, names.CONTENT_TYPE))
+_IDENTITY = frozenset((names.CALLER, names.FROM_NODE, names.FROM_SERVICE))
 _unpack_open = OPEN_PREFIX.unpack_from
 
 
@@ -187,10 +190,10 @@ class Hearing(Course):
         old = self._blocks.get(number)
         self._defined_bytes += len(payload)
         if old is not None:
-            self._defined_bytes -= len(header_codec.encode(old.headers))
+            self._defined_bytes -= len(names.encode(old.headers))
         if self._defined_bytes > DEFINED_BYTES_MAX:
             raise RemoteProtocolError(f"header blocks over {DEFINED_BYTES_MAX} bytes together")
-        self._blocks[number] = Block(number, header_codec.decode(payload))
+        self._blocks[number] = Block(number, names.decode(payload))
 
     def _on_open(self, number: int, payload: bytes, events: list[Event]) -> None:
         if len(payload) < _OPEN_PREFIX_BYTES:
@@ -201,6 +204,8 @@ class Hearing(Course):
             raise RemoteProtocolError(f"header block {block_number} was never defined")
         if extra_bytes:
             extra, body = split_extra(bytes(payload), _OPEN_PREFIX_BYTES, extra_bytes)
+            if not _LEADING.isdisjoint(extra):
+                block = self._led(block, extra)
         else:
             extra, body = None, payload[_OPEN_PREFIX_BYTES:]
             if len(payload) > LARGE_BYTES:
@@ -222,6 +227,13 @@ class Hearing(Course):
         elif number:
             self.serving.add(number)
         events.append(Opened(number, form, block, timeout_milliseconds, extra, body, exchange))
+
+    @staticmethod
+    def _led(block: Block, extra: Headers) -> Block:
+        """Returns a block that leads where the extra headers say."""
+        headers = block.headers.copy()
+        headers.update({name: value for name, value in extra.items() if name in _LEADING or name in _IDENTITY})
+        return Block(block.number, headers)
 
     def _refuse_open(self, number: int) -> None:
         if not number:

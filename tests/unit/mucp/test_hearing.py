@@ -296,6 +296,27 @@ def test_an_open_is_reported() -> None:
     assert (heard.exchange, session.serving) == (None, {3})
 
 
+@pytest.mark.parametrize("name", ["Micro-Service", "Micro-Endpoint", "Micro-Topic", "Micro-Queue", "Content-Type"])
+def test_extra_headers_may_lead(name: str) -> None:
+    """It does not matter whether what leads to a service stands in the block or beside it; the extra word counts."""
+    session = greeted()
+    session.receive(wire.define(3, (name, "block"), ("A", "1")))
+    extra = wire.block((name, "extra"), ("Micro-Caller", "owner"), ("Micro-Id", "7"))
+    led, plain, other = session.receive(
+        opening(1, known=3, extra=extra)
+        + opening(3, known=3)
+        + opening(5, known=3, extra=wire.block(("Micro-Id", "8")))
+    )
+
+    assert isinstance(led, Opened)
+    assert isinstance(plain, Opened)
+    assert isinstance(other, Opened)
+    assert led.block.headers == {name: "extra", "A": "1", "Micro-Caller": "owner"}
+    assert led.extra == {name: "extra", "Micro-Caller": "owner", "Micro-Id": "7"}
+    assert plain.block.headers == {name: "block", "A": "1"}
+    assert other.block is plain.block
+
+
 def test_a_block_may_be_defined_again() -> None:
     """What an exchange was opened with stays; the next one gets the new headers, and a way of its own."""
     session = greeted()
