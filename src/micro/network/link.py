@@ -10,24 +10,8 @@ import asyncio
 from typing import Any, Protocol
 
 from micro.errors import Fault, InternalError, LinkClosed, Timeout, TooManyRequests, Unavailable
-from micro.mucp.event import (
-    Acknowledged,
-    Broken,
-    Cancelled,
-    Credited,
-    Delivered,
-    Ended,
-    Event,
-    Failed,
-    GoneAway,
-    Greeted,
-    Hello,
-    Noted,
-    Opened,
-    Received,
-    Refused,
-    Replied,
-)
+from micro.mucp import event as happened
+from micro.mucp.event import Event, Hello, Opened, Received, Replied
 from micro.mucp.exchange import Exchange
 from micro.mucp.limits import LOCAL, Limits, Liveness
 from micro.mucp.session import Session
@@ -45,8 +29,8 @@ UNREAD = "answers are not read as fast as they come; read them first"
 FLUSH_PIECES = 96
 """So much is said before it is written in the middle of a turn, so that both sides work at the same time."""
 WRITE_AT_ONCE_BYTES = 4_096
-"""More than this in a pipe's buffer is written at once and not at the end of the loop's turn (that is how uvloop reads its
-high-water mark); what the socket does not take then makes `full` true."""
+"""More than this in a pipe's buffer is written at once and not at the end of the loop's turn: that is how uvloop reads
+its high-water mark. What the socket does not take then makes `full` true."""
 
 _Future = asyncio.Future
 
@@ -174,6 +158,9 @@ class Link(asyncio.BufferedProtocol):
                         self.fail(event.number, TooManyRequests(UNREAD), refused=True)
                     elif self.closed is None:
                         serving.opened(self, event)
+                        if len(session.output) > FLUSH_PIECES:
+                            self.flush()
+                            self._scheduled = True  # the end of this turn writes what follows
                 elif type(event) is Received:
                     if event.exchange.owner is not None:  # else it was refused while this was on its way
                         event.exchange.owner.received(event.body)
@@ -186,25 +173,31 @@ class Link(asyncio.BufferedProtocol):
 
     def _handle_rare(self, event: Event) -> None:
         match event:
-            case Delivered() | Credited() | Acknowledged() | Ended() | Noted():
+            case (
+                happened.Delivered()
+                | happened.Credited()
+                | happened.Acknowledged()
+                | happened.Ended()
+                | happened.Noted()
+            ):
                 if event.exchange.owner is not None:
                     tell(event.exchange.owner, event)
-            case Failed() | Refused():
+            case happened.Failed() | happened.Refused():
                 owner = event.owner if event.exchange is None else event.exchange.owner
-                tell_failure(owner, event.fault, refused=isinstance(event, Refused))
-            case Cancelled(exchange=exchange) if exchange is not None:
+                tell_failure(owner, event.fault, refused=isinstance(event, happened.Refused))
+            case happened.Cancelled(exchange=exchange) if exchange is not None:
                 if exchange.owner is not None:
                     exchange.owner.cancelled()
-            case Broken():
+            case happened.Broken():
                 self.close(event.reason)
             case _ if self.closed is not None:
                 pass
-            case Cancelled():
+            case happened.Cancelled():
                 self.serving.withdrawn(self, event.number)
-            case GoneAway():
+            case happened.GoneAway():
                 self._reason = self._reason or f"the other side went away: {event.reason}"
                 self.serving.going(self, event.reason)
-            case Greeted():
+            case happened.Greeted():
                 self._greet(event.hello)
 
     def _complain(self, error: Exception) -> None:
