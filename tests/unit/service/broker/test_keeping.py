@@ -85,6 +85,18 @@ async def test_events_that_are_too_old_go(make: Make) -> None:
     assert house.broker.stats()["expired"] == 1
 
 
+async def test_a_log_that_grows_fast_is_shortened_at_once(make: Make) -> None:
+    """In strides of an eighth, without waiting for a sweep, if nobody needs what goes."""
+    house = await make(kept_messages=80)
+    sizes = []
+    for number in range(400):
+        await house.publish(str(number))
+        sizes.append(house.broker.topics()[0].messages)
+
+    assert max(sizes) == 90
+    assert min(sizes[100:]) == 80
+
+
 async def test_ids_are_known_for_as_long_as_events_may_be_kept(make: Make) -> None:
     """Also where the event itself has gone, and no longer."""
     house = await make(kept_messages=1)
