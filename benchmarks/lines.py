@@ -120,12 +120,15 @@ BOUNDS: tuple[Bound, ...] = (
     Bound("idle_bytes", "idle node, PSS", 80, "MB"),
     Bound("first_call", "first call after `micro server`", 2.0, "s"),
     Bound("command", "start of the command line, `micro --version`", 0.15, "s"),
+    Bound("first_call_processor", "the node's processor time until then", 2.0, "s"),
+    Bound("command_processor", "processor time of `micro --version`", 0.15, "s"),
     Bound("search_10", "registry search, 10 services", 0.01, "s"),
     Bound("search_1000", "registry search, 1,000 services", 0.01, "s"),
     Bound("search_10000", "registry search, 10,000 services", 0.01, "s"),
-    Bound("record_10", "registry record and index, each of 10", 1024, "bytes"),
-    Bound("record_1000", "registry record and index, each of 1,000", 1024, "bytes"),
-    Bound("record_10000", "registry record and index, each of 10,000", 1024, "bytes"),
+    Bound("record_10", "registry record, each of 10 services", 1024, "bytes"),
+    Bound("record_1000", "registry record, each of 1,000 services", 1024, "bytes"),
+    Bound("record_10000", "registry record, each of 10,000 services", 1024, "bytes"),
+    Bound("index_10000", "registry index, for each of 10,000 services", 1024, "bytes"),
     Bound("loss", "a node that stands still is known dead to an open call", 0.6, "s"),
 )
 

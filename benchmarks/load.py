@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 
 from benchmarks.peers.peer import Call, Flow
 from benchmarks.process import processor_seconds
 
-__all__ = ["Figures", "Window", "fan_out", "measure_call", "measure_flow"]
+__all__ = ["Figures", "Window", "combined", "fan_out", "measure_call", "measure_flow"]
 
 WARM_UP_SECONDS = 0.15
 SAMPLES_MAX = 200_000
@@ -34,6 +34,15 @@ class Figures:
     per_second: float
     p50_seconds: float
     processor_seconds: float
+
+
+def combined(passes: Sequence[Figures]) -> Figures:
+    """Returns what several measurements of the same come to."""
+    return Figures(
+        fmean(found.per_second for found in passes),
+        fmean(found.p50_seconds for found in passes),
+        fmean(found.processor_seconds for found in passes),
+    )
 
 
 class _Gauge:

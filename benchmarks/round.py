@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import sys
 import tempfile
 import time
@@ -14,17 +15,22 @@ from pathlib import Path
 
 from benchmarks.caller import Caller, start_caller
 from benchmarks.lines import GUARD, Bound, Trial
-from benchmarks.load import Figures
+from benchmarks.load import Figures, combined
 from benchmarks.peers.micro_network import node
 from benchmarks.peers.peer import load_peer
-from benchmarks.process import program, proportional_bytes
+from benchmarks.process import processor_seconds, program, proportional_bytes
 
 __all__ = ["Round", "run_round"]
 
 IDLE_SECONDS = 1.0
 """So long a node may settle before its memory is read."""
 
+PASSES = 2
+"""A round measures everything forwards and then backwards, so that what changes slowly weighs the same on all."""
+
 FLOWS = ("stream", "fan_out")
+
+STARTS = frozenset({"idle_bytes", "first_call", "first_call_processor", "command", "command_processor"})
 
 Say = Callable[[str], None]
 
@@ -49,14 +55,13 @@ class Round:
         return self.figures[GUARD].per_second if GUARD in self.figures else 0.0
 
 
-async def run_round(number: int, trials: Sequence[Trial], bounds: Iterable[Bound], seconds: float, say: Say) -> Round:
+async def run_round(trials: Sequence[Trial], bounds: Iterable[Bound], seconds: float, say: Say) -> Round:
     """Measures everything once.
 
     Args:
-        number: of the round; the order of the two in a pair changes with it.
         trials: what to measure, near to each other what is compared.
         bounds: our own figures that are wanted.
-        seconds: how long each trial takes.
+        seconds: how long each trial takes, its passes together.
         say: is told what is measured now.
     """
     found = Round()
@@ -65,25 +70,24 @@ async def run_round(number: int, trials: Sequence[Trial], bounds: Iterable[Bound
         async with AsyncExitStack() as stack:
             peers = dict.fromkeys([trial.peer for trial in trials] + (["micro_network"] if "loss" in keys else []))
             callers = {peer: await _start(stack, peer, Path(folder)) for peer in peers}
-            for trial in trials if number % 2 else _swapped(trials):
+            passes: dict[Trial, list[Figures]] = {}
+            for trial in (*trials, *reversed(trials)):
                 say(f"{trial.peer} {trial.workload} {trial.callers or ''}")
-                await _measure(found, callers[trial.peer], trial, seconds)
+                figures = await _measure(found, callers[trial.peer], trial, seconds / PASSES)
+                if figures is not None:
+                    passes.setdefault(trial, []).append(figures)
+            found.figures = {trial: combined(measured) for trial, measured in passes.items()}
             if "loss" in keys:
                 say("a node stands still")
                 await _probe(found, callers["micro_network"], "loss")
-        if keys & {"idle_bytes", "first_call", "command"}:
+        if keys & STARTS:
             say("starts")
             await _starts(found, Path(folder) / "idle")
-        if any(key.startswith(("search", "record")) for key in keys):
+        if registry := sorted(key for key in keys if key.startswith(("search", "record", "index"))):
             say("registry")
-            await _registry(found)
+            await _registry(found, registry)
     found.bounds = {key: value for key, value in found.bounds.items() if key in keys}
     return found
-
-
-def _swapped(trials: Sequence[Trial]) -> list[Trial]:
-    """Returns the trials in an order in which each pair is turned round."""
-    return [trial for at in range(0, len(trials), 2) for trial in reversed(trials[at : at + 2])]
 
 
 async def _start(stack: AsyncExitStack, peer: str, folder: Path) -> Caller:
@@ -93,15 +97,15 @@ async def _start(stack: AsyncExitStack, peer: str, folder: Path) -> Caller:
     return await stack.enter_async_context(start_caller(peer, place))
 
 
-async def _measure(found: Round, caller: Caller, trial: Trial, seconds: float) -> None:
+async def _measure(found: Round, caller: Caller, trial: Trial, seconds: float) -> Figures | None:
     kind = "flow" if trial.workload in FLOWS else "call"
     try:
         figures = await caller.measure(kind, trial.workload, callers=trial.callers, seconds=seconds)
     except (RuntimeError, TimeoutError, OSError) as error:
         found.faults[f"{trial.peer} {trial.workload}"] = str(error) or type(error).__name__
-    else:
-        assert isinstance(figures, Figures)
-        found.figures[trial] = figures
+        return None
+    assert isinstance(figures, Figures)
+    return figures
 
 
 async def _probe(found: Round, caller: Caller, name: str) -> None:
@@ -120,18 +124,26 @@ async def _starts(found: Round, home: Path) -> None:
     try:
         async with node(home, MICRO_API_PORT="0") as pid:
             found.bounds["first_call"] = time.perf_counter() - began
+            found.bounds["first_call_processor"] = processor_seconds((pid,))
             await asyncio.sleep(IDLE_SECONDS)
             found.bounds["idle_bytes"] = proportional_bytes(pid) / 1e6
     except TimeoutError as error:
         found.faults["micro server"] = str(error) or "it does not answer"
-    began = time.perf_counter()
+    began, used = time.perf_counter(), _children_seconds()
     async with program(sys.executable, "-m", "micro", "--version", log=Path(f"{home}.log")) as process:
         await process.wait()
-        found.bounds["command"] = time.perf_counter() - began
+    found.bounds["command"] = time.perf_counter() - began
+    found.bounds["command_processor"] = _children_seconds() - used
 
 
-async def _registry(found: Round) -> None:
-    async with program(sys.executable, "-m", "benchmarks.registry") as process:
+def _children_seconds() -> float:
+    """Returns the processor time of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+async def _registry(found: Round, keys: Sequence[str]) -> None:
+    async with program(sys.executable, "-m", "benchmarks.registry", *keys) as process:
         output, _ = await process.communicate()
     if process.returncode:
         found.faults["registry"] = f"exit code {process.returncode}"

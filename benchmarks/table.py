@@ -13,9 +13,9 @@ __all__ = ["page"]
 HEAD = """# Benchmarks
 
 `make bench` measures the network beside its peers, in one run on one machine, and writes this page. A figure is the
-median of the ratios of {rounds} round(s), with the middle half of them in brackets. In each round every engine has fresh
-processes, and those that are compared are measured right after each other. Beside a ratio stands the processor time of
-one call or item in microseconds, client and servers together.
+median of the ratios of {rounds} round(s), with the middle half of them in brackets. In each round every engine has
+fresh processes, and all are measured in turn, once forwards and once backwards. Beside a ratio stands the processor
+time of one call or item in microseconds, client and servers together.
 
 Ratios are ours / theirs: of a rate, more is better; of a time, less. `p50` is the middle time of a call when one caller
 waits for each answer.
@@ -23,15 +23,15 @@ waits for each answer.
 All clients, and all servers in Python, run on uvloop. grpc.aio, FastAPI and the bare echo are called over Unix sockets,
 like our services, and without TLS; NATS over TCP on loopback; JetStream has `sync_interval: always`. Only node to node
 is encrypted. JSON and protobuf go through the typed client and typed endpoints on our side, and carry a protobuf
-message on gRPC's. Ephemeral events go from one publisher over the node, or the server, to four subscribers with a connection
-each; all five are in one process, for every engine.
+message on gRPC's. Ephemeral events go from one publisher over the node, or the server, to four subscribers with a
+connection each; all five are in one process, for every engine.
 
 """
 TOPIC = "| what | bodies, ours / theirs | ratio | bar | clears it | processor time, ours / theirs |\n"
 BOUNDS_HEAD = """
 ## Figures of our own
 
-Times are told as a part of their bar.
+Times are told as a part of their bar. Those of the registry, and where it is said, are processor time.
 
 | what | found | bar | clears it |
 | --- | --- | --- | --- |
