@@ -159,6 +159,19 @@ async def test_a_service_is_itself_and_no_more(start_node: StartNode, tmp_path: 
     assert [found["name"] for found in seen["answer"]["services"]] == ["curious"]
 
 
+async def test_direct_calls_are_counted(start_node: StartNode, greeter_folder: Path) -> None:
+    """The node's figures hold what callers did that skipped it."""
+    node = await start_node()
+    await run(node, greeter_folder)
+    async with client_of(node) as client:
+        for _ in range(7):
+            await client.call("greeter", "Say.Hello")
+
+    await node.figures.collect()
+
+    assert [f.requests for f in node.figures.all() if f.endpoint == "Say.Hello"] == [7]
+
+
 async def test_an_owner_names_a_service(start_node: StartNode, greeter_folder: Path) -> None:
     """The same source runs twice under two names, and each answers under its own."""
     node = await start_node()

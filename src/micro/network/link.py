@@ -24,8 +24,6 @@ __all__ = ["CALL_TIMEOUT_SECONDS", "Link", "Owner", "Serving"]
 CLOSE_SECONDS_MAX = 10.0
 """How long a peer may take to read what was left when the link was closed."""
 
-UNREAD = "answers are not read as fast as they come; read them first"
-
 FLUSH_PIECES = 96
 """So much is said before it is written in the middle of a turn, so that both sides work at the same time."""
 WRITE_AT_ONCE_BYTES = 4_096
@@ -155,7 +153,7 @@ class Link(asyncio.BufferedProtocol):
                         owner.replied(event.body, event.headers)
                 elif type(event) is Opened:
                     if self._paused and self.overloaded:
-                        self.fail(event.number, TooManyRequests(UNREAD), refused=True)
+                        self.fail(event.number, TooManyRequests("read your answers first"), refused=True)
                     elif self.closed is None:
                         serving.opened(self, event)
                         if len(session.output) > FLUSH_PIECES:

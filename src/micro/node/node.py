@@ -21,6 +21,7 @@ from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, reg
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
 from micro.node.engines import Ports, open_broker, open_settings, open_stores, open_transport
+from micro.node.figures import Figures
 from micro.node.home import Home
 from micro.node.local import InsideDialer, Platform
 from micro.node.neighbours import Neighbours
@@ -140,6 +141,7 @@ class Node:
             settings=os.environ,
             allow_private=self.config.allow_private_sources,
         )
+        self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
         self._add_platform()
 
     def _add_platform(self) -> None:
@@ -306,6 +308,7 @@ class Node:
             await asyncio.sleep(RENEW_SECONDS)
             self.reception.renew(LOCAL_LEASE_SECONDS)
             await self._stores.sweep()
+            await self.figures.collect()
 
     async def run_catalogue(self, folder: Path) -> AsyncIterator[str]:
         """Runs every service in the folders below `folder`, and yields the name of each that runs.

@@ -62,6 +62,10 @@ def _samples(node: Node) -> Iterator[Sample]:
         yield Sample(
             f"micro_broker_{name}_total", value, kind="counter", meaning="What the broker did since its start."
         )
+    for figure in node.figures.all():
+        labels = {"service": figure.service, "instance": figure.instance, "endpoint": figure.endpoint}
+        yield Sample("micro_service_requests_total", figure.requests, labels, "counter", "Exchanges a service began.")
+        yield Sample("micro_service_errors_total", figure.errors, labels, "counter", "Exchanges that failed there.")
     status = node.status()
     yield Sample("micro_services", status["services_in_reach"], meaning="Services in reach of this node.")
     yield Sample("micro_neighbours", status["peers"], meaning="Neighbours with a link.")
