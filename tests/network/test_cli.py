@@ -147,6 +147,12 @@ def test_a_service_is_a_command(shell: Shell, words: str) -> None:
     assert shell("greeter", *words.split()) == Typed(0, "Hello Ann\n", "")
 
 
+def test_a_version_may_be_asked_for(shell: Shell) -> None:
+    """As with `micro call`."""
+    assert shell("greeter@0.1.0", "hello").out == "Hello world\n"
+    assert shell("greeter@9.9.9", "hello").code in (4, 7)
+
+
 def test_a_request_comes_from_the_standard_input(shell: Shell) -> None:
     """For a dash."""
     assert shell("greeter", "hello", "--json", "-", given='{"name": "Ann"}').out == "Hello Ann\n"

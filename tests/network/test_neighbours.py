@@ -58,6 +58,7 @@ async def test_a_neighbour_may_not_control(start_node: StartNode, greeter_folder
         with pytest.raises(Forbidden):
             await call_once(link, service, endpoint, {})
     assert b"ok" in await call_once(link, "greeter", "Debug.Health", {})
+    assert b'"address"' not in await call_once(link, "registry", "Registry.Get", {"name": "greeter"})
 
 
 async def test_a_neighbour_that_leaves_is_forgotten_and_found_again(

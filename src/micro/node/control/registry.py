@@ -80,12 +80,16 @@ class Registry:
         found = [view.summary() for view in views if view.where != "network" or not context.caller.peer]
         return {"services": found, "total": len(self._catalog)}
 
-    async def get(self, name: str) -> dict[str, Any]:
+    async def get(self, name: str, context: Context) -> dict[str, Any]:
         """Describes a service in full: endpoints, schemas, topics, nodes."""
         platform = self._platform(name)
         if platform is not None:
             return platform
-        return self._catalog.describe(name, self._clock.monotonic(), self._clock.now())
+        found = self._catalog.describe(name, self._clock.monotonic(), self._clock.now())
+        if not context.caller.owner:  # where sockets are is the owner's business
+            for node in found["nodes"]:
+                node.pop("address", None)
+        return found
 
     async def search(self, query: str, limit: int = 20) -> dict[str, Any]:
         """Finds services by words of their names, descriptions, endpoints and tags, best first."""
