@@ -19,6 +19,7 @@ from micro.doors.cli.options import command
 from micro.doors.cli.options import seconds as length
 from micro.doors.cli.output import Column
 from micro.doors.cli.session import Session
+from micro.doors.cli.terminal import SIGN
 from micro.errors import MicroError, NotFound, Unavailable
 
 if TYPE_CHECKING:
@@ -165,8 +166,7 @@ async def _appears(client: Client) -> None:
 
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
+        SIGN.show(text)
 
 
 def _shown(row: Row) -> dict[str, Any]:

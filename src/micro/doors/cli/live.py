@@ -29,7 +29,8 @@ def service_command(session: Session, name: str) -> ServiceCommand:
         NotFound: no service is called so.
         NoNode: no node runs that could know.
     """
-    return ServiceCommand(session.ask("registry", "Registry.Get", {"name": name}))
+    found = session.ask("registry", "Registry.Get", {"name": name.partition("@")[0]})
+    return ServiceCommand({**found, "name": name})  # `name@version` is called as such
 
 
 class ServiceCommand(ExampleGroup):

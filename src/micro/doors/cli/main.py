@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 import click
 
@@ -22,6 +23,8 @@ BROKEN_PIPE = 141
 
 def main() -> None:
     """Runs the command with the words it was started with, and ends the process."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a letter that the terminal does not know is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
     if "_MICRO_COMPLETE" in os.environ:
         _complete()
     sys.exit(run(sys.argv[1:]))

@@ -12,6 +12,7 @@ from micro.doors.cli.ending import Usage
 from micro.doors.cli.naming import near
 from micro.doors.cli.options import HELP, ExampleGroup, general_options, session_of
 from micro.errors import Fault, MicroError, NoNode, NotFound
+from micro.version import VERSION
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -111,7 +112,16 @@ def _unknown(session: Session, word: str) -> MicroError:
     return NotFound(f"no command and no service is called {word!r}{advice}")
 
 
+def _show_version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        click.echo(f"micro {VERSION}")
+        context.exit()
+
+
 @click.group("micro", cls=Root, context_settings=HELP, params=[*general_options(home=True)])
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Print the version."
+)
 def root() -> None:
     """A node, its services and their neighbours.
 

@@ -13,11 +13,12 @@ from micro.doors.cli.output import clean
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Unread", "colorful", "note", "paint", "say", "say_bytes", "spinning", "width"]
+__all__ = ["SIGN", "Unread", "colorful", "note", "paint", "say", "say_bytes", "spinning", "width"]
 
 SPIN_AFTER_SECONDS = 1.0
 SPIN_EVERY_SECONDS = 0.1
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+CLEAR_LINE = "\r\x1b[K"
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
@@ -50,6 +51,7 @@ def say(text: str) -> None:
     Raises:
         Unread: nobody reads it any more.
     """
+    SIGN.wipe()
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -73,14 +75,38 @@ def say_bytes(data: bytes) -> None:
 
 
 def note(text: str) -> None:
-    """Writes what is no result to the standard error."""
+    """Writes what is no result to the standard error, in place of a sign of life that may stand there."""
+    SIGN.wipe()
     print(text, file=sys.stderr, flush=True)
+
+
+class Sign:
+    """The sign of life that may stand on the terminal's line; there is one terminal, so there is one sign."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        """Writes it in place of the one before."""
+        sys.stderr.write(f"{CLEAR_LINE}{text}")
+        sys.stderr.flush()
+        self._shown = True
+
+    def wipe(self) -> None:
+        """Takes it away, so that something else can be written."""
+        if self._shown:
+            sys.stderr.write(CLEAR_LINE)
+            sys.stderr.flush()
+            self._shown = False
+
+
+SIGN = Sign()
 
 
 @contextmanager
 def spinning(loop: asyncio.AbstractEventLoop, text: str) -> Iterator[None]:
     """Shows, after a second and on a terminal only, that something is still under way."""
-    if not text or not sys.stderr.isatty():
+    if not text or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield
         return
     handle: asyncio.TimerHandle | None = None
@@ -89,9 +115,7 @@ def spinning(loop: asyncio.AbstractEventLoop, text: str) -> Iterator[None]:
     def turn() -> None:
         nonlocal handle
         seconds = loop.time() - started
-        frame = FRAMES[int(seconds / SPIN_EVERY_SECONDS) % len(FRAMES)]
-        sys.stderr.write(f"\r\x1b[K{frame} {text} {seconds:.0f} s")
-        sys.stderr.flush()
+        SIGN.show(f"{FRAMES[int(seconds / SPIN_EVERY_SECONDS) % len(FRAMES)]} {text} {seconds:.0f} s")
         handle = loop.call_later(SPIN_EVERY_SECONDS, turn)
 
     handle = loop.call_later(SPIN_AFTER_SECONDS, turn)
@@ -99,6 +123,4 @@ def spinning(loop: asyncio.AbstractEventLoop, text: str) -> Iterator[None]:
         yield
     finally:
         handle.cancel()
-        if loop.time() - started >= SPIN_AFTER_SECONDS:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        SIGN.wipe()

@@ -29,7 +29,7 @@ def test_each_command_is_what_the_list_says(name: str) -> None:
     assert f"micro {name}" in getattr(command, "example", "")
 
 
-@pytest.mark.parametrize("words", [["--help"], [], ["version"], ["network", "--help"], ["store"]])
+@pytest.mark.parametrize("words", [["--help"], [], ["version"], ["--version"], ["network", "--help"], ["store"]])
 def test_what_needs_no_node_works_without_one(words: list[str], home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And says something."""
     assert run(words) == 0
