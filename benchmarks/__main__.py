@@ -20,7 +20,8 @@ __all__ = ["main"]
 
 ROUNDS, QUICK_ROUNDS = 7, 3
 SECONDS, QUICK_SECONDS = 0.8, 0.4
-REPEATED_ROUNDS_MAX = 4
+REPEATED_PART_MAX = 3
+"""At most one round in so many is repeated; how many stay in another mood is told."""
 PAGE, PLOT = "benchmarks.md", "benchmarks.svg"
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 
@@ -55,7 +56,7 @@ async def _rounds(
         return result
 
     found = [await one(f"round {number + 1} of {count}") for number in range(count)]
-    while repeated < min(REPEATED_ROUNDS_MAX, count) and (strange := strangers(found)):
+    while repeated < count // REPEATED_PART_MAX and (strange := strangers(found)):
         repeated += 1
         found[strange[0]] = await one(f"round {strange[0] + 1} again, the machine was in another mood")
     return found, repeated
