@@ -227,9 +227,9 @@ def _check_absence(made: Field, given: Mapping[str, Any], where: str) -> None:
 
 def _order(schema: Mapping[str, Any], properties: Mapping[str, Any], where: str) -> list[str]:
     """Returns the properties in the order of their numbers."""
-    order = schema.get(FIELDS_KEY, list(properties))
-    named = isinstance(order, list) and all(isinstance(name, str) for name in order)
-    if not named or len(order) != len(properties) or set(order) != set(properties):
+    found = schema.get(FIELDS_KEY, list(properties))
+    order: list[str] = found if isinstance(found, list) and all(isinstance(name, str) for name in found) else []
+    if len(order) != len(properties) or set(order) != set(properties):
         raise Inexpressible(f"{where} does not say the order of its fields")
     if len(order) > 1 and FIELDS_KEY not in schema:
         raise Inexpressible(f"{where} does not say the order of its fields")

@@ -13,7 +13,21 @@ import msgspec
 
 from micro.service.schema.shape import is_pydantic
 
-__all__ = ["builtins_of", "decode_hook", "encode_hook", "pydantic_schema"]
+__all__ = ["Complaint", "builtins_of", "decode_hook", "encode_hook", "pydantic_schema"]
+
+
+class Complaint(ValueError):
+    """What a model finds wrong with a value.
+
+    Attributes:
+        place: the path of the field inside the model, "" for the whole.
+        text: what is wrong with it.
+    """
+
+    def __init__(self, place: str, text: str) -> None:
+        super().__init__(f"{place}: {text}" if place else text)
+        self.place = place
+        self.text = text
 
 
 def encode_hook(value: Any) -> Any:
@@ -31,14 +45,14 @@ def decode_hook(cls: type, value: Any) -> Any:
     """Returns the model made of JSON-like `value`.
 
     Raises:
-        ValueError: the value does not fit; the message is the first complaint, with its place.
+        Complaint: the value does not fit; it is the model's first complaint.
     """
     if isinstance(value, cls):
         return value
     try:
         return _validate(cls, msgspec.json.encode(value))
     except ValueError as error:
-        raise ValueError(_complaint(error)) from error
+        raise _complaint(error) from error
 
 
 def _validate(cls: Any, body: bytes) -> Any:
@@ -51,14 +65,13 @@ def _validate(cls: Any, body: bytes) -> Any:
         return cls.model_validate_json(body)
 
 
-def _complaint(error: ValueError) -> str:
+def _complaint(error: ValueError) -> Complaint:
     errors = getattr(error, "errors", None)
     if not callable(errors):
-        return str(error)
+        return Complaint("", str(error))
     first = errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(str(step) for step in first["loc"])
-    text = first["msg"][:1].lower() + first["msg"][1:]
-    return f"{place}: {text}" if place else text
+    return Complaint(place, first["msg"][:1].lower() + first["msg"][1:])
 
 
 def pydantic_schema(cls: Any, fields_key: str, *, given: bool) -> dict[str, Any]:

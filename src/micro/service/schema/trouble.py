@@ -59,8 +59,10 @@ def explain(error: Exception, value: Any, shape: inspect.Type, retry: Retry, *, 
     spot.follow(path, str(error), lambda: retry(value), size)
     if isinstance(error.__cause__, TypeError):
         return spot.said("a check of its own type failed on it")
-    if error.__cause__ is not None:
-        return spot.said(own)  # the words of a check that the type makes itself
+    if error.__cause__ is not None:  # the words of a check that the type makes itself
+        place, text = getattr(error.__cause__, "place", ""), getattr(error.__cause__, "text", own)
+        spot.path += f".{place}" if place else ""
+        return spot.said(shown(text, OWN_CHARACTERS_MAX))
     return spot.said(f"a key is wrong: {own}") if is_key else spot.trouble(own)
 
 
@@ -96,7 +98,7 @@ class _Spot:
 
     def follow(self, path: str, text: str, retry: Callable[[], object], size: int) -> None:
         """Goes down a path as msgspec writes it: `.name`, `[2]`, and `[...]` for an entry of a dict."""
-        while path and not self._lost:
+        while path and not self._lost and not self._tags():
             field = self._field(path)
             step = _STEP.match(path)
             if field is not None:
@@ -143,11 +145,33 @@ class _Spot:
         """Says what is wrong here: a missing or an unknown field, or another kind of value."""
         if self._lost:
             return self.said(text)
+        tags = self._tags()
+        if tags:
+            return self._wrong_tag(tags)
         if isinstance(self.value, dict) and is_struct(self.shape):
             return self._missing() or self._unknown() or self.said(text)
         if isinstance(self.value, list) and isinstance(self.shape, _LISTS):
             return self.said(text)
         return self.said(f"expected {words(self.shape)}, got {_described(self.value)}")
+
+    def _tags(self) -> dict[Any, str]:
+        """Returns the tags that would tell which member of a union an object is, if it bears none of them."""
+        if not isinstance(self.shape, inspect.UnionType) or not isinstance(self.value, dict):
+            return {}
+        found: dict[Any, str] = {}
+        for member in self.shape.types:
+            shape = bare(member)
+            if isinstance(shape, inspect.StructType) and shape.tag_field is not None:
+                found[shape.tag] = shape.tag_field
+        return found
+
+    def _wrong_tag(self, tags: dict[Any, str]) -> str:
+        name = next(iter(tags.values()))
+        self.path += f".{name}"
+        expected = words(inspect.LiteralType(tuple(tags)))
+        if name not in self.value:
+            return self.said(f"required, {expected}")
+        return self.said(f"expected {expected}, got {_described(self.value[name])}")
 
     def _missing(self) -> str:
         for field in fields_of(self.shape):

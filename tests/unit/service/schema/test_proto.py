@@ -173,3 +173,17 @@ def test_endless_nesting_is_refused() -> None:
 def test_an_address_has_a_description() -> None:
     """It is written into the `.proto` file."""
     assert message(Address).description == "Where somebody lives."
+
+
+def test_a_list_of_types_with_null_is_nullable() -> None:
+    """The shorter way to write it."""
+    schema = one({"type": ["string", "null"]})
+
+    assert [(field.kind, field.nullable) for field in message_of(schema, "Test").fields] == [("string", True)]
+
+
+def test_a_list_of_choices_with_null_is_nullable() -> None:
+    """Null is absence, whatever the others are."""
+    schema = one({"enum": ["a", None]})
+
+    assert [(field.kind, field.nullable) for field in message_of(schema, "Test").fields] == [("string", True)]

@@ -28,6 +28,10 @@ class Ordered(msgspec.Struct, kw_only=True):
     second: str
 
 
+class Sparse(msgspec.Struct):
+    size: int | msgspec.UnsetType = msgspec.UNSET
+
+
 def again(annotation: Any, value: Any) -> Any:
     made, shape = message(annotation), shape_of(annotation, "test")
     root = message_class(made)
@@ -78,3 +82,30 @@ def test_constraints_take_the_general_way(annotation: Any) -> None:
     """There they are checked as in JSON."""
     with pytest.raises(NotDirect):
         typed_reader(message(annotation), shape_of(annotation, "test"))
+
+
+def test_a_wrapped_value_comes_out_alone() -> None:
+    """Where it stands under `result`."""
+    around = message(msgspec.defstruct("Around", [("result", list[Address])]))
+    read = typed_reader(around, shape_of(list[Address], "test"), result=True)
+
+    assert read(message_class(around)(f1=[{"f1": "a", "f2": "b"}])) == [Address("a", "b")]
+
+
+def test_an_absent_wrapped_value_is_an_error() -> None:
+    """An answer without its result is none."""
+    around = message(msgspec.defstruct("Around", [("result", int)]))
+    with pytest.raises(Exception, match=r"^$"):
+        typed_reader(around, shape_of(int, "test"), result=True)(message_class(around)())
+
+
+def test_what_may_be_unset_is_unset_when_absent() -> None:
+    """msgspec's own mark for it."""
+    assert again(Sparse, Sparse()) == Sparse()
+
+
+def test_a_type_of_several_kinds_takes_the_general_way() -> None:
+    """One field of the message holds one kind."""
+    nullable = message(msgspec.defstruct("Loose", [("name", str | None)]))
+    with pytest.raises(NotDirect):
+        typed_reader(nullable, shape_of(msgspec.defstruct("Tight", [("name", str | int)]), "test"))
