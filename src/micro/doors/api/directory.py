@@ -85,7 +85,7 @@ class Directory:
         """Returns the fault for a service that is not known; it names near ones."""
         names = [str(summary["name"]) for summary in self.list_services()]
         shown = service[:SHOWN_CHARACTERS_MAX]
-        near = get_close_matches(shown, names, n=NEAR_MAX, cutoff=0.5)
+        near = get_close_matches(shown, names, n=NEAR_MAX, cutoff=0.6)
         if near:
             more = f"did you mean {' or '.join(near)}?"
         elif names:

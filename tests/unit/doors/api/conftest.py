@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from tests.unit.doors.api.house import House, Seen, open_house
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def running() -> AsyncIterator[House]:
     """Opens the house."""
-    folder: Path = tmp_path_factory.mktemp("house")
-    async with open_house(folder) as house:
+    async with open_house() as house:
         yield house
 
 

@@ -1,10 +1,10 @@
-"""A small house behind a real door: a router, services and a broker in this process, reached over real sockets."""
+"""A small house behind a real door: a node and services in this process, reached over real sockets."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import socket
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,16 +15,12 @@ from micro.doors.api.access import Access
 from micro.doors.api.door import ApiDoor, Sample
 from micro.doors.api.limits import Limits
 from micro.errors import Conflict, Unavailable
-from micro.node.local import InsideDialer, Platform
-from micro.service.broker.embedded import EmbeddedBroker
-from micro.service.client import Client
+from micro.node.config import NodeConfig
+from micro.node.engines import system_ports
+from micro.node.node import Node
 from micro.service.context import Context
-from micro.service.events import EventDesk
-from micro.service.registry.catalog import Catalog
-from micro.service.router import Router
 from micro.service.service import Service
 from micro.service.typed import Stream
-from micro.system import SystemClock, SystemDisk, SystemEntropy
 
 TOKEN = "secret-token"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
@@ -137,74 +133,48 @@ def greeter(seen: Seen) -> Service:
     return service
 
 
-def node() -> Service:
-    """Returns a service of the node itself, which answers its owner only."""
-    service = Service("node", platform=True)
-
-    @service.endpoint("Node.Status")
-    async def status() -> dict[str, str]:
-        return {"nid": "bnode"}
-
-    return service
-
-
 class House:
-    """The house and its door.
+    """A real node without a network, a few services in it, and its door.
 
     Attributes:
         port: where the door is.
         seen: what reached the services.
+        broken: what the node lacks, by name.
+        node: the node.
         door: the door.
     """
 
     def __init__(self, folder: Path, *, limits: Limits | None = None, hosts: tuple[str, ...] = ()) -> None:
-        clock, entropy = SystemClock(), SystemEntropy()
         self.seen = Seen()
         self.broken: dict[str, str] = {}
-        self.platform = Platform(clock.now)
-        self.broker = EmbeddedBroker(SystemDisk(), folder / "broker.db", clock)
-        self.router = Router(
-            "bnode",
-            Catalog(),
-            self.platform,
-            EventDesk(self.broker, nid="bnode", clock=clock, entropy=entropy),
-            link_to=lambda instance: None,
-            on_greeted=lambda link, hello: None,
-            on_going=lambda link, reason: None,
-            on_lost=lambda link, reason: self.platform.lost(link),
-        )
-        self._clients = {
-            access: Client(InsideDialer(self.router, access.caller), clock=clock, entropy=entropy, direct=False)
-            for access in Access
-        }
-        self.platform.add(greeter(self.seen))
-        self.platform.add(node())
-        self.platform.add(Service("greeting-cards"))
+        self.port = 0
+        self.node = Node(NodeConfig(home=str(folder), api=False, network=False), system_ports())
+        self._limits = limits
+        self._hosts = hosts
+
+    async def start(self, port: int = 0) -> None:
+        """Starts the node and opens the door, on `port` if it can be had."""
+        node = self.node
+        await node.start()
+        for service in (greeter(self.seen), Service("greeting-cards")):
+            node.platform.add(service)
+        clients = {access: node.client(access.caller) for access in Access}
         self.door = ApiDoor(
-            client_for=self._clients.__getitem__,
-            describe=self.platform.describe,
-            list_services=lambda: [{"name": one["name"]} for one in self.platform.describe_all()],
+            client_for=clients.__getitem__,
+            describe=node.platform.describe,
+            list_services=lambda: [{"name": one["name"]} for one in node.platform.describe_all()],
             ready=lambda: {"storage": "ok", **self.broken},
             metrics=lambda: [Sample("micro_queue_events", 7, {"queue": "q"}, meaning="Waiting.")],
             token=TOKEN,
-            entropy=entropy,
-            hosts=hosts,
-            limits=limits,
+            entropy=node.ports.entropy,
+            hosts=self._hosts,
+            limits=self._limits,
         )
-        self.port = 0
-
-    async def start(self) -> None:
-        await self.broker.start()
-        self.port = await self.door.start("127.0.0.1", 0)
+        self.port = await self.door.start("127.0.0.1", port)
 
     async def stop(self) -> None:
         await self.door.stop()
-        for client in self._clients.values():
-            await client.close()
-        await self.broker.stop()
-
-    def client(self, access: Access) -> Client:
-        return self._clients[access]
+        await self.node.stop()
 
     async def raw(self, data: bytes) -> bytes:
         """Sends bytes and returns all that comes until the door ends the connection, or says nothing for a while."""
@@ -283,18 +253,12 @@ async def read_all(reader: asyncio.StreamReader) -> bytes:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, **options: Any) -> AsyncIterator[House]:
+async def open_house(**options: Any) -> AsyncIterator[House]:
     """Opens a house, and closes it."""
-    house = House(folder, **options)
-    await house.start()
-    try:
-        yield house
-    finally:
-        await house.stop()
-
-
-def closed_port() -> int:
-    """Returns a port nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with tempfile.TemporaryDirectory(prefix="micro-") as folder:  # a path short enough for sockets
+        house = House(Path(folder), **options)
+        await house.start()
+        try:
+            yield house
+        finally:
+            await house.stop()

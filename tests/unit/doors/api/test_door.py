@@ -17,28 +17,34 @@ from micro.errors import EngineError
 from tests.unit.doors.api.house import House, open_house
 
 
-async def test_it_listens_on_the_port_it_was_given(tmp_path: Path) -> None:
-    """A free port is taken, on both families of loopback."""
+async def test_it_listens_on_the_port_it_was_given(home: Path) -> None:
+    """A free port is taken."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    house = House(tmp_path)
-    await house.broker.start()
-    try:
-        assert await house.door.start("127.0.0.1", port) == port
-    finally:
-        await house.stop()
+    house = House(home)
+    await house.start(port)
+    await house.stop()
+
+    assert house.port == port
 
 
-async def test_it_takes_another_port_where_that_one_is_taken(tmp_path: Path) -> None:
+async def test_it_listens_on_both_families_of_loopback() -> None:
+    """`localhost` may mean either."""
+    async with open_house() as house:
+        for address in ("127.0.0.1", "::1"):
+            _, writer = await asyncio.open_connection(address, house.port)
+            writer.close()
+
+
+async def test_it_takes_another_port_where_that_one_is_taken(home: Path) -> None:
     """The port it has is told."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        house = House(tmp_path)
-        await house.broker.start()
+        house = House(home)
+        await house.start(taken.getsockname()[1])
         try:
-            house.port = await house.door.start("127.0.0.1", taken.getsockname()[1])
             assert house.port != taken.getsockname()[1]
             assert (await house.get("/healthz")).status == 200
         finally:
@@ -51,9 +57,9 @@ def test_an_address_that_is_not_ours_is_told_with_its_setting() -> None:
         bound("192.0.2.1", 0)
 
 
-async def test_streams_are_told_when_the_door_closes(tmp_path: Path) -> None:
+async def test_streams_are_told_when_the_door_closes() -> None:
     """Events end with a fault, a WebSocket with its code; nobody waits for a client."""
-    async with open_house(tmp_path) as house:
+    async with open_house() as house:
         reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
         writer.write(f"GET /api/greeter/Say.Forever HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\n\r\n".encode())
         await reader.readuntil(b"data: ")
@@ -71,9 +77,9 @@ async def test_streams_are_told_when_the_door_closes(tmp_path: Path) -> None:
     assert wire.close_code == 4503
 
 
-async def test_a_call_under_way_is_finished_when_the_door_closes(tmp_path: Path) -> None:
+async def test_a_call_under_way_is_finished_when_the_door_closes() -> None:
     """Its answer still comes."""
-    async with open_house(tmp_path) as house:
+    async with open_house() as house:
         asking = asyncio.create_task(house.post("/api/greeter/Say.Slow", {}, timeout="0.3"))
         await house.seen.started.wait()
         await house.door.stop()
