@@ -52,7 +52,7 @@ async def test_a_neighbour_may_not_control(start_node: StartNode, greeter_folder
     link = near.peers.link(far.nid)
     assert link is not None
 
-    from micro.service.raw import call_once
+    from micro.service.once import call_once
 
     for service, endpoint in (("runtime", "Runtime.Status"), ("node", "Node.Stop"), ("network", "Network.Peers")):
         with pytest.raises(Forbidden):
@@ -74,6 +74,23 @@ async def test_a_neighbour_that_leaves_is_forgotten_and_found_again(
         await start_node(str(far.home.path), network=True)
         await until(lambda: near.catalog.lookup("greeter"), 20)
         assert await client.call("greeter", "Say.Hello") == "Hello world"
+
+
+async def test_a_neighbour_that_was_disconnected_stays_away(start_node: StartNode, greeter_folder: Path) -> None:
+    """It is not taken in again, not even after a restart, until its owner connects it."""
+    far, near = await linked(start_node, greeter_folder)
+    async with client_of(near) as client:
+        await client.call("network", "Network.Disconnect", {"nid": far.nid})
+        await until(lambda: near.catalog.lookup("greeter") is None)
+        await near.stop()
+        again = await start_node(str(near.home.path), network=True)
+        await asyncio.sleep(2)
+        assert again.peers is not None
+        assert again.peers.status() == []
+        async with client_of(far) as owner:
+            ticket = (await owner.call("network", "Network.Ticket"))["ticket"]
+        await client.call("network", "Network.Connect", {"ticket": ticket})
+        await until(lambda: again.catalog.lookup("greeter"))
 
 
 async def test_a_silent_neighbour_is_known_dead(start_node: StartNode, greeter_folder: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,10 @@ LASTED_SECONDS = 30.0
 """A link that lasted so long makes the next back-off begin anew."""
 ATTEMPTS_MAX = 2_000
 """A neighbour that was met by its own dialling is forgotten after so many failures in a row."""
+
+PARTED_MAX = 1_024
+"""How many nodes are remembered as disconnected by the owner; the one longest so is forgotten first."""
+PARTED = "its owner disconnected"
 
 log = logging.getLogger("micro.network")
 
@@ -107,9 +111,16 @@ class Peers:
         self._closing = False
         self._greetings: set[asyncio.Task[None]] = set()
         self.known: dict[str, Peer] = {}
+        self.parted: dict[str, None] = {}
 
-    def start(self, remembered: list[tuple[Ticket, bool]]) -> None:
-        """Begins to accept, and dials the neighbours remembered, each with whether the owner wanted it."""
+    def start(self, remembered: list[tuple[Ticket, bool]], parted: Iterable[str] = ()) -> None:
+        """Begins to accept, and dials the neighbours remembered, each with whether the owner wanted it.
+
+        Args:
+            remembered: tickets of neighbours, and whether the owner asked for them.
+            parted: nodes that the owner disconnected and that are not taken in until he connects them again.
+        """
+        self.parted = dict.fromkeys(parted)
         self._transport.listen(self._accept)
         for ticket, wanted in remembered[: self._peers_max]:
             self._keep(self._learn(ticket, wanted=wanted))
@@ -128,6 +139,7 @@ class Peers:
         """
         if ticket.nid == self._transport.nid:
             raise Conflict("this ticket is this node's own; give it to another node")
+        self.parted.pop(ticket.nid, None)
         peer = self._learn(ticket, wanted=True)
         peer.wanted, peer.ticket = True, ticket
         self._on_known()
@@ -139,7 +151,7 @@ class Peers:
         return peer
 
     def disconnect(self, nid: str) -> None:
-        """Ends the link to a neighbour and forgets it.
+        """Ends the link to a neighbour, forgets it, and does not take it in again until it is connected.
 
         Raises:
             NotFound: it is none.
@@ -149,8 +161,13 @@ class Peers:
             raise NotFound(f"{short(nid)} is no neighbour; `micro network peers` lists them")
         if peer.dialing is not None:
             peer.dialing.cancel()
+        if len(self.parted) >= PARTED_MAX:
+            del self.parted[next(iter(self.parted))]
+        self.parted[nid] = None
         if peer.link is not None:
-            peer.link.close("its owner disconnected")
+            peer.link.session.go_away(PARTED, code=403)
+            peer.link.close(PARTED)
+            self._on_down(nid, PARTED)
         self._on_known()
 
     async def close(self) -> None:
@@ -243,6 +260,9 @@ class Peers:
 
     def _accept(self, pipe: FreshPipe) -> None:
         nid = str(pipe.get_extra_info("nid"))
+        if nid in self.parted:
+            pipe.abort()
+            return
         address = str(pipe.get_extra_info("peername") or "")
         task = self._loop.create_task(self._greet(pipe, nid, address))
         self._greetings.add(task)

@@ -10,7 +10,7 @@ import msgspec
 
 from micro.errors import Fault, LinkClosed
 from micro.network.link import Link
-from micro.service.raw import call_once
+from micro.service.once import call_once
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 

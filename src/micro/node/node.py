@@ -184,10 +184,10 @@ class Node:
             prepare=self.reception.introduce,
             on_up=self._neighbours.up,
             on_down=self._neighbours.down,
-            on_known=lambda: self._remembered.save(peers.known.values()),
+            on_known=lambda: self._remembered.save(peers.known.values(), peers.parted),
         )
         self.platform.add(network_service(peers, self.ticket))
-        peers.start(self._remembered.load())
+        peers.start(self._remembered.load(), self._remembered.parted)
 
     async def stop(self) -> None:
         """Ends everything in order: nobody new comes in, what is under way finishes, what is kept is closed."""

@@ -26,6 +26,7 @@ class _Neighbour(msgspec.Struct):
 class _File(msgspec.Struct):
     port: int = 0
     neighbours: list[_Neighbour] = []
+    parted: list[str] = []
 
 
 class Remembered:
@@ -61,11 +62,17 @@ class Remembered:
                 log.warning("a neighbour is forgotten: %s", fault)
         return found
 
-    def save(self, peers: Iterable[Peer]) -> None:
+    @property
+    def parted(self) -> list[str]:
+        """The nodes that the owner disconnected."""
+        return self._file.parted
+
+    def save(self, peers: Iterable[Peer], parted: Iterable[str]) -> None:
         """Writes the neighbours down, if they changed."""
         found = [_Neighbour(peer.ticket.encode(), peer.wanted) for peer in peers]
-        if found != self._file.neighbours:
-            self._file.neighbours = found
+        away = list(parted)
+        if found != self._file.neighbours or away != self._file.parted:
+            self._file.neighbours, self._file.parted = found, away
             self._write()
 
     def _write(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from micro.errors import Fault, LinkClosed, NotFound, Unavailable
 from micro.mucp import headers as names
-from micro.mucp.codec import JSON, encode_json
+from micro.mucp.codec import JSON
 from micro.mucp.event import Hello, Opened
 from micro.mucp.headers import encode, encode_id
 from micro.mucp.message import Form
@@ -21,12 +21,13 @@ from micro.network.link import CALL_TIMEOUT_SECONDS, Link, Serving
 from micro.ports import Clock, Entropy
 from micro.service.budget import RetryBudget, RetryPolicy
 from micro.service.identifier import uuid7
+from micro.service.once import call_once
 from micro.service.route import DEFAULT_MILLISECONDS, Route, RouteAnswer
 from micro.service.selector import is_failure
 from micro.service.stream import RawStream
 from micro.service.subscription import Subscription
 
-__all__ = ["ClientLinks", "Dialer", "RawClient", "call_once"]
+__all__ = ["ClientLinks", "Dialer", "RawClient"]
 
 TIMEOUT_MILLISECONDS_MAX = 2**32 - 1
 ROUTES_MAX = 4_096
@@ -45,24 +46,6 @@ class Dialer(Protocol):
             NoNode: no node answers.
             LinkClosed: the address does not answer.
         """
-
-
-async def call_once(link: Link, service: str, endpoint: str, request: Any) -> bytes:
-    """Calls an endpoint over a given link, with a request in JSON, and returns the answer's body.
-
-    Raises:
-        Fault: it failed.
-        LinkClosed: the link is gone.
-    """
-    future = link.future()
-    headers = {names.SERVICE: service, names.ENDPOINT: endpoint, names.CONTENT_TYPE: JSON}
-    prefix = link.session.begin(Form.CALL, headers, DEFAULT_MILLISECONDS)
-    number = link.call(future, prefix, encode_json(request))
-    try:
-        return (await future).body  # type: ignore[no-any-return]
-    except asyncio.CancelledError:
-        link.cancel(number)
-        raise
 
 
 class _Tried(NamedTuple):

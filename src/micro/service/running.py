@@ -18,7 +18,8 @@ from micro.ports import Clock, Entropy
 from micro.service.client import Client
 from micro.service.context import Context
 from micro.service.keeping import Settings, Store
-from micro.service.raw import Dialer, call_once
+from micro.service.once import call_once
+from micro.service.raw import Dialer
 from micro.service.server import Server, caller_from
 from micro.service.service import Service, Subscriber
 from micro.service.subscription import Event
