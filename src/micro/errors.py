@@ -38,6 +38,7 @@ __all__ = [
     "Unavailable",
 ]
 
+ID_CHARACTERS_MAX = 256
 DETAIL_CHARACTERS_MAX = 2000
 """A longer detail is cut: an error must never be the largest thing in a conversation."""
 
@@ -111,8 +112,8 @@ class Fault(MicroError):
         return Fault.make(
             code if known and isinstance(code, int) else 500,
             str(fields.get("detail", "")),
-            id=str(fields.get("id", "")),
-            status=str(status) if status else None,
+            id=str(fields.get("id", ""))[:ID_CHARACTERS_MAX],
+            status=str(status)[:ID_CHARACTERS_MAX] if status else None,
         )
 
 

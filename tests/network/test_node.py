@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from micro.errors import BadRequest, Conflict, Forbidden, InternalError, NoNode, NotFound, Timeout, Unavailable
+from micro.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    InternalError,
+    NoNode,
+    NotFound,
+    Timeout,
+    TooLarge,
+    Unavailable,
+)
 from micro.node.front import Client
 from tests.network.places import StartNode, client_of, run, until
 
@@ -92,6 +102,19 @@ async def test_events_wait_for_their_subscriber(start_node: StartNode, greeter_f
 
 async def _has(lines: object, count: int) -> bool:
     return len(await lines()) >= count  # type: ignore[operator]
+
+
+async def test_an_event_that_cannot_be_handed_out_is_refused(start_node: StartNode) -> None:
+    """More headers than fit beside those of the topic's keeper are refused at once, and the topic goes on."""
+    node = await start_node()
+    async with client_of(node) as client:
+        with pytest.raises(TooLarge, match="headers"):
+            await client.publish("many", {"n": 0}, headers={f"X-{n}": "y" for n in range(60)})
+        await client.publish("many", {"n": 1}, headers={"X-1": "y"})
+        async with client.subscribe("many", "reader") as events:
+            event = await anext(aiter(events))
+
+    assert (event.value, event.headers["x-1"]) == ({"n": 1}, "y")
 
 
 async def test_everything_comes_back_with_the_node(start_node: StartNode, greeter_folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from micro.errors import Fault
+from micro.errors import Fault, TooLarge
 from micro.mucp import headers as names
 from micro.mucp.event import Opened
 from micro.mucp.headers import Headers, encode
@@ -18,7 +18,16 @@ from micro.trust.policy import Caller, may_publish, may_subscribe
 
 __all__ = ["EventDesk", "publisher_of"]
 
-OURS = (names.TOPIC, names.QUEUE, names.CALLER, names.FROM_NODE, names.FROM_SERVICE, names.TIMESTAMP, names.ATTEMPT)
+OURS = (
+    names.ID,
+    names.TOPIC,
+    names.QUEUE,
+    names.CALLER,
+    names.FROM_NODE,
+    names.FROM_SERVICE,
+    names.TIMESTAMP,
+    names.ATTEMPT,
+)
 """Headers of an event that its keeper writes; what a publisher puts there does not count."""
 
 
@@ -26,6 +35,23 @@ def publisher_of(caller: Caller, nid: str) -> str:
     """Returns the name under which a caller publishes: its node and, where it is a service, a slash and its name."""
     node = caller.nid or nid
     return f"{node}/{caller.service}" if caller.service else node
+
+
+HEADERS_MAX = names.HEADERS_MAX - 8
+"""Headers an event may bring: its keeper adds those in `OURS` when it hands the event out."""
+HEADER_BYTES_MAX = names.HEADER_BYTES_MAX - 2_048
+
+
+def _too_many(headers: Mapping[str, str]) -> Fault | None:
+    """Says why an event with these headers could never be handed out, or None where it can."""
+    if len(headers) <= 1:
+        return None
+    size = sum(len(name) + len(value.encode("utf-8", "surrogatepass")) + 3 for name, value in headers.items())
+    if len(headers) <= HEADERS_MAX and size <= HEADER_BYTES_MAX:
+        return None
+    return TooLarge(
+        f"headers: {len(headers)} with {size} bytes; an event brings at most {HEADERS_MAX} with {HEADER_BYTES_MAX} bytes"
+    )
 
 
 class _Desk:
@@ -68,6 +94,10 @@ class EventDesk:
             more = {k: v for k, v in event.extra.items() if k not in OURS}
             if more:
                 headers = {**headers, **more}
+        fault = _too_many(headers)
+        if fault is not None:
+            link.fail(event.number, fault, refused=True)
+            return
         if not id:
             id = uuid7(self._clock.now(), self._entropy) if event.number else "0"
         self.broker.publish(

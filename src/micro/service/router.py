@@ -117,6 +117,8 @@ class _Forward:
             out = hop.link
             if out.closed is not None:
                 raise LinkClosed(out.closed)
+            if out.full and out.overloaded:
+                raise TooManyRequests(f"{self._service} does not take requests as fast as they come; try again later")
             if event.exchange is not None:
                 splice(link, event, out, hop.prefix(event))
                 return

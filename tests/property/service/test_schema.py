@@ -246,8 +246,8 @@ parts_of_schemas = some.recursive(
     lambda inner: some.lists(inner, max_size=3)
     | some.dictionaries(
         some.sampled_from(
-            "type properties items required x-micro-fields additionalProperties anyOf $ref".split()
-            + "enum const default format contentEncoding title description a from".split()
+            ["type", "properties", "items", "required", "x-micro-fields", "additionalProperties", "anyOf", "$ref"]
+            + ["enum", "const", "default", "format", "contentEncoding", "title", "description", "a", "from"]
         ),
         inner,
         max_size=5,
