@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from micro.errors import Forbidden
+from micro.errors import Conflict, Forbidden
 from tests.network.places import StartNode, client_of, run
 
 KEEPER = """
@@ -68,6 +68,8 @@ async def test_settings_reach_their_service_and_secrets_stay_secret(start_node: 
         assert await client.call("keeper", "Keep.Setting", {"path": "mail.host"}) == {"value": "example.org"}
         assert await client.call("keeper", "Keep.Setting", {"path": "mail.word"}) == {"value": "hunter2"}
         shown = await client.call("config", "Config.Get", {"path": "keeper"})
+        with pytest.raises(Conflict, match="settings below"):
+            await client.call("config", "Config.Set", {"path": "keeper.mail", "value": "x"})
 
     assert shown["value"]["mail"]["host"] == "example.org"
     assert shown["value"]["mail"]["word"] != "hunter2"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import stat
@@ -59,6 +60,10 @@ async def test_failures_say_what_and_why(start_node: StartNode, greeter_folder: 
             await client.call("gretr", "Say.Hello")
         with pytest.raises(Conflict, match="as asked"):
             await client.call("greeter", "Say.Fail")
+        for endpoint in ("Say.Hello", "Say.Slowly"):
+            async with client.stream("greeter", endpoint, {"seconds": 0} if "Slow" in endpoint else {}) as stream:
+                with pytest.raises(BadRequest, match="is a call, not a stream"):
+                    await anext(aiter(stream))
         with pytest.raises(InternalError) as crash:
             await client.call("greeter", "Say.Crash")
         with pytest.raises(Timeout, match=r"0\.2 s"):
@@ -79,6 +84,8 @@ async def test_a_killed_process_is_gone_at_once_and_comes_back(start_node: Start
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(Unavailable, match="outcome unknown"):
             await under_way
+        with pytest.raises(Unavailable, match="being started again"):
+            await client.call("greeter", "Say.Pid", timeout_seconds=0.05)
         await until(lambda: node.catalog.lookup("greeter"))
         assert await client.call("greeter", "Say.Pid") != pid
 
@@ -193,6 +200,20 @@ async def test_direct_calls_are_counted(start_node: StartNode, greeter_folder: P
     await node.figures.collect()
 
     assert [f.requests for f in node.figures.all() if f.endpoint == "Say.Hello"] == [7]
+
+
+async def test_a_call_leaves_nothing_behind(start_node: StartNode, greeter_folder: Path) -> None:
+    """Futures and answers of calls that are over are freed, in the caller and in the node."""
+    node = await start_node()
+    await run(node, greeter_folder)
+    async with client_of(node) as near, client_of(node, direct=False) as far:
+        for _ in range(300):
+            await near.call("greeter", "Say.Hello")
+            await far.call("greeter", "Say.Hello")
+        gc.collect()
+        futures = sum(isinstance(found, asyncio.Future) for found in gc.get_objects())
+
+    assert futures < 100
 
 
 async def test_an_owner_names_a_service(start_node: StartNode, greeter_folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from micro.errors import Fault, InternalError, LinkClosed, Timeout, TooManyRequests, Unavailable
 from micro.mucp import event as happened
-from micro.mucp.event import Event, Hello, Opened, Received, Replied
+from micro.mucp.event import Delivered, Event, Hello, Opened, Received, Replied
 from micro.mucp.exchange import Exchange
 from micro.mucp.limits import LOCAL, Limits, Liveness
 from micro.mucp.session import Session
@@ -27,8 +27,7 @@ CLOSE_SECONDS_MAX = 10.0
 FLUSH_PIECES = 96
 """So much is said before it is written in the middle of a turn, so that both sides work at the same time."""
 WRITE_AT_ONCE_BYTES = 4_096
-"""More than this in a pipe's buffer is written at once and not at the end of the loop's turn: that is how uvloop reads
-its high-water mark. What the socket does not take then makes `full` true."""
+"""More than this in its buffer uvloop writes at once; what the socket does not take makes the link `full`."""
 
 _Future = asyncio.Future
 
@@ -119,9 +118,6 @@ class Link(asyncio.BufferedProtocol):
             self._handle(events)
         self.flush()
 
-    def eof_received(self) -> bool:
-        return False
-
     def pause_writing(self) -> None:
         self._paused = True
 
@@ -148,6 +144,7 @@ class Link(asyncio.BufferedProtocol):
                     owner = event.owner
                     if isinstance(owner, _Future):
                         if not owner.done():
+                            event.owner = None  # else the two hold each other: events are not collected
                             owner.set_result(event)
                     else:
                         owner.replied(event.body, event.headers)
@@ -162,6 +159,8 @@ class Link(asyncio.BufferedProtocol):
                 elif type(event) is Received:
                     if event.exchange.owner is not None:  # else it was refused while this was on its way
                         event.exchange.owner.received(event.body)
+                elif type(event) is Delivered and event.exchange.owner is not None:
+                    event.exchange.owner.delivered(event)
                 else:
                     self._handle_rare(event)
             except Exception as error:  # noqa: BLE001 - a bug behind one exchange must not hurt the others

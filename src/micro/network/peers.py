@@ -158,7 +158,7 @@ class Peers:
         """
         peer = self.known.pop(nid, None)
         if peer is None:
-            raise NotFound(f"{short(nid)} is no neighbour; `micro network peers` lists them")
+            raise NotFound(f"{nid[:64]!r} is no neighbour; `micro network peers` lists them")
         if peer.dialing is not None:
             peer.dialing.cancel()
         if len(self.parted) >= PARTED_MAX:

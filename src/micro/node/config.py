@@ -20,6 +20,15 @@ def _setting(default: Any, meaning: str) -> Any:
     return field(default=default, metadata={"meaning": meaning})
 
 
+RANGES: dict[str, tuple[float, float]] = {
+    "api_port": (0, 65_535),
+    "network_port": (0, 65_535),
+    "peers_max": (1, 10_000),
+    "kept_days": (0.001, 3_650),
+}
+"""The least and the most that a number may be."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
     """The settings of a node; each field's meaning is its documentation."""
@@ -87,6 +96,10 @@ def _apply(config: NodeConfig, values: Mapping[str, Any], where: str) -> NodeCon
         if name not in known or (name == "home" and where == "config.toml"):
             raise ConfigError(f"{where} sets {name}, which is no setting there; there are {', '.join(sorted(known))}")
         changed[name] = _convert(name, value, type(getattr(config, name)), where)
+    for name, value in changed.items():
+        least, most = RANGES.get(name, (value, value))
+        if not least <= value <= most:
+            raise ConfigError(f"{where} sets {name} to {value!r}; it is from {least:g} to {most:g}")
     return replace(config, **changed)
 
 

@@ -26,6 +26,8 @@ LEASE_SECONDS = 90.0
 """A neighbour's services are believed for so long after its last word."""
 DESCRIPTIONS_MAX = 512
 TOPICS_MAX = 256
+AWAY_MAX = 64
+"""Neighbours whose services are remembered while they are away."""
 RETRY_SECONDS = 1.0
 
 log = logging.getLogger("micro.network")
@@ -54,9 +56,15 @@ class Neighbours:
         self._clock = clock
         self._changed = changed
         self._known: dict[str, _Neighbour] = {}
+        self._away: dict[str, frozenset[str]] = {}
+
+    def had(self, service: str) -> bool:
+        """Says whether a neighbour that is away now had a service of this name."""
+        return any(service in services for services in self._away.values())
 
     def up(self, nid: str, link: Link) -> None:
         """Takes a neighbour in whose link is new."""
+        self._away.pop(nid, None)
         self.down(nid, "another link took its place")
         found = self._known[nid] = _Neighbour(nid, link)
         found.following = asyncio.get_running_loop().create_task(self._follow(found))
@@ -70,6 +78,9 @@ class Neighbours:
             found.following.cancel()
         for subscription in found.forwarding.values():
             subscription.close()
+        self._away[nid] = frozenset(instance.service for instance in self._catalog.holding(nid))
+        if len(self._away) > AWAY_MAX:
+            del self._away[next(iter(self._away))]
         if self._catalog.drop_node(nid):
             self._changed()
 

@@ -125,6 +125,7 @@ class Node:
             on_greeted=self.reception.greet,
             on_going=lambda link, reason: None,
             on_lost=self._lost,
+            expected=self._expected,
             chance=lambda: int.from_bytes(ports.entropy.random_bytes(4)) / 256**4,
             now=ports.clock.monotonic,
         )
@@ -213,6 +214,13 @@ class Node:
         if instance.local:
             return self.reception.link_of(instance.id)
         return self.peers.link(instance.nid) if self.peers is not None else None
+
+    def _expected(self, service: str) -> str:
+        """Says why a service that is not in the catalog will be there again; "" where it will not."""
+        for found in self.supervisor.status():
+            if found["name"] == service:
+                return "it is being started again"
+        return "the node it runs on is away" if self._neighbours.had(service) else ""
 
     def _lost(self, link: Link, reason: str) -> None:
         self.platform.lost(link)

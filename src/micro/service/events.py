@@ -50,7 +50,7 @@ def _too_many(headers: Mapping[str, str]) -> Fault | None:
     if len(headers) <= HEADERS_MAX and size <= HEADER_BYTES_MAX:
         return None
     return TooLarge(
-        f"headers: {len(headers)} with {size} bytes; an event brings at most {HEADERS_MAX} with {HEADER_BYTES_MAX} bytes"
+        f"headers: {len(headers)} with {size} bytes; an event brings at most {HEADERS_MAX}, of {HEADER_BYTES_MAX} bytes"
     )
 
 

@@ -105,6 +105,7 @@ class RawClient:
         self._node: Link | None = None
         self._dialing: asyncio.Lock = asyncio.Lock()
         self._routes: dict[str, Route] = {}
+        self._asking: dict[str, asyncio.Future[Route]] = {}
         self._direct_links: dict[str, Link] = {}
         self._budget = RetryBudget()
         self._policy = RetryPolicy()
@@ -127,13 +128,20 @@ class RawClient:
     async def route(self, service: str) -> Route:
         """Returns how to reach `service`, asking the node where it is not known."""
         route = self._routes.get(service)
-        if route is None:
-            node = await self.node()
-            route = await self._ask(service, node)
-            if len(self._routes) >= ROUTES_MAX:
-                self._routes.clear()
-            if route.description is not None:
-                self._routes[service] = route
+        if route is not None:
+            return route
+        asking = self._asking.get(service)
+        if asking is None:  # many callers at once ask once
+            asking = self._asking[service] = asyncio.ensure_future(self._learn(service))
+            asking.add_done_callback(lambda _: self._asking.pop(service, None))
+        return await asyncio.shield(asking)
+
+    async def _learn(self, service: str) -> Route:
+        route = await self._ask(service, await self.node())
+        if len(self._routes) >= ROUTES_MAX:
+            self._routes.clear()
+        if route.description is not None:
+            self._routes[service] = route
         return route
 
     def _chance(self) -> float:

@@ -154,6 +154,7 @@ class Router:
         events: the broker's side.
         link_to: the link that leads to an instance, or None.
         on_lost: told when a link is gone.
+        expected: why a service that is not there will be, "" where nobody knows of it.
         chance: a number from 0 up to 1, for the choice among instances.
         now: a clock that never goes back, in seconds.
         on_greeted: told who a peer says it is; raises a `Fault` to refuse.
@@ -170,10 +171,12 @@ class Router:
         on_greeted: Callable[[Link, Hello], None],
         on_going: Callable[[Link, str], None],
         on_lost: Callable[[Link, str], None],
+        expected: Callable[[str], str],
         chance: Callable[[], float],
         now: Callable[[], float],
     ) -> None:
         self._nid = nid
+        self._expected = expected
         self._selector = Selector(chance)
         self._now = now
         self._catalog = catalog
@@ -255,7 +258,7 @@ class Router:
     def _hops(self, link: Link, block: Block, service: str, endpoint: str, version: str) -> list[tuple[Instance, _Hop]]:
         view = self._catalog.lookup(service)
         if view is None:
-            raise NotFound(f"no service is called {service}; `micro services` lists what runs", id=service)
+            raise self._absent(service)
         instances = [i for i in view.providing(endpoint) if i.state == "serving" and i.weight > 0]
         if version:
             wanted = {i.id for i in view.of_version(version)}
@@ -275,6 +278,12 @@ class Router:
         headers[names.SERVICE] = service
         headers |= self._identity(caller, block.headers)
         return [(instance, _Hop(out, headers)) for instance, out in reached]
+
+    def _absent(self, service: str) -> Fault:
+        why = self._expected(service)
+        if why:
+            return Unavailable(f"{service} is not there now: {why}; try again in a moment", id=service)
+        return NotFound(f"no service is called {service}; `micro services` lists what runs", id=service)
 
     def _identity(self, caller: Caller, headers: Headers) -> dict[str, str]:
         kind = (

@@ -109,7 +109,8 @@ class Server:
         return self._serving(endpoint, endpoint.codec(declared), caller, block.headers)
 
     def _unknown(self, wanted: str) -> NotFound:
-        near = get_close_matches(wanted, self.endpoints, n=3, cutoff=0.5) or sorted(self.endpoints)[:8]
+        offered = sorted(name for name, endpoint in self.endpoints.items() if not endpoint.hidden)
+        near = get_close_matches(wanted, offered, n=3, cutoff=0.5) or offered[:8]
         return NotFound(f"{self.name} has no endpoint {wanted}; it has {', '.join(near)}", id=f"{self.name}.{wanted}")
 
     def _sniffing(self, endpoint: Endpoint, caller: Caller) -> Way:
@@ -136,6 +137,9 @@ class Server:
 
         def serve(link: Link, event: Opened) -> None:
             stats.requests += 1
+            if event.exchange is not None:
+                self._fail(link, event, endpoint, caller, _not_a_stream(endpoint))
+                return
             try:
                 invoke(event.body).send(None)
             except StopIteration as stop:
@@ -154,6 +158,8 @@ class Server:
         def serve(link: Link, event: Opened) -> None:
             endpoint.stats.requests += 1
             try:
+                if event.exchange is not None:
+                    raise _not_a_stream(endpoint)
                 arguments = codec.decode(event.body)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
                 self._fail(link, event, endpoint, caller, error)
@@ -318,6 +324,10 @@ async def _in_thread(items: Any) -> AsyncIterator[Any]:
     done = object()
     while (item := await asyncio.to_thread(next, items, done)) is not done:
         yield item
+
+
+def _not_a_stream(endpoint: Endpoint) -> BadRequest:
+    return BadRequest(f"{endpoint.name} is a call, not a stream; call it")
 
 
 def _refusal(fault: Fault) -> Way:

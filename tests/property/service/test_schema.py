@@ -245,10 +245,8 @@ parts_of_schemas = some.recursive(
     | some.sampled_from(["#/$defs/A", "#/$defs/B", "binary", "a-b", "from", "__class__", "')+x("]),
     lambda inner: some.lists(inner, max_size=3)
     | some.dictionaries(
-        some.sampled_from(
-            ["type", "properties", "items", "required", "x-micro-fields", "additionalProperties", "anyOf", "$ref"]
-            + ["enum", "const", "default", "format", "contentEncoding", "title", "description", "a", "from"]
-        ),
+        some.sampled_from(["type", "properties", "items", "required", "x-micro-fields", "additionalProperties", "$ref"])
+        | some.sampled_from(["anyOf", "enum", "const", "default", "format", "contentEncoding", "title", "a", "from"]),
         inner,
         max_size=5,
     ),

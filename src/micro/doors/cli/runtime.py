@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -32,6 +33,8 @@ def local_source(source: str) -> str:
     Raises:
         SourceError: it follows no form that is known.
     """
+    if "@" in source and os.path.isdir(source):  # a folder that is there is meant, not a reference
+        source = f"file://{quote(os.path.abspath(source))}"
     return str(parse(source).below(os.getcwd()))
 
 

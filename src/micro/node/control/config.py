@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from micro.errors import BadRequest, NotFound
+from micro.errors import BadRequest, Conflict, NotFound
 from micro.service.context import Context
 from micro.service.service import Service
 from micro.store.settings import Settings
@@ -51,8 +51,16 @@ class ConfigControl:
             value: any JSON value.
             secret: whether it is encrypted at rest and masked when shown.
         """
+        if not isinstance(value, dict) and isinstance(self._present(path), dict):
+            raise Conflict(f"there are settings below {path}; name one of them, or delete {path} first")
         await self._settings.set(path, value, secret=secret)
         return {"path": path}
+
+    def _present(self, path: str) -> Any:
+        try:
+            return self._settings.get(path)
+        except NotFound:
+            return None
 
     async def delete(self, path: str) -> dict[str, Any]:
         """Removes what is at a path and below it.

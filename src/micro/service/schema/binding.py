@@ -238,6 +238,8 @@ def _constant(body: bytes) -> Writer:
 
 def _raw_writer(what: str) -> Writer:
     def write(value: Any) -> bytes:
+        if type(value) is bytes:
+            return value
         if not isinstance(value, bytes | bytearray | memoryview):
             raise InternalError(f"{what} is declared as bytes, but is a {type(value).__name__}")
         return bytes(value)
