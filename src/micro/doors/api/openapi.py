@@ -22,6 +22,8 @@ DEPTH_MAX = 100
 """A schema may be a stranger's; what is nested deeper is left out."""
 
 
+QUERY_DEPTH_MAX = 2
+
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9._-]")
 _SCALARS = frozenset({"string", "integer", "number", "boolean"})
 
@@ -145,13 +147,14 @@ def _parameters(target: Target) -> list[dict[str, Any]] | None:
     return found
 
 
-def _fits_a_query(schema: Any) -> bool:
-    if not isinstance(schema, Mapping):
+def _fits_a_query(schema: Any, depth: int = 0) -> bool:
+    """Returns whether a field is a plain value, a choice of some, or a list of them; what nests deeper is for JSON."""
+    if not isinstance(schema, Mapping) or depth > QUERY_DEPTH_MAX:
         return False
     if "anyOf" in schema:
-        return all(_fits_a_query(choice) or choice == {"type": "null"} for choice in schema["anyOf"])
+        return all(_fits_a_query(choice, depth + 1) or choice == {"type": "null"} for choice in schema["anyOf"])
     if schema.get("type") == "array":
-        return _fits_a_query(schema.get("items"))
+        return _fits_a_query(schema.get("items"), depth + 1)
     return schema.get("type") in _SCALARS or "enum" in schema
 
 

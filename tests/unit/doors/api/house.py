@@ -107,6 +107,14 @@ def greeter(seen: Seen) -> Service:
         finally:
             seen.cancelled.set()
 
+    @service.endpoint("Say.Quiet")
+    async def quiet() -> AsyncIterator[str]:
+        try:
+            yield "once"
+            await asyncio.sleep(30)
+        finally:
+            seen.cancelled.set()
+
     @service.endpoint("Say.Breaks")
     async def breaks(after: int = 0) -> AsyncIterator[int]:
         for number in range(after):

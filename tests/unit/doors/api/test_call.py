@@ -202,3 +202,22 @@ async def test_calls_of_one_connection_are_answered_in_order(house: House) -> No
 
     assert house.seen.names == names
     assert answer.count(b"HTTP/1.1 200") == len(names)
+
+
+async def test_a_drawing_keeps_its_styles(house: House) -> None:
+    """They are part of the image, and can do nothing else."""
+    policy = (await house.get("/api/greeter/Say.Picture?kind=svg")).headers["content-security-policy"]
+
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+async def test_a_stream_is_not_asked_by_rpc(house: House) -> None:
+    """Its path is told instead."""
+    reply = await house.post("/rpc", {"service": "greeter", "endpoint": "Say.Ticks"})
+
+    assert (reply.status, "/api/greeter/Say.Ticks" in reply.json["detail"]) == (400, True)
+
+
+async def test_a_fault_keeps_the_place_where_it_arose(house: House) -> None:
+    """What has a place is not given another."""
+    assert (await house.get("/api/gretter/Say.Hello")).json["id"] == "gretter"

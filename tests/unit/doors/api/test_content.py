@@ -113,3 +113,14 @@ def test_headers_that_say_who_calls_do_not_travel() -> None:
     }
 
     assert passed_on(headers) == {"Traceparent": "00-1-2-01", "Micro-Meta-Team": "blue", "Micro-Namespace": "ns"}
+
+
+def test_bytes_are_taken_from_one_file() -> None:
+    """Two files, or none, leave open which."""
+    declared = "multipart/form-data; boundary=x"
+    for body in (
+        FILE.removesuffix(b"--x--") + FILE,
+        b'--x\r\nContent-Disposition: form-data; name="f"\r\n\r\na\r\n--x--',
+    ):
+        with pytest.raises(BadRequest, match="takes one file"):
+            read_said(RAW, b"", declared, body)

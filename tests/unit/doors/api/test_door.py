@@ -96,3 +96,11 @@ def test_nobody_pays_for_the_door_who_does_not_open_it() -> None:
         "assert 'uvicorn' in sys.modules and 'websockets' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "src"})
+
+
+async def test_no_stream_begins_while_the_door_closes() -> None:
+    """It would never end."""
+    async with open_house() as house:
+        await house.door._asking.stop(0)
+
+        assert (await house.get("/api/greeter/Say.Quiet")).status == 503

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from micro.doors.api import events as door_events
 from tests.unit.doors.api.house import TOKEN, House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -189,3 +190,47 @@ async def test_a_word_that_is_none_ends_the_subscription(house: House) -> None:
         await wire.wait_closed()
 
     assert wire.close_code == 4400
+
+
+async def test_no_more_comes_than_may_wait_for_a_word(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third event comes once the first was acknowledged."""
+    monkeypatch.setattr(door_events, "UNACKNOWLEDGED_MAX", 2)
+    ids = [await publish(house, "room", number) for number in range(3)]
+    async with socket(house, "/api/subscribe/room?queue=q") as wire:
+        assert [(await received(wire))["id"] for _ in range(2)] == ids[:2]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(wire.recv(), 0.2)
+        await wire.send(json.dumps({"ack": ids[:1]}))
+
+        assert (await received(wire))["id"] == ids[2]
+
+
+async def test_what_has_ended_is_not_acknowledged_any_more(house: House) -> None:
+    """Its place is forgotten with the connection."""
+    async with listening(house, "/api/subscribe/over?queue=q&ack=manual") as events:
+        place = (await events.next())[1]["acknowledge"]
+    for _ in range(500):
+        if (await house.post(place, {"ack": []}, owner=True)).status == 404:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("the subscription is still known")
+
+
+async def test_subscriptions_that_wait_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One too many is told so before it begins."""
+    monkeypatch.setattr(door_events, "SUBSCRIPTIONS_MAX", 0)
+
+    assert (await house.get("/api/subscribe/many?queue=q&ack=manual", owner=True)).status == 503
+
+
+async def test_what_is_not_durable_is_not_kept(house: House) -> None:
+    """Only who listens at that moment gets it."""
+    await publish(house, "light?durable=false", 1)
+    await publish(house, "light", 2)
+    async with listening(house, "/api/subscribe/light?queue=q") as events:
+        assert (await events.next())[1]["value"] == 2
+
+
+async def test_an_id_of_the_publisher_may_stand_in_a_header(house: House) -> None:
+    """As it does on links."""
+    assert (await house.post("/api/publish/named", 1, owner=True, micro_id="mine")).json["id"] == "mine"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from micro.errors import LinkClosed
 from tests.unit.doors.api.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -103,6 +105,25 @@ async def test_figures_are_prometheus_text(house: House) -> None:
         r"process_resident_memory_bytes \d+",
     ):
         assert re.search(line, text)
+
+
+async def test_a_node_that_is_gone_is_unavailable(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken link is no bug of the door."""
+
+    class Gone:
+        def keys(self) -> Any:
+            raise LinkClosed("the node is gone")
+
+    monkeypatch.setattr(house, "broken", Gone())
+
+    assert (await house.get("/readyz")).status == 503
+
+
+async def test_requests_under_way_are_those_that_are(house: House) -> None:
+    """Only the one that asks, after others have ended."""
+    await house.get("/healthz")
+
+    assert "micro_http_requests_under_way 1\n" in (await house.get("/metrics")).body.decode()
 
 
 async def test_figures_are_for_this_machine(house: House) -> None:

@@ -204,3 +204,12 @@ async def test_a_message_that_is_too_large_ends_it(house: House) -> None:
             await socket.send(b" " * 4_300_000)
 
         assert (await ending(socket))[1] == 1009
+
+
+async def test_a_client_that_leaves_a_silent_stream_ends_it(house: House) -> None:
+    """Nothing has to be sent to notice."""
+    async with opened(house, "/api/greeter/Say.Quiet") as socket:
+        await socket.recv()
+
+    async with asyncio.timeout(10):
+        await house.seen.cancelled.wait()

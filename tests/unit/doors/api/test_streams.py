@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from micro.doors.api import streams
 from tests.unit.doors.api.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -120,3 +121,21 @@ async def test_a_client_that_does_not_read_holds_the_service_back(house: House) 
     assert sent * 1000 < 20_000_000
     async with asyncio.timeout(10):
         await house.seen.cancelled.wait()
+
+
+async def test_a_stream_in_protobuf_needs_frames_of_its_own(house: House) -> None:
+    """Lines cannot hold it, so another form is named."""
+    reply = await house.ask("POST", "/api/greeter/Say.Ticks", headers={"content-type": "application/protobuf"})
+
+    assert (reply.status, "WebSocket" in reply.json["detail"]) == (415, True)
+
+
+async def test_a_silent_stream_of_events_gives_signs_of_life(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty comment now and then, for whoever stands between."""
+    monkeypatch.setattr(streams, "BEAT_SECONDS", 0.02)
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    writer.write(f"GET /api/greeter/Say.Quiet HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\n\r\n".encode())
+
+    async with asyncio.timeout(10):
+        await reader.readuntil(b"\r\n:\n\n")
+    writer.close()
