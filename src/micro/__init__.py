@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from micro import errors
     from micro.errors import Fault
     from micro.node.blocking import BlockingClient
+    from micro.node.client import Client
     from micro.node.config import NodeConfig
-    from micro.node.front import Client, Service
+    from micro.node.front import Service
     from micro.node.node import Node
     from micro.service.context import Context
     from micro.service.subscription import Event
@@ -20,7 +21,7 @@ __all__ = ["BlockingClient", "Client", "Context", "Event", "Fault", "Node", "Nod
 
 _ROOMS = {
     "BlockingClient": "micro.node.blocking",
-    "Client": "micro.node.front",
+    "Client": "micro.node.client",
     "Context": "micro.service.context",
     "Event": "micro.service.subscription",
     "Fault": "micro.errors",

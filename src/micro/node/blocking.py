@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from micro.network.vigil import CALL_TIMEOUT_SECONDS
-from micro.node.front import Client
+from micro.node.client import Client
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 from micro.errors import ConfigError
+from micro.node.place import NODE_SOCKET, run_folder
 from micro.ports import Disk, Entropy
 from micro.trust.keys import KEY_BYTES, NodeKey
 
 __all__ = ["Home"]
 
-SOCKET_PATH_BYTES_MAX = 100
-"""The operating system allows 108 bytes for a socket's path, some allow 104."""
 TOKEN_BYTES = 24
-LONGEST_SOCKET = "run/s/" + "x" * 24
 
 
 class Home:
@@ -26,21 +22,13 @@ class Home:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).expanduser().resolve()
-        self.run = self._run_folder()
+        self.run = Path(run_folder(str(self.path)))
         self._lock = -1
-
-    def _run_folder(self) -> Path:
-        """Returns where sockets go: below the home, or a private folder with a short name where that is too long."""
-        if len(os.fsencode(self.path / LONGEST_SOCKET)) <= SOCKET_PATH_BYTES_MAX:
-            return self.path / "run"
-        base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-        digest = hashlib.blake2b(os.fsencode(self.path), digest_size=8).hexdigest()
-        return Path(base) / f"micro-{os.getuid()}-{digest}"
 
     @property
     def node_socket(self) -> Path:
         """The owner's socket."""
-        return self.run / "node.sock"
+        return self.run / NODE_SOCKET
 
     @property
     def sockets(self) -> Path:

@@ -23,7 +23,7 @@ from micro.doors.cli.terminal import SIGN
 from micro.errors import MicroError, NotFound, Unavailable
 
 if TYPE_CHECKING:
-    from micro.node.front import Client
+    from micro.node.client import Client
 
 __all__ = ["bench", "parse_callers"]
 
@@ -127,7 +127,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def _client(session: Session, *, direct: bool) -> Client:
-    from micro.node.front import Client
+    from micro.node.client import Client
 
     return Client(session.address, home=session.home, direct=direct)
 

@@ -13,7 +13,7 @@ from micro.errors import Timeout
 if TYPE_CHECKING:
     import asyncio
 
-    from micro.node.front import Client
+    from micro.node.client import Client
 
 __all__ = ["Session"]
 
@@ -79,7 +79,7 @@ class Session:
             NoNode: no node answers.
         """
         if self._client is None:
-            from micro.node.front import Client
+            from micro.node.client import Client
 
             client = Client(self.address, home=self.home)
             await client.node()

@@ -1,0 +1,89 @@
+"""The way to a node, and the client that takes it: every command loads it, so what only services need is elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from micro.errors import LinkClosed, NoNode, Unavailable
+from micro.mucp.event import Hello
+from micro.mucp.limits import OWNER
+from micro.network.link import Link, Serving
+from micro.network.transport.stream import dial
+from micro.network.vigil import CALL_TIMEOUT_SECONDS
+from micro.node.place import NODE_SOCKET, run_folder
+from micro.service import client as client_floor
+from micro.system import SystemClock, SystemEntropy
+
+__all__ = ["Client", "NodeDialer"]
+
+DIAL_TIMEOUT_SECONDS = 5.0
+
+
+class NodeDialer:
+    """Reaches a node by its socket: the one the environment names, else the owner's in the home."""
+
+    def __init__(
+        self, address: str | None = None, *, token: str | None = None, home: str | None = None, service: str = ""
+    ) -> None:
+        environment = os.environ
+        self.address = address or environment.get("MICRO_ADDRESS") or _owner_address(home)
+        self.token = token if token is not None else environment.get("MICRO_TOKEN", "")
+        self.service = service
+
+    async def dial(self, address: str | None, serving: Serving, *, instance: str = "") -> Link:
+        """Returns a greeted link to `address`, or to the node for None."""
+        hello = Hello(
+            [],
+            agent=f"micro python/{sys.version_info.major}.{sys.version_info.minor}",
+            token=self.token if address is None else "",
+            service=self.service,
+            instance=instance,
+        )
+        where = address or self.address
+        try:
+            _, link = await dial(
+                where,
+                lambda: Link(serving, dialed=True, limits=OWNER, hello=hello),
+                timeout_seconds=DIAL_TIMEOUT_SECONDS,
+            )
+            await link.greeted()
+        except (Unavailable, LinkClosed, FileNotFoundError) as error:
+            if address is not None:
+                raise LinkClosed(str(error)) from error
+            raise NoNode(f"no node answers at {where} ({error}); start one with `micro server`") from error
+        return link
+
+
+def _owner_address(home: str | None) -> str:
+    found = os.path.realpath(os.path.expanduser(home or os.environ.get("MICRO_HOME") or "~/.micro"))
+    return f"unix:{os.path.join(run_folder(found), NODE_SOCKET)}"
+
+
+class Client(client_floor.Client):
+    """A client of the node on this machine.
+
+    Args:
+        address: the node's socket, `unix:/path` or `tcp:host:port`; by default the environment's or the owner's.
+        token: proof of a right, where the socket alone does not prove it.
+        home: another node's home.
+        timeout_seconds: the deadline of calls that name none.
+        direct: whether to talk to instances without the node in between, where it allows that.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        token: str | None = None,
+        home: str | None = None,
+        timeout_seconds: float = CALL_TIMEOUT_SECONDS,
+        direct: bool = True,
+    ) -> None:
+        super().__init__(
+            NodeDialer(address, token=token, home=home),
+            clock=SystemClock(),
+            entropy=SystemEntropy(),
+            timeout_seconds=timeout_seconds,
+            direct=direct,
+        )
