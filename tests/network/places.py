@@ -69,6 +69,11 @@ async def shout(words: Stream[str]) -> AsyncIterator[str]:
         yield word.upper()
 
 
+@greeter.endpoint("Say.Total")
+async def total(numbers: Stream[int]) -> int:
+    return sum([number async for number in numbers])
+
+
 @greeter.endpoint("Say.Bytes")
 async def raw(body: bytes) -> bytes:
     return body

@@ -43,6 +43,11 @@ async def test_a_service_answers_in_every_form(start_node: StartNode, greeter_fo
             await words.send("abc")
             assert await anext(aiter(words)) == "ABC"
             await words.end()
+        async with client.stream("greeter", "Say.Total") as numbers:
+            for number in (1, 2, 3):
+                await numbers.send(number)
+            await numbers.end()
+            assert [total async for total in numbers] == [6]
 
 
 @pytest.mark.parametrize("direct", [True, False], ids=["direct", "through the node"])

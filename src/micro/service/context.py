@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ class Context:
     @property
     def deadline_seconds(self) -> float | None:
         """How long the caller still waits; None for ever."""
-        return None if self.deadline is None else max(0.0, self.deadline - self.service.loop_time())
+        return None if self.deadline is None else max(0.0, self.deadline - asyncio.get_running_loop().time())
 
     @property
     def client(self) -> Client:

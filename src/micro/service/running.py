@@ -92,9 +92,6 @@ class Running:
     def name(self) -> str:
         return self.service.name
 
-    def loop_time(self) -> float:
-        return asyncio.get_running_loop().time()
-
     def store_for(self, caller: Caller) -> Store:
         """Returns the store of the service: the caller's part, or the shared one."""
         if self.service.store_scope == "shared":

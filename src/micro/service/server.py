@@ -266,7 +266,9 @@ class Server:
             if endpoint.yields:
                 await self._pour(raw, codec.encode, result if endpoint.is_async else _in_thread(result))
             else:
-                await result
+                value = await result
+                if value is not None:  # one answer to a stream of requests
+                    await stream.send(value)
             await raw.end()
         except asyncio.CancelledError:
             endpoint.stats.cancelled += 1

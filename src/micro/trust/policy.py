@@ -34,7 +34,9 @@ __all__ = [
 CONTROL_SERVICES: Final = frozenset({"auth", "config", "keys", "network", "node", "runtime", "wallet"})
 """Services of the node that answer its owner only, but for `CONFIG_OWN`."""
 
-REGISTRY_READ: Final = frozenset({"registry.get", "registry.list", "registry.search", "registry.watch"})
+REGISTRY_READ: Final = frozenset(
+    {"registry.get", "registry.list", "registry.route", "registry.search", "registry.watch"}
+)
 """Endpoints of the registry that answer everybody; a peer sees exported services only."""
 
 REGISTRY_OWN: Final = frozenset({"registry.register", "registry.deregister"})

@@ -34,11 +34,13 @@ SERVICE_CHARACTERS_MAX = 63
 """A service's name fits a DNS label."""
 
 RESERVED_NAMES = frozenset(
-    {"api", "assets", "docs", "favicon", "healthz", "mcp", "metrics", "openapi", "readyz", "robots", "static"}
+    {"api", "assets", "docs", "favicon", "healthz", "mcp", "metrics", "openapi", "readyz", "robots", "rpc", "static"}
 )
 """The roots of the node's HTTP server: a service of such a name could not be reached there."""
 
-PLATFORM_NAMES = frozenset({"auth", "config", "debug", "events", "network", "node", "registry", "runtime", "store"})
+PLATFORM_NAMES = frozenset(
+    {"auth", "config", "debug", "events", "network", "node", "owner", "registry", "runtime", "store"}
+)
 """A node's own services: a peer cannot offer them to us."""
 
 VERSION_CHARACTERS_MAX = 64

@@ -29,11 +29,13 @@ SERVICE_CHARACTERS_MAX = 63
 ENDPOINT_CHARACTERS_MAX = 128
 
 RESERVED_NAMES = frozenset(
-    {"api", "assets", "docs", "favicon", "healthz", "mcp", "metrics", "openapi", "readyz", "robots", "static"}
+    {"api", "assets", "docs", "favicon", "healthz", "mcp", "metrics", "openapi", "readyz", "robots", "rpc", "static"}
 )
 """The roots of the node's HTTP server: a service of such a name could not be reached there."""
 
-PLATFORM_NAMES = frozenset({"auth", "config", "debug", "events", "network", "node", "registry", "runtime", "store"})
+PLATFORM_NAMES = frozenset(
+    {"auth", "config", "debug", "events", "network", "node", "owner", "registry", "runtime", "store"}
+)
 """The node's own services: only the node itself may bear these names."""
 
 _SERVICE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
