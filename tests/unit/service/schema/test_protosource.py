@@ -134,3 +134,10 @@ def test_a_struct_named_like_a_message_is_told_apart(tmp_path: Path) -> None:
 def test_strange_names_are_left_out(name: str) -> None:
     """A stranger's description cannot write what it likes into the file."""
     assert "service" not in proto_source("greeter", [{**described("Say.Hi", say_hi), "name": name}])
+
+
+def test_descriptions_become_comments() -> None:
+    """Where a reader of the file looks for them."""
+    source = proto_source("greeter", [described("Say.Hi", say_hi)])
+
+    assert "  // Greets somebody.\n  rpc Hi(SayHiRequest)" in source

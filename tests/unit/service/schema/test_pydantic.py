@@ -5,7 +5,7 @@ from __future__ import annotations
 import pydantic
 import pytest
 
-from micro.service.schema.pydantic import builtins_of, decode_hook, encode_hook
+from micro.service.schema.pydantic import builtins_of, decode_hook, encode_hook, pydantic_schema
 from tests.unit.service.schema.samples import Address, Model
 
 
@@ -65,3 +65,21 @@ def test_plain_values_are_what_json_gives() -> None:
         {"street": "a", "city": "Berlin"},
         [2],
     ]
+
+
+class Counted(pydantic.BaseModel):
+    size: int
+
+    @pydantic.computed_field
+    def double(self) -> int:
+        return self.size * 2
+
+
+def test_what_a_model_answers_is_described_as_it_is_written() -> None:
+    """With what it computes."""
+    assert list(pydantic_schema(Counted, "x-micro-fields", given=False)["properties"]) == ["size", "double"]
+
+
+def test_what_a_model_takes_is_described_as_it_is_read() -> None:
+    """Without what it computes."""
+    assert list(pydantic_schema(Counted, "x-micro-fields", given=True)["properties"]) == ["size"]
