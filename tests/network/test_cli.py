@@ -147,6 +147,14 @@ def test_a_service_is_a_command(shell: Shell, words: str) -> None:
     assert shell("greeter", *words.split()) == Typed(0, "Hello Ann\n", "")
 
 
+def test_a_home_named_last_counts(shell: Shell, tmp_path: Path) -> None:
+    """A service command asks the node that its own options name, and not the one it was looked up at."""
+    found = shell("greeter", "hello", "--name", "Ann", "--home", str(tmp_path / "elsewhere"))
+
+    assert (found.code, found.out) == (3, "")
+    assert "no node answers" in found.error
+
+
 def test_a_version_may_be_asked_for(shell: Shell) -> None:
     """As with `micro call`."""
     assert shell("greeter@0.1.0", "hello").out == "Hello world\n"

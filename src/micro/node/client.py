@@ -51,7 +51,8 @@ class NodeDialer:
         except (Unavailable, LinkClosed, FileNotFoundError) as error:
             if address is not None:
                 raise LinkClosed(str(error)) from error
-            raise NoNode(f"no node answers at {where} ({error}); start one with `micro server`") from error
+            why = f" ({error})" if isinstance(error, LinkClosed) else ""
+            raise NoNode(f"no node answers at {where}{why}; start one with `micro server`") from error
         return link
 
 

@@ -39,6 +39,7 @@ class Session:
         self.hint = ""
         self._runner: asyncio.Runner | None = None
         self._client: Client | None = None
+        self._linked: tuple[str | None, str | None] = (None, None)
 
     # -- the node ---------------------------------------------------------------------------------------------------
 
@@ -78,12 +79,14 @@ class Session:
         Raises:
             NoNode: no node answers.
         """
-        if self._client is None:
+        if self._client is None or self._linked != (self.address, self.home):  # a later option may name another node
             from micro.node.client import Client
 
+            if self._client is not None:
+                await self._client.close()
             client = Client(self.address, home=self.home)
             await client.node()
-            self._client = client
+            self._client, self._linked = client, (self.address, self.home)
         return self._client
 
     async def call(
