@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -15,26 +16,27 @@ __all__ = ["Stream", "TypedStream"]
 Item = TypeVar("Item")
 
 
-class Stream(Generic[Item]):
+class Stream(ABC, Generic[Item]):
     """Values that come in on a stream, and, where the other side reads them, values that go out.
 
     A handler that takes `Stream[T]` iterates it for what its caller sends; a client iterates it for what comes back.
     """
 
+    @abstractmethod
     async def send(self, item: Any) -> None:
         """Sends a value, waiting while the other side gives no credit.
 
         Raises:
             Fault: the stream failed, or the other side has ended it.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def end(self) -> None:
         """Says that no more is sent."""
-        raise NotImplementedError
 
+    @abstractmethod
     def __aiter__(self) -> AsyncIterator[Item]:
-        raise NotImplementedError
+        """Yields what comes in, until the other side ends."""
 
 
 class TypedStream(Stream[Item]):
