@@ -25,6 +25,7 @@ __all__ = ["Neighbours"]
 LEASE_SECONDS = 90.0
 """A neighbour's services are believed for so long after its last word."""
 DESCRIPTIONS_MAX = 512
+HASH_CHARACTERS_MAX = 64
 TOPICS_MAX = 256
 AWAY_MAX = 64
 """Neighbours whose services are remembered while they are away."""
@@ -124,16 +125,16 @@ class Neighbours:
 
     def _register(self, found: _Neighbour, item: dict[str, Any], now: float) -> None:
         instance = Instance.parse(item.get("instance"), found.nid)
-        name = str(item.get("hash", ""))
+        name = str(item.get("hash", ""))[:HASH_CHARACTERS_MAX]
         description = item.get("description")
-        if isinstance(description, dict):
-            if len(found.descriptions) >= DESCRIPTIONS_MAX:
-                found.descriptions.clear()
-            found.descriptions[name] = description
-        known = found.descriptions.get(name)
-        if known is None:
+        if not isinstance(description, dict):
+            description = found.descriptions.get(name)
+        if description is None:
             raise BadRequest(f"{instance.service}: its description was never sent")
-        self._catalog.register(instance, known, LEASE_SECONDS, now)
+        self._catalog.register(instance, description, LEASE_SECONDS, now)
+        if len(found.descriptions) >= DESCRIPTIONS_MAX:
+            found.descriptions.clear()
+        found.descriptions[name] = description  # only what the catalog found well-formed and small enough is kept
 
     # -- events -----------------------------------------------------------------------------------------------------
 
