@@ -193,13 +193,6 @@ async def test_a_wrong_form_is_refused(bind: Bind, nid: str, addresses: list[str
         await ours.dial(nid, addresses, relay, timeout_seconds=TIMEOUT_SECONDS)
 
 
-async def test_a_node_without_relays_says_that_it_needs_one(bind: Bind) -> None:
-    """A ticket with nothing but a relay fails at once, and the error says what is missing."""
-    ours, nobody = await bind(OURS), nid_of(NodeKey(NOBODY).public)
-    with pytest.raises(Unavailable, match="behind the relay"):
-        await ours.dial(nobody, [], "https://relay.example.org", timeout_seconds=TIMEOUT_SECONDS)
-
-
 @pytest.mark.parametrize("settings", [{"seed": b"short"}, {"bind_host": "localhost"}, {"relays": ["nowhere"]}])
 async def test_a_wrong_setting_is_named(settings: dict[str, object]) -> None:
     """The error says what is expected."""

@@ -57,9 +57,9 @@ async def until(true: object) -> None:
             await asyncio.sleep(0.005)
 
 
-async def endpoint(seed: int, url: str) -> IrohEndpoint:
-    """A real endpoint that uses this relay."""
-    return await IrohEndpoint.bind(bytes([seed]) * 32, 0, "127.0.0.1", relays=[url])
+async def endpoint(seed: int, *relays: str) -> IrohEndpoint:
+    """A real endpoint that uses these relays."""
+    return await IrohEndpoint.bind(bytes([seed]) * 32, 0, "127.0.0.1", relays=relays)
 
 
 async def client(place: Place, seed: int) -> ClientConnection:
@@ -96,6 +96,31 @@ async def test_a_node_is_reached_by_its_key_and_relay_alone(relay: Place) -> Non
     finally:
         await ours.close()
         await theirs.close()
+
+
+async def test_whoever_dials_needs_no_relay_of_its_own(relay: Place) -> None:
+    """The one in the ticket is enough."""
+    ours, theirs = await endpoint(1), await endpoint(2, relay.url)
+    try:
+        await until(lambda: theirs.relay == relay.url)
+        assert ours.relay is None
+        theirs.listen(lambda pipe: pipe.start(Recorder()))
+        pipe = await ours.dial(theirs.nid, [], relay.url, timeout_seconds=TIMEOUT_SECONDS)
+        assert pipe.get_extra_info("nid") == theirs.nid
+    finally:
+        await ours.close()
+        await theirs.close()
+
+
+async def test_relays_come_and_go_while_an_endpoint_lives(relay: Place) -> None:
+    """A node that joins a network begins to use its relays then."""
+    ours = await endpoint(1)
+    try:
+        await ours.use_relays([relay.url])
+        await until(lambda: ours.relay == relay.url and len(relay.server.desk) == 1)
+        await ours.use_relays([])
+    finally:
+        await ours.close()
 
 
 async def test_nobody_is_reached_who_is_not_at_the_relay(relay: Place) -> None:

@@ -75,7 +75,7 @@ class Ticket:
             raise BadRequest(f"a ticket holds at most {ADDRESSES_MAX} addresses, not {len(self.addresses)}")
         object.__setattr__(self, "addresses", tuple(canonical_address(address) for address in self.addresses))
         if self.relay is not None:
-            canonical_relay(self.relay)
+            object.__setattr__(self, "relay", canonical_relay(self.relay))
         if self.genesis is not None and len(self.genesis) != GENESIS_BYTES:
             raise BadRequest(f"a genesis hash has {GENESIS_BYTES} bytes, not {len(self.genesis)}")
 
@@ -136,7 +136,7 @@ def canonical_address(address: str) -> str:
 
 
 def canonical_relay(relay: str) -> str:
-    """Returns a relay's URL as it is, if it is one.
+    """Returns a relay's URL without the slash at its end.
 
     Raises:
         BadRequest: it is no http or https URL of at most 255 plain characters.
@@ -145,7 +145,7 @@ def canonical_relay(relay: str) -> str:
         raise BadRequest(
             f"relay {relay[:80]!r}: expected is an http or https URL of at most {RELAY_CHARACTERS_MAX} letters"
         )
-    return relay
+    return relay.rstrip("/")
 
 
 def _payload_of(text: str) -> bytes:

@@ -43,12 +43,12 @@ _log = logging.getLogger(__name__)
 class IrohEndpoint:
     """This node's place on the network; a `micro.network.transport.transport.Transport`."""
 
-    def __init__(self, endpoint: iroh.Endpoint, port: int, limits: Limits, *, relayed: bool) -> None:
+    def __init__(self, endpoint: iroh.Endpoint, port: int, limits: Limits, relays: Sequence[str]) -> None:
         """For `bind`; not to be called otherwise."""
         self._endpoint: iroh.Endpoint | None = endpoint
         self._loop = asyncio.get_running_loop()
         self._port = port
-        self._relayed = relayed
+        self._relays = tuple(relays)
         self._nid = nid_of(endpoint.id().to_bytes())
         self._admission = Admission(limits)
         self._pipes: set[IrohPipe] = set()
@@ -71,7 +71,7 @@ class IrohEndpoint:
             port: 0 takes any free one.
             bind_host: an IP address of this machine, or `0.0.0.0` for all. With a single address, the other family of
                 IP is bound to loopback only.
-            relays: URLs of relays to be reachable through; with none, relays are not used at all.
+            relays: URLs of relays to be reachable through; `use_relays` changes them.
             limits: on connections from others.
 
         Raises:
@@ -81,7 +81,8 @@ class IrohEndpoint:
         if len(seed) != KEY_BYTES:
             raise ConfigError(f"the seed of a node's key has {KEY_BYTES} bytes, not {len(seed)}")
         iroh_bytes.apply()
-        mode = _relay_mode(relays)
+        urls = _relay_urls(relays)
+        mode = iroh.RelayMode.custom_from_urls(urls) if urls else iroh.RelayMode.custom(iroh.RelayMap.empty())
         problem: iroh.IrohError | None = None
         for sockets in _socket_choices(bind_host, port):
             options = iroh.EndpointOptions(preset=_Sockets(sockets), secret_key=seed, alpns=[ALPN], relay_mode=mode)
@@ -90,7 +91,7 @@ class IrohEndpoint:
             except iroh.IrohError as error:
                 problem = problem or error
                 continue
-            return cls(endpoint, _port_of(endpoint, sockets[0]), limits or Limits(), relayed=bool(relays))
+            return cls(endpoint, _port_of(endpoint, sockets[0]), limits or Limits(), urls)
         assert problem is not None
         where = f"UDP port {port} of {bind_host}"
         raise EngineError(f"iroh cannot bind {where}: {plain_reason(problem)}; choose another port") from problem
@@ -110,6 +111,27 @@ class IrohEndpoint:
         found = tuple(self._open().addr().direct_addresses())
         return found or (f"127.0.0.1:{self._port}",)
 
+    @property
+    def relay(self) -> str | None:
+        """URL of the relay through which this node can be reached now, if there is one."""
+        found = self._open().addr().relay_url()
+        return None if found is None else canonical_relay(found)
+
+    async def use_relays(self, relays: Sequence[str]) -> None:
+        """Makes this node reachable through these relays, and no longer through others; which one, iroh decides.
+
+        Raises:
+            ConfigError: a relay has a wrong form.
+        """
+        urls = _relay_urls(relays)
+        for url in urls:
+            if url not in self._relays:
+                await self._open().insert_relay(iroh.RelayConfig(url=url))
+        for url in self._relays:
+            if url not in urls:
+                await self._open().remove_relay(url)
+        self._relays = tuple(urls)
+
     async def dial(self, nid: str, addresses: Sequence[str], relay: str | None, *, timeout_seconds: float) -> IrohPipe:
         """Opens a pipe to a node. Whoever opens must write first: until then the other end sees nothing.
 
@@ -123,8 +145,6 @@ class IrohEndpoint:
         where = iroh.EndpointAddr(key, None if relay is None else canonical_relay(relay), known)
         if nid == self._nid:
             raise BadRequest("this is the node's own ticket; a node does not dial itself")
-        if relay is not None and not (known or self._relayed):
-            raise Unavailable(f"the node {short(nid)} is behind the relay {relay}, and this node uses no relay")
         try:
             async with asyncio.timeout(timeout_seconds):
                 connection = await self._open().connect(where, ALPN)
@@ -257,12 +277,11 @@ def _port_of(endpoint: iroh.Endpoint, wanted: str) -> int:
     return next(int(port) for bound_host, _, port in bound if bound_host == host)
 
 
-def _relay_mode(relays: Sequence[str]) -> iroh.RelayMode:
+def _relay_urls(relays: Sequence[str]) -> list[str]:
     try:
-        urls = [canonical_relay(relay) for relay in relays]
+        return [canonical_relay(relay) for relay in relays]
     except BadRequest as error:
         raise ConfigError(str(error)) from error
-    return iroh.RelayMode.custom_from_urls(urls) if urls else iroh.RelayMode.disabled()
 
 
 def _where_from(address: Any) -> tuple[str, str, bool]:

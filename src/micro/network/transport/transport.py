@@ -101,6 +101,17 @@ class Transport(Protocol):
     def addresses(self) -> tuple[str, ...]:
         """Returns where this node can be reached now, as `ip:port`; for tickets and the registry."""
 
+    @property
+    def relay(self) -> str | None:
+        """URL of the relay through which this node can be reached now, if there is one."""
+
+    async def use_relays(self, relays: Sequence[str]) -> None:
+        """Makes this node reachable through these relays, and no longer through others.
+
+        Raises:
+            ConfigError: a relay has a wrong form.
+        """
+
     async def dial(self, nid: str, addresses: Sequence[str], relay: str | None, *, timeout_seconds: float) -> FreshPipe:
         """Opens a pipe to a node. Whoever opens must write first: until then the other end sees nothing.
 
