@@ -59,6 +59,7 @@ class Link(asyncio.BufferedProtocol):
         serving: whoever serves what the peer opens.
         facts: what is known about the peer: its node id, its rights. Set by who made the link.
         door: where it came in, for who made the link.
+        path: says how bytes travel now, `direct ip:port` or `relayed url`, where who made the link knows.
         closed: None while it lives, then the reason of its end.
         keeps_deadlines: whether calls end after `CALL_TIMEOUT_SECONDS` here; not where they are only passed on.
     """
@@ -77,17 +78,17 @@ class Link(asyncio.BufferedProtocol):
         self.serving = serving
         self.facts: Any = None
         self.door: Any = None
+        self.path: Any = None
         self.closed: str | None = None
         self.keeps_deadlines = True
         self._loop = asyncio.get_running_loop()
         self._pipe: Pipe | None = None
-        self._scheduled = self._paused = False
+        self._scheduled = self._paused = self._heard = False
         self._waiting: list[asyncio.Future[None]] = []
         self._greeting: asyncio.Future[Hello] = self._loop.create_future()
         self._greeting.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._vigil = Vigil(liveness, self._loop.time())
         self._deadlines = Deadlines()
-        self._heard = False
         self._tick_handle: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
         self._reason = ""

@@ -254,6 +254,7 @@ class Peers:
     def _link(self, pipe: FreshPipe, nid: str, *, dialed: bool) -> Link:
         link = Link(self._serving, dialed=dialed, limits=STRANGER, liveness=NETWORK, hello=self._hello)
         link.keeps_deadlines = False
+        link.path = pipe.get_extra_info("path")
         self._prepare(link, nid)
         pipe.start(link)
         return link

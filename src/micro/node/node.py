@@ -17,6 +17,7 @@ from micro.node.config import NodeConfig
 from micro.node.control.config import config_service
 from micro.node.control.network import network_service
 from micro.node.control.node import node_service
+from micro.node.control.paths import Paths
 from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
@@ -187,7 +188,15 @@ class Node:
             on_down=self._neighbours.down,
             on_known=lambda: self._remembered.save(peers.known.values(), peers.parted),
         )
-        self.platform.add(network_service(peers, self.ticket))
+        paths = Paths(
+            peers,
+            self.catalog,
+            nid=self.nid,
+            clock=self.ports.clock,
+            instance_link=self.reception.link_of,
+            linked=lambda: transport.relay or "",
+        )
+        self.platform.add(network_service(peers, self.ticket, paths))
         peers.start(self._remembered.load(), self._remembered.parted)
 
     async def stop(self) -> None:
@@ -272,7 +281,7 @@ class Node:
 
     def ticket(self) -> Ticket:
         """Returns where this node can be reached now."""
-        return Ticket(self.nid, tuple(self._transport.addresses()[:8]))
+        return Ticket(self.nid, tuple(self._transport.addresses()[:8]), self._transport.relay)
 
     def client(self, caller: Caller) -> Client:
         """Returns a client inside the node that has the rights of `caller`."""

@@ -45,6 +45,9 @@ REGISTRY_OWN: Final = frozenset({"registry.register", "registry.deregister"})
 CONFIG_OWN: Final = frozenset({"config.get", "config.watch"})
 """Endpoints of `config` by which a service reads what its owner gave it; `config` itself shows it nothing else."""
 
+NETWORK_OPEN: Final = frozenset({"network.ping", "network.trace"})
+"""Endpoints of `network` that answer other nodes and our services too: how long the way is to what they may call."""
+
 DEBUG_OPEN: Final = frozenset({"debug.health", "debug.stats"})
 """What every service tells everybody about itself; the rest of `Debug` is for the owner."""
 
@@ -109,7 +112,8 @@ def may_call(caller: Caller, service: str, endpoint: str, *, exported: bool = Tr
     if method.startswith("debug."):
         allowed = method in DEBUG_OPEN
     elif service in CONTROL_SERVICES:
-        allowed = caller.supervised and service == "config" and method in CONFIG_OWN
+        own = caller.supervised and service == "config" and method in CONFIG_OWN
+        allowed = own or (service == "network" and method in NETWORK_OPEN and not caller.anonymous)
     elif service == "registry":
         allowed = method in REGISTRY_READ or (caller.supervised and method in REGISTRY_OWN)
     elif service == "store":

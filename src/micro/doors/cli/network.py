@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
 
 from micro.doors.cli.moment import span
 from micro.doors.cli.options import group
-from micro.doors.cli.output import Column
+from micro.doors.cli.output import Column, clean
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, say
 from micro.errors import NotFound, Unavailable
@@ -81,9 +82,80 @@ def peers(session: Session) -> None:
 
 @network.command_of("nodes", example="micro network nodes")
 def nodes(session: Session) -> None:
-    """List the nodes in reach: this one and its neighbours."""
-    here = session.ask("node", "Node.Status")
-    found = _ask(session, "Network.Peers")
-    rows = [{"nid": here["nid"], "where": "here"}]
-    rows += [{"nid": peer["nid"], "where": peer["state"]} for peer in found["peers"]]
-    session.show_rows({"nodes": rows}, rows, [Column("nid"), Column("where")])
+    """List this node and the nodes it knows, and how each is reached now."""
+    found = _ask(session, "Network.Nodes")
+    session.show_rows(found, found["nodes"], [Column(name) for name in ("nid", "state", "over", "services")])
+
+
+@network.command_of("routes", example="micro network routes greeter")
+@click.argument("service", required=False, default="")
+def routes(session: Session, service: str) -> None:
+    """List the way to each instance in reach."""
+    found = _ask(session, "Network.Routes", {"service": service})
+    columns = [Column(name) for name in ("service", "version", "node", "instance", "over", "state")]
+    session.show_rows(found, found["routes"], columns)
+
+
+@network.command_of("services", example="micro network services")
+def services(session: Session) -> None:
+    """List the services of each node in reach."""
+    found = _ask(session, "Network.Services")
+    rows = [{"node": node["nid"], "service": name} for node in found["nodes"] for name in node["services"]]
+    session.show_rows(found, rows, [Column("node"), Column("service")])
+
+
+@network.command_of("graph", example="micro network graph")
+def graph(session: Session) -> None:
+    """Draw the nodes that this one is linked with, and what runs on each."""
+    found = _ask(session, "Network.Graph")
+    if session.shape() != "table":
+        session.show(found)
+        return
+    offered = {node["nid"]: ", ".join(node["services"]) for node in found["services"]}
+    here = found["nodes"][0]["nid"]
+    say(f"{here}  {clean(offered.get(here, ''))}")
+    for number, link in enumerate(found["links"], 1):
+        corner = "└" if number == len(found["links"]) else "├"
+        say(f" {corner}─ {link['to']}  {clean(link['over'])}  {clean(offered.get(link['to'], ''))}")
+    if not found["links"]:
+        note("no links yet")
+        note("next: micro network connect TICKET, with what `micro network ticket` printed on another node")
+
+
+@network.command_of("ping", example="micro network ping NID")
+@click.argument("nid")
+@click.option("--count", type=click.IntRange(1, 100), default=5, metavar="NUMBER", help="How often.  [default: 5]")
+def ping(session: Session, nid: str, count: int) -> None:
+    """Measure the way to a node and back."""
+    session.hint = "micro network nodes"
+    found = _ask(session, "Network.Measure", {"nid": nid, "count": count}, waiting="measuring")
+    seconds = sorted(found["seconds"])
+    row = {
+        "nid": found["nid"],
+        "over": found["over"],
+        "least": _time(seconds[0]),
+        "median": _time(seconds[len(seconds) // 2]),
+        "most": _time(seconds[-1]),
+    }
+    session.show_rows(found, [row], [Column(name) for name in ("nid", "over", "least", "median", "most")])
+
+
+@network.command_of("trace", example="micro network trace greeter")
+@click.argument("service")
+def trace(session: Session, service: str) -> None:
+    """Follow the way of a call to a service, and time each hop there and back."""
+    session.hint = "micro services"
+    began = time.monotonic()
+    here = session.ask("node", "Node.Status")["nid"]
+    first = {"node": "", "to": here, "over": "socket", "seconds": time.monotonic() - began}
+    found = _ask(session, "Network.Trace", {"service": service}, waiting="following")
+    hops = [first, *found["hops"]]
+    rows = [
+        {"hop": number, "from": hop["node"] or "here", **hop, "time": _time(hop["seconds"])}
+        for number, hop in enumerate(hops)
+    ]
+    session.show_rows({"hops": hops}, rows, [Column(name) for name in ("hop", "from", "to", "over", "time")])
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.2f} ms"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from micro.network.peers import Peers
+from micro.node.control.paths import Paths
 from micro.service.service import Service
 from micro.trust.ticket import Ticket
 
@@ -48,7 +49,7 @@ class Network:
         return {"nid": nid}
 
 
-def network_service(peers: Peers, ticket: Callable[[], Ticket]) -> Service:
+def network_service(peers: Peers, ticket: Callable[[], Ticket], paths: Paths) -> Service:
     """Returns the service."""
     endpoints = Network(peers, ticket)
     service = Service("network", description="This node's neighbours.", platform=True)
@@ -56,4 +57,5 @@ def network_service(peers: Peers, ticket: Callable[[], Ticket]) -> Service:
     service.add("Network.Connect", endpoints.connect, idempotent=True)
     service.add("Network.Peers", endpoints.peers, idempotent=True)
     service.add("Network.Disconnect", endpoints.disconnect)
+    paths.add_to(service)
     return service
