@@ -23,6 +23,7 @@ def _setting(default: Any, meaning: str) -> Any:
 RANGES: dict[str, tuple[float, float]] = {
     "api_port": (0, 65_535),
     "network_port": (0, 65_535),
+    "relay_port": (0, 65_535),
     "peers_max": (1, 10_000),
     "kept_days": (0.001, 3_650),
 }
@@ -54,6 +55,18 @@ class NodeConfig:
     network: bool = _setting(True, "Whether the node can be reached by, and reach, other nodes.")
     network_host: str = _setting("0.0.0.0", "The address the network listens on.")  # noqa: S104 - to be reached
     network_port: int = _setting(0, "The UDP port of the network; 0 chooses one once and keeps it.")
+    relay: bool = _setting(
+        False, "Whether this node passes sealed datagrams on between nodes that cannot reach each other."
+    )
+    relay_port: int = _setting(
+        3340, "The TCP port of the relay; if it is taken, any free one is used. 0 takes any free one."
+    )
+    relay_url: str = _setting(
+        "", "The URL under which others reach the relay; by default http, this machine's first address and the port."
+    )
+    relays: str = _setting(
+        "", "URLs of relays through which this node can be reached, separated by commas, beside those of its network."
+    )
     peers_max: int = _setting(64, "How many other nodes may be linked at once.")
     allow_private_sources: bool = _setting(False, "Whether `micro run` may fetch from private and loopback addresses.")
     kept_days: float = _setting(7.0, "How long events are kept, in days.")

@@ -17,7 +17,6 @@ from micro.node.config import NodeConfig
 from micro.node.control.config import config_service
 from micro.node.control.network import network_service
 from micro.node.control.node import node_service
-from micro.node.control.paths import Paths
 from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
@@ -26,7 +25,9 @@ from micro.node.figures import Figures
 from micro.node.home import Home
 from micro.node.local import InsideDialer, Platform
 from micro.node.neighbours import Neighbours
+from micro.node.paths import Paths
 from micro.node.reception import Reception
+from micro.node.relaying import Relaying
 from micro.node.remembered import Remembered
 from micro.runtime.runtime import open_supervisor
 from micro.service.client import Client
@@ -177,6 +178,8 @@ class Node:
             transport = await open_transport(self._key, self.config.network_host, 0)
         self._remembered.port = transport.port
         self._transport = transport
+        self.relaying = Relaying(self.config, transport, self.ports.entropy)
+        await self.relaying.start()
         self.peers = peers = Peers(
             transport,
             self.router,
@@ -207,6 +210,7 @@ class Node:
             await self._door.stop()
         await self.supervisor.close()
         if self.peers is not None:
+            await self.relaying.stop()
             await self.peers.close()
         for client in self._clients:
             await client.close()
@@ -310,6 +314,7 @@ class Node:
         if self.peers is not None:
             found["peers"] = sum(peer.link is not None for peer in self.peers.known.values())
             found["network"] = [str(address) for address in self._transport.addresses()]
+            found["relay"] = self.relaying.status()
         return found
 
     async def _tick(self) -> None:

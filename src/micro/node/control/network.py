@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from micro.network.peers import Peers
-from micro.node.control.paths import Paths
+from micro.node.paths import Paths
 from micro.service.service import Service
 from micro.trust.ticket import Ticket
 

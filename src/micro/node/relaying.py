@@ -1,0 +1,104 @@
+"""The node's relay, where its owner runs one, and the relays through which the node itself is reached."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Iterable, Sequence
+
+from micro.errors import BadRequest, ConfigError, EngineError
+from micro.network.relay.server import RelayServer
+from micro.network.transport.transport import Transport
+from micro.node.config import NodeConfig
+from micro.ports import Entropy
+from micro.trust.ticket import canonical_relay
+
+__all__ = ["Relaying"]
+
+RELAYS_MAX = 8
+"""A node is at so many relays at most: each is asked for its latency now and then."""
+
+log = logging.getLogger("micro.network")
+
+
+class Relaying:
+    """Opens the relay of a node, and keeps the list of those it uses.
+
+    Attributes:
+        url: where others reach this node's own relay, "" where it runs none.
+    """
+
+    def __init__(self, config: NodeConfig, transport: Transport, entropy: Entropy) -> None:
+        self.url = ""
+        self._config = config
+        self._transport = transport
+        self._server = RelayServer(entropy) if config.relay else None
+        self._network: tuple[str, ...] = ()
+
+    async def start(self) -> None:
+        """Opens the relay, if the node is to run one, and makes the node reachable through the relays it knows.
+
+        Raises:
+            ConfigError: a URL of the settings has a wrong form.
+            EngineError: the relay cannot listen.
+        """
+        if self._server is not None:
+            self.url = await self._open(self._server)
+            log.info("relaying for others at %s", self.url)
+        await self._use()
+
+    async def network(self, relays: Iterable[str]) -> None:
+        """Takes note of the relays of the network that the node is in, the ones to prefer first."""
+        found = tuple(dict.fromkeys(relays))[:RELAYS_MAX]
+        if found != self._network:
+            self._network = found
+            await self._use()
+
+    async def stop(self) -> None:
+        """Ends the relay."""
+        if self._server is not None:
+            await self._server.stop()
+
+    def status(self) -> dict[str, object]:
+        """Returns the relay this node is reached through, and the figures of its own."""
+        found: dict[str, object] = {"through": self._transport.relay or ""}
+        if self._server is not None:
+            found |= {"url": self.url, **self._server.status()}
+        return found
+
+    async def _open(self, server: RelayServer) -> str:
+        host, port = self._config.network_host, self._config.relay_port
+        try:
+            bound = await server.start(host, port)
+        except EngineError as error:
+            if not port:
+                raise
+            log.warning("%s; another port is taken", error)
+            bound = await server.start(host, 0)
+        if self._config.relay_url:
+            return _checked(self._config.relay_url)
+        return f"http://{_host(host, self._transport.addresses())}:{bound}"
+
+    async def _use(self) -> None:
+        settings = [_checked(part.strip()) for part in self._config.relays.split(",") if part.strip()]
+        own = [self.url] if self.url else []
+        await self._transport.use_relays(list(dict.fromkeys([*own, *settings, *self._network]))[:RELAYS_MAX])
+
+
+def _checked(url: str) -> str:
+    try:
+        return canonical_relay(url)
+    except BadRequest as error:
+        raise ConfigError(str(error)) from error
+
+
+def _host(bound: str, addresses: Sequence[str]) -> str:
+    """Returns the host to name in the URL: the one that was bound, else one of the machine, the most public first."""
+    if not ipaddress.ip_address(bound).is_unspecified:
+        return f"[{bound}]" if ":" in bound else bound
+    hosts = [address.rpartition(":")[0] for address in addresses]
+    return min(hosts, key=lambda host: _privacy(ipaddress.ip_address(host.strip("[]"))), default="127.0.0.1")
+
+
+def _privacy(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> tuple[bool, bool]:
+    return (not host.is_global, host.version == 6)
