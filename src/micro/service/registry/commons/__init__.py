@@ -1,0 +1,1 @@
+"""The commons: places where everybody puts bytes and everybody finds them, run by nobody."""

@@ -1,0 +1,79 @@
+"""A commons within one process: for nodes that share a square, in a world of tests or on one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from micro.errors import TooManyRequests
+from micro.service.registry.commons.commons import LISTENERS_MAX, PUTS_MAX, VALUES_MAX, check_value
+
+__all__ = ["MemoryCommons", "Square"]
+
+Heard = Callable[[bytes], None]
+
+
+class Square:
+    """What the nodes of a process have in common: values by place and who put them, and who listens."""
+
+    def __init__(self) -> None:
+        self.values: dict[bytes, dict[MemoryCommons, bytes]] = {}
+        self.listeners: dict[bytes, list[Heard]] = {}
+
+
+class MemoryCommons:
+    """One node's way to a square."""
+
+    def __init__(self, square: Square) -> None:
+        self._square = square
+        self._places: dict[bytes, None] = {}
+        self._listening: list[tuple[bytes, Heard]] = []
+
+    async def put(self, place: bytes, value: bytes) -> bool:
+        """Keeps a value at a place."""
+        check_value(value)
+        if place not in self._places and len(self._places) >= PUTS_MAX:
+            raise TooManyRequests(f"this node keeps values at {PUTS_MAX} places already")
+        self._places[place] = None
+        self._square.values.setdefault(place, {})[self] = value
+        for heard in list(self._square.listeners.get(place, ())):
+            heard(value)
+        return True
+
+    async def withdraw(self, place: bytes) -> None:
+        """Takes this node's value away."""
+        self._places.pop(place, None)
+        kept = self._square.values.get(place, {})
+        kept.pop(self, None)
+        if not kept:
+            self._square.values.pop(place, None)
+
+    async def find(self, place: bytes) -> list[bytes]:
+        """Returns the values at a place."""
+        return list(dict.fromkeys(self._square.values.get(place, {}).values()))[:VALUES_MAX]
+
+    def listen(self, place: bytes, heard: Heard) -> Callable[[], None]:
+        """Hears values at a place."""
+        if len(self._listening) >= LISTENERS_MAX:
+            raise TooManyRequests(f"this node listens to {LISTENERS_MAX} places already")
+        entry = (place, heard)
+        self._listening.append(entry)
+        self._square.listeners.setdefault(place, []).append(heard)
+        for value in self._square.values.get(place, {}).values():
+            heard(value)
+        return lambda: self._unlisten(entry)
+
+    def _unlisten(self, entry: tuple[bytes, Heard]) -> None:
+        if entry not in self._listening:
+            return
+        self._listening.remove(entry)
+        place, heard = entry
+        self._square.listeners[place].remove(heard)
+        if not self._square.listeners[place]:
+            del self._square.listeners[place]
+
+    async def stop(self) -> None:
+        """Takes everything of this node away."""
+        for entry in list(self._listening):
+            self._unlisten(entry)
+        for place in list(self._places):
+            await self.withdraw(place)

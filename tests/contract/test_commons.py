@@ -1,0 +1,174 @@
+"""What every commons promises: values at places, found and heard by others, within bounds, and believed by nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from micro.errors import EngineError, TooLarge, TooManyRequests
+from micro.service.registry.commons import memory
+from micro.service.registry.commons.commons import VALUE_BYTES_MAX, VALUES_MAX, Commons, place_of
+from micro.service.registry.commons.memory import MemoryCommons, Square
+
+TIMEOUT_SECONDS = 30.0
+GREETER = place_of("network", "name", "greeter")
+OTHER = place_of("network", "name", "other")
+HAS_OPENDHT = importlib.util.find_spec("opendht") is not None
+needs_opendht = pytest.mark.skipif(not HAS_OPENDHT, reason="OpenDHT has no package for this system")
+
+
+@pytest.fixture(params=["memory", pytest.param("opendht", marks=needs_opendht)])
+async def commons(request: pytest.FixtureRequest) -> AsyncIterator[list[Commons]]:
+    """Four nodes of one commons."""
+    found: list[Commons]
+    if request.param == "memory":
+        square = Square()
+        found = [MemoryCommons(square) for _ in range(4)]
+    else:
+        from micro.service.registry.commons.opendht import OpenDhtCommons
+
+        first = OpenDhtCommons(host="127.0.0.1")
+        known = [f"127.0.0.1:{first.port}"]
+        found = [first, *(OpenDhtCommons(host="127.0.0.1", bootstrap=known) for _ in range(3))]
+    yield found
+    for node in found:
+        await node.stop()
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Waits until something holds."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while True:
+            found = true()
+            if await found if asyncio.iscoroutine(found) else found:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def finds(node: Commons, *values: bytes) -> bool:
+    """Says whether a node finds just these values."""
+    return sorted(await node.find(GREETER)) == sorted(values)
+
+
+async def put(node: Commons, place: bytes, value: bytes) -> None:
+    """Puts a value, again where the node has not met the others yet."""
+    await until(lambda: node.put(place, value))
+
+
+async def test_what_one_puts_another_finds(commons: list[Commons]) -> None:
+    """At its place, and at no other."""
+    await put(commons[1], GREETER, b"one")
+    await until(lambda: finds(commons[2], b"one"))
+    assert await commons[3].find(OTHER) == []
+
+
+async def test_everybody_may_put_at_a_place(commons: list[Commons]) -> None:
+    """So what is found there is the word of strangers."""
+    await put(commons[1], GREETER, b"one")
+    await put(commons[2], GREETER, b"two")
+    await until(lambda: finds(commons[3], b"one", b"two"))
+
+
+async def test_a_listener_hears_what_is_there_and_what_comes(commons: list[Commons]) -> None:
+    """Until it ends."""
+    heard: list[bytes] = []
+    await put(commons[1], GREETER, b"before")
+    stop = commons[3].listen(GREETER, heard.append)
+    await until(lambda: b"before" in heard)
+    await put(commons[2], GREETER, b"after")
+    await until(lambda: b"after" in heard)
+    stop()
+    stop()
+    count = len(heard)
+    await put(commons[1], GREETER, b"too late")
+    await asyncio.sleep(0.1)
+    assert len(heard) == count
+
+
+async def test_a_large_value_is_not_taken(commons: list[Commons]) -> None:
+    """With the bound in the error."""
+    await put(commons[1], GREETER, b"x" * VALUE_BYTES_MAX)
+    with pytest.raises(TooLarge, match=str(VALUE_BYTES_MAX)):
+        await commons[1].put(GREETER, b"x" * (VALUE_BYTES_MAX + 1))
+
+
+async def test_a_flooded_place_is_cut() -> None:
+    """Whoever asks gets so many values, not all there are."""
+    square = Square()
+    for number in range(VALUES_MAX + 10):
+        await MemoryCommons(square).put(GREETER, str(number).encode())
+    assert len(await MemoryCommons(square).find(GREETER)) == VALUES_MAX
+
+
+@needs_opendht
+async def test_a_flooded_place_of_opendht_is_cut() -> None:
+    """The same, where values come from other threads."""
+    from micro.service.registry.commons.opendht import OpenDhtCommons
+
+    first = OpenDhtCommons(host="127.0.0.1")
+    second = OpenDhtCommons(host="127.0.0.1", bootstrap=[f"127.0.0.1:{first.port}"])
+    import opendht
+
+    key = opendht.InfoHash(GREETER.hex().encode())
+    try:
+        await put(second, GREETER, b"first")
+        for number in range(VALUES_MAX + 40):  # a flooder keeps no rule of ours
+            second._runner.put(key, opendht.Value(str(number).encode()), lambda ok, nodes: None)
+        found: list[bytes] = []
+
+        async def flooded() -> bool:
+            found[:] = await first.find(GREETER)
+            return len(found) >= VALUES_MAX // 2
+
+        await until(flooded)
+        assert len(found) <= VALUES_MAX
+    finally:
+        await second.stop()
+        await first.stop()
+
+
+async def test_what_a_node_keeps_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places and listeners, each with its own bound."""
+    monkeypatch.setattr(memory, "PUTS_MAX", 1)
+    monkeypatch.setattr(memory, "LISTENERS_MAX", 1)
+    node = MemoryCommons(Square())
+    await node.put(GREETER, b"one")
+    await node.put(GREETER, b"again")
+    with pytest.raises(TooManyRequests):
+        await node.put(OTHER, b"more")
+    node.listen(GREETER, lambda value: None)
+    with pytest.raises(TooManyRequests):
+        node.listen(OTHER, lambda value: None)
+
+
+async def test_what_is_withdrawn_is_renewed_no_longer() -> None:
+    """And what its node put last is there until then."""
+    square = Square()
+    node, other = MemoryCommons(square), MemoryCommons(square)
+    await node.put(GREETER, b"one")
+    await node.put(GREETER, b"two")
+    assert await other.find(GREETER) == [b"two"]
+    await node.withdraw(GREETER)
+    assert await other.find(GREETER) == []
+
+
+@needs_opendht
+async def test_a_taken_port_is_said() -> None:
+    """With what to do next."""
+    from micro.service.registry.commons.opendht import OpenDhtCommons
+
+    first = OpenDhtCommons(host="127.0.0.1")
+    try:
+        with pytest.raises(EngineError, match="another port"):
+            OpenDhtCommons(first.port, "127.0.0.1")
+    finally:
+        await first.stop()
+
+
+def test_networks_do_not_meet() -> None:
+    """A place is one network's, and one kind's."""
+    places = {place_of(network, kind, "x") for network in ("a", "b") for kind in ("name", "node", "word")}
+    assert len(places) == 6
