@@ -17,7 +17,7 @@ from typing import Any, Final
 import iroh
 
 from micro.errors import BadRequest, ConfigError, EngineError, HandshakeFailed, LinkClosed, MicroError, Unavailable
-from micro.network.transport import iroh_bytes
+from micro.network.transport import iroh_bytes, iroh_wake
 from micro.network.transport.admission import Admission, Limits, Verdict, origin_of
 from micro.network.transport.iroh_pipe import LINGER_SECONDS_MAX, IrohPipe, plain_reason
 from micro.trust.identity import nid_of, public_key_of, short
@@ -52,6 +52,7 @@ class IrohEndpoint:
         self._relays = tuple(relays)
         self._nid = nid_of(endpoint.id().to_bytes())
         self._admission = Admission(limits)
+        self._wakes = iroh_wake.Wakes(self._loop) if iroh_wake.available() else None
         self._pipes: set[IrohPipe] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -173,6 +174,8 @@ class IrohEndpoint:
             pipe.abort()
         for task in self._tasks:
             task.cancel()
+        if self._wakes is not None:
+            self._wakes.close()
         with contextlib.suppress(TimeoutError):  # iroh takes its time over dials that were given up
             async with asyncio.timeout(CLOSE_SECONDS_MAX):
                 await endpoint.close()
@@ -191,7 +194,7 @@ class IrohEndpoint:
             self._pipes.discard(pipe)
             leave()
 
-        pipe = IrohPipe(self._loop, connection, stream, facts, forget)
+        pipe = IrohPipe(self._loop, connection, stream, facts, forget, self._wakes)
         self._pipes.add(pipe)
         return pipe
 

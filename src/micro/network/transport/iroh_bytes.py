@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from iroh import iroh_ffi
 
-__all__ = ["PRIVATE_NAMES", "VERSION", "apply", "missing"]
+__all__ = ["PRIVATE_NAMES", "VERSION", "applied", "apply", "missing"]
 
 VERSION: Final = "1.2.0"
 """The version of iroh whose private names are known here."""
@@ -30,15 +30,19 @@ PRIVATE_NAMES: Final = (
     "_UNIFFI_RUST_FUTURE_CONTINUATION_CALLBACK",
     "_UniffiFfiConverterBytes.lift",
     "_UniffiFfiConverterBytes.lower",
+    "_UniffiFfiConverterTypeIrohError__as_error",
+    "_UniffiLib._name",
     "_UniffiRustBuffer.alloc",
     "_UniffiRustBuffer.free",
     "_UniffiRustBuffer.reserve",
     "_UniffiRustBufferBuilder._pack_into",
     "_UniffiRustBufferBuilder.write",
+    "_UniffiRustCallStatus",
+    "_uniffi_check_call_status",
     "_uniffi_rust_call_async",
     "_uniffi_rust_call_with_error",
 )
-"""What is used or replaced of the generated module."""
+"""What is used or replaced of the generated module, here and in `iroh_transfer`."""
 
 _READY: Final = 0
 """The code by which a future of Rust says that it is complete; any other asks to be polled again."""
@@ -53,9 +57,14 @@ def missing() -> list[str]:
     return [name for name in PRIVATE_NAMES if not _has(name)]
 
 
+def applied() -> bool:
+    """Says whether the slow functions are replaced, so that the binding is the one that is known."""
+    return _binding._uniffi_rust_call_async is _call_async
+
+
 def apply() -> bool:
     """Replaces the slow functions, once; says whether they are replaced now."""
-    if _binding._uniffi_rust_call_async is _call_async:
+    if applied():
         return True
     installed = metadata.version("iroh")
     moved = missing()

@@ -10,12 +10,18 @@ from typing import Any, Final
 from iroh import BiStream, Connection, IrohError
 
 from micro.errors import LinkClosed
+from micro.network.transport.iroh_transfer import reading, writing
+from micro.network.transport.iroh_wake import Wakes
 from micro.network.transport.pipe import BufferedPipe
 
 __all__ = ["LINGER_SECONDS_MAX", "READ_BYTES_MAX", "IrohPipe", "plain_reason"]
 
 READ_BYTES_MAX: Final = 64 * 1024
 """One read takes at most so much. iroh makes a zeroed buffer of this size for each: more slows small messages down."""
+
+AT_ONCE_BYTES: Final = 12_000
+"""So much is handed to iroh in the middle of a turn of the loop, so that both sides work at the same time. Less waits
+for the end of the turn, for what else is written in it: each time costs as much as several calls."""
 
 LINGER_SECONDS_MAX: Final = 10.0
 """After its last byte a pipe that was closed waits so long for the far end to have read it."""
@@ -32,10 +38,10 @@ _GIVEN_REASON = re.compile(r'ApplicationClose \{.* reason: b"([^"]*)"')
 class IrohPipe(BufferedPipe):
     """A pipe that is the only stream of its connection, so that one ends with the other.
 
-    One task writes, one reads. A close travels as the end of the stream; the connection is closed only when the far end
-    has ended its half too, since closing it drops what was not read. Two more tasks see to it that the far end opens no
-    other stream: what it sent on those would pile up unread, beyond every limit. They also notice at once when the
-    connection is lost, even while reading is paused.
+    A close travels as the end of the stream; the connection is closed only when the far end has ended its half too,
+    since closing it drops what was not read. Two tasks see to it that the far end opens no other stream: what it sent
+    on those would pile up unread, beyond every limit. They also notice at once when the connection is lost, even while
+    reading is paused. A third closes. Reading and writing need none, see `iroh_transfer`.
     """
 
     def __init__(
@@ -45,6 +51,7 @@ class IrohPipe(BufferedPipe):
         stream: BiStream,
         facts: Mapping[str, Any],
         forget: Callable[[IrohPipe], None],
+        wakes: Wakes | None,
     ) -> None:
         """Makes a pipe of a stream.
 
@@ -54,34 +61,118 @@ class IrohPipe(BufferedPipe):
             stream: the stream.
             facts: for `get_extra_info`.
             forget: called once, when the connection is closed.
+            wakes: how iroh's threads wake the loop, if they can without Python.
         """
         super().__init__(loop, facts)
         self._connection = connection
         self._sending = stream.send()
-        self._receiving = stream.recv()
+        self._writes = writing(loop, self._sending, self._written)
+        self._reads = reading(loop, stream.recv(), self._read, wakes)
         self._forget = forget
+        self._writing_bytes = 0
+        self._turn_ends = False  # whether `_send` runs at the end of this turn
+        self._read_begun = self._read_held = False
+        self._far_ended: asyncio.Future[None] = loop.create_future()
         self._flushed = False
-        self._writer: asyncio.Task[None] | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._writer_idle: asyncio.Future[None] | None = None
-        self._reader_idle: asyncio.Future[None] | None = None
+        self._farewell: asyncio.Task[None] | None = None
         self._guards = [loop.create_task(self._forbid(way)) for way in (connection.accept_bi, connection.accept_uni)]
         self.gone: asyncio.Future[None] = loop.create_future()
         """Done when the connection is closed, which may be a while after `connection_lost`."""
 
+    # ----------------------------------------------------------------------------------------------------- writing
+
     def _send_soon(self) -> None:
-        if self._writer is None:
-            self._writer = self._loop.create_task(self._write())
-        elif self._writer_idle is not None:
-            self._writer_idle.set_result(None)
-            self._writer_idle = None
+        if self._writing_bytes:
+            return
+        if self._waiting_bytes >= AT_ONCE_BYTES:
+            self._send()
+        elif not self._turn_ends:
+            self._turn_ends = True
+            self._loop.call_soon(self._send_at_end)
+
+    def _send_at_end(self) -> None:
+        self._turn_ends = False
+        self._send()
+
+    def _send(self) -> None:
+        """Hands over what waits, as long as iroh takes it at once."""
+        if self._writing_bytes or self._ended or self._farewell is not None:
+            return
+        while self._waiting and not self._ended:  # the receiver may end it when it is asked to go on
+            data = self._take()
+            self._writing_bytes = len(data)
+            if not self._writes.begin(data) or not self._sent():
+                return
+        if self._closing and not self._ended:
+            self._farewell = self._loop.create_task(self._close_in_order())
+
+    def _sent(self) -> bool:
+        """Takes note of what came of a write; says whether it went well."""
+        count, self._writing_bytes = self._writing_bytes, 0
+        try:
+            self._writes.result()
+        except IrohError as error:
+            self._end(LinkClosed(plain_reason(error)))
+            return False
+        self._taken(count)
+        return True
+
+    def _written(self) -> None:
+        """A write is done that was not at once."""
+        if not self._ended and self._sent():
+            self._send()
+
+    async def _close_in_order(self) -> None:
+        try:
+            await self._sending.finish()
+        except IrohError as error:
+            self._end(LinkClosed(plain_reason(error)))
+            return
+        self._flushed = True
+        self._end(None)
+        self._read_soon()  # whatever still comes is dropped
+        await asyncio.wait([self._far_ended], timeout=LINGER_SECONDS_MAX)
+        self._leave(CLOSED_IN_ORDER, b"closed")
+
+    # ----------------------------------------------------------------------------------------------------- reading
 
     def _read_soon(self) -> None:
-        if self._reader is None:
-            self._reader = self._loop.create_task(self._read())
-        elif self._reader_idle is not None:
-            self._reader_idle.set_result(None)
-            self._reader_idle = None
+        if self._read_held:
+            self._read_held = False
+            self._loop.call_soon(self._read)
+        elif not self._read_begun:
+            self._begin_read()
+
+    def _begin_read(self) -> None:
+        if self.gone.done() or self._far_ended.done():
+            return
+        self._read_begun = True
+        if self._reads.begin(READ_BYTES_MAX):
+            self._loop.call_soon(self._read)  # a stream that always has more must leave room for the rest of the loop
+
+    def _read(self) -> None:
+        """A read is done; what came waits with it while the receiver wants none."""
+        if self.gone.done():
+            return
+        if not (self._reading or self._closing):
+            self._read_held = True
+            return
+        self._read_begun = False
+        try:
+            data = self._reads.result()
+        except IrohError as error:
+            self._far_ended.set_result(None)
+            self._end(LinkClosed(plain_reason(error)))
+            return
+        if not data:
+            self._far_ended.set_result(None)
+            self.close()
+            return
+        self._received(data)
+        if self._reading or self._closing:
+            self._read_soon()
+
+    # --------------------------------------------------------------------------------------------------------- end
 
     def _drop(self) -> None:
         if not self._flushed:
@@ -93,56 +184,15 @@ class IrohPipe(BufferedPipe):
             return
         self.gone.set_result(None)
         self._connection.close(code, reason)
-        for task in (self._writer, self._reader, *self._guards):
+        self._writes.stop()
+        self._reads.stop()
+        for task in (self._farewell, *self._guards):
             if task is not None:
                 task.cancel()
-        del self._connection, self._sending, self._receiving
-        self._writer = self._reader = None  # a task that was cancelled keeps its frames
+        del self._connection, self._sending, self._writes, self._reads
+        self._farewell = None  # a task that was cancelled keeps its frames
         self._guards.clear()
         self._forget(self)
-
-    async def _write(self) -> None:
-        sending = self._sending
-        try:
-            while True:
-                while self._waiting:
-                    data = self._take()
-                    await sending.write_all(data)
-                    self._taken(len(data))
-                if self._ended:  # the receiver may end it when it is asked to go on
-                    return
-                if self._closing:
-                    break
-                self._writer_idle = self._loop.create_future()
-                await self._writer_idle
-            await sending.finish()
-        except IrohError as error:
-            self._end(LinkClosed(plain_reason(error)))
-            return
-        self._flushed = True
-        self._end(None)
-        self._read_soon()  # whatever still comes is dropped
-        assert self._reader is not None
-        await asyncio.wait([self._reader], timeout=LINGER_SECONDS_MAX)
-        self._leave(CLOSED_IN_ORDER, b"closed")
-
-    async def _read(self) -> None:
-        receiving = self._receiving
-        try:
-            while True:
-                if not (self._reading or self._closing):
-                    self._reader_idle = self._loop.create_future()
-                    await self._reader_idle
-                    continue
-                data = await receiving.read(READ_BYTES_MAX)
-                if not data:
-                    break
-                self._received(data)
-                await asyncio.sleep(0)  # a stream that always has more must leave room for the rest of the loop
-        except IrohError as error:
-            self._end(LinkClosed(plain_reason(error)))
-            return
-        self.close()
 
     async def _forbid(self, accept: Callable[[], Awaitable[object]]) -> None:
         try:
