@@ -65,7 +65,8 @@ class Bound:
     unit: Literal["s", "MB", "bytes"]
 
 
-OURS, GRPC, NATS, FASTAPI, ECHO = "micro_network", "grpc_aio", "nats", "fastapi", "echo"
+OURS, LINK = "micro_network", "iroh_link"
+GRPC, NATS, FASTAPI, ECHO = "grpc_aio", "nats", "fastapi", "echo"
 RAW, PROTO, JSON, MIXED = "raw / raw", "protobuf / protobuf", "JSON / JSON", "JSON / protobuf"
 CALLERS = (1, 16, 256)
 GUARD = Trial(ECHO, "raw", 256)
@@ -73,14 +74,22 @@ GUARD = Trial(ECHO, "raw", 256)
 
 
 def _unary(
-    group: str, ours: str, peer: str, theirs: str, codec: str, bar: float | None = None, p50: float | None = None
+    group: str,
+    ours: str,
+    peer: str,
+    theirs: str,
+    codec: str,
+    bar: float | None = None,
+    p50: float | None = None,
+    *,
+    us: str = OURS,
 ) -> Iterable[Line]:
     """Yields the lines of a call: the middle time of one caller, and the rate with 16 and 256."""
     one, *many = CALLERS
-    yield Line(group, Trial(OURS, ours, one), Trial(peer, theirs, one), codec, "p50", p50)
+    yield Line(group, Trial(us, ours, one), Trial(peer, theirs, one), codec, "p50", p50)
     for callers in many:
         wanted = bar if callers == CALLERS[-1] else None
-        yield Line(group, Trial(OURS, ours, callers), Trial(peer, theirs, callers), codec, "rate", wanted)
+        yield Line(group, Trial(us, ours, callers), Trial(peer, theirs, callers), codec, "rate", wanted)
 
 
 LINES: tuple[Line, ...] = (
@@ -100,7 +109,8 @@ LINES: tuple[Line, ...] = (
         1.6,
     ),
     *_unary("100 B through the local node, against grpc.aio", "hop", GRPC, "raw", RAW, 15, 0.4),
-    *_unary("100 B node to node, encrypted, against grpc.aio", "far", GRPC, "raw", RAW, 20),
+    *_unary("100 B over the link between nodes, encrypted, against grpc.aio", "raw", GRPC, "raw", RAW, 20, us=LINK),
+    *_unary("100 B through node, link and node, encrypted, against grpc.aio", "far", GRPC, "raw", RAW),
     Line("server stream 1 KB, against grpc.aio", Trial(OURS, "stream"), Trial(GRPC, "stream"), RAW, bar=25),
     Line("1 MB and back, direct, against grpc.aio", Trial(OURS, "large", 4), Trial(GRPC, "large", 4), RAW, bar=2.5),
     Line(

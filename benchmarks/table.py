@@ -21,10 +21,16 @@ Ratios are ours / theirs: of a rate, more is better; of a time, less. `p50` is t
 waits for each answer.
 
 All clients, and all servers in Python, run on uvloop. grpc.aio, FastAPI and the bare echo are called over Unix sockets,
-like our services, and without TLS; NATS over TCP on loopback; JetStream has `sync_interval: always`. Only node to node
-is encrypted. JSON and protobuf go through the typed client and typed endpoints on our side, and carry a protobuf
-message on gRPC's. Ephemeral events go from one publisher over the node, or the server, to four subscribers with a
-connection each; all five are in one process, for every engine.
+like our services, and without TLS; NATS over TCP on loopback; JetStream has `sync_interval: always`. JSON and protobuf
+go through the typed client and typed endpoints on our side, and carry a protobuf message on gRPC's. Ephemeral events go
+from one publisher over the node, or the server, to four subscribers with a connection each; all five are in one
+process, for every engine.
+
+Two figures are of nodes that talk over iroh, which encrypts and proves both ends. *Over the link between nodes* is that
+hop by itself: two processes, as with gRPC, one with the caller, the other with the endpoint that answers, and between
+them pipe and protocol as between two nodes. *Through node, link and node* is the whole way of a call to a service of
+another node: four processes, the client, its node, the other node and the service, with the iroh link between the nodes
+and a Unix socket at either end.
 
 """
 TOPIC = "| what | bodies, ours / theirs | ratio | bar | clears it | processor time, ours / theirs (times less) |\n"
