@@ -133,26 +133,28 @@ class FrameReader:
         if self._is_large:
             self._end = end
             return self._continue_large()
+        start = self._start
+        data = self._block_view[start:end].tobytes()  # copied at once, so that each payload is one plain slice of it
+        size, position = end - start, 0
         frames: list[Frame] = []
-        block, view, start = self._block, self._block_view, self._start
-        while end - start >= HEADER_BYTES:
-            length, kind, exchange = _unpack(block, start)
-            body = start + HEADER_BYTES
+        while size - position >= HEADER_BYTES:
+            length, kind, exchange = _unpack(data, position)
+            body = position + HEADER_BYTES
             stop = body + length
-            if stop > end:
+            if stop > size:
                 if length > LARGE_BYTES:
-                    self._begin_large(length, (kind, exchange), view[body:end])
+                    self._begin_large(length, (kind, exchange), self._block_view[start + body : end])
                     return frames
                 break
             if length > self.payload_bytes_max:
                 self._refuse(length, self.payload_bytes_max)
                 return frames
-            frames.append((kind, exchange, bytes(view[body:stop])))
-            start = stop
-        if start == end:
+            frames.append((kind, exchange, data[body:stop]))
+            position = stop
+        if position == size:
             self._start = self._end = 0
         else:
-            self._keep_rest(start, end)
+            self._keep_rest(start + position, end)
         return frames
 
     def _begins_well(self) -> bool:
