@@ -122,10 +122,10 @@ class _Forward:
             if event.exchange is not None:
                 splice(link, event, out, hop.prefix(event))
                 return
-            passing = link.facts.passing
-            owner = Passing(link, event.number, passing, out, over)
+            number, passing = event.number, link.facts.passing
+            owner = Passing(link, number, passing, out, over)
             owner.out_number = out.call(owner, hop.prefix(event), event.body)
-            passing[event.number] = owner
+            passing[number] = owner
             if seat is not None:
                 seat.begin()
         except LinkClosed as closed:
@@ -217,13 +217,7 @@ class Router:
         if link.facts is None:  # nothing is served before the peer said who it is
             link.fail(event.number, Unavailable("this link is not ready"), refused=True)
             return
-        if link.overloaded:
-            link.fail(
-                event.number,
-                TooManyRequests("answers are not read as fast as they come; read them first"),
-                refused=True,
-            )
-        elif event.form == _PUBLISH:
+        if event.form == _PUBLISH:
             self._events.publish(link, event)
         elif event.form == _SUBSCRIBE:
             self._events.subscribe(link, event)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from micro.errors import Cancelled, Fault, LinkClosed
 from micro.mucp.event import Opened
 from micro.mucp.exchange import Exchange
@@ -14,52 +16,50 @@ from micro.network.owner import Owner
 __all__ = ["Passing", "Splice", "splice"]
 
 
-class Passing(Owner):
-    """A call that came in on one link and went out on another."""
+class Passing(msgspec.Struct, Owner, eq=False):
+    """A call that came in on one link and went out on another; a struct, since one is made for every call.
 
-    __slots__ = ("_link", "_number", "_over", "_passing", "out", "out_number")
+    Attributes:
+        link: where it came in.
+        number: its number there.
+        passing: the calls of that link which are under way.
+        out: where it went out.
+        over: told how it ended: 0, or the code of the fault.
+        out_number: its number there.
+    """
 
-    def __init__(
-        self,
-        link: Link,
-        number: int,
-        passing: dict[int, Passing],
-        out: Link,
-        over: Callable[[int], None] | None = None,
-    ) -> None:
-        """`over` is told how it ended: 0, or the code of the fault."""
-        self._over = over
-        self._link = link
-        self._number = number
-        self._passing = passing
-        self.out = out
-        self.out_number = 0
+    link: Link
+    number: int
+    passing: dict[int, Passing]
+    out: Link
+    over: Callable[[int], None] | None = None
+    out_number: int = 0
 
     def replied(self, body: bytes, headers: Headers | None) -> None:
-        self._passing.pop(self._number, None)
-        if self._over is not None:
-            self._over(0)
-        link = self._link
+        self.passing.pop(self.number, None)
+        if self.over is not None:
+            self.over(0)
+        link = self.link
         if link.closed is not None:
             return
         try:
             if headers:
-                link.session.note(self._number, headers)
-            link.reply(self._number, body)
+                link.session.note(self.number, headers)
+            link.reply(self.number, body)
         except Fault as fault:  # larger than this caller takes
-            link.fail(self._number, fault)
+            link.fail(self.number, fault)
 
     def failed(self, fault: Fault, *, refused: bool) -> None:
-        self._passing.pop(self._number, None)
-        if self._over is not None:
-            self._over(fault.code)
-        if self._link.closed is None:
-            self._link.fail(self._number, fault, refused=refused)
+        self.passing.pop(self.number, None)
+        if self.over is not None:
+            self.over(fault.code)
+        if self.link.closed is None:
+            self.link.fail(self.number, fault, refused=refused)
 
     def withdraw(self) -> None:
         """The caller no longer waits: neither shall the callee work."""
-        if self._over is not None:
-            self._over(0)
+        if self.over is not None:
+            self.over(0)
         self.out.cancel(self.out_number)
 
 
