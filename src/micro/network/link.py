@@ -1,12 +1,17 @@
 """The link: a session on a pipe; the one place where bytes meet the protocol.
 
-It adds to the pure session only what needs a loop: writing once a turn of the loop, waiting while the pipe is full, the
-ticks that notice a dead peer and a passed deadline, and telling whoever owns an exchange what happened to it.
+It adds to the pure session only what needs a loop: when to write, waiting while the pipe is full, the ticks that notice
+a dead peer and a passed deadline, and telling whoever owns an exchange what happened to it.
+
+What is said is written at the end of a turn of the loop, so that much of it shares a write. Only where the peer was
+last heard saying one thing, and the one call or the last answer is all there is to say, nothing would be shared: then
+it is written at once, which saves a turn.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from micro.errors import Fault, InternalError, LinkClosed, Timeout, TooManyRequests, Unavailable
@@ -62,6 +67,7 @@ class Link(asyncio.BufferedProtocol):
         path: says how bytes travel now, `direct ip:port` or `relayed url`, where who made the link knows.
         closed: None while it lives, then the reason of its end.
         keeps_deadlines: whether calls end after `CALL_TIMEOUT_SECONDS` here; not where they are only passed on.
+        future: returns a future to own a call with.
     """
 
     def __init__(
@@ -82,6 +88,7 @@ class Link(asyncio.BufferedProtocol):
         self.closed: str | None = None
         self.keeps_deadlines = True
         self._loop = asyncio.get_running_loop()
+        self.future: Callable[[], asyncio.Future[Any]] = self._loop.create_future
         self._pipe: Pipe | None = None
         self._scheduled = self._paused = self._heard = False
         self._waiting: list[asyncio.Future[None]] = []
@@ -89,6 +96,7 @@ class Link(asyncio.BufferedProtocol):
         self._greeting.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._vigil = Vigil(liveness, self._loop.time())
         self._deadlines = Deadlines()
+        self._is_quiet = True  # one thing at a time was heard last
         self._tick_handle: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
         self._reason = ""
@@ -106,16 +114,22 @@ class Link(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._heard = self._scheduled = True  # whatever is said meanwhile is written below
-        events = self.session.received(nbytes)
+        session = self.session
+        events = session.received(nbytes)
         if events:
+            self._is_quiet = len(events) == 1
             self._handle(events)
-        self.flush()
+        if session.output:
+            self.flush()
+        else:
+            self._scheduled = False
 
     def data_received(self, data: bytes) -> None:
         """Takes bytes from a pipe that has memory of its own."""
         self._heard = self._scheduled = True
         events = self.session.receive(data)
         if events:
+            self._is_quiet = len(events) == 1
             self._handle(events)
         self.flush()
 
@@ -278,15 +292,14 @@ class Link(asyncio.BufferedProtocol):
         session = self.session
         number = session.call(owner, prefix, body)
         if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self.flush)
+            if self._is_quiet and len(session.calls) == 1:
+                self.flush()
+            else:
+                self._scheduled = True
+                self._loop.call_soon(self.flush)
         elif len(session.output) > FLUSH_PIECES:
             self.flush()
         return number
-
-    def future(self) -> asyncio.Future[Any]:
-        """Returns a future to own a call with."""
-        return self._loop.create_future()
 
     def tell(self, prefix: bytes, body: bytes) -> None:
         """Opens an exchange that wants no answer."""
@@ -325,10 +338,14 @@ class Link(asyncio.BufferedProtocol):
 
     def reply(self, number: int, body: bytes) -> None:
         """Answers a call of the peer."""
-        self.session.reply(number, body)
+        session = self.session
+        session.reply(number, body)
         if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self.flush)
+            if self._is_quiet and not session.serving:
+                self.flush()
+            else:
+                self._scheduled = True
+                self._loop.call_soon(self.flush)
 
     def fail(self, number: int, fault: Fault, *, refused: bool = False) -> None:
         """Ends an exchange of the peer with a fault."""

@@ -141,10 +141,12 @@ class Hand(asyncio.Protocol):
     def __init__(self, pipe: MemoryPipe) -> None:
         self.pipe = pipe
         self.data = b""
+        self.writes: list[bytes] = []
         self.lost = False
 
     def data_received(self, data: bytes) -> None:
         self.data += data
+        self.writes.append(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.lost = True
@@ -199,6 +201,7 @@ async def handled(
     await link.greeted()
     await settle()
     hand.data = b""
+    hand.writes.clear()
     return link, hand, desk
 
 

@@ -28,6 +28,11 @@ async def fault_of(future: asyncio.Future[object]) -> Exception:
     return found.value
 
 
+def opens(hand: Hand) -> list[int]:
+    """Returns how many calls came in each write."""
+    return [[kind for kind, _, _ in wire.frames(data)].count(wire.OPEN) for data in hand.writes]
+
+
 # -- calls ------------------------------------------------------------------------------------------------------------
 
 
@@ -44,18 +49,54 @@ def test_a_call_is_answered() -> None:
 
 
 def test_calls_made_together_are_written_together() -> None:
-    """One turn of the loop is one write."""
+    """The first call on a quiet link is written at once, and what else is said in that turn in one write."""
 
     async def scenario() -> None:
         link, hand, _ = await handled(dialed=True)
-        writes: list[bytes] = []
-        write = hand.data_received
-        hand.data_received = lambda data: (writes.append(data), write(data))[1]  # type: ignore[method-assign]
         for _ in range(10):
             called(link, b"x")
         await settle()
-        assert len(writes) == 1
-        assert hand.kinds().count(wire.OPEN) == 10
+        assert opens(hand) == [1, 9]
+
+    run(scenario())
+
+
+def test_where_much_is_heard_at_once_nothing_is_written_alone() -> None:
+    """Who is answered in numbers asks in numbers, so a write alone would only cost."""
+
+    async def scenario() -> None:
+        link, hand, _ = await handled(dialed=True)
+        hand.say(wire.opening(2) + wire.opening(4))
+        await settle()
+        hand.writes.clear()
+        for _ in range(3):
+            called(link, b"x")
+        await settle()
+        assert opens(hand) == [3]
+
+    run(scenario())
+
+
+def test_the_last_answer_is_written_at_once() -> None:
+    """An answer that others are to follow waits for them until the turn ends."""
+
+    async def scenario() -> None:
+        link, hand, _ = await handled(answers=False)
+        for number in (1, 3, 5):
+            hand.say(wire.opening(number))
+            await settle()
+        link.reply(1, b"")
+        link.reply(3, b"")
+        await settle()
+        link.reply(5, b"")
+        link.fail(7, Unavailable("nobody asked"))
+        called(link)
+        await settle()
+        assert [[kind for kind, _, _ in wire.frames(data)] for data in hand.writes] == [
+            [wire.END, wire.END],
+            [wire.END],
+            [wire.DEFINE, wire.OPEN],
+        ]
 
     run(scenario())
 
