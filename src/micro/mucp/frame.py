@@ -68,11 +68,13 @@ class FrameReader:
     """
 
     __slots__ = (
+        "_alone_bytes_max",
         "_block",
         "_block_view",
         "_end",
         "_first_bytes_max",
         "_is_large",
+        "_is_plain",
         "_large_bytes",
         "_large_head",
         "_large_view",
@@ -92,6 +94,8 @@ class FrameReader:
         self.payload_bytes_max = payload_bytes_max
         self.fault = ""
         self._first_bytes_max = first_bytes_max
+        self._alone_bytes_max = HEADER_BYTES + min(payload_bytes_max, LARGE_BYTES)
+        self._is_plain = not first_bytes_max  # small frames come, one behind the other, and all is well
         self._block = bytearray(BLOCK_BYTES)
         self._block_view = memoryview(self._block)
         self._start = self._end = 0
@@ -125,14 +129,21 @@ class FrameReader:
 
         A frame that announces more than `payload_bytes_max` sets `fault`; nothing after it is read.
         """
-        if self.fault:
-            return []
-        end = self._end + count
-        if self._first_bytes_max and end >= HEADER_BYTES and not self._begins_well():
-            return []
-        if self._is_large:
-            self._end = end
-            return self._continue_large()
+        if self._is_plain:
+            if not self._end and count <= self._alone_bytes_max:
+                length, kind, exchange = _unpack(self._block)
+                if length + HEADER_BYTES == count:  # one frame alone, as where one call follows the other
+                    return [(kind, exchange, self._block_view[HEADER_BYTES:count].tobytes())]
+            end = self._end + count
+        else:
+            end = self._end + count
+            if self.fault:
+                return []
+            if self._is_large:
+                self._end = end
+                return self._continue_large()
+            if end >= HEADER_BYTES and not self._begins_well():
+                return []
         start = self._start
         data = self._block_view[start:end].tobytes()  # copied at once, so that each payload is one plain slice of it
         size, position = end - start, 0
@@ -159,13 +170,14 @@ class FrameReader:
 
     def _begins_well(self) -> bool:
         length = _unpack(self._block)[0]
+        self._is_plain = True
         if length > self._first_bytes_max:
             self._refuse(length, self._first_bytes_max)
-        self._first_bytes_max = 0
         return not self.fault
 
     def _refuse(self, length: int, limit: int) -> None:
         self.fault = f"a frame of {length} bytes; this side takes {limit}"
+        self._is_plain = False
         self._start = self._end = 0
 
     def _keep_rest(self, start: int, end: int) -> None:
@@ -185,7 +197,7 @@ class FrameReader:
         self._scratch[:arrived] = first
         self._large_head, self._large_bytes = head, length
         self._large_view = memoryview(self._scratch)[:length]
-        self._is_large = True
+        self._is_large, self._is_plain = True, False
         self._start, self._end = 0, arrived
 
     def _grow_large(self) -> None:
@@ -205,7 +217,7 @@ class FrameReader:
         payload = cast("bytes", self._large_view) if kind == Kind.OPEN else bytes(self._large_view)
         if len(self._scratch) > SCRATCH_BYTES_MAX:
             self._scratch = bytearray()
-        self._is_large = False
+        self._is_large, self._is_plain = False, True
         self._large_view = self._block_view[:0]
         self._start = self._end = 0
         return [(kind, exchange, payload)]

@@ -37,7 +37,8 @@ FAULT_WORD_CHARACTERS_MAX = 256
 
 _pack = FRAME_HEADER.pack
 _END = int(Kind.END)
-_CALL, _STREAM, _PUBLISH, _SUBSCRIBE = (int(form) for form in Form)
+_CALL, _PUBLISH = int(Form.CALL), int(Form.PUBLISH)
+_JOINED = frozenset((int(Form.STREAM), int(Form.SUBSCRIBE)))
 _OPEN_PREFIX_BYTES = OPEN_PREFIX.size
 _LEADING = frozenset((names.SERVICE, names.ENDPOINT, names.TOPIC, names.QUEUE, names.CONTENT_TYPE))
 _IDENTITY = frozenset((names.CALLER, names.FROM_NODE, names.FROM_SERVICE))
@@ -143,7 +144,8 @@ class Hearing(Course):
         if self.broken:
             return events
         try:
-            frames = self._reader.received(count)
+            reader = self._reader
+            frames = reader.received(count)
             if self.peer is None and frames:
                 self._on_hello(*frames.pop(0), events)
             calls, handlers, reply_headers = self.calls, self._handlers, self._reply_headers
@@ -152,14 +154,13 @@ class Hearing(Course):
                     noted = reply_headers.pop(number, None) if reply_headers else None
                     events.append(Replied(calls.pop(number), payload, noted))
                     continue
-                handler = handlers.get(kind)
-                if handler is None:
+                if kind not in handlers:
                     raise RemoteProtocolError(
                         f"a frame of kind {kind}, which version {VERSION} does not have" if kind else "a second HELLO"
                     )
-                handler(number, payload, events)
-            if self._reader.fault:
-                raise RemoteProtocolError(self._reader.fault)
+                handlers[kind](number, payload, events)
+            if reader.fault:
+                raise RemoteProtocolError(reader.fault)
         except RemoteProtocolError as error:
             self._break(str(error), events)
         return events
@@ -196,36 +197,40 @@ class Hearing(Course):
         self._blocks[number] = Block(number, names.decode(payload))
 
     def _on_open(self, number: int, payload: bytes, events: list[Event]) -> None:
-        if len(payload) < _OPEN_PREFIX_BYTES:
+        size = len(payload)
+        if size < _OPEN_PREFIX_BYTES:
             raise RemoteProtocolError("an OPEN is cut short")
         form, block_number, timeout_milliseconds, extra_bytes = _unpack_open(payload)
-        block = self._blocks.get(block_number)
-        if block is None:
+        if block_number not in self._blocks:
             raise RemoteProtocolError(f"header block {block_number} was never defined")
+        block = self._blocks[block_number]
         if extra_bytes:
             extra, body = split_extra(bytes(payload), _OPEN_PREFIX_BYTES, extra_bytes)
             if not _LEADING.isdisjoint(extra):
                 block = self._led(block, extra)
         else:
             extra, body = None, payload[_OPEN_PREFIX_BYTES:]
-            if len(payload) > LARGE_BYTES:
+            if size > LARGE_BYTES:
                 body = bytes(body)
-        if not _CALL <= form <= _SUBSCRIBE or (not number and form != _PUBLISH):
+        if (form != _CALL or not number) and form != _PUBLISH and (form not in _JOINED or not number):
             raise RemoteProtocolError(f"an OPEN of form {form} on exchange {number}")
-        if number and (number & 1 == self._parity or number in self.serving or number in self.exchanges):
+        serving = self.serving
+        if (number & 1 == self._parity or number in serving or number in self.exchanges) and number:
             raise RemoteProtocolError(f"exchange number {number} is not free")
-        if self.going or len(self.serving) + self._joined >= self.limits.exchanges:
+        if self.going or len(serving) + self._joined >= self.limits.exchanges:
             self._refuse_open(number)
             return
-        if len(body) > BULKY_BYTES and number and not self._has_room(number, len(body)):
+        if size > BULKY_BYTES and len(body) > BULKY_BYTES and number and not self._has_room(number, len(body)):
             self._refuse_open(number)
             return
         exchange = None
-        if form in (_STREAM, _SUBSCRIBE):
+        if form == _CALL:
+            serving.add(number)
+        elif form in _JOINED:
             exchange = self.exchanges[number] = Exchange(number, form, local=False)
             self._joined += 1
         elif number:
-            self.serving.add(number)
+            serving.add(number)
         events.append(Opened(number, form, block, timeout_milliseconds, extra, body, exchange))
 
     @staticmethod
