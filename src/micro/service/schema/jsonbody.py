@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -64,6 +65,7 @@ def json_reader(annotation: Any, shape: inspect.Type, strict: Any = None) -> Rea
     decode = check if same else msgspec.json.Decoder(annotation, dec_hook=decode_hook).decode
     colons_safe = max(1, members_certain(shape))
     loose = _is_loose(shape)
+    given = None if same else _given(twin)
 
     def fail(body: bytes, error: Exception) -> Any:
         if not body:
@@ -87,8 +89,7 @@ def json_reader(annotation: Any, shape: inspect.Type, strict: Any = None) -> Rea
 
     def read_checked(body: bytes) -> Any:
         try:
-            if not same:
-                check(body)
+            checked = None if same else check(body)
             value = decode(body)
         except (ValueError, RecursionError) as error:
             return fail(body, error)
@@ -97,12 +98,21 @@ def json_reader(annotation: Any, shape: inspect.Type, strict: Any = None) -> Rea
         if loose:
             _refuse_loose(body)
         colons = body.count(b":")
-        if colons > colons_safe:
+        if colons > colons_safe and (given is None or colons > given(checked)):
             _refuse_duplicates(body, colons)
         return value
 
     read = read_plain if same and not loose else read_checked
     return read
+
+
+def _given(twin: Any) -> Callable[[Any], int] | None:
+    """Returns a function that tells how many members of an object its strict twin was read from, at least; or None."""
+    is_object = isinstance(twin, type) and issubclass(twin, msgspec.Struct) and not twin.__struct_config__.array_like
+    if not is_object or len(twin.__struct_fields__) <= 1:  # what `colons_safe` allows is as much
+        return None
+    values = attrgetter(*twin.__struct_fields__)
+    return lambda read: len(given := values(read)) - given.count(msgspec.UNSET)
 
 
 def _is_loose(shape: inspect.Type) -> bool:

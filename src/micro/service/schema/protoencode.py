@@ -36,15 +36,13 @@ def typed_encoder(message: Message, root: Any, shape: inspect.Type, *, result: b
     """
     source = writing(message, root)
     maker = _TypedMaker(source)
-    source.add(0, "def encode(v):", "    m = Root()")
     if result:
-        body = source.lines
-        source.lines = []
         maker.value(message.fields[0], "v", shape, optional=False)
-        source.lines = [*maker.functions, *body, *source.lines]
     else:
-        fill = maker.function(message, shape)
-        source.lines = [*maker.functions, *source.lines, f"    {fill}(m, v)"]
+        maker.fields(message, bare(shape))
+    filling, source.lines = source.lines, maker.functions
+    source.add(0, "def encode(v):", "    m = Root()")
+    source.lines += filling
     source.add(1, "return serialize(m)")
     encode: Callable[[Any], bytes] = source.compiled("encode")
     return encode
@@ -59,19 +57,23 @@ class _TypedMaker(Filler):
         key = (id(message), id(shape))
         if key in self.source.functions:
             return self.source.functions[key]
-        if not isinstance(shape, inspect.StructType | inspect.DataclassType) or getattr(shape, "array_like", False):
-            raise NotDirect
         name = self.source.functions[key] = f"fill{len(self.source.functions)}"
         outer, self.source.lines = self.source.lines, []
         self.source.add(0, f"def {name}(m, v):", "    pass" if _always_there(message) else "    m.SetInParent()")
+        self.fields(message, shape)
+        self.functions.extend(self.source.lines)
+        self.source.lines = outer
+        return name
+
+    def fields(self, message: Message, shape: inspect.Type) -> None:
+        """Adds the lines that fill the message `m` from the value `v` of a type."""
+        if not isinstance(shape, inspect.StructType | inspect.DataclassType) or getattr(shape, "array_like", False):
+            raise NotDirect
         by_name = {field.encode_name: field for field in fields_of(shape)}
         if by_name.keys() - {field.name for field in message.fields}:
             raise NotDirect  # what the message has no place for must not be lost in silence
         for field in message.fields:
             self._field(field, shape, by_name)
-        self.functions.extend(self.source.lines)
-        self.source.lines = outer
-        return name
 
     def _field(self, field: Field, shape: Any, by_name: dict[str, inspect.Field]) -> None:
         if field.name == getattr(shape, "tag_field", None):

@@ -26,7 +26,7 @@ from micro.service.schema.source import NotDirect
 from micro.service.schema.trouble import explain, shown
 from micro.service.schema.wire import message_class
 
-__all__ = ["ValueCodec", "decode_value", "encode_value"]
+__all__ = ["ValueCodec", "decode_value", "encode_value", "json_body"]
 
 TYPES_MAX = 64
 """So many types are remembered in each codec; a program that brings more gets the general way."""
@@ -55,6 +55,11 @@ def encode_value(value: Any, content_type: str = JSON) -> bytes:
         raise BadRequest(f"a body of {BYTES} is bytes, not a {type(value).__name__}")
     if name != JSON:
         raise BadRequest(f"{name[:80]!r} needs the description of the service; send {JSON}")
+    return json_body(value)
+
+
+def json_body(value: Any) -> bytes:
+    """Returns the body that stands for a value in JSON, as `encode_value` does."""
     if value is None:
         return b"{}"
     try:
@@ -162,7 +167,7 @@ class ValueCodec:
         self._to_json = dict_reader(self._message, native=False)
         self._to_native = dict_reader(self._message, native=True)
         self._encoders: dict[type, Callable[[Any], bytes]] = {}
-        self._readers: dict[Any, Callable[[Any], Any]] = {}
+        self._readers: dict[Any, Callable[[bytes], Any]] = {}
 
     def encode(self, value: Any) -> bytes:
         """Returns the message of a value: None, a dict, dataclass, struct or model, or what is to be wrapped.
@@ -212,29 +217,25 @@ class ValueCodec:
         Raises:
             InternalError: the body is no such message, or does not fit the type.
         """
-        try:
-            parsed = self._root.FromString(body)
-        except Exception as error:
-            raise InternalError("the answer is not the protobuf message that the description promises") from error
-        if returns is None:
-            value = self._read(self._to_json, parsed)
-            return value.get("result") if self.wrapped else value
         reader = self._readers.get(returns)
         if reader is None:
+            if returns is None:
+                value = self._read(self._to_json, body)
+                return value.get("result") if self.wrapped else value
             reader = self._reader(_returns_of(returns))
             if len(self._readers) < TYPES_MAX:
                 self._readers[returns] = reader
-        return reader(parsed)
+        return reader(body)
 
-    def _reader(self, known: _Returns) -> Callable[[Any], Any]:
-        """Returns the function that makes a value of a type from protobuf's object."""
+    def _reader(self, known: _Returns) -> Callable[[bytes], Any]:
+        """Returns the function that makes a value of a type from a message."""
 
-        def read_slowly(parsed: Any) -> Any:
-            value = self._read(self._to_native, parsed)
+        def read_slowly(body: bytes) -> Any:
+            value = self._read(self._to_native, body)
             try:
                 made = known.convert(value)
             except (ValueError, RecursionError) as error:
-                reason = explain(error, value, known.shape, known.convert, size=parsed.ByteSize())
+                reason = explain(error, value, known.shape, known.convert, size=len(body))
                 raise InternalError(f"the answer does not fit the type it was to be: {reason}") from error
             return made.result if known.wrapped else made
 
@@ -243,15 +244,21 @@ class ValueCodec:
         except NotDirect:
             return read_slowly
 
-        def read(parsed: Any) -> Any:
+        parse = self._root.FromString
+
+        def read(body: bytes) -> Any:
             try:
-                return fast(parsed)
+                return fast(parse(body))
             except Exception:  # noqa: BLE001 - as above
-                return read_slowly(parsed)
+                return read_slowly(body)
 
         return read
 
-    def _read(self, read: Callable[[Any], dict[str, Any]], parsed: Any) -> dict[str, Any]:
+    def _read(self, read: Callable[[Any], dict[str, Any]], body: bytes) -> dict[str, Any]:
+        try:
+            parsed = self._root.FromString(body)
+        except Exception as error:
+            raise InternalError("the answer is not the protobuf message that the description promises") from error
         try:
             return read(parsed)
         except (ValueError, OverflowError, RecursionError) as error:
