@@ -8,11 +8,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from micro.errors import Timeout
+from micro.errors import Fault, Timeout
 from micro.mucp.codec import BYTES, JSON, PROTOBUF
 from micro.network.link import Link
-from micro.service.raw import RawClient
-from micro.service.schema.value import decode_value, encode_value
+from micro.service.raw import RawClient, Sent
+from micro.service.route import Route
+from micro.service.schema.value import decode_value, encode_value, json_body
 from micro.service.stream import RawStream
 from micro.service.subscription import Subscription
 from micro.service.typed import TypedStream
@@ -93,30 +94,31 @@ class Client(RawClient):
             Fault: it failed; the code and detail say why.
             NoNode: no node runs on this machine.
         """
-        if request is None or type(request) is dict:
-            content_type, body = JSON, encode_value(request, JSON)
-        elif type(request) is bytes:
+        kind, codecs = type(request), None
+        if kind is bytes:
             content_type, body = BYTES, request
+        elif kind is dict or request is None:
+            content_type, body = JSON, json_body(request)
         else:
-            codecs = (await self.route(service)).codecs(endpoint)
-            if codecs is not None:
-                answer = await self.call_raw(
-                    service,
-                    endpoint,
-                    codecs[0].encode(request),
-                    content_type=PROTOBUF,
-                    timeout_seconds=timeout_seconds,
-                    headers=headers,
-                )
-                return codecs[1].decode(answer, returns)
-            content_type, body = JSON, encode_value(request, JSON)
-        answer = await self.call_raw(
-            service, endpoint, body, content_type=content_type, timeout_seconds=timeout_seconds, headers=headers
-        )
-        route = self._routes.get(service)
-        if content_type == BYTES and returns in (None, bytes):
+            route = self._routes.get(service) or await self.route(service)
+            codecs = route.codecs(endpoint)
+            content_type, body = (JSON, json_body(request)) if codecs is None else (PROTOBUF, codecs[0].encode(request))
+        route = self._routes.get(service) or await self.route(service)
+        sent = self._send(route, endpoint, content_type, body) if timeout_seconds is None and headers is None else None
+        if sent is None:
+            answer = await self.call_raw(
+                service, endpoint, body, content_type=content_type, timeout_seconds=timeout_seconds, headers=headers
+            )
+        else:  # as `call_raw` does, without a coroutine more to be woken through
+            try:
+                answer = (await sent[0]).body
+            except (Fault, asyncio.CancelledError) as error:
+                answer = await self._again(sent, error, route, endpoint, body, content_type)
+        if codecs is not None:
+            return codecs[1].decode(answer, returns)
+        if kind is bytes and returns in (None, bytes):
             return answer
-        return decode_value(answer, JSON, returns) if route is None else route.reader(endpoint, returns)(answer)
+        return route.reader(endpoint, returns)(answer)
 
     @overload
     def stream(
@@ -211,6 +213,10 @@ class _Until(Client):
     async def node(self) -> Link:
         whole: Client = self.__dict__["_whole"]
         return await whole.node()
+
+    def _send(self, route: Route, endpoint: str, content_type: str, body: bytes) -> Sent | None:
+        """Every call has a deadline of its own."""
+        return None
 
     async def close(self) -> None:
         """The links belong to the client it was made from."""

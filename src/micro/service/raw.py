@@ -11,15 +11,16 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-from micro.errors import Fault, LinkClosed, NotFound, Unavailable
+from micro.errors import Fault, LinkClosed, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.codec import JSON
-from micro.mucp.event import Hello, Opened
+from micro.mucp.event import Replied
 from micro.mucp.headers import encode, encode_id
 from micro.mucp.message import Form
 from micro.network.link import CALL_TIMEOUT_SECONDS, Link, Serving
 from micro.ports import Clock, Entropy
 from micro.service.budget import RetryBudget, RetryPolicy
+from micro.service.dialed import ClientLinks
 from micro.service.identifier import uuid7
 from micro.service.once import call_once
 from micro.service.route import DEFAULT_MILLISECONDS, Route, RouteAnswer
@@ -27,7 +28,7 @@ from micro.service.selector import is_failure
 from micro.service.stream import RawStream
 from micro.service.subscription import Subscription
 
-__all__ = ["ClientLinks", "Dialer", "RawClient"]
+__all__ = ["Dialer", "RawClient", "Sent"]
 
 TIMEOUT_MILLISECONDS_MAX = 2**32 - 1
 ROUTES_MAX = 4_096
@@ -48,33 +49,15 @@ class Dialer(Protocol):
         """
 
 
+Sent = tuple[asyncio.Future[Replied], Link, int]
+"""A call on its way: what its answer comes to, the link by which it went, and its number there."""
+
+
 class _Tried(NamedTuple):
     """What an attempt came to."""
 
     fault: Fault
     idempotent: bool
-
-
-class ClientLinks:
-    """Serves the client's side of its links: nothing can be opened towards it, and a lost link is forgotten."""
-
-    def __init__(self, client: RawClient) -> None:
-        self._client = client
-
-    def greeted(self, link: Link, hello: Hello) -> None:
-        """A client trusts whom it dialled."""
-
-    def opened(self, link: Link, event: Opened) -> None:
-        link.fail(event.number, NotFound("this side is a client and serves nothing"), refused=True)
-
-    def withdrawn(self, link: Link, number: int) -> None:
-        """Nothing is served, so nothing can be withdrawn."""
-
-    def going(self, link: Link, reason: str) -> None:
-        self._client.forget(link)
-
-    def lost(self, link: Link, reason: str) -> None:
-        self._client.forget(link)
 
 
 class RawClient:
@@ -101,7 +84,7 @@ class RawClient:
         self._clock = clock
         self._entropy = entropy
         self._direct = direct
-        self._links = ClientLinks(self)
+        self._links = ClientLinks(self.forget)
         self._node: Link | None = None
         self._dialing: asyncio.Lock = asyncio.Lock()
         self._routes: dict[str, Route] = {}
@@ -204,25 +187,42 @@ class RawClient:
             NoNode: no node runs here.
         """
         route = self._routes.get(service) or await self.route(service)
-        self._calls += 1
-        plain = timeout_seconds is None and headers is None and self.timeout_seconds == CALL_TIMEOUT_SECONDS
-        if not plain or len(route.links) != 1:
+        sent = self._send(route, endpoint, content_type, body) if timeout_seconds is None and headers is None else None
+        if sent is None:
+            self._calls += 1
             return await self._call(service, endpoint, body, content_type, timeout_seconds, headers)
-        link = route.links[0]
-        future: asyncio.Future[Any] = link.future()
         try:
-            number = link.call(future, route.call_prefix(link, endpoint, content_type), body)
+            return (await sent[0]).body
+        except (Fault, asyncio.CancelledError) as error:
+            return await self._again(sent, error, route, endpoint, body, content_type)
+
+    def _send(self, route: Route, endpoint: str, content_type: str, body: bytes) -> Sent | None:
+        """Sends a call that has no deadline or headers of its own, and one link to go by; None where that is not so."""
+        link = route.only
+        if link is None or self.timeout_seconds != CALL_TIMEOUT_SECONDS:
+            return None
+        prefix = route.prefixes.get((endpoint, content_type))
+        if prefix is None:
+            prefix = route.call_prefix(link, endpoint, content_type)
+        future = link.future()
+        try:
+            number = link.call(future, prefix, body)
         except LinkClosed:
             self.forget(link)
-            return await self._call(service, endpoint, body, content_type, None, None)
-        try:
-            return (await future).body  # type: ignore[no-any-return]
-        except asyncio.CancelledError:
+            return None
+        self._calls += 1
+        return future, link, number
+
+    async def _again(
+        self, sent: Sent, error: BaseException, route: Route, endpoint: str, body: bytes, content_type: str
+    ) -> bytes:
+        """Sends a call again that failed, if that helps; one that nobody waits for any more is withdrawn."""
+        if not isinstance(error, Fault):
+            _, link, number = sent
             link.cancel(number)
-            raise
-        except Fault as fault:
-            tried = _Tried(fault, endpoint in route.idempotent)
-            return await self._call(service, endpoint, body, content_type, None, None, tried=tried)
+            raise error
+        tried = _Tried(error, endpoint in route.idempotent)
+        return await self._call(route.service, endpoint, body, content_type, None, None, tried=tried)
 
     async def _call(
         self,

@@ -51,6 +51,8 @@ class Route:
 
     Attributes:
         links: links to its instances, or the one to the node that passes on.
+        only: the one link where there is no other, else None.
+        prefixes: how calls by `only` begin, by endpoint and content type, as far as `call_prefix` has made them.
         description: the service's description where it is known.
         idempotent: the endpoints that may be sent twice.
         wrapped: the endpoints whose answer travels as `{"result": ...}`.
@@ -61,12 +63,13 @@ class Route:
         "_by_key",
         "_codecs",
         "_instances",
-        "_prefixes",
         "_readers",
         "_selector",
         "description",
         "idempotent",
         "links",
+        "only",
+        "prefixes",
         "raw",
         "service",
         "wrapped",
@@ -90,7 +93,6 @@ class Route:
         self.raw = frozenset(e["name"] for e in endpoints if (e.get("response") or {}).get("format") == "binary")
         self._codecs: dict[str, tuple[ValueCodec, ValueCodec] | None] = {}
         self._readers: dict[tuple[str, Any], Callable[[bytes], Any]] = {}
-        self._prefixes: dict[tuple[Link, str, str], bytes] = {}
 
     def codecs(self, endpoint: str) -> tuple[ValueCodec, ValueCodec] | None:
         """Returns the protobuf codecs of an endpoint's request and answer; None where it speaks JSON or bytes alone."""
@@ -147,11 +149,12 @@ class Route:
     def drop(self, link: Link) -> bool:
         """Forgets a link; returns whether none is left."""
         self._take([known for known in self.links if known is not link])
-        self._prefixes = {key: prefix for key, prefix in self._prefixes.items() if key[0] is not link}
         return not self.links
 
     def _take(self, links: list[Link]) -> None:
         self.links = links
+        self.only = links[0] if len(links) == 1 else None
+        self.prefixes: dict[tuple[str, str], bytes] = {}
         instances = [
             Instance(service=self.service, version="0", id=str(number), nid="direct", local=True)
             for number in range(len(links))
@@ -160,13 +163,10 @@ class Route:
         self._by_key = {instance.key: link for instance, link in zip(instances, links, strict=True)}
 
     def call_prefix(self, link: Link, endpoint: str, content_type: str) -> bytes:
-        """Returns how a call with the default deadline and no headers of its own begins."""
-        key = (link, endpoint, content_type)
-        prefix = self._prefixes.get(key)
-        if prefix is None:
-            prefix = self.prefix(Form.CALL, link, endpoint, content_type, DEFAULT_MILLISECONDS)
-            if len(self._prefixes) < PREFIXES_MAX:
-                self._prefixes[key] = prefix
+        """Makes how a call by `link`, the only one, begins, with the default deadline and no headers of its own."""
+        prefix = self.prefix(Form.CALL, link, endpoint, content_type, DEFAULT_MILLISECONDS)
+        if len(self.prefixes) < PREFIXES_MAX:
+            self.prefixes[endpoint, content_type] = prefix
         return prefix
 
     def prefix(

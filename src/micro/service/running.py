@@ -84,6 +84,7 @@ class Running:
         self.server = Server(
             service.name, service.endpoints, owner=self, identify=self._identify, traced=self.debug.traced
         )
+        self.opened = self.server.opened  # type: ignore[method-assign] # one call less for each exchange
         self._service_name = service.name
 
     # -- what contexts ask ------------------------------------------------------------------------------------------
