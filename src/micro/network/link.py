@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from micro.errors import Fault, InternalError, LinkClosed, Timeout, TooManyRequests, Unavailable
 from micro.mucp import event as happened
@@ -21,6 +21,7 @@ from micro.mucp.exchange import Exchange
 from micro.mucp.limits import LOCAL, Limits, Liveness
 from micro.mucp.session import Session
 from micro.network.owner import Owner, tell, tell_failure
+from micro.network.serving import Serving
 from micro.network.transport.transport import Pipe
 from micro.network.vigil import CALL_TIMEOUT_SECONDS, Deadlines, Vigil
 
@@ -35,25 +36,6 @@ WRITE_AT_ONCE_BYTES = 4_096
 """More than this in its buffer uvloop writes at once; what the socket does not take makes the link `full`."""
 
 _Future = asyncio.Future
-
-
-class Serving(Protocol):
-    """Whoever serves what comes over a link."""
-
-    def greeted(self, link: Link, hello: Hello) -> None:
-        """The peer said who it is; raise a `Fault` to refuse it."""
-
-    def opened(self, link: Link, event: Opened) -> None:
-        """The peer opened an exchange; answer with `link.reply` or `link.fail`, now or later."""
-
-    def withdrawn(self, link: Link, number: int) -> None:
-        """The peer no longer waits for its call `number`."""
-
-    def going(self, link: Link, reason: str) -> None:
-        """The peer takes no new exchanges."""
-
-    def lost(self, link: Link, reason: str) -> None:
-        """The link is gone. Called once."""
 
 
 class Link(asyncio.BufferedProtocol):
