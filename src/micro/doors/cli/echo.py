@@ -29,21 +29,22 @@ class _Framed(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         rest = self._rest
         rest += data
-        start = 0
+        start = count = 0
         while len(rest) - start >= HEADER_BYTES:
             end = start + HEADER_BYTES + int.from_bytes(rest[start : start + HEADER_BYTES], "big")
             if len(rest) < end:
                 break
             self.message(bytes(rest[start:end]))
             start = end
+            count += 1
         del rest[:start]
-        self.handled()
+        self.handled(count)
 
     def message(self, data: bytes) -> None:
         """Takes a message, with its length in front."""
 
-    def handled(self) -> None:
-        """All messages that came together are taken."""
+    def handled(self, count: int) -> None:
+        """All messages that came together are taken, so many."""
 
 
 class EchoServer(_Framed):
@@ -56,28 +57,35 @@ class EchoServer(_Framed):
     def message(self, data: bytes) -> None:
         self._answers.append(data)
 
-    def handled(self) -> None:
+    def handled(self, count: int) -> None:
         if self._answers and self.transport is not None:
             self.transport.write(b"".join(self._answers))
             self._answers.clear()
 
 
 class EchoClient(_Framed):
-    """Asks an echo; answers come in the order of the questions."""
+    """Asks an echo; answers come in the order of the questions.
+
+    It writes as a link does: a question alone at once, many at the end of the loop's turn.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._waiting: deque[asyncio.Future[bytes]] = deque()
         self._questions: list[bytes] = []
         self._loop = asyncio.get_running_loop()
+        self._is_quiet = True  # one answer at a time came last
 
     def ask(self, message: bytes) -> asyncio.Future[bytes]:
         """Sends a message, with its length in front, and returns the future of its answer."""
         future: asyncio.Future[bytes] = self._loop.create_future()
+        if self._is_quiet and not self._waiting and self.transport is not None:
+            self.transport.write(message)
+        else:
+            if not self._questions:
+                self._loop.call_soon(self._flush)
+            self._questions.append(message)
         self._waiting.append(future)
-        if not self._questions:
-            self._loop.call_soon(self._flush)
-        self._questions.append(message)
         return future
 
     def _flush(self) -> None:
@@ -89,6 +97,9 @@ class EchoClient(_Framed):
         future = self._waiting.popleft()
         if not future.done():
             future.set_result(data)
+
+    def handled(self, count: int) -> None:
+        self._is_quiet = count == 1
 
     def connection_lost(self, error: Exception | None) -> None:
         for future in self._waiting:

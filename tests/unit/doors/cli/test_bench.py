@@ -9,9 +9,10 @@ import pytest
 
 from micro.doors.cli.bench import Figures, bare_echo, compare, measure
 from micro.doors.cli.bench_command import parse_callers
-from micro.doors.cli.echo import EchoServer
+from micro.doors.cli.echo import EchoClient, EchoServer
 from micro.doors.cli.ending import Usage
 from micro.errors import Unavailable
+from micro.network.transport.memory import pair
 
 
 async def test_every_call_is_counted() -> None:
@@ -84,7 +85,7 @@ def test_an_echo_puts_messages_together() -> None:
     server = EchoServer()
     taken: list[bytes] = []
     server.message = taken.append  # type: ignore[method-assign]
-    server.handled = lambda: None  # type: ignore[method-assign]
+    server.handled = lambda count: None  # type: ignore[method-assign]
     messages = [len(body).to_bytes(4, "big") + body for body in (b"", b"a", b"b" * 1000)]
     stream, cut = b"".join(messages), random.Random(1)
     while stream:
@@ -93,6 +94,29 @@ def test_an_echo_puts_messages_together() -> None:
         stream = stream[count:]
 
     assert taken == messages
+
+
+async def test_a_lone_question_is_written_at_once() -> None:
+    """As on a link; those that belong together share a write."""
+    near, far = pair()
+    client, server = EchoClient(), EchoServer()
+    writes: list[bytes] = []
+    echo = server.data_received
+    server.data_received = lambda data: (writes.append(data), echo(data))[1]  # type: ignore[method-assign]
+    near.start(client)
+    far.start(server)
+    first, second = ((1).to_bytes(4, "big") + body for body in (b"a", b"b"))
+
+    assert await asyncio.gather(*(client.ask(message) for message in (first, second, second))) == [
+        first,
+        second,
+        second,
+    ]
+    assert writes == [first, second + second]
+    assert await asyncio.gather(client.ask(first), client.ask(second)) == [first, second]
+    assert writes[2:] == [first + second]
+
+    client.close()
 
 
 def test_numbers_of_callers_are_separated_by_commas() -> None:
