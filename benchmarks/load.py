@@ -122,10 +122,11 @@ class Window:
 
     def arrived(self, subscriber: int) -> None:
         """A subscriber has one more event."""
-        self.counts[subscriber] += 1
-        waiting = self._waiting
-        if waiting is not None and not waiting.done() and min(self.counts) >= self._goal:
-            waiting.set_result(None)
+        count = self.counts[subscriber] = self.counts[subscriber] + 1
+        if count == self._goal:  # each passes it once, so the last one of them finds all there
+            waiting = self._waiting
+            if waiting is not None and not waiting.done() and min(self.counts) >= count:
+                waiting.set_result(None)
 
     async def reached(self, goal: int) -> None:
         """Waits until every subscriber has `goal` events.
