@@ -57,6 +57,8 @@ CONVERSATION = [
     wire.frame(wire.END, 1, b"answer"),
     wire.frame(wire.ERROR, 3, wire.fault()),
     wire.event(7, 1, b"event", known=1, extra=SET),
+    wire.events(7, b"one", b"", b"three", known=1),
+    wire.events(0, b"one", b"two", known=1),
     wire.frame(wire.DATA, 5, b"x" * 500),
     wire.frame(wire.CREDIT, 5, b"\x00\x00\x00\x00"),
     wire.frame(wire.PING, 0, bytes(8)),
@@ -121,7 +123,7 @@ def hear(session: Session, data: bytes) -> None:
 
 def read_speech(data: bytes) -> None:
     """A session with exchanges of its own hears what comes."""
-    session = wire.greeted(dialed=True, limits=Limits(exchanges=4))
+    session = wire.greeted(dialed=True, limits=Limits(exchanges=4), versions=wire.BOTH)
     for owner in ("one", "two"):
         session.call(owner, open_prefix(Form.CALL, 0, 0), b"")
     for form in (Form.STREAM, Form.SUBSCRIBE, Form.STREAM):
@@ -200,6 +202,7 @@ LARGE = [
     ("pings", wire.frame(wire.PING, 0, bytes(8)) * 5_000),
     ("refused opens", b"".join(wire.opening(number, wire.CALL) for number in range(2, 10_000, 2))),
     ("told events", wire.opening(0, wire.PUBLISH, b"x") * 5_000),
+    ("told events that come together", wire.events(0, *[b"xy"] * 1_024) * 50),
     ("blocks", b"".join(wire.frame(wire.DEFINE, number, HEADER_SEEDS[3]) for number in range(1024))),
     ("the same block", wire.frame(wire.DEFINE, 0, HEADER_SEEDS[3]) * 1024),
     ("headers of an answer", wire.frame(wire.HEADERS, 1, HEADER_SEEDS[3]) * 500),
@@ -214,7 +217,7 @@ LARGE = [
 @pytest.mark.parametrize("data", [data for _, data in LARGE], ids=[name for name, _ in LARGE])
 def test_a_flood_is_kept_small(data: bytes) -> None:
     """What is remembered of a flood once its events are handled and the answers written is a fraction of it."""
-    session = wire.greeted(dialed=True, limits=Limits(exchanges=4))
+    session = wire.greeted(dialed=True, limits=Limits(exchanges=4), versions=wire.BOTH)
     session.call("one", open_prefix(Form.CALL, 0, 0), b"")
     session.call("two", open_prefix(Form.CALL, 0, 0), b"")
     session.open(Form.STREAM, open_prefix(Form.STREAM, 0, 0), b"", "stream")

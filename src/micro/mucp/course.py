@@ -12,6 +12,7 @@ from typing import Any
 
 from micro.errors import Fault, RemoteProtocolError
 from micro.mucp import headers as header_codec
+from micro.mucp.batch import Batch
 from micro.mucp.event import (
     Acknowledged,
     Block,
@@ -24,6 +25,7 @@ from micro.mucp.event import (
     Noted,
     Received,
     Refused,
+    Spread,
 )
 from micro.mucp.exchange import Exchange
 from micro.mucp.headers import Headers
@@ -207,6 +209,17 @@ class Course:
             extra, body = split_extra(payload, EVENT_PREFIX.size, extra_bytes)
         exchange.take(len(payload))
         events.append(Delivered(exchange, block, sequence, extra, body, len(payload)))
+
+    def _spread(self, number: int, block: Block, batch: Batch, size: int, events: list[Event]) -> None:
+        """Hears several events at once; that they are whole is checked."""
+        exchange = self.exchanges.get(number)
+        if exchange is None:
+            self._stray(number)
+            return
+        if exchange.form != _SUBSCRIBE or not exchange.local:
+            raise RemoteProtocolError("EVENTS belong to a subscription")
+        exchange.take(size)
+        events.append(Spread(exchange, block, batch, size))
 
     def _on_ack(self, number: int, payload: bytes, events: list[Event]) -> None:
         if not payload or len(payload) % ACK.size or len(payload) > ACK.size * ACKNOWLEDGED_MAX:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from micro.errors import Fault
+from micro.mucp.batch import Batch
 from micro.mucp.exchange import Exchange
 from micro.mucp.headers import Headers
 from micro.mucp.limits import EXCHANGES_MAX, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN
@@ -30,9 +31,11 @@ __all__ = [
     "Hello",
     "Noted",
     "Opened",
+    "Published",
     "Received",
     "Refused",
     "Replied",
+    "Spread",
 ]
 
 
@@ -104,6 +107,13 @@ class Opened(Event):
     exchange: Exchange | None
 
 
+class Published(Event):
+    """The peer publishes several events under the headers of one block, and wants no answer."""
+
+    block: Block
+    batch: Batch
+
+
 class Replied(Event):
     """A call of ours was answered; `owner` is what was given to `Session.call`."""
 
@@ -153,6 +163,15 @@ class Delivered(Event):
     sequence: int
     extra: Headers | None
     body: bytes
+    size: int
+
+
+class Spread(Event):
+    """Several events of a topic came together, with nothing to acknowledge; `size` as in `Delivered`."""
+
+    exchange: Exchange
+    block: Block
+    batch: Batch
     size: int
 
 

@@ -56,6 +56,7 @@ class Kind(IntEnum):
     PING = 13
     PONG = 14
     GOAWAY = 15
+    EVENTS = 16
 
 
 class FrameReader:

@@ -11,12 +11,14 @@ import msgspec
 
 from micro.errors import Fault, LocalProtocolError, RemoteProtocolError, TooManyRequests, Unavailable
 from micro.mucp import headers as names
+from micro.mucp.batch import Gathering, read
 from micro.mucp.course import Course, split_extra
-from micro.mucp.event import Block, Broken, Event, GoneAway, Greeted, Hello, Opened, Replied
+from micro.mucp.event import Block, Broken, Event, GoneAway, Greeted, Hello, Opened, Published, Replied
 from micro.mucp.exchange import Exchange
 from micro.mucp.frame import FRAME_HEADER, LARGE_BYTES, FrameReader, Kind
 from micro.mucp.headers import Headers
 from micro.mucp.limits import (
+    BATCHES_VERSION,
     BLOCKS_MAX,
     BULKY_BYTES,
     DEFINED_BYTES_MAX,
@@ -25,7 +27,7 @@ from micro.mucp.limits import (
     HELLO_BYTES_MAX,
     MESSAGE_BYTES_MIN,
     PING_BYTES,
-    VERSION,
+    VERSIONS,
     Limits,
 )
 from micro.mucp.message import OPEN_PREFIX, Form
@@ -64,6 +66,8 @@ class Hearing(Course):
         broken: whether nothing is heard any more.
         bulky: whether `output` holds a large body, which is better not copied.
         buffer: returns memory for the pipe to fill; tell how much with `received`.
+        version: of the protocol, 1 until the peer's HELLO came.
+        gathering: the batch that still grows in `output`; `Session.seal` before `output` is written.
     """
 
     __slots__ = (
@@ -79,9 +83,11 @@ class Hearing(Course):
         "broken",
         "buffer",
         "bulky",
+        "gathering",
         "going",
         "output",
         "peer",
+        "version",
     )
 
     def __init__(self, *, dialed: bool, limits: Limits | None = None, hello: Hello | None = None) -> None:
@@ -95,6 +101,8 @@ class Hearing(Course):
         super().__init__(limits or Limits())
         self.output: list[bytes] = []
         self.peer: Hello | None = None
+        self.version = VERSIONS[0]
+        self.gathering: Gathering | None = None
         self.going = self.broken = self.bulky = False
         self._next = 1 if dialed else 2
         self._parity = self._next & 1
@@ -120,8 +128,9 @@ class Hearing(Course):
             Kind.PING: self._on_ping,
             Kind.PONG: self._on_pong,
             Kind.GOAWAY: self._on_goaway,
+            Kind.EVENTS: self._on_events,
         }
-        first = msgspec.structs.replace(hello or Hello([]), versions=[VERSION], **self.limits.to_hello())
+        first = msgspec.structs.replace(hello or Hello([]), versions=list(VERSIONS), **self.limits.to_hello())
         words = msgspec.json.encode(first)
         if len(words) > HELLO_BYTES_MAX:
             raise LocalProtocolError(f"a HELLO of {len(words)} bytes; {HELLO_BYTES_MAX} are allowed")
@@ -156,7 +165,9 @@ class Hearing(Course):
                     continue
                 if kind not in handlers:
                     raise RemoteProtocolError(
-                        f"a frame of kind {kind}, which version {VERSION} does not have" if kind else "a second HELLO"
+                        f"a frame of kind {kind}, which version {self.version} does not have"
+                        if kind
+                        else "a second HELLO"
                     )
                 handlers[kind](number, payload, events)
             if reader.fault:
@@ -178,8 +189,12 @@ class Hearing(Course):
             hello = msgspec.json.decode(payload, type=Hello)
         except (ValueError, RecursionError) as error:
             raise RemoteProtocolError(f"the HELLO cannot be read: {error}") from error
-        if VERSION not in hello.versions:
-            raise RemoteProtocolError(f"no common version: this side speaks {VERSION}, the peer {hello.versions[:8]}")
+        common = set(VERSIONS).intersection(hello.versions)
+        if not common:
+            raise RemoteProtocolError(
+                f"no common version: this side speaks {list(VERSIONS)}, the peer {hello.versions[:8]}"
+            )
+        self.version = max(common)
         self.peer = hello
         self._peer_bytes = hello.message_bytes
         events.append(Greeted(hello))
@@ -251,6 +266,18 @@ class Hearing(Course):
         else:
             fault = TooManyRequests(f"{self._large_bytes} bytes of requests are open on this link; wait for answers")
         self._frame(Kind.REFUSED, number, fault_bytes(fault))
+
+    def _on_events(self, number: int, payload: bytes, events: list[Event]) -> None:
+        if self.version < BATCHES_VERSION:
+            raise RemoteProtocolError(f"a frame of kind {Kind.EVENTS}, which version {self.version} does not have")
+        block_number, batch = read(payload)
+        block = self._blocks.get(block_number)
+        if block is None:
+            raise RemoteProtocolError(f"header block {block_number} was never defined")
+        if number:
+            self._spread(number, block, batch, len(payload), events)
+        elif not self.going:
+            events.append(Published(block, batch))
 
     def _on_ping(self, number: int, payload: bytes, events: list[Event]) -> None:
         del events

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 from micro.errors import LocalProtocolError
 
-__all__ = ["BLOCKS_MAX", "EXTRA_FRAME_BYTES", "MESSAGE_BYTES_MIN", "VERSION", "WINDOW_BYTES", "Limits", "Liveness"]
+__all__ = ["BLOCKS_MAX", "EXTRA_FRAME_BYTES", "MESSAGE_BYTES_MIN", "VERSIONS", "WINDOW_BYTES", "Limits", "Liveness"]
 
-VERSION = 1
-"""The version of the link protocol that this side speaks."""
+VERSIONS = (1, 2)
+"""The versions of the link protocol that this side speaks."""
+
+BATCHES_VERSION = 2
+"""The first version that has EVENTS."""
 
 WINDOW_BYTES = 262_144
-"""How many bytes of DATA and EVENT frames may be under way on an exchange before credit comes back; the same
+"""How many bytes of DATA, EVENT and EVENTS frames may be under way on an exchange before credit comes back; the same
 everywhere, so that a node in between can pass credit on instead of keeping books."""
 
 FRAME_COST_BYTES = 9
@@ -32,6 +35,12 @@ HELLO_BYTES_MAX = 4_096
 
 ACKNOWLEDGED_MAX = 4_096
 """How many sequences one ACK may carry."""
+
+BATCH_EVENTS_MAX = 1_024
+"""How many events one EVENTS may carry."""
+
+BATCH_BYTES_MAX = 32_768
+"""The largest payload of an EVENTS: every side takes it, and it is read without memory of its own."""
 
 PING_BYTES = 8
 

@@ -24,6 +24,10 @@ have crossed its end. Headers that repeat are sent once (DEFINE) and then named 
     PING     0               8 bytes                                          answer with the same in a PONG
     PONG     0               8 bytes
     GOAWAY   0               the reason as JSON fault                         opens are refused from now on
+    EVENTS   of subscribe    see `micro.mucp.batch`                           events of the topic; needs credit
+    EVENTS   0               the same                                         publish these, nobody answers
+
+EVENTS belongs to version 2 of the protocol, everything else to both.
 
 A peer that breaks a rule gets a GOAWAY that names the rule, and its link ends (`Broken`).
 """
@@ -35,11 +39,13 @@ from typing import Any
 
 from micro.errors import Fault, LocalProtocolError, TooLarge
 from micro.mucp import headers as header_codec
+from micro.mucp.batch import BLOCK, SINGLE_BYTES_MAX, Batch, Gathering
 from micro.mucp.exchange import Exchange
 from micro.mucp.frame import FRAME_HEADER, Kind
 from micro.mucp.hearing import Hearing, fault_bytes
 from micro.mucp.limits import (
     ACKNOWLEDGED_MAX,
+    BATCHES_VERSION,
     BLOCKS_MAX,
     BULKY_BYTES,
     DEFINED_BYTES_MAX,
@@ -47,7 +53,7 @@ from micro.mucp.limits import (
     NUMBER_MAX,
     PING_BYTES,
 )
-from micro.mucp.message import ACK, CREDIT, EVENT_PREFIX, NACK, open_prefix
+from micro.mucp.message import ACK, CREDIT, EVENT_PREFIX, NACK, Form, open_prefix
 
 __all__ = ["Session"]
 
@@ -55,7 +61,8 @@ REFERRED_MAX = 2_048
 """How many sets of headers a session recognises without putting them into bytes first."""
 
 _pack = FRAME_HEADER.pack
-_OPEN, _END, _DATA, _EVENT = int(Kind.OPEN), int(Kind.END), int(Kind.DATA), int(Kind.EVENT)
+_OPEN, _END, _DATA = int(Kind.OPEN), int(Kind.END), int(Kind.DATA)
+_EVENT, _EVENTS = int(Kind.EVENT), int(Kind.EVENTS)
 
 
 class Session(Hearing):
@@ -153,6 +160,33 @@ class Session(Hearing):
         self.output.append(_pack(len(prefix) + len(body), _OPEN, 0) + prefix)
         self.output.append(body)
 
+    def publish(self, block: int, body: bytes) -> None:
+        """Publishes an event that wants no answer, under a block from `refer`, in one frame with those around it."""
+        if self.version < BATCHES_VERSION or len(body) > SINGLE_BYTES_MAX:
+            self.tell(open_prefix(Form.PUBLISH, block, 0), body)
+        else:
+            self._gather(0, block, body)
+
+    def _gather(self, number: int, block: int, body: bytes) -> int:
+        """Puts an event into the batch at the end of the output, or begins one; returns what it costs of a window."""
+        gathering, output = self.gathering, self.output
+        if gathering is not None:
+            before = gathering.size
+            if output and output[-1] is gathering.mark and gathering.add(number, block, body):
+                return gathering.size - before
+            self.seal()
+        mark = _pack(0, _EVENTS, number)
+        self.gathering = gathering = Gathering(number, block, body, mark=mark, place=len(output))
+        output.append(mark)
+        return gathering.size + FRAME_COST_BYTES
+
+    def seal(self) -> None:
+        """Ends the batch that was gathered, so that `output` can be written."""
+        gathering, self.gathering = self.gathering, None
+        if gathering is not None:
+            head = _pack(gathering.size, _EVENTS, gathering.number)
+            self.output[gathering.place] = head + gathering.payload()
+
     def open(self, form: int, prefix: bytes, body: bytes, owner: Any) -> Exchange:
         """Opens a stream or subscription."""
         self._weigh(body)
@@ -249,10 +283,22 @@ class Session(Hearing):
         """Sends an event on a subscription; `tail` is its extra headers, `extra_bytes` long, and its body."""
         if exchange.self_ended:
             return
+        if not sequence and not extra_bytes and self.version >= BATCHES_VERSION and len(tail) <= SINGLE_BYTES_MAX:
+            exchange.send_window -= self._gather(exchange.number, block, tail)
+            return
         size = EVENT_PREFIX.size + len(tail)
         exchange.send_window -= size + FRAME_COST_BYTES
         self.output.append(_pack(size, _EVENT, exchange.number) + EVENT_PREFIX.pack(block, sequence, extra_bytes))
         self.output.append(tail)
+
+    def spread(self, exchange: Exchange, block: int, batch: Batch) -> None:
+        """Sends several events on a subscription; the peer speaks version 2."""
+        if exchange.self_ended:
+            return
+        size = BLOCK.size + len(batch.packed)
+        exchange.send_window -= size + FRAME_COST_BYTES
+        self.output.append(_pack(size, _EVENTS, exchange.number) + BLOCK.pack(block))
+        self.output.append(batch.packed)
 
     def acknowledge(self, exchange: Exchange, sequences: Iterable[int]) -> None:
         """Tells the topic's keeper that these events are done with."""
@@ -288,6 +334,7 @@ class Session(Hearing):
         return owners
 
     def _unsaid(self) -> set[int]:
+        self.seal()
         words, position, found = b"".join(self.output), 0, set[int]()
         while position < len(words):
             length, kind, number = FRAME_HEADER.unpack_from(words, position)

@@ -8,12 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from micro.errors import NotFound
-from micro.mucp.event import Delivered, Event, Failed, Opened, Received, Refused, Replied
+from micro.mucp.batch import pack
+from micro.mucp.event import Delivered, Event, Failed, Opened, Received, Refused, Replied, Spread
 from micro.mucp.exchange import Exchange
 from micro.mucp.limits import FRAME_COST_BYTES, WINDOW_BYTES, Limits
 from micro.mucp.message import Form
 from micro.mucp.session import Session
 from tests.conftest import Campaign
+from tests.unit.mucp import wire
 
 SHARE = 300
 FULL = 20_000
@@ -49,7 +51,7 @@ class Side:
                     self.end(event.owner)
                 case Received():
                     self.unread.append((event.exchange, len(event.body)))
-                case Delivered():
+                case Delivered() | Spread():
                     self.unread.append((event.exchange, event.size))
 
     def end(self, owner: str) -> None:
@@ -71,6 +73,7 @@ class Talk:
         self.count = 0
         says: dict[Callable[[Side], None], int] = {
             self.call: 6, self.withdraw: 1, self.tell: 1, self.open: 3, self.answer: 6, self.send: 6, self.deliver: 3,
+            self.spread: 5, self.publish: 3,
             self.acknowledge: 2, self.speak: 2, self.consume: 5, self.ping: 1, self.travel: 14,
         }  # fmt: skip
         self.says, self.weights = list(says), list(says.values())
@@ -131,6 +134,22 @@ class Talk:
             block, _ = side.session.refer({"Micro-Topic": "t"})
             side.session.deliver(self.chance.choice(found), block, 1, bytes(self.size()))
 
+    def spread(self, side: Side) -> None:
+        """Delivers events that nobody acknowledges, one by one or as they came together."""
+        found = [each for each in side.open_streams(Form.SUBSCRIBE) if not each.local and each.send_window > 0]
+        if not found:
+            return
+        exchange, (block, _) = self.chance.choice(found), side.session.refer({"Micro-Topic": "t"})
+        if side.session.version > 1 and self.chance.random() < 0.5:
+            side.session.spread(exchange, block, pack([bytes(self.chance.choice((0, 9, 5_000))) for _ in range(3)]))
+        else:
+            side.session.deliver(exchange, block, 0, bytes(self.size()))
+
+    def publish(self, side: Side) -> None:
+        block, _ = side.session.refer({"Micro-Topic": self.chance.choice("tu")})
+        for _ in range(self.chance.randrange(1, 4)):
+            side.session.publish(block, bytes(min(self.size(), 30_000)))
+
     def acknowledge(self, side: Side) -> None:
         found = [each for each in side.open_streams(Form.SUBSCRIBE) if each.local]
         if found:
@@ -168,8 +187,7 @@ class Talk:
 
     def carry(self, side: Side, count: int) -> None:
         far = self.other if side is self.one else self.one
-        side.coming += b"".join(far.session.output)
-        far.session.output = []
+        side.coming += wire.spoken(far.session)
         side.hear(count)
 
     def settle(self) -> None:

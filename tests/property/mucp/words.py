@@ -38,6 +38,10 @@ def _event(number: int, sequence: int, body: bytes, known: int, extra: bytes) ->
     return wire.event(number, sequence, body, known=known, extra=extra)
 
 
+def _events(number: int, bodies: list[bytes], known: int) -> bytes:
+    return wire.events(number, *bodies, known=known)
+
+
 class Speech(bytes):
     """Bytes that show their frames, shortened, where a test fails."""
 
@@ -52,6 +56,13 @@ EXTRA = st.one_of(st.just(b""), BLOCKS)
 FREE = st.sampled_from([0, 0, 0, 1])
 CREDITS = st.integers(0, 300_000).map(struct.Struct(">I").pack)
 SEQUENCES = st.lists(st.integers(0, 99)).map(lambda numbers: struct.pack(f">{len(numbers)}Q", *numbers))
+SEVERAL = st.lists(st.one_of(st.binary(max_size=9), st.just(bytes(700))), max_size=60)
+TABLES = st.builds(
+    lambda lengths, rest: struct.pack(f">HH{len(lengths)}H", 0, len(lengths), *lengths) + rest,
+    st.lists(st.integers(0, 9), max_size=4),
+    st.binary(max_size=20),
+)
+"""What EVENTS carry, with lengths that seldom fit."""
 FRAMES = st.one_of(
     st.builds(_open, NUMBERS, FORMS, BODIES, KNOWN, BLOCKS),
     st.builds(_open, NUMBERS, FORMS, BODIES, KNOWN, st.just(b"")),
@@ -65,6 +76,8 @@ FRAMES = st.one_of(
     st.builds(wire.frame, st.just(wire.NACK), NUMBERS, st.binary(min_size=12, max_size=12)),
     st.builds(wire.frame, st.sampled_from([wire.PING, wire.PONG]), FREE, st.binary(min_size=8, max_size=8)),
     st.builds(_event, NUMBERS, st.integers(0, 2**64 - 1), BODIES, KNOWN, EXTRA),
+    st.builds(_events, NUMBERS, SEVERAL, KNOWN),
+    st.builds(wire.frame, st.just(wire.EVENTS), NUMBERS, TABLES),
     st.builds(wire.frame, st.integers(0, 255), NUMBERS, st.binary(max_size=20)),
 )
 NOISE = st.lists(FRAMES, max_size=25).map(b"".join)
@@ -84,10 +97,10 @@ class Speaker:
 
     def choices(self) -> list[str]:
         """Returns what may be said now."""
-        found = ["open", "open", "define", "ping", "late", "tell"]
+        found = ["open", "open", "define", "ping", "late", "tell", "publish"]
         found += ["answer", "note"] if self.answers else []
         found += ["send", "send", "end", "over"] if self.streams else []
-        found += ["event", "event"] if self.subscribed else []
+        found += ["event", "event", "events"] if self.subscribed else []
         found += ["withdraw"] if self.asked else []
         found += ["acknowledge", "leave"] if self.subscriptions else []
         return found
@@ -156,6 +169,17 @@ class Speaker:
         self.windows[number] -= len(body) + 12 + 9
         return wire.event(number, draw(st.integers(0, 2**64 - 1)), body, known=1)
 
+    def _publish(self, draw: Any) -> bytes:
+        return wire.events(0, *draw(SEVERAL), b"", known=draw(st.sampled_from([0, 1])))
+
+    def _events(self, draw: Any) -> bytes:
+        number = draw(st.sampled_from(self.subscribed))
+        if self.windows[number] <= 0:
+            return b""
+        said = wire.events(number, *draw(SEVERAL), b"last", known=1)
+        self.windows[number] -= len(said)
+        return said
+
     def _withdraw(self, draw: Any) -> bytes:
         number = draw(st.sampled_from(self.asked))
         self.asked.remove(number)
@@ -186,8 +210,8 @@ SPEECHES = st.tuples(SENSE, st.one_of(st.just(b""), NOISE)).map(b"".join).map(Sp
 
 
 def prepared(*, dialed: bool = True) -> Session:
-    """Returns a session that has greeted, and has calls, a stream and a subscription of its own open."""
-    session = wire.greeted(dialed=dialed)
+    """Returns a session that speaks version 2, and has calls, a stream and a subscription of its own open."""
+    session = wire.greeted(dialed=dialed, versions=wire.BOTH)
     session.receive(wire.define(1, ("micro-topic", "t")) + wire.define(2, ("a", "1"), ("b", "2")))
     for owner in ("one", "two"):
         session.call(owner, open_prefix(Form.CALL, 0, 0), b"")

@@ -44,9 +44,10 @@ def test_kinds_have_these_numbers() -> None:
             "PING",
             "PONG",
             "GOAWAY",
+            "EVENTS",
         ]
     )
-    assert sorted(Kind) == list(range(16))
+    assert sorted(Kind) == list(range(17))
 
 
 def test_a_frame_begins_so() -> None:

@@ -31,7 +31,7 @@ def test_the_first_words_are_a_hello() -> None:
     (kind, number, payload), *more = said(Session(dialed=True))
 
     assert (kind, number, more) == (wire.HELLO, 0, [])
-    assert json.loads(payload)["versions"] == [1]
+    assert json.loads(payload)["versions"] == [1, 2]
     assert json.loads(payload)["message_bytes"] == 4_194_304
 
 
@@ -56,7 +56,7 @@ def test_a_hello_is_reported() -> None:
         frame(wire.HELLO, 1, b'{"versions":[1]}'),
         frame(wire.HELLO, 0, b""),
         frame(wire.HELLO, 0, b'{"versions":[]}'),
-        frame(wire.HELLO, 0, b'{"versions":[0,2,3]}'),
+        frame(wire.HELLO, 0, b'{"versions":[0,3,4]}'),
         frame(wire.HELLO, 0, b'{"versions":[1],"agent":"' + b"x" * HELLO_BYTES_MAX + b'"}'),
         frame(wire.HELLO, 0, b'{"versions":[1],"x":' + b"[" * 4000 + b"}"),
         frame(wire.HELLO, 0, b'{"versions":[' + b"9" * 4000 + b"]}"),
@@ -85,7 +85,7 @@ def test_the_reason_names_the_versions() -> None:
     (heard,) = Session(dialed=False).receive(wire.hello(versions=[7, 8]))
 
     assert isinstance(heard, Broken)
-    assert "this side speaks 1, the peer [7, 8]" in heard.reason
+    assert "this side speaks [1, 2], the peer [7, 8]" in heard.reason
 
 
 @pytest.mark.parametrize("chunk", [1, 1000, 10_000])
@@ -549,6 +549,48 @@ def test_events_and_acknowledgements() -> None:
     assert isinstance(again, events.Acknowledged)
     assert (done.sequences, done.delay_milliseconds) == ([1, 2], None)
     assert (again.sequences, again.delay_milliseconds) == ([3], 1000)
+
+
+def test_events_together() -> None:
+    """Several come at once with the headers of one block, and cost one frame of the window."""
+    session = greeted(dialed=True, versions=wire.BOTH)
+    exchange = session.open(Form.SUBSCRIBE, open_prefix(Form.SUBSCRIBE, 0, 0), b"", "me")
+    (heard,) = session.receive(wire.events(1, b"a", b"", b"bb"))
+
+    assert isinstance(heard, events.Spread)
+    assert (heard.exchange, heard.batch.bodies(), heard.size) == (exchange, [b"a", b"", b"bb"], 4 + 6 + 3)
+    assert exchange.receive_window == WINDOW_BYTES - 13 - 9
+
+
+def test_publishing_together() -> None:
+    """Several events that want no answer; none where this side is going away."""
+    session = greeted(versions=wire.BOTH)
+    session.receive(wire.define(3, ("micro-topic", "t")))
+    (heard,) = session.receive(wire.events(0, b"a", b"b", known=3))
+
+    assert isinstance(heard, events.Published)
+    assert (dict(heard.block.headers), heard.batch.bodies()) == ({"Micro-Topic": "t"}, [b"a", b"b"])
+    session.go_away("restarting")
+    assert session.receive(wire.events(0, b"c", known=3)) == []
+
+
+def test_events_together_need_credit() -> None:
+    """A keeper that sends on without credit loses its link."""
+    session = greeted(dialed=True, versions=wire.BOTH)
+    session.open(Form.SUBSCRIBE, open_prefix(Form.SUBSCRIBE, 0, 0), b"", "me")
+    many = wire.events(1, bytes(32_000)) * 9
+
+    assert names(session.receive(many)) == [*["Spread"] * 9]
+    assert names(session.receive(many)) == ["Broken"]
+
+
+@pytest.mark.parametrize("versions", [[1], [1, 9]])
+def test_version_1_has_no_events_together(versions: list[int]) -> None:
+    """Where the peer does not offer version 2, neither side speaks it."""
+    (heard,) = greeted(versions=versions).receive(wire.events(0, b"a"))
+
+    assert isinstance(heard, Broken)
+    assert "kind 16, which version 1 does not have" in heard.reason
 
 
 def test_a_ping_is_answered_with_the_same() -> None:

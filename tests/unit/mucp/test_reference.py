@@ -131,7 +131,7 @@ Scene = Callable[[], tuple[Session, int]]
 
 
 def _hearer(*, dialed: bool = False) -> Session:
-    return wire.greeted(dialed=dialed)
+    return wire.greeted(dialed=dialed, versions=wire.BOTH)
 
 
 def nothing() -> tuple[Session, int]:
@@ -191,6 +191,7 @@ WORDS = {
     "CREDIT": wire.frame(wire.CREDIT, 1, b"\x00\x00\x00\x01"),
     "CANCEL": wire.frame(wire.CANCEL, 1),
     "EVENT": wire.event(1),
+    "EVENTS": wire.events(1, b"x", b"y"),
     "ACK": wire.frame(wire.ACK, 1, bytes(8)),
     "NACK": wire.frame(wire.NACK, 1, bytes(12)),
 }

@@ -9,9 +9,11 @@ import pytest
 
 from micro.errors import BadRequest, LocalProtocolError, NotFound, TooLarge
 from micro.mucp import headers as header_codec
+from micro.mucp.batch import SINGLE_BYTES_MAX, pack
 from micro.mucp.event import Hello, Opened
 from micro.mucp.limits import (
     ACKNOWLEDGED_MAX,
+    BATCH_EVENTS_MAX,
     BLOCKS_MAX,
     DEFINED_BYTES_MAX,
     FRAME_COST_BYTES,
@@ -315,6 +317,102 @@ def test_an_event_has_these_bytes() -> None:
 
     assert said(session) == [(wire.EVENT, 1, bytes.fromhex("0002 0000000000000009 0005") + extra + b"body")]
     assert exchange.send_window == WINDOW_BYTES - 12 - len(extra) - 4 - FRAME_COST_BYTES
+
+
+def test_events_that_nobody_keeps_go_together() -> None:
+    """To a peer of version 2 they are one frame, which costs its payload and once the cost of a frame."""
+    session = greeted(versions=wire.BOTH)
+    exchange = joined(session, form=SUBSCRIBE)
+    for body in (b"a", b"bb"):
+        session.deliver(exchange, 2, 0, body)
+    assert exchange.send_window == WINDOW_BYTES - (2 + 2 + 2 * 2 + 3) - FRAME_COST_BYTES
+    session.spread(exchange, 2, pack([b"c", b"d"]))
+
+    assert said(session) == wire.frames(wire.events(1, b"a", b"bb", known=2) + wire.events(1, b"c", b"d", known=2))
+    assert exchange.send_window == WINDOW_BYTES - (11 + 9) - (10 + 9)
+
+
+def test_publishing_goes_together() -> None:
+    """So do events that want no answer; one that is too large goes alone, and order is kept."""
+    session = greeted(dialed=True, versions=wire.BOTH)
+    for body in (b"a", b"b", bytes(SINGLE_BYTES_MAX + 1), b"c"):
+        session.publish(0, body)
+
+    assert said(session) == wire.frames(
+        wire.events(0, b"a", b"b") + wire.opening(0, wire.PUBLISH, bytes(SINGLE_BYTES_MAX + 1)) + wire.events(0, b"c")
+    )
+    session.publish(0, b"d")
+    assert said(session) == wire.frames(wire.events(0, b"d"))
+
+
+def test_what_stands_between_two_events_stays_between_them() -> None:
+    """A frame of another kind ends a batch, and so does another exchange or block."""
+    session = greeted(dialed=True, versions=wire.BOTH)
+    session.publish(0, b"a")
+    session.ping()
+    session.publish(0, b"b")
+    session.publish(1, b"c")
+    session.publish(1, b"d")
+
+    ping = wire.frame(wire.PING, 0, bytes(8))
+    assert said(session) == wire.frames(
+        wire.events(0, b"a") + ping + wire.events(0, b"b") + wire.events(0, b"c", b"d", known=1)
+    )
+
+
+def test_a_batch_has_room_for_so_much() -> None:
+    """What does not fit begins the next one."""
+    session = greeted(dialed=True, versions=wire.BOTH)
+    for _ in range(BATCH_EVENTS_MAX + 1):
+        session.publish(0, b"")
+
+    assert said(session) == wire.frames(wire.events(0, *[b""] * BATCH_EVENTS_MAX) + wire.events(0, b""))
+
+
+@pytest.mark.parametrize("session", [greeted(dialed=True), Session(dialed=True)], ids=["version 1", "not greeted"])
+def test_a_peer_of_version_1_gets_no_batches(session: Session) -> None:
+    """Nor does one that has not said what it speaks."""
+    said(session)
+    session.publish(0, b"a")
+    session.publish(0, b"b")
+    assert said(session) == wire.frames(wire.opening(0, wire.PUBLISH, b"a") + wire.opening(0, wire.PUBLISH, b"b"))
+
+    keeper = greeted()
+    keeper.deliver(joined(keeper, form=SUBSCRIBE), 0, 0, b"a")
+    assert said(keeper) == wire.frames(wire.event(1, 0, b"a"))
+
+
+def test_events_with_a_sequence_or_headers_of_their_own_go_alone() -> None:
+    """A batch has neither."""
+    session = greeted(versions=wire.BOTH)
+    exchange = joined(session, form=SUBSCRIBE)
+    extra = header_codec.encode({"A": "1"})
+    session.deliver(exchange, 0, 5, b"a")
+    session.deliver(exchange, 0, 0, extra + b"b", len(extra))
+
+    assert said(session) == wire.frames(wire.event(1, 5, b"a") + wire.event(1, 0, b"b", extra=extra))
+
+
+def test_a_subscription_that_is_over_gets_no_events() -> None:
+    """Neither one by one nor together."""
+    session = greeted(versions=wire.BOTH)
+    exchange = joined(session, form=SUBSCRIBE)
+    session.end(exchange)
+    said(session)
+    session.deliver(exchange, 0, 0, b"a")
+    session.spread(exchange, 0, pack([b"a"]))
+
+    assert said(session) == []
+
+
+def test_a_batch_that_was_never_written_is_no_open() -> None:
+    """What is lost with the pipe is still known by its frames."""
+    session = greeted(dialed=True, versions=wire.BOTH)
+    session.publish(0, b"a")
+    session.call("me", open_prefix(Form.CALL, 0, 0), b"")
+    session.publish(0, b"b")
+
+    assert session.lose() == [("me", True)]
 
 
 def test_many_acknowledgements_are_several_frames() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from micro.errors import Fault
 from micro.mucp import envelope
+from micro.mucp.batch import Batch
 from micro.mucp.event import Block, Event, Hello
 from micro.mucp.exchange import Exchange
 from micro.mucp.message import Form
@@ -48,6 +49,7 @@ FRAMES: list[tuple[str, bytes]] = [
     ("PING", wire.frame(wire.PING, 0, b"\x00\x00\x00\x00\x00\x00\x00\x2a")),
     ("PONG", wire.frame(wire.PONG, 0, b"\x00\x00\x00\x00\x00\x00\x00\x2a")),
     ("GOAWAY", wire.frame(wire.GOAWAY, 0, LEAVING)),
+    ("EVENTS", wire.events(9, b'{"n":1}', b"", b'{"n":2}', known=3)),
 ]
 
 HEADERS: list[tuple[str, bytes, dict[str, str] | None]] = [
@@ -194,6 +196,26 @@ def the_acknowledgements(one: Side, other: Side) -> None:
     one.session.cancel(1)
 
 
+def a_listener(one: Side, other: Side) -> None:
+    """The dialer subscribes without a queue."""
+    one.session.open(Form.SUBSCRIBE, one.session.begin(Form.SUBSCRIBE, dict(TOPIC[:1]), 0), b"", "subscription")
+
+
+def events_together(one: Side, other: Side) -> None:
+    """It is in force; three events follow that nobody keeps, in one frame."""
+    other.session.note(1, {"Micro-Topic": "notes"})
+    block, _ = other.session.refer(dict(DELIVERED))
+    for body in (b'{"n":1}', b"", b'{"n":2}'):
+        other.session.deliver(other.session.exchanges[1], block, 0, body)
+
+
+def publishing_together(one: Side, other: Side) -> None:
+    """The dialer publishes two events that want no answer, in one frame, and a large one in an OPEN."""
+    block, _ = one.session.refer({"Micro-Topic": "notes", "Content-Type": "application/json"})
+    for body in (b'{"n":3}', b'{"n":4}', bytes(32_768)):
+        one.session.publish(block, body)
+
+
 def a_ping(one: Side, other: Side) -> None:
     """The dialer asks for a sign of life."""
     one.session.ping()
@@ -214,9 +236,11 @@ CONVERSATIONS: list[tuple[str, list[Step]]] = [
     ("calls", [greeting, a_call, its_answer, a_fault, the_fault, a_refusal, the_refusal, a_withdrawal, a_late_answer]),
     ("a stream", [greeting, a_stream, its_credit, half_an_end, the_end]),
     ("a subscription", [greeting, a_subscription, its_events, the_acknowledgements]),
+    ("events together", [greeting, a_listener, events_together, publishing_together]),
     ("life and death", [greeting, a_ping, a_goodbye, too_late]),
 ]
 
+GREETED_BOTH = wire.frame(wire.HELLO, 0, SAY_HELLO.replace(b"[1]", b"[1,2]")) + wire.define(0)
 GREETED = wire.frame(wire.HELLO, 0, SAY_HELLO) + wire.define(0)
 SPENT = GREETED + wire.opening(1, wire.STREAM) + wire.frame(wire.DATA, 1, bytes(262_144))
 ONE = b"\x00\x00\x00\x01"
@@ -224,7 +248,7 @@ REFUSED: list[tuple[str, bytes, bytes]] = [
     ("the first frame is no HELLO", b"", wire.frame(wire.PING, 0, bytes(8))),
     ("the HELLO stands on an exchange", b"", wire.frame(wire.HELLO, 1, SAY_HELLO)),
     ("the HELLO is no JSON", b"", wire.frame(wire.HELLO, 0, b"hello")),
-    ("the HELLO has no version in common", b"", wire.frame(wire.HELLO, 0, b'{"versions":[2,3]}')),
+    ("the HELLO has no version in common", b"", wire.frame(wire.HELLO, 0, b'{"versions":[3,4]}')),
     (
         "the HELLO takes messages of less than 32,768 bytes",
         b"",
@@ -236,7 +260,20 @@ REFUSED: list[tuple[str, bytes, bytes]] = [
         wire.frame(wire.HELLO, 0, b'{"versions":[1],"agent":"' + b"x" * 4096 + b'"}'),
     ),
     ("a second HELLO", GREETED, wire.frame(wire.HELLO, 0, SAY_HELLO)),
-    ("a kind that version 1 does not have", GREETED, wire.frame(16, 0)),
+    ("a kind that no version has", GREETED_BOTH, wire.frame(17, 0)),
+    ("EVENTS to a side that speaks version 1", GREETED, wire.events(0, b"x")),
+    ("EVENTS without events", GREETED_BOTH, wire.events(0)),
+    ("EVENTS cut short in their lengths", GREETED_BOTH, wire.frame(wire.EVENTS, 0, bytes.fromhex("0000000200"))),
+    ("EVENTS whose lengths are too long", GREETED_BOTH, wire.frame(wire.EVENTS, 0, bytes.fromhex("00000001000278"))),
+    (
+        "EVENTS whose lengths are too short",
+        GREETED_BOTH,
+        wire.frame(wire.EVENTS, 0, bytes.fromhex("0000000100017878")),
+    ),
+    ("EVENTS with 1,025 events", GREETED_BOTH, wire.events(0, *[b""] * 1_025)),
+    ("EVENTS of 32,769 bytes", GREETED_BOTH, wire.events(0, bytes(32_763))),
+    ("EVENTS with a header block that was never defined", GREETED_BOTH, wire.events(0, b"x", known=9)),
+    ("EVENTS from a subscriber", GREETED_BOTH + wire.opening(1, wire.SUBSCRIBE), wire.events(1, b"x")),
     ("a frame larger than this side takes", GREETED, (2**31).to_bytes(4, "big") + b"\x03\x00\x00\x00\x01"),
     ("header block 1024", GREETED, wire.define(1024)),
     ("a header block that cannot be read", GREETED, wire.frame(wire.DEFINE, 1, b"\x05Mic")),
@@ -289,6 +326,8 @@ def plain(event: Event) -> dict[str, Any]:
             name, value = "headers", dict(value.headers)
         elif isinstance(value, Fault):
             value = value.to_dict()
+        elif isinstance(value, Batch):
+            name, value = "bodies", [body.hex() for body in value.bodies()]
         elif isinstance(value, bytes):
             name, value = ("body", value.hex()) if len(value) < 1000 else ("body_bytes", len(value))
         found[name] = value
@@ -339,7 +378,7 @@ def envelopes() -> list[dict[str, Any]]:
 
 
 def _crossing(speaker: Side, listener: Side, name: str) -> dict[str, Any] | None:
-    data, speaker.session.output = b"".join(speaker.session.output), []
+    data = wire.spoken(speaker.session)
     if not data:
         return None
     return {"from": name, "hex": packed(data), "heard": [plain(event) for event in listener.session.receive(data)]}

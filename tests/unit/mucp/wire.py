@@ -12,9 +12,11 @@ from micro.mucp.limits import Limits
 from micro.mucp.session import Session
 
 HELLO, DEFINE, OPEN, DATA, END, ERROR, REFUSED, HEADERS = range(8)
-CREDIT, CANCEL, EVENT, ACK, NACK, PING, PONG, GOAWAY = range(8, 16)
+CREDIT, CANCEL, EVENT, ACK, NACK, PING, PONG, GOAWAY, EVENTS = range(8, 17)
 CALL, STREAM, PUBLISH, SUBSCRIBE = range(1, 5)
 LARGE = 1_048_576
+BOTH = [1, 2]
+"""All versions there are."""
 
 
 def frame(kind: int, number: int = 0, payload: bytes = b"") -> bytes:
@@ -54,6 +56,12 @@ def event(number: int, sequence: int = 1, body: bytes = b"", *, known: int = 0, 
     return frame(EVENT, number, struct.pack(">HQH", known, sequence, len(extra)) + extra + body)
 
 
+def events(number: int, *bodies: bytes, known: int = 0) -> bytes:
+    """Returns an EVENTS that refers to header block `known`."""
+    lengths = b"".join(len(body).to_bytes(2, "big") for body in bodies)
+    return frame(EVENTS, number, struct.pack(">HH", known, len(bodies)) + lengths + b"".join(bodies))
+
+
 def fault(code: int = 404, detail: str = "gone") -> bytes:
     """Returns a fault as it stands in ERROR, REFUSED and GOAWAY."""
     return json.dumps({"id": "", "code": code, "detail": detail, "status": "Not Found"}).encode()
@@ -72,8 +80,14 @@ def frames(data: bytes) -> list[tuple[int, int, bytes]]:
 
 def said(session: Session) -> list[tuple[int, int, bytes]]:
     """Returns the frames a session wants to have written, and takes them away."""
+    return frames(spoken(session))
+
+
+def spoken(session: Session) -> bytes:
+    """Returns the bytes a session wants to have written, and takes them away."""
+    session.seal()
     output, session.output = session.output, []
-    return frames(b"".join(output))
+    return b"".join(output)
 
 
 def greeted(*, dialed: bool = False, limits: Limits | None = None, **changes: Any) -> Session:
@@ -107,6 +121,5 @@ def exchange(one: Session, other: Session) -> tuple[list[Event], list[Event]]:
     heard: tuple[list[Event], list[Event]] = ([], [])
     while one.output or other.output:
         for speaker, listener, events in ((one, other, heard[1]), (other, one, heard[0])):
-            data, speaker.output = b"".join(speaker.output), []
-            events += listener.receive(data)
+            events += listener.receive(spoken(speaker))
     return heard
