@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from micro.errors import BadRequest, Fault, TooLarge, TooManyRequests, Unavailable
-from micro.service.broker.broker import Broker, Limits, StoredEvent, Subscription
+from micro.mucp.batch import pack
+from micro.service.broker.broker import Broker, Limits, Member, StoredEvent, Subscription
 from micro.service.broker.embedded import EmbeddedBroker
 from micro.system import SystemDisk
 
 TURNS_MAX = 10_000
+BODIES = [b"0", b"1", b"2", b"3", b"4"]
 LIMITS = Limits(attempts=3, in_flight=4, buffered_messages=8, acknowledge_seconds=10.0, body_bytes=1_000)
 
 
@@ -60,7 +62,7 @@ async def while_nothing_happens() -> None:
         await asyncio.sleep(0.0005)
 
 
-class Person:
+class Person(Member):
     """A member with credit for so many events, that notes what it got."""
 
     def __init__(self, credit: int = 1_000_000) -> None:
@@ -82,6 +84,10 @@ class Person:
     @property
     def ids(self) -> list[str]:
         return [event.id for _, event in self.got]
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [event.body for _, event in self.got]
 
     def resume(self, credit: int) -> None:
         self.credit += credit
@@ -494,10 +500,75 @@ async def test_an_ephemeral_event_reaches_those_who_are_there_and_is_not_kept(ho
     assert {sequence for person in (everyone, first, second) for sequence, _ in person.got} == {0}
 
 
+async def test_ephemeral_events_together_reach_everybody_who_is_there(house: House) -> None:
+    """Every subscriber without a queue gets all of them, the members of a queue share them, in order; none is kept."""
+    everyone, other, first, second = house.join(), house.join(), house.join("queue"), house.join("queue")
+    house.broker.spread("me", "news", {"A": "1"}, pack(BODIES))
+    await while_nothing_happens()
+    late = house.join("late")
+    await while_nothing_happens()
+
+    assert everyone.bodies == other.bodies == BODIES
+    assert sorted(first.bodies + second.bodies) == BODIES
+    assert first.bodies == sorted(first.bodies)
+    assert first.bodies
+    assert second.bodies
+    assert late.got == []
+    assert {(sequence, event.publisher, event.topic, event.headers["A"]) for sequence, event in everyone.got} == {
+        (0, "me", "news", "1")
+    }
+
+
+async def test_one_without_credit_gets_the_rest_of_them_later(house: House) -> None:
+    """In order, after those it took, and before what is published meanwhile."""
+    person = house.join(credit=2)
+    house.broker.spread("me", "news", {}, pack(BODIES))
+    house.broker.spread("me", "news", {}, pack([b"5"]))
+    house.broker.publish("me", "news", "0", {}, b"6", lambda fault: None, durable=False)
+    assert person.bodies == BODIES[:2]
+    person.resume(100)
+    await until(lambda: len(person.got) == 7)
+
+    assert person.bodies == [*BODIES, b"5", b"6"]
+    assert person.missed == []
+
+
+async def test_one_without_credit_is_told_how_many_of_them_it_missed(house: House) -> None:
+    """What does not fit into its buffer is missed, the oldest first."""
+    person = house.join(credit=0)
+    bodies = [b"%03d" % number for number in range(20)]
+    house.broker.spread("me", "news", {}, pack(bodies))
+    person.resume(100)
+    await until(lambda: person.got)
+
+    assert person.missed == [20 - LIMITS.buffered_messages]
+    assert person.bodies == bodies[-LIMITS.buffered_messages :]
+
+
+async def test_too_large_an_event_among_others_is_dropped_alone(house: House) -> None:
+    """Its neighbours are handed on."""
+    person = house.join()
+    house.broker.spread("me", "news", {}, pack([b"a", b"x" * 1_001, b"b"]))
+
+    assert person.bodies == [b"a", b"b"]
+    assert house.broker.stats()["refused"] == 1
+
+
+@pytest.mark.parametrize(("topic", "headers"), [("no name", {}), ("news", {"A": "x" * 20_000})])
+async def test_ephemeral_events_that_are_wrong_reach_nobody(house: House, topic: str, headers: dict[str, str]) -> None:
+    """A topic that cannot be, or headers that are too long."""
+    person = house.join()
+    house.broker.spread("me", topic, headers, pack(BODIES))
+
+    assert person.got == []
+    assert house.broker.stats()["refused"] == len(BODIES)
+
+
 async def test_an_ephemeral_event_on_a_topic_nobody_knows_leaves_no_trace(house: House) -> None:
     """It does not even make a topic."""
     told: list[Any] = []
     house.broker.publish("me", "nowhere", "0", {}, b"now", told.append, durable=False)
+    house.broker.spread("me", "nowhere", {}, pack(BODIES))
 
     assert told == [None]
     assert house.broker.topics() == []

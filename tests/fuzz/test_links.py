@@ -6,7 +6,7 @@ import os
 import random
 
 from micro.errors import NotFound
-from micro.mucp.event import Opened
+from micro.mucp.event import Opened, Published
 from micro.mucp.limits import Limits
 from micro.mucp.message import Form
 from micro.network.link import Link
@@ -44,6 +44,11 @@ class Moody(Desk):
                 link.close("enough")
 
 
+    def published(self, link: Link, event: Published) -> None:
+        assert link.closed is None, "nothing is begun on a link that is gone"
+        super().published(link, event)
+
+
 async def _hear(data: bytes, chance: random.Random) -> None:
     left, right = pair()
     desk, mine = Moody(chance), [Diary() for _ in range(4)]
@@ -55,7 +60,7 @@ async def _hear(data: bytes, chance: random.Random) -> None:
         link.call(owner, link.session.begin(Form.CALL, {}, 0), b"")
     for owner, form in zip(mine[2:], (Form.STREAM, Form.SUBSCRIBE), strict=True):
         link.open(form, link.session.begin(form, {}, 0), b"", owner)
-    hand.say(wire.hello() + wire.define(0))
+    hand.say(wire.hello(versions=wire.BOTH) + wire.define(0))
     while data:
         size = chance.choice((1, 9, 50, 100_000))
         hand.say(data[:size])

@@ -1,6 +1,6 @@
 """A client of MUCP written from `docs/reference/mucp.md` alone: it uses nothing of this project.
 
-`python independent_client.py SOCKET calls|streams|events` does what the word says and prints JSON lines.
+`python independent_client.py SOCKET calls|streams|events|batches` does what the word says and prints JSON lines.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections import deque
 
 HELLO, DEFINE, OPEN, DATA, END, ERROR, REFUSED, HEADERS = range(8)
-CREDIT, CANCEL, EVENT, ACK, NACK, PING, PONG, GOAWAY = range(8, 16)
+CREDIT, CANCEL, EVENT, ACK, NACK, PING, PONG, GOAWAY, EVENTS = range(8, 17)
 CALL, STREAM, PUBLISH, SUBSCRIBE = 1, 2, 3, 4
 WINDOW, COST = 262_144, 9
 
@@ -49,7 +49,7 @@ class Client:
         self.known: dict = {}  # header blocks of the peer
         self.inbox: dict = {}  # frames that came for each open exchange
         self.window: dict = {}  # what may still be sent on it
-        self.write(HELLO, 0, b'{"versions":[1],"agent":"independent/1","message_bytes":4194304,"exchanges":0}')
+        self.write(HELLO, 0, b'{"versions":[1,2],"agent":"independent/1","message_bytes":4194304,"exchanges":0}')
         kind, _, payload = self.read()
         if kind != HELLO or 1 not in json.loads(payload)["versions"]:
             raise ConnectionError("this is no peer of ours")
@@ -120,7 +120,7 @@ class Client:
     def receive(self, number: int) -> bytes | None:
         while True:
             kind, payload = self.wait(number)
-            if kind in (DATA, EVENT):
+            if kind in (DATA, EVENT, EVENTS):
                 self.write(CREDIT, number, struct.pack(">I", len(payload) + COST))
                 return payload
             if kind in (END, CANCEL):
@@ -161,5 +161,17 @@ def subscribe(client: Client) -> None:
     client.write(CANCEL, number)
 
 
+def listen(client: Client) -> None:
+    topic = {"Micro-Topic": "notes"}
+    number, bodies = client.open(SUBSCRIBE, topic), (b"one", b"", b"three")
+    client.write(EVENTS, 0, struct.pack(">5H", client.said[pack(topic)], 3, *map(len, bodies)) + b"".join(bodies))
+    while (payload := client.receive(number)) is not None:
+        block, count = struct.unpack_from(">HH", payload)
+        at = 4 + 2 * count
+        for size in struct.unpack_from(f">{count}H", payload, 4):
+            print(json.dumps({"topic": client.known[block]["micro-topic"], "body": payload[at : at + size].decode()}))
+            at += size
+
+
 if __name__ == "__main__":
-    {"calls": call_all, "streams": stream, "events": subscribe}[sys.argv[2]](Client(sys.argv[1]))
+    {"calls": call_all, "streams": stream, "events": subscribe, "batches": listen}[sys.argv[2]](Client(sys.argv[1]))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from micro.errors import NotFound, TooManyRequests
-from micro.mucp.event import Opened
+from micro.mucp.event import Opened, Published
 from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.network.transport.stream import listen
@@ -70,6 +70,24 @@ class Greeter(Desk):
         for sequence, body in ((1, b"a"), (2, b"b")):
             extra = wire.block(("Micro-Id", f"e{sequence}"))
             link.session.deliver(event.exchange, block, sequence, extra + body, len(extra))
+        link.schedule()
+
+
+class Crier(Desk):
+    """Sends what is published on to the one who listens, as it came, and ends."""
+
+    def opened(self, link: Link, event: Opened) -> None:
+        self.heard.append(event)
+        link.session.note(event.number, {"Micro-Topic": "notes"})
+        link.schedule()
+
+    def published(self, link: Link, event: Published) -> None:
+        assert dict(event.block.headers) == {"Micro-Topic": "notes"}
+        exchange = self.heard[0].exchange
+        assert exchange is not None
+        block, _ = link.session.refer({"Micro-Topic": "notes"})
+        link.session.spread(exchange, block, event.batch)
+        link.session.end(exchange)
         link.schedule()
 
 
@@ -227,6 +245,23 @@ async def test_it_understands_recorded_events(home: Path) -> None:
         said = await results(home / "s", "events")
 
     assert [(each["sequence"], each["id"]) for each in said] == [(41, "e41"), (42, "e42")]
+
+
+async def test_it_publishes_and_listens_in_batches(home: Path) -> None:
+    """Several events in one frame, from it and to it."""
+    async with serving(Crier(), home / "s"):
+        said = await results(home / "s", "batches")
+
+    assert said == [{"topic": "notes", "body": body} for body in ("one", "", "three")]
+
+
+async def test_it_understands_recorded_batches(home: Path) -> None:
+    """The published events that come together mean to it what they mean to us."""
+    greeting, *more = recorded("events together")
+    async with playing([greeting, b"".join(more) + wire.frame(wire.END, 1)], home / "s"):
+        said = await results(home / "s", "batches")
+
+    assert [each["body"] for each in said] == ['{"n":1}', "", '{"n":2}']
 
 
 def test_it_is_independent() -> None:

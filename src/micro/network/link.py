@@ -16,11 +16,11 @@ from typing import Any
 
 from micro.errors import Fault, InternalError, LinkClosed, Timeout, TooManyRequests, Unavailable
 from micro.mucp import event as happened
-from micro.mucp.event import Delivered, Event, Hello, Opened, Received, Replied
+from micro.mucp.event import Delivered, Event, Hello, Opened, Published, Received, Replied
 from micro.mucp.exchange import Exchange
 from micro.mucp.limits import LOCAL, Limits, Liveness
 from micro.mucp.session import Session
-from micro.network.owner import Owner, tell, tell_failure
+from micro.network.owner import Owner, is_told, tell_failure
 from micro.network.serving import Serving
 from micro.network.transport.transport import Pipe
 from micro.network.vigil import CALL_TIMEOUT_SECONDS, Deadlines, Vigil
@@ -167,25 +167,14 @@ class Link(asyncio.BufferedProtocol):
 
     def _handle_rare(self, event: Event) -> None:
         match event:
-            case (
-                happened.Delivered()
-                | happened.Credited()
-                | happened.Acknowledged()
-                | happened.Ended()
-                | happened.Noted()
-            ):
-                if event.exchange.owner is not None:
-                    tell(event.exchange.owner, event)
-            case happened.Failed() | happened.Refused():
-                owner = event.owner if event.exchange is None else event.exchange.owner
-                tell_failure(owner, event.fault, refused=isinstance(event, happened.Refused))
-            case happened.Cancelled(exchange=exchange) if exchange is not None:
-                if exchange.owner is not None:
-                    exchange.owner.cancelled()
+            case _ if is_told(event):
+                pass
             case happened.Broken():
                 self.close(event.reason)
             case _ if self.closed is not None:
                 pass
+            case Published():
+                self.serving.published(self, event)
             case happened.Cancelled():
                 self.serving.withdrawn(self, event.number)
             case happened.GoneAway():
@@ -231,15 +220,19 @@ class Link(asyncio.BufferedProtocol):
             await future
 
     def schedule(self) -> None:
-        """Has what the session has to say written at the end of this turn of the loop."""
+        """Has what the session has to say written at the end of this turn of the loop, or now where it is much."""
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self.flush)
+        elif len(self.session.output) > FLUSH_PIECES:
+            self.flush()
 
     def flush(self) -> None:
         """Writes what the session has to say."""
         self._scheduled = False
         session = self.session
+        if session.gathering is not None:
+            session.seal()
         output = session.output
         pipe = self._pipe
         if not output or pipe is None or pipe.is_closing():
@@ -257,11 +250,8 @@ class Link(asyncio.BufferedProtocol):
     @property
     def overloaded(self) -> bool:
         """Whether so much waits to be written that new exchanges of the peer are to be refused."""
-        return (
-            self._paused
-            and self._pipe is not None
-            and self._pipe.get_write_buffer_size() > self.session.limits.output_bytes
-        )
+        pipe, limit = self._pipe, self.session.limits.output_bytes
+        return self._paused and pipe is not None and pipe.get_write_buffer_size() > limit
 
     def call(self, owner: Any, prefix: bytes, body: bytes) -> int:
         """Opens a call and returns its number; see `Session.call`. Its deadline is `CALL_TIMEOUT_SECONDS`.
@@ -288,6 +278,13 @@ class Link(asyncio.BufferedProtocol):
         if self.closed is not None:
             raise LinkClosed(self.closed)
         self.session.tell(prefix, body)
+        self.schedule()
+
+    def publish(self, block: int, body: bytes) -> None:
+        """Publishes an event that wants no answer; see `Session.publish`, and `tell` for what is raised."""
+        if self.closed is not None:
+            raise LinkClosed(self.closed)
+        self.session.publish(block, body)
         self.schedule()
 
     def open(self, form: int, prefix: bytes, body: bytes, owner: Owner) -> Exchange:

@@ -6,10 +6,22 @@ import asyncio
 from typing import Any
 
 from micro.errors import Fault
-from micro.mucp.event import Acknowledged, Credited, Delivered, Ended, Event, Noted, Received
+from micro.mucp.event import (
+    Acknowledged,
+    Cancelled,
+    Credited,
+    Delivered,
+    Ended,
+    Event,
+    Failed,
+    Noted,
+    Refused,
+    Spread,
+)
+from micro.mucp.exchange import Exchange
 from micro.mucp.headers import Headers
 
-__all__ = ["Owner", "tell", "tell_failure"]
+__all__ = ["Owner", "is_told", "tell_failure"]
 
 
 class Owner:
@@ -35,6 +47,9 @@ class Owner:
     def delivered(self, event: Delivered) -> None:
         """An event came on the subscription."""
 
+    def spread(self, event: Spread) -> None:
+        """Several events came on the subscription together."""
+
     def acknowledged(self, sequences: list[int], delay_milliseconds: int | None) -> None:
         """The subscriber is done with these sequences, or wants them again after the delay."""
 
@@ -48,13 +63,28 @@ class Owner:
         """The other side withdrew."""
 
 
-def tell(owner: Owner, event: Event) -> None:
-    """Tells the owner of a stream or subscription what came on it."""
+def is_told(event: Event) -> bool:
+    """Tells the owner of an exchange, if it has one, what happened to it; returns False for anything else."""
     match event:
-        case Received():
-            owner.received(event.body)
+        case Failed() | Refused():
+            owner = event.owner if event.exchange is None else event.exchange.owner
+            tell_failure(owner, event.fault, refused=isinstance(event, Refused))
+        case (Delivered() | Spread() | Credited() | Acknowledged() | Ended() | Noted()) | Cancelled(
+            exchange=Exchange()
+        ):
+            if event.exchange is not None and event.exchange.owner is not None:
+                _tell(event.exchange.owner, event)
+        case _:
+            return False
+    return True
+
+
+def _tell(owner: Owner, event: Event) -> None:
+    match event:
         case Delivered():
             owner.delivered(event)
+        case Spread():
+            owner.spread(event)
         case Credited():
             owner.credited(event.count)
         case Acknowledged():
@@ -63,6 +93,8 @@ def tell(owner: Owner, event: Event) -> None:
             owner.ended()
         case Noted():
             owner.noted(event.headers)
+        case Cancelled():
+            owner.cancelled()
 
 
 def tell_failure(owner: Any, fault: Fault, *, refused: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from micro.mucp.event import Hello, Opened
+from micro.mucp.event import Hello, Opened, Published
 
 if TYPE_CHECKING:
     from micro.network.link import Link
@@ -20,6 +20,9 @@ class Serving(Protocol):
 
     def opened(self, link: Link, event: Opened) -> None:
         """The peer opened an exchange; answer with `link.reply` or `link.fail`, now or later."""
+
+    def published(self, link: Link, event: Published) -> None:
+        """The peer published events, and wants no answer."""
 
     def withdrawn(self, link: Link, number: int) -> None:
         """The peer no longer waits for its call `number`."""

@@ -15,7 +15,7 @@ from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.network.owner import Owner
 from micro.ports import Clock
-from micro.service.broker.broker import Broker, StoredEvent, Subscription
+from micro.service.broker.broker import Broker, Member, StoredEvent, Subscription
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.stream import RawStream
@@ -170,7 +170,7 @@ class Neighbours:
         forwarder.subscription.resume()
 
 
-class _Forwarder:
+class _Forwarder(Member):
     """A member of a topic's queue that publishes each event at a neighbour."""
 
     def __init__(self, nid: str, link: Link) -> None:

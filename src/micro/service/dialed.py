@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from micro.errors import NotFound
-from micro.mucp.event import Hello, Opened
+from micro.mucp.event import Hello, Opened, Published
 from micro.network.link import Link
 
 __all__ = ["ClientLinks"]
@@ -22,6 +22,9 @@ class ClientLinks:
 
     def opened(self, link: Link, event: Opened) -> None:
         link.fail(event.number, NotFound("this side is a client and serves nothing"), refused=True)
+
+    def published(self, link: Link, event: Published) -> None:
+        """A client keeps no topics: nobody gets these events."""
 
     def withdrawn(self, link: Link, number: int) -> None:
         """Nothing is served, so nothing can be withdrawn."""

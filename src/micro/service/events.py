@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 
 from micro.errors import Fault, TooLarge
 from micro.mucp import headers as names
-from micro.mucp.event import Opened
+from micro.mucp.event import Block, Opened, Published
 from micro.mucp.headers import Headers, encode
+from micro.mucp.limits import BATCHES_VERSION
 from micro.network.link import Link
 from micro.network.owner import Owner
 from micro.ports import Clock, Entropy
-from micro.service.broker.broker import Broker, StoredEvent, Subscription
+from micro.service.broker.broker import EPHEMERAL_ID, Broker, Ephemeral, Member, StoredEvent, Subscription
 from micro.service.identifier import uuid7
 from micro.trust.policy import Caller, may_publish, may_subscribe
 
@@ -63,7 +64,7 @@ class _Desk:
         self.topic = str(headers.get(names.TOPIC, ""))
         self.publisher = publisher_of(caller, nid)
         self.headers: Mapping[str, str] = {k: v for k, v in headers.items() if k not in OURS}
-        self.fault = may_publish(caller, self.topic)
+        self.fault = may_publish(caller, self.topic) or _too_many(self.headers)
 
 
 class EventDesk:
@@ -77,11 +78,21 @@ class EventDesk:
         self._tail_of: StoredEvent | None = None
         self._tail = (b"", 0)
 
+    def _desk(self, link: Link, block: Block) -> _Desk:
+        desk = block.route
+        if type(desk) is not _Desk:
+            desk = block.route = _Desk(block.headers, link.facts.caller, self._nid)
+        return desk
+
+    def published(self, link: Link, event: Published) -> None:
+        """Takes events that nobody keeps; nobody is told where they are refused."""
+        desk = self._desk(link, event.block)
+        if desk.fault is None:
+            self.broker.spread(desk.publisher, desk.topic, desk.headers, event.batch)
+
     def publish(self, link: Link, event: Opened) -> None:
         """Takes an event; a publish with an exchange number is answered once the event is on disk."""
-        desk = event.block.route
-        if type(desk) is not _Desk:
-            desk = event.block.route = _Desk(event.block.headers, link.facts.caller, self._nid)
+        desk = self._desk(link, event.block)
         if desk.fault is not None:
             link.fail(event.number, desk.fault, refused=True)
             return
@@ -94,12 +105,12 @@ class EventDesk:
             more = {k: v for k, v in event.extra.items() if k not in OURS}
             if more:
                 headers = {**headers, **more}
-        fault = _too_many(headers)
-        if fault is not None:
-            link.fail(event.number, fault, refused=True)
-            return
+                fault = _too_many(headers)
+                if fault is not None:
+                    link.fail(event.number, fault, refused=True)
+                    return
         if not id:
-            id = uuid7(self._clock.now(), self._entropy) if event.number else "0"
+            id = uuid7(self._clock.now(), self._entropy) if event.number else EPHEMERAL_ID
         self.broker.publish(
             publisher, desk.topic, id, headers, event.body, self._answer(link, event.number), durable=event.number != 0
         )
@@ -140,7 +151,7 @@ class EventDesk:
         """
         if event is not self._tail_of:
             extra = b""
-            if event.id != "0":
+            if event.id != EPHEMERAL_ID:
                 varying = {names.ID: event.id, names.TIMESTAMP: f"{event.time:.6f}"}
                 if event.attempt > 1:
                     varying[names.ATTEMPT] = str(event.attempt)
@@ -149,7 +160,7 @@ class EventDesk:
         return self._tail
 
 
-class _Subscriber(Owner):
+class _Subscriber(Owner, Member):
     """One subscription that came over a link: a member of the broker on one side, an exchange on the other."""
 
     __slots__ = (
@@ -180,6 +191,28 @@ class _Subscriber(Owner):
     # -- the broker's side ------------------------------------------------------------------------------------------
 
     def deliver(self, sequence: int, event: StoredEvent) -> bool:
+        if not self._can(event):
+            return False
+        link = self._link
+        tail, extra_bytes = self._desk.tail(event)
+        if self._extra:
+            tail, extra_bytes = self._extra + tail, extra_bytes + len(self._extra)
+        link.session.deliver(self._exchange, self._block, sequence, tail, extra_bytes)
+        link.schedule()
+        return True
+
+    def deliver_all(self, events: Ephemeral) -> int:
+        if not self._can(events):
+            return 0
+        session = self._link.session
+        if session.version < BATCHES_VERSION or self._extra:
+            return Member.deliver_all(self, events)
+        session.spread(self._exchange, self._block, events.batch)
+        self._link.schedule()
+        return events.batch.count
+
+    def _can(self, event: StoredEvent | Ephemeral) -> bool:
+        """Whether there is room for an event, whose headers the peer then knows."""
         link = self._link
         if self._exchange.send_window <= 0 or link.closed is not None:
             return False
@@ -188,11 +221,6 @@ class _Subscriber(Owner):
             return False
         if event.headers is not self._headers or event.publisher != self._publisher:
             self._refer(event)
-        tail, extra_bytes = self._desk.tail(event)
-        if self._extra:
-            tail, extra_bytes = self._extra + tail, extra_bytes + len(self._extra)
-        link.session.deliver(self._exchange, self._block, sequence, tail, extra_bytes)
-        link.schedule()
         return True
 
     def dropped(self, count: int) -> None:
@@ -200,7 +228,7 @@ class _Subscriber(Owner):
             self._link.session.note(self._exchange.number, {names.DROPPED: str(count)})
             self._link.schedule()
 
-    def _refer(self, event: StoredEvent) -> None:
+    def _refer(self, event: StoredEvent | Ephemeral) -> None:
         headers = {names.TOPIC: self._topic, **event.headers, names.CALLER: event.publisher}
         self._block, self._extra = self._link.session.refer(headers)
         self._headers, self._publisher = event.headers, event.publisher

@@ -21,6 +21,7 @@ from micro.network.link import CALL_TIMEOUT_SECONDS, Link, Serving
 from micro.ports import Clock, Entropy
 from micro.service.budget import RetryBudget, RetryPolicy
 from micro.service.dialed import ClientLinks
+from micro.service.ephemeral import EphemeralPublisher
 from micro.service.identifier import uuid7
 from micro.service.once import call_once
 from micro.service.route import DEFAULT_MILLISECONDS, Route, RouteAnswer
@@ -93,6 +94,7 @@ class RawClient:
         self._budget = RetryBudget()
         self._policy = RetryPolicy()
         self._calls = 0
+        self._ephemeral = EphemeralPublisher()
 
     # -- ways -------------------------------------------------------------------------------------------------------
 
@@ -349,11 +351,11 @@ class RawClient:
         link = self._node if self._node is not None and self._node.closed is None else await self.node()
         if link.full:
             await link.drained()
-        said = {names.TOPIC: topic, names.CONTENT_TYPE: content_type}
         if not durable:
-            extra = encode({names.ID: id, **(headers or {})} if id else headers or {})
-            link.tell(link.session.begin(Form.PUBLISH, said, 0, extra), body)
+            own = {names.ID: id, **(headers or {})} if id else headers
+            self._ephemeral.publish(link, topic, body, content_type, own)
             return id or ""
+        said = {names.TOPIC: topic, names.CONTENT_TYPE: content_type}
         id = id or uuid7(self._clock.now(), self._entropy)
         extra = encode({names.ID: id, **headers}) if headers else encode_id(id)
         prefix = link.session.begin(Form.PUBLISH, said, DEFAULT_MILLISECONDS, extra)

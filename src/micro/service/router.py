@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from micro.errors import BadRequest, Fault, LinkClosed, NotFound, TooManyRequests, Unavailable
 from micro.mucp import headers as names
-from micro.mucp.event import Block, Hello, Opened
+from micro.mucp.event import Block, Hello, Opened, Published
 from micro.mucp.headers import Headers, encode
 from micro.mucp.message import Form
 from micro.network.link import Link
@@ -62,6 +62,9 @@ class Events(Protocol):
 
     def publish(self, link: Link, event: Opened) -> None:
         """Takes an event."""
+
+    def published(self, link: Link, event: Published) -> None:
+        """Takes events that want no answer."""
 
     def subscribe(self, link: Link, event: Opened) -> None:
         """Takes a subscription."""
@@ -227,6 +230,10 @@ class Router:
             if type(kept) is not tuple or kept[0] != stamp:
                 kept = event.block.route = (stamp, self._way(link, event.block))
             kept[1](link, event)
+
+    def published(self, link: Link, event: Published) -> None:
+        if link.facts is not None and not link.overloaded:
+            self._events.published(link, event)
 
     def _way(self, link: Link, block: Block) -> Way:
         try:

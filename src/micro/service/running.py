@@ -9,7 +9,7 @@ from typing import Any
 
 from micro.errors import Fault, LinkClosed, MicroError, NoNode
 from micro.mucp import headers as names
-from micro.mucp.event import Hello, Opened
+from micro.mucp.event import Hello, Opened, Published
 from micro.mucp.headers import Headers
 from micro.mucp.limits import OWNER
 from micro.network.link import Link
@@ -111,6 +111,9 @@ class Running:
 
     def opened(self, link: Link, event: Opened) -> None:
         self.server.opened(link, event)
+
+    def published(self, link: Link, event: Published) -> None:
+        """A service keeps no topics: nobody gets these events."""
 
     def withdrawn(self, link: Link, number: int) -> None:
         self.server.withdrawn(link, number)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
 
 from micro.errors import Cancelled, Fault
 from micro.mucp import headers as names
 from micro.mucp.codec import JSON, content_type_of, decode_json
-from micro.mucp.event import Delivered
+from micro.mucp.event import Delivered, Spread
 from micro.mucp.exchange import Exchange
 from micro.mucp.headers import Headers
 from micro.network.link import Link
@@ -25,7 +27,7 @@ ACKNOWLEDGE_EVENTS = 128
 """Acknowledgements gather up to so many, or to the end of the loop's turn."""
 
 
-class Event:
+class Event(msgspec.Struct, eq=False, gc=False):
     """What was published on a topic.
 
     Attributes:
@@ -37,14 +39,11 @@ class Event:
         attempt: how often it was delivered to this queue, from 1.
     """
 
-    __slots__ = ("_sequence", "_settled", "_subscription", "body", "headers")
-
-    def __init__(self, subscription: Subscription, headers: Headers, body: bytes, sequence: int) -> None:
-        self._subscription = subscription
-        self._sequence = sequence
-        self._settled = False
-        self.headers = headers
-        self.body = body
+    _subscription: Subscription
+    headers: Headers
+    body: bytes
+    _sequence: int
+    _settled: bool = False
 
     @property
     def topic(self) -> str:
@@ -102,6 +101,17 @@ class Event:
         return f"Event(topic={self.topic!r}, id={self.id!r}, body={self.body[:60]!r})"
 
 
+class _Several:
+    """Events that came together, and how far they were taken up."""
+
+    __slots__ = ("bodies", "headers", "size")
+
+    def __init__(self, spread: Spread) -> None:
+        self.headers = spread.block.headers
+        self.bodies: Iterator[bytes] = iter(spread.batch.bodies())
+        self.size = spread.size
+
+
 class Subscription(Owner):
     """Iterate it for events. With a queue each must be acknowledged, or it comes again; without, none can be."""
 
@@ -110,13 +120,18 @@ class Subscription(Owner):
     def __init__(self, link: Link) -> None:
         self.link = link
         self.exchange = Exchange(0, 0, local=True)
-        self._incoming: deque[Delivered] = deque()
+        self._incoming: deque[Delivered | Spread | _Several] = deque()
         self._arrived: asyncio.Future[None] | None = None
         self._failure: Fault | None = None
         self._in_force: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._acknowledged: list[int] = []
 
     def delivered(self, event: Delivered) -> None:
+        self._incoming.append(event)
+        if self._arrived is not None:
+            self._wake()
+
+    def spread(self, event: Spread) -> None:
         self._incoming.append(event)
         if self._arrived is not None:
             self._wake()
@@ -164,14 +179,31 @@ class Subscription(Owner):
         session, incoming = self.link.session, self._incoming
         while True:
             while incoming:
-                delivered = incoming.popleft()
-                session.consumed(self.exchange, delivered.size)
-                yield self._event(delivered)
+                first = incoming[0]
+                if type(first) is Delivered:
+                    incoming.popleft()
+                    session.consumed(self.exchange, first.size)
+                    yield self._event(first)
+                    continue
+                several = self._several()
+                headers = several.headers
+                for body in several.bodies:
+                    yield Event(self, headers, body, 0)
+                incoming.popleft()
+                session.consumed(self.exchange, several.size)
             self._settle()
             if self._failure is not None:
                 raise self._failure
             self._arrived = asyncio.get_running_loop().create_future()
             await self._arrived
+
+    def _several(self) -> _Several:
+        """Returns the events that came together and are first in line; they stay there until all are taken up."""
+        first = self._incoming[0]
+        if isinstance(first, Spread):
+            first = self._incoming[0] = _Several(first)
+        assert isinstance(first, _Several)
+        return first
 
     def _event(self, delivered: Delivered) -> Event:
         headers = delivered.block.headers

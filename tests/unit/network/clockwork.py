@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from micro.errors import Fault
-from micro.mucp.event import Delivered, Hello, Opened
+from micro.mucp.event import Delivered, Hello, Opened, Published, Spread
 from micro.mucp.headers import Headers
 from micro.mucp.limits import LOCAL, Limits, Liveness
 from micro.mucp.message import Form
@@ -87,6 +87,9 @@ class Desk:
         elif self.answers and event.number:
             link.reply(event.number, event.body)
 
+    def published(self, link: Link, event: Published) -> None:
+        self.log.append(("published", event.batch.bodies()))
+
     def withdrawn(self, link: Link, number: int) -> None:
         self.log.append(("withdrawn", number))
 
@@ -121,6 +124,9 @@ class Diary(Owner):
 
     def delivered(self, event: Delivered) -> None:
         self.log.append(("delivered", event.body))
+
+    def spread(self, event: Spread) -> None:
+        self.log.append(("spread", event.batch.bodies()))
 
     def acknowledged(self, sequences: list[int], delay_milliseconds: int | None) -> None:
         self.log.append(("acknowledged", (sequences, delay_milliseconds)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import partial
 
 import pytest
 
@@ -11,7 +12,7 @@ from micro.errors import BadRequest, Forbidden, LinkClosed, MicroError, Timeout,
 from micro.mucp.event import Opened
 from micro.mucp.limits import NETWORK, NUMBER_MAX, Limits
 from micro.mucp.message import Form
-from micro.network.link import CLOSE_SECONDS_MAX, Link
+from micro.network.link import CLOSE_SECONDS_MAX, FLUSH_PIECES, Link
 from micro.network.transport.memory import pair
 from micro.network.vigil import CALL_TIMEOUT_SECONDS, HANDSHAKE_SECONDS, SWEEP_SECONDS
 from tests.unit.mucp import wire
@@ -343,6 +344,51 @@ def test_everything_on_a_subscription_reaches_its_owner() -> None:
         await settle()
         assert here.log == [("delivered", b"event")]
         assert there.log == [("acknowledged", ([1], None)), ("acknowledged", ([2], 50))]
+
+    run(scenario())
+
+
+def test_events_together_reach_whom_they_are_for() -> None:
+    """What is published in one turn comes as one to the server, and what is spread as one to the subscriber."""
+
+    async def scenario() -> None:
+        one, other, _, desk = await linked()
+        desk.owner, here = Diary(), Diary()
+        exchange = one.open(Form.SUBSCRIBE, one.session.begin(Form.SUBSCRIBE, {"Micro-Topic": "t"}, 0), b"", here)
+        await settle()
+        for link, say in ((one, one.publish), (other, partial(keep, other, exchange.number))):
+            block, _ = link.session.refer({"Micro-Topic": "t"})
+            say(block, b"a")
+            say(block, b"b")
+        await settle()
+        assert desk.told("published") == [[b"a", b"b"]]
+        assert here.log == [("spread", [b"a", b"b"])]
+        one.cancel(exchange.number)
+        keep(other, exchange.number, 0, b"late")
+        await settle()
+        assert here.log == [("spread", [b"a", b"b"])]
+
+    def keep(link: Link, number: int, block: int, body: bytes) -> None:
+        link.session.deliver(link.session.exchanges[number], block, 0, body)
+        link.schedule()
+
+    run(scenario())
+
+
+def test_publishing_goes_out_in_the_middle_of_a_turn() -> None:
+    """Whoever publishes without end does not fill the memory, and cannot where the link is closed."""
+
+    async def scenario() -> None:
+        one, _, _, desk = await linked()
+        block, _ = one.session.refer({"Micro-Topic": "t"})
+        for _ in range(FLUSH_PIECES + 2):
+            one.publish(block, bytes(30_000))
+            assert len(one.session.output) <= FLUSH_PIECES + 1
+        await settle()
+        assert sum(map(len, desk.told("published"))) == FLUSH_PIECES + 2
+        one.close("enough")
+        with pytest.raises(LinkClosed):
+            one.publish(block, b"late")
 
     run(scenario())
 

@@ -12,9 +12,12 @@ from typing import Protocol
 import msgspec
 
 from micro.errors import BadRequest, Fault, TooLarge
+from micro.mucp.batch import Batch
 
 __all__ = [
+    "EPHEMERAL_ID",
     "Broker",
+    "Ephemeral",
     "Limits",
     "Member",
     "QueueReport",
@@ -34,6 +37,9 @@ ID_CHARACTERS_MAX = 128
 PUBLISHER_CHARACTERS_MAX = 256
 HEADERS_MAX = 64
 HEADERS_CHARACTERS_MAX = 16_384
+EPHEMERAL_ID = "0"
+"""The id of an event that nobody keeps and whose publisher gave it none."""
+
 EVENT_BYTES = 256
 """What an event is reckoned to cost beside its body and headers: row, index and bookkeeping."""
 
@@ -58,6 +64,34 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     time: float
     attempt: int = 1
+
+
+class Ephemeral:
+    """Several events of one publisher that nobody keeps, as they came: one piece, taken apart only where need be.
+
+    Attributes:
+        publisher, topic, headers, time: of each, as in `StoredEvent`.
+        batch: the events.
+    """
+
+    __slots__ = ("_events", "batch", "headers", "publisher", "time", "topic")
+
+    def __init__(self, publisher: str, topic: str, headers: Mapping[str, str], batch: Batch, time: float) -> None:
+        self.publisher = publisher
+        self.topic = topic
+        self.headers = headers
+        self.batch = batch
+        self.time = time
+        self._events: list[StoredEvent] | None = None
+
+    def events(self) -> list[StoredEvent]:
+        """Returns the events one by one."""
+        if self._events is None:
+            self._events = [
+                StoredEvent(EPHEMERAL_ID, self.topic, self.publisher, self.headers, body, self.time)
+                for body in self.batch.bodies()
+            ]
+        return self._events
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -104,11 +138,23 @@ class Limits(msgspec.Struct, frozen=True):
 class Member(Protocol):
     """Whoever receives events: one subscriber."""
 
+    __slots__ = ()
+
     def deliver(self, sequence: int, event: StoredEvent) -> bool:
         """Takes an event, or returns False where there is no credit now: it is offered again after `resume`.
 
         `sequence` is what `Subscription.acknowledge` wants; 0 means that there is nothing to acknowledge.
         """
+
+    def deliver_all(self, events: Ephemeral) -> int:
+        """Takes events with nothing to acknowledge, from the first on, and returns for how many it has credit.
+
+        Where it raises it has taken none.
+        """
+        for count, event in enumerate(events.events()):
+            if not self.deliver(0, event):
+                return count
+        return events.batch.count
 
     def dropped(self, count: int) -> None:
         """Tells a subscriber without a queue that it missed `count` events, before the next one it gets."""
@@ -182,6 +228,9 @@ class Broker(Protocol):
                 fault. It may be called before `publish` returns.
             durable: False brings the event to those who are subscribed now, at most once, and touches no disk.
         """
+
+    def spread(self, publisher: str, topic: str, headers: Mapping[str, str], batch: Batch) -> None:
+        """Brings events to those who are subscribed now, as `publish` does where `durable` is False. Never raises."""
 
     def subscribe(self, topic: str, queue: str | None, member: Member) -> Subscription:
         """Adds a member. With a queue it shares the topic's events with the queue's other members, from the earliest

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from micro.errors import Fault
 from micro.service.broker.actions import Action, Bury, Deliver, Missed, Mourn, Read, Reread
-from micro.service.broker.broker import Member, StoredEvent
+from micro.service.broker.broker import Ephemeral, Member, StoredEvent
 from micro.service.broker.dead import dead_letter, expiry_notice, is_dead
 from micro.service.broker.log import Log
 from micro.service.broker.topic import Topic
@@ -98,6 +98,26 @@ class Courier:
                 self._counters["delivered"] += 1
             else:
                 listener.refuse(sequence, event)
+
+    def spread_all(self, topic: Topic, events: Ephemeral) -> None:
+        """Does what `spread` does for events that nobody keeps, all at once."""
+        count = events.batch.count
+        for listener in topic.audience:
+            taken = 0
+            if listener.is_clear:
+                taken = self._hand_all(cast(Member, listener.handle), events)
+                self._counters["delivered"] += taken
+                listener.is_paused = taken < count
+            if taken < count:
+                for event in events.events()[taken:]:
+                    listener.hold(0, event, self._topics.limits)
+
+    def _hand_all(self, member: Member, events: Ephemeral) -> int:
+        try:
+            return member.deliver_all(events)
+        except Exception as error:  # noqa: BLE001 - one member's mistake is not another's
+            self.report("a subscriber failed to take events", error)
+            return 0
 
     def report(self, message: str, error: BaseException) -> None:
         """Tells the loop's exception handler."""

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from micro.errors import Fault, TooManyRequests, Unavailable
+from micro.mucp.batch import Batch
 from micro.service.broker.append import Append, Appends
 from micro.service.broker.broker import (
+    EPHEMERAL_ID,
+    Ephemeral,
     Limits,
     Member,
     StoredEvent,
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddedBroker"]
 
 Done = Callable[[Fault | None], None]
+
+
+def _unheard(fault: Fault | None) -> None:
+    """Nobody asked what becomes of an ephemeral event."""
 
 
 class EmbeddedBroker:
@@ -202,10 +209,33 @@ class EmbeddedBroker:
                 self._keeper.trim(topic)
         self._courier.work()
 
+    def spread(self, publisher: str, topic: str, headers: Mapping[str, str], batch: Batch) -> None:
+        """See `Broker.spread`."""
+        if len(batch.packed) > self._limits.body_bytes:  # one of them may be too large
+            for body in batch.bodies():
+                self.publish(publisher, topic, EPHEMERAL_ID, headers, body, _unheard, durable=False)
+            return
+        try:
+            check_event(publisher, EPHEMERAL_ID, headers, b"", self._limits)
+            place = self._present(topic)
+        except Fault:
+            self._counters["refused"] += batch.count
+            return
+        self._counters["spread"] += batch.count
+        events = Ephemeral(publisher, topic, headers, batch, self._clock.now())
+        self._courier.spread_all(place, events)
+        if place.inboxes:
+            for event in events.events():
+                self._take_turns(place, event)
+
     def _spread(self, topic: Topic, event: StoredEvent) -> None:
         """Hands an ephemeral event to those who are there."""
         self._counters["spread"] += 1
         self._courier.spread(topic, 0, event)
+        self._take_turns(topic, event)
+
+    def _take_turns(self, topic: Topic, event: StoredEvent) -> None:
+        """Hands an ephemeral event to one member of each queue."""
         for inbox in topic.inboxes.values():
             while (member := inbox.turns.take()) is not None:
                 if self._courier.hand(cast(Member, member.handle), 0, event):

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from micro.errors import Fault, TooManyRequests
-from micro.service.broker.broker import Limits, StoredEvent
+from micro.mucp.batch import pack
+from micro.service.broker.broker import Ephemeral, Limits, Member, StoredEvent
 from micro.service.broker.embedded import EmbeddedBroker
 from micro.system import SystemDisk
 from tests.unit.store.hand import HandClock
@@ -19,7 +20,7 @@ DAY = 86_400.0
 Make = Callable[..., Any]
 
 
-class Person:
+class Person(Member):
     def __init__(self) -> None:
         self.got: list[int] = []
 
@@ -258,6 +259,28 @@ async def test_a_member_that_fails_is_treated_as_one_that_refuses(make: Make) ->
 
     assert good.got == [1]
     assert isinstance(reported[0], ValueError)
+
+
+async def test_a_subscriber_that_fails_does_not_harm_the_others(make: Make) -> None:
+    """Of events that nobody keeps either: it is reported, and what it did not take waits for it."""
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context["exception"]))
+
+    class Broken(Person):
+        def deliver_all(self, events: Ephemeral) -> int:
+            raise ValueError("mine")
+
+    house = await make()
+    broken, good = Broken(), Person()
+    subscription = house.broker.subscribe("news", None, broken)
+    house.broker.subscribe("news", None, good)
+    house.broker.spread("me", "news", {}, pack([b"a", b"b"]))
+    assert (good.got, broken.got) == ([0, 0], [])
+    subscription.resume()
+    await house.pass_time(0.1)
+
+    assert broken.got == [0, 0]
+    assert [type(each) for each in reported] == [ValueError]
 
 
 async def test_a_greedy_member_does_not_hold_up_the_loop(make: Make) -> None:
