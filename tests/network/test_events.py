@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +13,46 @@ from micro.mucp.codec import BYTES
 from micro.node.front import Client
 from micro.node.node import Node
 from micro.service.subscription import Event, Subscription
-from tests.network.places import StartNode, client_of
+from tests.network.places import StartNode, client_of, run, until
 from tests.unit.mucp import wire
 
+LISTENER = '''
+import asyncio
+from typing import Any
+
+from micro import Context, Event, Service
+
+listener = Service("listener")
+got = {"inline": [], "waiting": [], "queue": []}
+
+
+@listener.subscribe("news")
+async def inline(event: Event) -> None:
+    got["inline"].append(event.value["n"])
+    if event.value["n"] == 1:
+        raise ValueError("one is too few")
+
+
+@listener.subscribe("news")
+async def waiting(event: Event, context: Context) -> None:
+    await asyncio.sleep(0)
+    got["waiting"].append(event.value["n"])
+
+
+@listener.subscribe("kept", queue="listener")
+async def queue(event: Event) -> None:
+    got["queue"].append([event.value["n"], event.attempt])
+    if event.value["n"] == 1 and event.attempt == 1:
+        raise ValueError("not yet")
+
+
+@listener.endpoint("Say.Got")
+async def say_got() -> dict[str, list[Any]]:
+    return got
+
+
+listener.run()
+'''
 SMALL, LARGE = b"x" * 100, b"y" * 50_000
 
 
@@ -100,6 +138,37 @@ async def test_members_of_a_queue_share_what_is_published_together(start_node: S
 
     assert sorted(int(event.body) for events in found for event in events) == list(range(20))
     assert all(event.settled for events in found for event in events)
+
+
+async def test_handlers_of_a_service_get_them(start_node: StartNode, tmp_path: Path) -> None:
+    """Those that never wait, where they stand, and those that do; one that failed costs no other event."""
+    node = await start_node()
+    (tmp_path / "listener").mkdir()
+    (tmp_path / "listener" / "main.py").write_text(LISTENER)
+    await run(node, tmp_path / "listener")
+    async with client_of(node) as client:
+
+        async def listens() -> bool:
+            await client.publish("news", {"n": -1}, durable=False)
+            found = await client.call("listener", "Say.Got")
+            return all(found[name] for name in ("inline", "waiting"))
+
+        await until(listens)
+        for number in range(100):
+            await client.publish("news", {"n": number}, durable=False)
+        for number in range(20):
+            await client.publish("kept", {"n": number})
+
+        async def done() -> bool:
+            found = await client.call("listener", "Say.Got")
+            return 99 in found["inline"] and 99 in found["waiting"] and len(found["queue"]) == 21
+
+        await until(done, 20.0)
+        found = await client.call("listener", "Say.Got")
+
+    for name in ("inline", "waiting"):
+        assert [number for number in found[name] if number >= 0] == list(range(100))
+    assert found["queue"] == [*([number, 1] for number in range(20)), [1, 2]]
 
 
 @pytest.mark.parametrize("topic", ["no name", "", "news.dead"])

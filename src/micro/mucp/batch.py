@@ -105,15 +105,10 @@ class Gathering:
 
     def add(self, number: int, block: int, body: bytes) -> bool:
         """Takes one more event, or returns False where it is for another exchange or there is no room."""
-        size = self.size + _LENGTH_BYTES + len(body)
-        if (
-            size > BATCH_BYTES_MAX
-            or number != self.number
-            or block != self._block
-            or len(self._bodies) >= BATCH_EVENTS_MAX
-        ):
+        size, bodies = self.size + _LENGTH_BYTES + len(body), self._bodies
+        if size > BATCH_BYTES_MAX or block != self._block or number != self.number or len(bodies) >= BATCH_EVENTS_MAX:
             return False
-        self._bodies.append(body)
+        bodies.append(body)
         self.size = size
         return True
 

@@ -162,6 +162,9 @@ class Session(Hearing):
 
     def publish(self, block: int, body: bytes) -> None:
         """Publishes an event that wants no answer, under a block from `refer`, in one frame with those around it."""
+        gathering = self.gathering
+        if gathering is not None and self.output[-1] is gathering.mark and gathering.add(0, block, body):
+            return
         if self.version < BATCHES_VERSION or len(body) > SINGLE_BYTES_MAX:
             self.tell(open_prefix(Form.PUBLISH, block, 0), body)
         else:

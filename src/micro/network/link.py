@@ -284,8 +284,10 @@ class Link(asyncio.BufferedProtocol):
         """Publishes an event that wants no answer; see `Session.publish`, and `tell` for what is raised."""
         if self.closed is not None:
             raise LinkClosed(self.closed)
-        self.session.publish(block, body)
-        self.schedule()
+        session = self.session
+        session.publish(block, body)
+        if not self._scheduled or len(session.output) > FLUSH_PIECES:
+            self.schedule()
 
     def open(self, form: int, prefix: bytes, body: bytes, owner: Owner) -> Exchange:
         """Opens a stream or subscription.

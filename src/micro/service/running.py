@@ -22,7 +22,7 @@ from micro.service.once import call_once
 from micro.service.raw import Dialer
 from micro.service.server import Server, caller_from
 from micro.service.service import Service, Subscriber
-from micro.service.subscription import Event
+from micro.service.subscription import Event, Subscription
 from micro.trust.policy import Caller
 
 __all__ = ["Running"]
@@ -33,6 +33,8 @@ DRAIN_SECONDS = 10.0
 """How long exchanges under way may go on after the service was told to stop."""
 HANDLERS_MAX = 64
 """How many events of one subscription are handled at once."""
+INLINE_EVENTS_MAX = 16
+"""How many events a handler that never waits is given before the loop may do something else."""
 RETRY_SECONDS = 1.0
 """An event whose handler failed is wanted again after so long."""
 
@@ -246,9 +248,10 @@ class Running:
         while self._serves(link):
             try:
                 async with self.client.subscribe(subscriber.topic, subscriber.queue) as events:
-                    async for event in events:
-                        await room.acquire()
-                        self._start(self._handle(subscriber, event, room))
+                    if subscriber.inline:
+                        await self._handle_inline(subscriber, events)
+                    else:
+                        await self._handle_apart(subscriber, events, room)
             except MicroError as error:
                 if not self._serves(link):
                     return
@@ -259,7 +262,29 @@ class Running:
     def _serves(link: Link) -> bool:
         return link.closed is None
 
-    async def _handle(self, subscriber: Subscriber, event: Event, room: asyncio.Semaphore) -> None:
+    async def _handle_inline(self, subscriber: Subscriber, events: Subscription) -> None:
+        """Handles events where they come, for as long as the subscription is in force."""
+        count = 0
+        async for event in events:
+            await self._handle(subscriber, event)
+            count += 1
+            if count % INLINE_EVENTS_MAX == 0:
+                await asyncio.sleep(0)
+
+    async def _handle_apart(self, subscriber: Subscriber, events: Subscription, room: asyncio.Semaphore) -> None:
+        """Handles each event in a task, as many at once as there is room for."""
+
+        async def handle(event: Event) -> None:
+            try:
+                await self._handle(subscriber, event)
+            finally:
+                room.release()
+
+        async for event in events:
+            await room.acquire()
+            self._start(handle(event))
+
+    async def _handle(self, subscriber: Subscriber, event: Event) -> None:
         try:
             if subscriber.wants_context:
                 caller = _publisher_as_caller(event.publisher)
@@ -278,8 +303,6 @@ class Running:
                 exc_info=error,
             )
             await event.nack(RETRY_SECONDS)
-        finally:
-            room.release()
 
 
 def _scope_of(caller: Caller) -> str:

@@ -11,6 +11,7 @@ from micro.service.context import Context
 from micro.service.debug import Debug, Stats
 from micro.service.endpoint import Endpoint
 from micro.service.schema.describe import describe_service
+from micro.service.schema.form import suspends
 from micro.service.schema.naming import check_endpoint_name, check_service_name, endpoint_name
 from micro.service.typed import Stream
 
@@ -23,9 +24,14 @@ DEFAULT_VERSION = "0.1.0"
 
 
 class Subscriber:
-    """A handler of a topic's events, as a member of a queue, or of all of them where the queue is None."""
+    """A handler of a topic's events, as a member of a queue, or of all of them where the queue is None.
 
-    __slots__ = ("function", "queue", "topic", "wants_context")
+    Attributes:
+        wants_context: whether it is given the context beside the event.
+        inline: it never waits, so it can be run where it stands.
+    """
+
+    __slots__ = ("function", "inline", "queue", "topic", "wants_context")
 
     def __init__(self, topic: str, queue: str | None, function: Callable[..., Any]) -> None:
         self.topic = topic
@@ -33,6 +39,7 @@ class Subscriber:
         self.function = function
         parameters = len(inspect.signature(function).parameters)
         self.wants_context = parameters > 1
+        self.inline = not suspends(function)
 
 
 class Service:
