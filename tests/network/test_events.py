@@ -140,6 +140,26 @@ async def test_members_of_a_queue_share_what_is_published_together(start_node: S
     assert all(event.settled for events in found for event in events)
 
 
+async def test_an_iteration_may_stand_within_another(start_node: StartNode) -> None:
+    """Whoever takes one more event by the way gets the next, and the outer iteration goes on after it."""
+    node = await start_node()
+    got: list[bytes] = []
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(client_of(node))
+        (events,) = await listeners(stack, node, 1)
+        bodies = [b"%04d" % number for number in range(2_600)]  # several frames, of an odd and an even number
+        await tell(client, [b"first", *bodies])
+        async with asyncio.timeout(20):
+            async for event in events:
+                got.append(event.body)
+                if len(got) % 3 == 1:
+                    got.append((await anext(aiter(events))).body)
+                if len(got) == 2_601:
+                    break
+
+    assert got == [b"first", *bodies]
+
+
 async def test_handlers_of_a_service_get_them(start_node: StartNode, tmp_path: Path) -> None:
     """Those that never wait, where they stand, and those that do; one that failed costs no other event."""
     node = await start_node()

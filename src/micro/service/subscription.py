@@ -27,7 +27,7 @@ ACKNOWLEDGE_EVENTS = 128
 """Acknowledgements gather up to so many, or to the end of the loop's turn."""
 
 
-class Event(msgspec.Struct, eq=False, gc=False):
+class Event(msgspec.Struct, eq=False):
     """What was published on a topic.
 
     Attributes:
@@ -189,8 +189,9 @@ class Subscription(Owner):
                 headers = several.headers
                 for body in several.bodies:
                     yield Event(self, headers, body, 0)
-                incoming.popleft()
-                session.consumed(self.exchange, several.size)
+                if incoming and incoming[0] is several:  # else an iteration within this one has done so
+                    incoming.popleft()
+                    session.consumed(self.exchange, several.size)
             self._settle()
             if self._failure is not None:
                 raise self._failure

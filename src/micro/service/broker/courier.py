@@ -109,8 +109,7 @@ class Courier:
                 self._counters["delivered"] += taken
                 listener.is_paused = taken < count
             if taken < count:
-                for event in events.events()[taken:]:
-                    listener.hold(0, event, self._topics.limits)
+                listener.hold_all(events.events()[taken:], self._topics.limits)
 
     def _hand_all(self, member: Member, events: Ephemeral) -> int:
         try:

@@ -6,6 +6,7 @@ Pure.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from micro.service.broker.broker import Limits, StoredEvent
 
@@ -44,6 +45,13 @@ class Listener:
         ):
             self.take()
             self.missed += 1
+
+    def hold_all(self, events: Sequence[StoredEvent], limits: Limits) -> None:
+        """Keeps ephemeral events for it; of more than there is ever room for only the newest are looked at."""
+        late = events[-limits.buffered_messages :]
+        self.missed += len(events) - len(late)
+        for event in late:
+            self.hold(0, event, limits)
 
     @property
     def is_ready(self) -> bool:
