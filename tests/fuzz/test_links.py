@@ -43,7 +43,6 @@ class Moody(Desk):
             case 5 if self.chance.random() < 0.1:
                 link.close("enough")
 
-
     def published(self, link: Link, event: Published) -> None:
         assert link.closed is None, "nothing is begun on a link that is gone"
         super().published(link, event)

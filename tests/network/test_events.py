@@ -16,7 +16,7 @@ from micro.service.subscription import Event, Subscription
 from tests.network.places import StartNode, client_of, run, until
 from tests.unit.mucp import wire
 
-LISTENER = '''
+LISTENER = """
 import asyncio
 from typing import Any
 
@@ -52,7 +52,7 @@ async def say_got() -> dict[str, list[Any]]:
 
 
 listener.run()
-'''
+"""
 SMALL, LARGE = b"x" * 100, b"y" * 50_000
 
 

@@ -11,7 +11,6 @@ import contextlib
 import ipaddress
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from functools import partial
 from typing import Any, Final
 
 import iroh
@@ -188,8 +187,6 @@ class IrohEndpoint:
     def _pipe(
         self, connection: iroh.Connection, stream: iroh.BiStream, facts: dict[str, Any], leave: Callable[[], None]
     ) -> IrohPipe:
-        facts["path"] = partial(_path, connection)
-
         def forget(pipe: IrohPipe) -> None:
             self._pipes.discard(pipe)
             leave()
@@ -281,14 +278,6 @@ def _port_of(endpoint: iroh.Endpoint, wanted: str) -> int:
     host = wanted.rpartition(":")[0]
     bound = (address.rpartition(":") for address in endpoint.bound_sockets())
     return next(int(port) for bound_host, _, port in bound if bound_host == host)
-
-
-def _path(connection: iroh.Connection) -> str:
-    """Returns how bytes travel now; which way, iroh decides anew all the time."""
-    for path in connection.paths():
-        if path.is_selected:
-            return f"{'relayed' if path.is_relay else 'direct'} {path.remote_addr.rstrip('/')}"
-    return ""
 
 
 def _relay_urls(relays: Sequence[str]) -> list[str]:

@@ -63,7 +63,7 @@ class IrohPipe(BufferedPipe):
             forget: called once, when the connection is closed.
             wakes: how iroh's threads wake the loop, if they can without Python.
         """
-        super().__init__(loop, facts)
+        super().__init__(loop, {**facts, "path": self._path})
         self._connection = connection
         self._sending = stream.send()
         self._writes = writing(loop, self._sending, self._written)
@@ -171,6 +171,13 @@ class IrohPipe(BufferedPipe):
         self._received(data)
         if self._reading or self._closing:
             self._read_soon()
+
+    def _path(self) -> str:
+        """Returns how bytes travel now; which way, iroh decides anew all the time."""
+        for path in () if self.gone.done() else self._connection.paths():
+            if path.is_selected:
+                return f"{'relayed' if path.is_relay else 'direct'} {path.remote_addr.rstrip('/')}"
+        return ""
 
     # --------------------------------------------------------------------------------------------------------- end
 
