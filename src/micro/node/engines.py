@@ -11,12 +11,13 @@ from micro.node.home import Home
 from micro.ports import Clock, Disk, Entropy, Processes
 from micro.service.broker.broker import Broker, Limits
 from micro.service.broker.embedded import EmbeddedBroker
+from micro.store.auth import AuthStore
 from micro.store.settings import Settings
 from micro.store.stores import Stores
 from micro.system import SystemClock, SystemDisk, SystemEntropy, SystemProcesses
 from micro.trust.keys import NodeKey
 
-__all__ = ["Ports", "open_broker", "open_settings", "open_stores", "open_transport", "system_ports"]
+__all__ = ["Ports", "open_auth", "open_broker", "open_settings", "open_stores", "open_transport", "system_ports"]
 
 DAY_SECONDS = 86_400.0
 
@@ -40,6 +41,11 @@ def open_broker(config: NodeConfig, home: Home, ports: Ports) -> Broker:
     """Returns the broker of a home, not started yet."""
     limits = Limits(kept_seconds=config.kept_days * DAY_SECONDS)
     return EmbeddedBroker(ports.disk, home.path / "broker.db", ports.clock, limits=limits)
+
+
+def open_auth(home: Home, ports: Ports) -> AuthStore:
+    """Returns the accounts and rules of a home, not opened yet."""
+    return AuthStore(ports.disk, home.path / "auth.db")
 
 
 def open_settings(home: Home, ports: Ports, key: bytes) -> Settings:

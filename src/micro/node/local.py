@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from micro.errors import LinkClosed
+from micro.errors import LinkClosed, TooManyRequests
 from micro.mucp.event import Block, Hello
 from micro.mucp.headers import FROM_SERVICE, Headers
 from micro.mucp.limits import OWNER
 from micro.network.link import Link, Serving
 from micro.network.transport.memory import pair
+from micro.service.client import Client
 from micro.service.router import Facts, Way
 from micro.service.server import Server
 from micro.service.service import Service
 from micro.trust.policy import Caller
 
-__all__ = ["InsideDialer", "Platform", "identify"]
+__all__ = ["InsideClients", "InsideDialer", "Platform", "identify"]
+
+CLIENTS_MAX = 256
+"""So many callers have a client inside the node at once."""
 
 
 def identify(link: Link, headers: Headers) -> Caller:
@@ -94,3 +99,53 @@ class InsideDialer:
         near.start(here)
         await here.greeted()
         return here
+
+
+class InsideClients:
+    """Clients inside the node, one for each caller that comes in through a door of it.
+
+    Args:
+        dial: makes a client that has a caller's rights.
+    """
+
+    def __init__(self, dial: Callable[[Caller], Client]) -> None:
+        self._dial = dial
+        self._clients: dict[Caller, Client] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def __call__(self, caller: Caller) -> Client:
+        """Returns the client that has the rights of `caller`.
+
+        Raises:
+            TooManyRequests: so many callers are here, and all of them at work, that there is no room for another.
+        """
+        client = self._clients.pop(caller, None)
+        if client is None:
+            self._make_room()
+            client = self._dial(caller)
+        self._clients[caller] = client  # whoever was not heard of for the longest comes first
+        return client
+
+    def _make_room(self) -> None:
+        if len(self._clients) < CLIENTS_MAX:
+            return
+        idle = next((caller for caller, client in self._clients.items() if not client.busy), None)
+        if idle is None:
+            raise TooManyRequests(f"{CLIENTS_MAX} callers are at work here; try again in a moment")
+        self._end(idle)
+
+    def drop(self, account: str) -> None:
+        """Ends all that is under way for a user."""
+        for caller in [caller for caller in self._clients if caller.user and caller.account == account]:
+            self._end(caller)
+
+    def _end(self, caller: Caller) -> None:
+        task = asyncio.get_running_loop().create_task(self._clients.pop(caller).close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Ends all."""
+        for caller in list(self._clients):
+            self._end(caller)
+        await asyncio.gather(*self._closing)

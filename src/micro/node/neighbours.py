@@ -49,13 +49,21 @@ class Neighbours:
     """Follows the registries of neighbours, and forwards events to those that subscribe."""
 
     def __init__(
-        self, catalog: Catalog, broker: Broker, *, nid: str, clock: Clock, changed: Callable[[], None]
+        self,
+        catalog: Catalog,
+        broker: Broker,
+        *,
+        nid: str,
+        clock: Clock,
+        changed: Callable[[], None],
+        may_send: Callable[[str, str], bool],
     ) -> None:
         self._catalog = catalog
         self._broker = broker
         self._nid = nid
         self._clock = clock
         self._changed = changed
+        self._may_send = may_send
         self._known: dict[str, _Neighbour] = {}
         self._away: dict[str, frozenset[str]] = {}
 
@@ -138,11 +146,17 @@ class Neighbours:
 
     # -- events -----------------------------------------------------------------------------------------------------
 
+    def judge_again(self) -> None:
+        """Sends each neighbour the topics that it may have now, and no others."""
+        for found in self._known.values():
+            self._forward(found)
+
     def _forward(self, found: _Neighbour) -> None:
         """Subscribes, in the neighbour's name, to the topics that its services subscribe to."""
         wanted: set[str] = set()
         for description in self._descriptions(found):
             wanted.update(str(topic.get("topic", "")) for topic in description.get("topics", ()))
+        wanted = {topic for topic in wanted if self._may_send(found.nid, topic)}
         for topic in list(found.forwarding):
             if topic not in wanted:
                 found.forwarding.pop(topic).close()

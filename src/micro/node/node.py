@@ -14,16 +14,18 @@ from micro.mucp.event import Hello
 from micro.network.link import Link
 from micro.network.peers import Peers
 from micro.node.config import NodeConfig
+from micro.node.control.auth import auth_service
 from micro.node.control.config import config_service
 from micro.node.control.network import network_service
 from micro.node.control.node import node_service
 from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
-from micro.node.engines import Ports, open_broker, open_settings, open_stores, open_transport
+from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores, open_transport
 from micro.node.figures import Figures
+from micro.node.gatekeeper import Gatekeeper
 from micro.node.home import Home
-from micro.node.local import InsideDialer, Platform
+from micro.node.local import InsideClients, InsideDialer, Platform
 from micro.node.neighbours import Neighbours
 from micro.node.paths import Paths
 from micro.node.reception import Reception
@@ -81,7 +83,8 @@ class Node:
         self._tasks: list[asyncio.Task[None]] = []
         self.peers: Peers | None = None
         self._door: Closing | None = None
-        self._clients: list[Client] = []
+        self.client = InsideClients(self._client)
+        """Returns a client inside the node that has the rights of a caller."""
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -113,16 +116,28 @@ class Node:
         self._settings = open_settings(home, ports, self._key.derive("settings-encryption"))
         self._settings.open()
         self._stores = open_stores(home, ports)
+        self._auth = open_auth(home, ports)
+        self._auth.open()
+        self.gate = Gatekeeper(self._auth, self._key, ports.clock)
+        self.gate.on_change = self._judge_again
         self._remembered = Remembered(ports.disk, home.path / "network.json")
         self.reception = Reception(
-            home, uid=os.getuid(), nid=self.nid, router=lambda: self.router, catalog=self.catalog, clock=ports.clock
+            home,
+            uid=os.getuid(),
+            nid=self.nid,
+            gate=self.gate,
+            router=lambda: self.router,
+            catalog=self.catalog,
+            clock=ports.clock,
         )
         self.reception.on_change = self.bell.ring
+        self._desk = EventDesk(self.broker, nid=self.nid, gate=self.gate, clock=ports.clock, entropy=ports.entropy)
         self.router = Router(
             self.nid,
             self.catalog,
             self.platform,
-            EventDesk(self.broker, nid=self.nid, clock=ports.clock, entropy=ports.entropy),
+            self._desk,
+            gate=self.gate,
             link_to=self._link_to,
             on_greeted=self.reception.greet,
             on_going=lambda link, reason: None,
@@ -132,7 +147,12 @@ class Node:
             now=ports.clock.monotonic,
         )
         self._neighbours = Neighbours(
-            self.catalog, self.broker, nid=self.nid, clock=ports.clock, changed=self.bell.ring
+            self.catalog,
+            self.broker,
+            nid=self.nid,
+            clock=ports.clock,
+            changed=self.bell.ring,
+            may_send=self.gate.may_send,
         )
         self.supervisor = open_supervisor(
             home.path,
@@ -163,6 +183,7 @@ class Node:
             runtime_service(self.supervisor),
             store_service(self._stores, self.ports.clock),
             config_service(self._settings),
+            auth_service(self.gate, self.ports.clock, self.ports.entropy),
         ):
             self.platform.add(service)
 
@@ -212,13 +233,13 @@ class Node:
         if self.peers is not None:
             await self.relaying.stop()
             await self.peers.close()
-        for client in self._clients:
-            await client.close()
+        await self.client.close()
         await self.reception.stop()
         await self.platform.finish(FINISH_SECONDS)
         await self.broker.stop()
         await self._stores.close()
         await self._settings.close()
+        await self._auth.close()
         self.home.unlock()
 
     # -- what its parts ask -----------------------------------------------------------------------------------------
@@ -287,13 +308,18 @@ class Node:
         """Returns where this node can be reached now."""
         return Ticket(self.nid, tuple(self._transport.addresses()[:8]), self._transport.relay)
 
-    def client(self, caller: Caller) -> Client:
-        """Returns a client inside the node that has the rights of `caller`."""
-        client = Client(
-            InsideDialer(self.router, caller), clock=self.ports.clock, entropy=self.ports.entropy, direct=False
-        )
-        self._clients.append(client)
-        return client
+    def _client(self, caller: Caller) -> Client:
+        ports = self.ports
+        return Client(InsideDialer(self.router, caller), clock=ports.clock, entropy=ports.entropy, direct=False)
+
+    def _judge_again(self, account: str) -> None:
+        """Has a change of accounts or rules count at once; `account` is a user whose links end."""
+        self.router.epoch += 1
+        self._desk.judge_again()
+        self._neighbours.judge_again()
+        if account:
+            self.reception.expel(account)
+            self.client.drop(account)
 
     def status(self) -> dict[str, Any]:
         """Returns the node's id, version, addresses and figures."""
@@ -322,6 +348,7 @@ class Node:
             await asyncio.sleep(TICK_SECONDS)
             now = self.ports.clock.monotonic()
             self.broker.tick(now)
+            self.reception.expire()
             if self.catalog.expire(now):
                 self.bell.ring()
 

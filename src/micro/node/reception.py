@@ -12,6 +12,7 @@ from micro.mucp.event import Hello
 from micro.mucp.limits import OWNER, Limits
 from micro.network.link import Link, Serving
 from micro.network.transport.stream import Listener, listen, peer_uid
+from micro.node.gatekeeper import Gatekeeper, Visit
 from micro.node.home import Home
 from micro.ports import Clock
 from micro.runtime.generation import Badge
@@ -49,15 +50,25 @@ class Reception:
         home: where the sockets are.
         uid: the owner's user id.
         nid: this node.
+        gate: who shows which token.
         router: what serves the links.
     """
 
     def __init__(
-        self, home: Home, *, uid: int, nid: str, router: Callable[[], Serving], catalog: Catalog, clock: Clock
+        self,
+        home: Home,
+        *,
+        uid: int,
+        nid: str,
+        gate: Gatekeeper,
+        router: Callable[[], Serving],
+        catalog: Catalog,
+        clock: Clock,
     ) -> None:
         self._home = home
         self._uid = uid
         self._nid = nid
+        self._gate = gate
         self._router = router
         self._catalog = catalog
         self._clock = clock
@@ -65,6 +76,7 @@ class Reception:
         self._links: dict[str, Link] = {}
         self._owner: Listener | None = None
         self._owner_links: set[Link] = set()
+        self._visits: dict[Link, Visit] = {}
         self._hello = Hello([], agent="node")
         self.on_change: Callable[[], None] = lambda: None
 
@@ -96,6 +108,20 @@ class Reception:
         """Gives a link to another node its facts: the transport proved who it is."""
         link.facts = Facts(Caller(nid=nid))
 
+    def expire(self) -> None:
+        """Ends the links of users whose tokens have expired."""
+        if self._visits:
+            now = self._clock.now()
+            for link, visit in list(self._visits.items()):
+                if now >= visit.expires:
+                    link.close("the token has expired; get a new one")
+
+    def expel(self, account: str) -> None:
+        """Ends the links of a user."""
+        for link, visit in list(self._visits.items()):
+            if visit.caller.account == account:
+                link.close(f"the account {account} was changed; show a new token")
+
     # -- instances --------------------------------------------------------------------------------------------------
 
     async def open(self, badge: Badge) -> Door:
@@ -116,14 +142,17 @@ class Reception:
         return link
 
     def greet(self, link: Link, hello: Hello) -> None:
-        """Checks who a link's other end says it is.
+        """Checks who a link's other end says it is. A program of the owner's that shows a user's token is that user.
 
         Raises:
-            Unauthorized: an instance without its token, or with too many links.
+            Unauthorized: an instance without its token, or with too many links; or a token that is not good.
         """
         place: _Place | None = link.door
         if place is None:
-            if link.facts is not None and link.facts.caller.owner and hello.service:
+            if link in self._owner_links and self._gate.is_visitor(hello.token):
+                visit = self._visits[link] = self._gate.visit(hello.token)
+                link.facts.caller = visit.caller
+            elif link.facts is not None and link.facts.caller.owner and hello.service:
                 link.facts.caller = replace(link.facts.caller, service=hello.service)
             return
         if not place.badge.admits(hello.token):
@@ -209,6 +238,7 @@ class Reception:
     def lost(self, link: Link) -> None:
         """Forgets a link that is gone, and withdraws what registered over it."""
         self._owner_links.discard(link)
+        self._visits.pop(link, None)
         place: _Place | None = link.door
         if place is not None:
             place.links.discard(link)

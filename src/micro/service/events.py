@@ -14,16 +14,22 @@ from micro.network.link import Link
 from micro.network.owner import Owner
 from micro.ports import Clock, Entropy
 from micro.service.broker.broker import EPHEMERAL_ID, Broker, Ephemeral, Member, StoredEvent, Subscription
+from micro.service.gate import Gate
 from micro.service.identifier import uuid7
-from micro.trust.policy import Caller, may_publish, may_subscribe
+from micro.trust.policy import Caller
 
-__all__ = ["EventDesk", "publisher_of"]
+__all__ = ["ACCOUNT", "EventDesk", "publisher_of"]
+
+ACCOUNT = "account:"
+"""What stands before an account where else a service's name stands, which has no colon."""
 
 OURS = (
     names.ID,
     names.TOPIC,
     names.QUEUE,
     names.CALLER,
+    names.ACCOUNT,
+    names.SCOPES,
     names.FROM_NODE,
     names.FROM_SERVICE,
     names.TIMESTAMP,
@@ -33,8 +39,10 @@ OURS = (
 
 
 def publisher_of(caller: Caller, nid: str) -> str:
-    """Returns the name under which a caller publishes: its node and, where it is a service, a slash and its name."""
+    """Returns the name under which a caller publishes: its node, and after a slash its service or `account:` and id."""
     node = caller.nid or nid
+    if caller.user:
+        return f"{node}/{ACCOUNT}{caller.account}"
     return f"{node}/{caller.service}" if caller.service else node
 
 
@@ -55,23 +63,34 @@ def _too_many(headers: Mapping[str, str]) -> Fault | None:
     )
 
 
+def _refused(may: Callable[[Caller, str], Fault | None], gate: Gate, caller: Caller, topic: str) -> Fault | None:
+    """Returns why a caller may not, as it is known now."""
+    try:
+        return may(gate.known(caller), topic)
+    except Fault as unknown:
+        return unknown
+
+
 class _Desk:
     """What the headers of one block mean for the events published under them."""
 
-    __slots__ = ("fault", "headers", "publisher", "topic")
+    __slots__ = ("fault", "headers", "number", "publisher", "topic")
 
-    def __init__(self, headers: Headers, caller: Caller, nid: str) -> None:
+    def __init__(self, headers: Headers, caller: Caller, nid: str, gate: Gate) -> None:
+        self.number = gate.number
         self.topic = str(headers.get(names.TOPIC, ""))
         self.publisher = publisher_of(caller, nid)
         self.headers: Mapping[str, str] = {k: v for k, v in headers.items() if k not in OURS}
-        self.fault = may_publish(caller, self.topic) or _too_many(self.headers)
+        self.fault = _refused(gate.may_publish, gate, caller, self.topic) or _too_many(self.headers)
 
 
 class EventDesk:
     """Takes events and subscriptions that come over links, for `micro.service.router.Router`."""
 
-    def __init__(self, broker: Broker, *, nid: str, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, broker: Broker, *, nid: str, gate: Gate, clock: Clock, entropy: Entropy) -> None:
         self.broker = broker
+        self._gate = gate
+        self._subscribers: set[_Subscriber] = set()
         self._nid = nid
         self._clock = clock
         self._entropy = entropy
@@ -80,8 +99,8 @@ class EventDesk:
 
     def _desk(self, link: Link, block: Block) -> _Desk:
         desk = block.route
-        if type(desk) is not _Desk:
-            desk = block.route = _Desk(block.headers, link.facts.caller, self._nid)
+        if type(desk) is not _Desk or desk.number != self._gate.number:
+            desk = block.route = _Desk(block.headers, link.facts.caller, self._nid, self._gate)
         return desk
 
     def published(self, link: Link, event: Published) -> None:
@@ -132,7 +151,7 @@ class EventDesk:
         assert event.exchange is not None
         headers = event.block.headers
         topic, queue = str(headers.get(names.TOPIC, "")), headers.get(names.QUEUE)
-        fault = may_subscribe(link.facts.caller, topic)
+        fault = self._refused(link, topic)
         if fault is not None:
             link.fail(event.number, fault, refused=True)
             return
@@ -141,8 +160,21 @@ class EventDesk:
         link.session.note(event.number, {names.TOPIC: topic})
         try:
             subscriber.subscription = self.broker.subscribe(topic, queue, subscriber)
+            self._subscribers.add(subscriber)
         except Fault as error:
             link.fail(event.number, error)
+
+    def _refused(self, link: Link, topic: str) -> Fault | None:
+        return _refused(self._gate.may_subscribe, self._gate, link.facts.caller, topic)
+
+    def judge_again(self) -> None:
+        """Ends the subscriptions of those who may have them no longer."""
+        for subscriber in list(self._subscribers):
+            subscriber.judge(self._refused(subscriber.link, subscriber.topic))
+
+    def forget(self, subscriber: _Subscriber) -> None:
+        """A subscription has ended."""
+        self._subscribers.discard(subscriber)
 
     def tail(self, event: StoredEvent) -> tuple[bytes, int]:
         """Returns an event's varying headers and body as one piece, and how long the headers are.
@@ -170,18 +202,18 @@ class _Subscriber(Owner, Member):
         "_exchange",
         "_extra",
         "_headers",
-        "_link",
         "_publisher",
-        "_topic",
+        "link",
         "subscription",
+        "topic",
     )
 
     def __init__(self, desk: EventDesk, link: Link, event: Opened) -> None:
         assert event.exchange is not None
         self._desk = desk
-        self._link = link
+        self.link = link
         self._exchange = event.exchange
-        self._topic = str(event.block.headers.get(names.TOPIC, ""))
+        self.topic = str(event.block.headers.get(names.TOPIC, ""))
         self._headers: Mapping[str, str] | None = None
         self._publisher = ""
         self._block, self._extra = 0, b""
@@ -193,7 +225,7 @@ class _Subscriber(Owner, Member):
     def deliver(self, sequence: int, event: StoredEvent) -> bool:
         if not self._can(event):
             return False
-        link = self._link
+        link = self.link
         tail, extra_bytes = self._desk.tail(event)
         if self._extra:
             tail, extra_bytes = self._extra + tail, extra_bytes + len(self._extra)
@@ -204,16 +236,16 @@ class _Subscriber(Owner, Member):
     def deliver_all(self, events: Ephemeral) -> int:
         if not self._can(events):
             return 0
-        session = self._link.session
+        session = self.link.session
         if session.version < BATCHES_VERSION or self._extra:
             return Member.deliver_all(self, events)
         session.spread(self._exchange, self._block, events.batch)
-        self._link.schedule()
+        self.link.schedule()
         return events.batch.count
 
     def _can(self, event: StoredEvent | Ephemeral) -> bool:
         """Whether there is room for an event, whose headers the peer then knows."""
-        link = self._link
+        link = self.link
         if self._exchange.send_window <= 0 or link.closed is not None:
             return False
         if link.full:
@@ -224,13 +256,13 @@ class _Subscriber(Owner, Member):
         return True
 
     def dropped(self, count: int) -> None:
-        if self._link.closed is None:
-            self._link.session.note(self._exchange.number, {names.DROPPED: str(count)})
-            self._link.schedule()
+        if self.link.closed is None:
+            self.link.session.note(self._exchange.number, {names.DROPPED: str(count)})
+            self.link.schedule()
 
     def _refer(self, event: StoredEvent | Ephemeral) -> None:
-        headers = {names.TOPIC: self._topic, **event.headers, names.CALLER: event.publisher}
-        self._block, self._extra = self._link.session.refer(headers)
+        headers = {names.TOPIC: self.topic, **event.headers, names.CALLER: event.publisher}
+        self._block, self._extra = self.link.session.refer(headers)
         self._headers, self._publisher = event.headers, event.publisher
 
     def _resume_when_drained(self) -> None:
@@ -238,7 +270,7 @@ class _Subscriber(Owner, Member):
             self._draining = asyncio.get_running_loop().create_task(self._drain())
 
     async def _drain(self) -> None:
-        await self._link.drained()
+        await self.link.drained()
         self._draining = None
         self.credited(0)
 
@@ -261,6 +293,14 @@ class _Subscriber(Owner, Member):
         if self.subscription is not None:
             self.subscription.close()
             self.subscription = None
+            self._desk.forget(self)
+
+    def judge(self, fault: Fault | None) -> None:
+        """Ends the subscription if there is a reason."""
+        if fault is not None:
+            self.cancelled()
+            if self.link.closed is None:
+                self.link.fail(self._exchange.number, fault)
 
     def ended(self) -> None:
         self.cancelled()

@@ -17,18 +17,19 @@ from micro.mucp.event import Block, Hello, Opened, Published
 from micro.mucp.headers import Headers, encode
 from micro.mucp.message import Form
 from micro.network.link import Link
+from micro.service.gate import Gate
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.selector import Seat, Selector, is_failure
 from micro.service.splice import Passing, splice
-from micro.trust.policy import Caller, may_call
+from micro.trust.policy import Caller
 
 __all__ = ["Events", "Facts", "LocalServices", "Router"]
 
 Way = Callable[[Link, Opened], None]
 """What an exchange is handed to."""
 
-IDENTITY = (names.FROM_NODE, names.FROM_SERVICE, names.CALLER)
+IDENTITY = (names.FROM_NODE, names.FROM_SERVICE, names.CALLER, names.ACCOUNT, names.SCOPES)
 """Headers that say who calls: whatever a caller writes there is replaced by what the node knows."""
 _PUBLISH, _SUBSCRIBE = int(Form.PUBLISH), int(Form.SUBSCRIBE)
 
@@ -155,6 +156,7 @@ class Router:
         catalog: which services are where.
         local: the node's own services.
         events: the broker's side.
+        gate: who may call what.
         link_to: the link that leads to an instance, or None.
         on_lost: told when a link is gone.
         expected: why a service that is not there will be, "" where nobody knows of it.
@@ -170,6 +172,7 @@ class Router:
         local: LocalServices,
         events: Events,
         *,
+        gate: Gate,
         link_to: Callable[[Instance], Link | None],
         on_greeted: Callable[[Link, Hello], None],
         on_going: Callable[[Link, str], None],
@@ -185,6 +188,7 @@ class Router:
         self._catalog = catalog
         self._local = local
         self._events = events
+        self._gate = gate
         self._link_to = link_to
         self._on_greeted = on_greeted
         self._on_going = on_going
@@ -246,17 +250,19 @@ class Router:
         endpoint = str(block.headers.get(names.ENDPOINT, ""))
         if not service or not endpoint:
             raise BadRequest("a call names a service and an endpoint, in Micro-Service and Micro-Endpoint")
-        caller: Caller = link.facts.caller
-        refused = may_call(caller, service, endpoint)
+        caller = self._gate.known(link.facts.caller)
+        refused = self._gate.may_call(caller, service, endpoint)
         if refused is not None:
             raise refused
         local = self._local.way(link, service, block)
         if local is not None:
             return local
-        hops = self._hops(link, block, service, endpoint, version)
+        hops = self._hops(link, block, caller, service, endpoint, version)
         return _Forward(service, hops, self._selector, self._now)
 
-    def _hops(self, link: Link, block: Block, service: str, endpoint: str, version: str) -> list[tuple[Instance, _Hop]]:
+    def _hops(
+        self, link: Link, block: Block, caller: Caller, service: str, endpoint: str, version: str
+    ) -> list[tuple[Instance, _Hop]]:
         view = self._catalog.lookup(service)
         if view is None:
             raise self._absent(service)
@@ -264,7 +270,6 @@ class Router:
         if version:
             wanted = {i.id for i in view.of_version(version)}
             instances = [i for i in instances if i.id in wanted]
-        caller: Caller = link.facts.caller
         if caller.peer:  # a neighbour reaches our own services; it does not travel through us
             instances = [i for i in instances if i.local]
         instances = [i for i in instances if i.local] or instances
@@ -278,6 +283,8 @@ class Router:
         headers = {k: v for k, v in block.headers.items() if k not in IDENTITY}
         headers[names.SERVICE] = service
         headers |= self._identity(caller, block.headers)
+        if caller.account and reached[0][0].local:  # whom this node knows is no other node's business
+            headers |= {names.ACCOUNT: caller.account, names.SCOPES: " ".join(caller.scopes)}
         return [(instance, _Hop(out, headers)) for instance, out in reached]
 
     def _absent(self, service: str) -> Fault:
@@ -287,11 +294,8 @@ class Router:
         return NotFound(f"no service is called {service}; `micro services` lists what runs", id=service)
 
     def _identity(self, caller: Caller, headers: Headers) -> dict[str, str]:
-        kind = (
-            "owner" if caller.owner else "service" if caller.supervised else "anonymous" if caller.anonymous else "peer"
-        )
         service = caller.service or str(headers.get(names.FROM_SERVICE, "") if caller.owner or caller.peer else "")
-        identity = {names.CALLER: kind, names.FROM_NODE: caller.nid or self._nid}
+        identity = {names.CALLER: caller.kind, names.FROM_NODE: caller.nid or self._nid}
         if service:
             identity[names.FROM_SERVICE] = service
         return identity

@@ -17,6 +17,7 @@ from micro.network.transport.stream import Listener, listen, peer_uid
 from micro.ports import Clock, Entropy
 from micro.service.client import Client
 from micro.service.context import Context
+from micro.service.events import ACCOUNT
 from micro.service.keeping import Settings, Store
 from micro.service.once import call_once
 from micro.service.raw import Dialer
@@ -308,10 +309,13 @@ class Running:
 def _scope_of(caller: Caller) -> str:
     if caller.owner and not caller.service:
         return "owner"
+    if caller.account and not caller.service and caller.account != caller.nid:  # a user; also one who published
+        return f"{caller.nid}/{ACCOUNT}{caller.account}"
     node = "" if caller.owner or caller.supervised else caller.nid
     return f"{node}/{caller.service}" if caller.service else node or "anonymous"
 
 
 def _publisher_as_caller(publisher: str) -> Caller:
-    nid, _, service = publisher.partition("/")
-    return Caller(nid=nid, service=service)
+    nid, _, name = publisher.partition("/")
+    account = name.removeprefix(ACCOUNT)
+    return Caller(nid=nid, service=name) if account == name else Caller(nid=nid, account=account)

@@ -41,12 +41,16 @@ def caller_from(headers: Mapping[str, str]) -> Caller:
     """Returns who calls, from the headers that a trusted node has written."""
     kind = headers.get(names.CALLER, "peer")
     service = headers.get(names.FROM_SERVICE, "")
+    account = headers.get(names.ACCOUNT, "")
     return Caller(
         nid=headers.get(names.FROM_NODE, ""),
         service=service,
         owner=kind == "owner",
         supervised=kind == "service" and bool(service),
         anonymous=kind == "anonymous",
+        user=kind == "user" and bool(account),
+        account=account,
+        scopes=tuple(headers.get(names.SCOPES, "").split()),
     )
 
 

@@ -3,12 +3,14 @@
 Pure.
 
 Each question returns None for yes, or the fault to answer with: 401 where the caller should say who it is, 403 where
-it is known and may not. Whatever is not allowed here is refused.
+it is known and may not. Whatever is not allowed here is refused; what is allowed and `is_ruled` is left to the rules of
+`micro.trust.rules`, which can only refuse more.
 
 | who | how it comes | may |
 | --- | --- | --- |
 | owner | `run/node.sock` with his own uid, or the token | everything |
 | instance | a service, on its own socket | call, stream, publish, subscribe; register itself; its own store, config |
+| user | with a token of its account | call services, publish, subscribe, read the registry |
 | peer | another node, over an authenticated link | call exported services, publish, read the registry |
 | anonymous | loopback without credentials | call services that cost nothing, read the registry |
 """
@@ -16,7 +18,7 @@ it is known and may not. Whatever is not allowed here is refused.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from micro.errors import Fault, Forbidden, LocalProtocolError, Unauthorized
 from micro.trust.identity import short
@@ -24,6 +26,8 @@ from micro.trust.identity import short
 __all__ = [
     "CONTROL_SERVICES",
     "Caller",
+    "Kind",
+    "is_ruled",
     "may_call",
     "may_publish",
     "may_register",
@@ -31,8 +35,13 @@ __all__ = [
     "may_subscribe",
 ]
 
+Kind = Literal["owner", "service", "user", "peer", "anonymous"]
+
 CONTROL_SERVICES: Final = frozenset({"auth", "config", "keys", "network", "node", "runtime", "wallet"})
-"""Services of the node that answer its owner only, but for `CONFIG_OWN`."""
+"""Services of the node that answer its owner only, but for `CONFIG_OWN` and `AUTH_OPEN`."""
+
+AUTH_OPEN: Final = frozenset({"auth.token", "auth.inspect"})
+"""Endpoints of `auth` that answer everybody: what is shown to them, a secret or a token, is the proof."""
 
 REGISTRY_READ: Final = frozenset(
     {"registry.get", "registry.list", "registry.route", "registry.search", "registry.watch"}
@@ -61,12 +70,16 @@ class Caller:
         service: the service it is, "" where it is none (a person, a program, a node).
         owner: it has the authority of the owner of this node.
         supervised: it is a service that this node runs, on the socket it was given.
+        user: it showed a token of an account of this node.
         anonymous: it came over loopback and did not say who it is.
+        account: the account it has here, "" where it has none; of a service or a peer that has one, its own id.
+        scopes: what that account holds.
         tier: its standing by reputation, 0 for a newcomer.
         paid: this exchange was paid for.
 
     Raises:
-        LocalProtocolError: two of owner, supervised and anonymous, or a supervised caller without a service.
+        LocalProtocolError: two of owner, supervised, user and anonymous, a supervised caller without a service, or a
+            user without an account.
     """
 
     nid: str = ""
@@ -76,24 +89,49 @@ class Caller:
     anonymous: bool = False
     tier: int = 0
     paid: bool = False
+    user: bool = False
+    account: str = ""
+    scopes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.owner + self.supervised + self.anonymous > 1:
-            raise LocalProtocolError("a caller is one of owner, supervised and anonymous, never two")
+        if self.owner + self.supervised + self.anonymous + self.user > 1:
+            raise LocalProtocolError("a caller is one of owner, supervised, user and anonymous, never two")
+        if self.user and not self.account:
+            raise LocalProtocolError("a user is an account, and has its id")
         if self.supervised and not self.service:
             raise LocalProtocolError("a supervised caller is a service, and has its name")
 
     @property
     def peer(self) -> bool:
         """It speaks from another node, or with no more authority than one."""
-        return not (self.owner or self.supervised or self.anonymous)
+        return not (self.owner or self.supervised or self.anonymous or self.user)
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the five it is, as `Micro-Caller` spells it."""
+        if self.owner:
+            return "owner"
+        if self.supervised:
+            return "service"
+        if self.user:
+            return "user"
+        return "anonymous" if self.anonymous else "peer"
 
     def __str__(self) -> str:
         if self.owner:
             return "the owner"
         if self.supervised:
             return f"the service {self.service}"
+        if self.user:
+            return f"the account {self.account}"
         return "an anonymous caller" if self.anonymous else f"the node {short(self.nid)}"
+
+
+def is_ruled(service: str, endpoint: str) -> bool:
+    """Says whether the owner's rules decide on an endpoint too; on the node's own services and `Debug` they do not."""
+    service = service.lower()
+    fixed = service in CONTROL_SERVICES or service in ("registry", "store")
+    return not (fixed or endpoint.lower().startswith("debug."))
 
 
 def may_call(caller: Caller, service: str, endpoint: str, *, exported: bool = True) -> Fault | None:
@@ -111,6 +149,8 @@ def may_call(caller: Caller, service: str, endpoint: str, *, exported: bool = Tr
     service, method = service.lower(), endpoint.lower()  # no spelling slips past a rule
     if method.startswith("debug."):
         allowed = method in DEBUG_OPEN
+    elif service == "auth" and method in AUTH_OPEN:
+        return None
     elif service in CONTROL_SERVICES:
         own = caller.supervised and service == "config" and method in CONFIG_OWN
         allowed = own or (service == "network" and method in NETWORK_OPEN and not caller.anonymous)

@@ -7,13 +7,14 @@ import pytest
 from micro.errors import Fault, LocalProtocolError
 from micro.trust.identity import nid_of
 from micro.trust.keys import NodeKey
-from micro.trust.policy import Caller, may_call, may_publish, may_register, may_spend, may_subscribe
+from micro.trust.policy import Caller, is_ruled, may_call, may_publish, may_register, may_spend, may_subscribe
 
 NID = nid_of(NodeKey(bytes(range(32))).public)
 OWNER = Caller(NID, owner=True)
 INSTANCE = Caller(NID, "greeter", supervised=True)
 PEER = Caller(NID)
 ANONYMOUS = Caller(anonymous=True)
+USER = Caller(user=True, account="ann", scopes=("ops",))
 CALLERS = (OWNER, INSTANCE, PEER, ANONYMOUS)
 
 # service, endpoint, then the code for owner, instance, peer and anonymous; 0 is yes
@@ -38,7 +39,12 @@ CALLS = [
     ("network", "Network.Connect", 0, 403, 403, 401),
     ("wallet", "Wallet.Pay", 0, 403, 403, 401),
     ("keys", "Keys.Sign", 0, 403, 403, 401),
-    ("auth", "Auth.Token", 0, 403, 403, 401),
+    ("auth", "Auth.Token", 0, 0, 0, 0),
+    ("auth", "Auth.Inspect", 0, 0, 0, 0),
+    ("auth", "Auth.Generate", 0, 403, 403, 401),
+    ("auth", "Accounts.List", 0, 403, 403, 401),
+    ("auth", "Rules.Create", 0, 403, 403, 401),
+    ("node", "Auth.Token", 0, 403, 403, 401),
     ("registry", "Registry.Get", 0, 0, 0, 0),
     ("registry", "Registry.List", 0, 0, 0, 0),
     ("registry", "Registry.Search", 0, 0, 0, 0),
@@ -62,6 +68,39 @@ def code(fault: Fault | None) -> int:
 def test_who_may_call(service: str, endpoint: str, owner: int, instance: int, peer: int, anonymous: int) -> None:
     """Each row of the table holds."""
     assert [code(may_call(caller, service, endpoint)) for caller in CALLERS] == [owner, instance, peer, anonymous]
+
+
+@pytest.mark.parametrize(
+    ("service", "endpoint", "owner", "instance", "peer", "anonymous"), CALLS, ids=lambda value: str(value)
+)
+def test_a_user_may_what_a_peer_may(
+    service: str, endpoint: str, owner: int, instance: int, peer: int, anonymous: int
+) -> None:
+    """An account opens none of the node's own services."""
+    assert code(may_call(USER, service, endpoint)) == peer
+
+
+def test_a_user_publishes_and_subscribes() -> None:
+    """As a service of this node does; the rules may say otherwise."""
+    assert (may_publish(USER, "orders"), may_subscribe(USER, "orders")) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("caller", "kind"),
+    [(OWNER, "owner"), (INSTANCE, "service"), (USER, "user"), (PEER, "peer"), (ANONYMOUS, "anonymous")],
+)
+def test_each_caller_is_of_one_kind(caller: Caller, kind: str) -> None:
+    """The word that travels."""
+    assert caller.kind == kind
+    assert caller.peer == (kind == "peer")
+
+
+@pytest.mark.parametrize("service", ["auth", "Config", "node", "registry", "store", "wallet"])
+def test_rules_do_not_decide_on_the_nodes_own_services(service: str) -> None:
+    """However they are spelled; nor on what every service tells everybody."""
+    assert not is_ruled(service, "Any.Thing")
+    assert not is_ruled("greeter", "debug.Health")
+    assert is_ruled("greeter", "Say.Hello")
 
 
 def test_a_peer_calls_exported_services_only() -> None:
@@ -118,6 +157,8 @@ def test_a_caller_without_any_authority_is_a_peer() -> None:
 @pytest.mark.parametrize(
     "facts",
     [
+        {"user": True},
+        {"user": True, "account": "ann", "anonymous": True},
         {"owner": True, "supervised": True, "service": "greeter"},
         {"owner": True, "anonymous": True},
         {"supervised": True},

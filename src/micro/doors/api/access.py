@@ -1,31 +1,23 @@
-"""Who asks: the owner, who shows the node's token, or anybody on this machine, who has no rights but to call."""
+"""Who asks: the owner, who shows the node's token, a user, who shows one of his own, or anybody on this machine."""
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
-from enum import Enum
+from collections.abc import Callable
 
 from micro.doors.api.request import Request
 from micro.errors import Unauthorized
 from micro.trust.policy import Caller
 
-__all__ = ["Access", "Doorkeeper", "is_local"]
+__all__ = ["ANONYMOUS", "OWNER", "Doorkeeper", "is_local"]
 
+OWNER = Caller(owner=True)
+ANONYMOUS = Caller(anonymous=True)
 
-class Access(Enum):
-    """What a request may do."""
+OPEN_PATHS = ("/api/auth/Auth.Token", "/api/auth/Auth.Inspect")
+"""Where somebody on another machine shows a secret for a token: what is in the body is his proof."""
 
-    OWNER = "owner"
-    ANONYMOUS = "anonymous"
-
-    @property
-    def caller(self) -> Caller:
-        """Who that is, as the node's policy names him."""
-        return _CALLERS[self]
-
-
-_CALLERS = {Access.OWNER: Caller(owner=True), Access.ANONYMOUS: Caller(anonymous=True)}
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 """What a proxy on this machine adds: whoever it speaks for is somewhere else."""
 
@@ -50,37 +42,42 @@ class Doorkeeper:
 
     Args:
         token: the secret of the node's owner; with "" nobody is the owner.
+        user: returns the user who shows a token; raises `Unauthorized` where it is none.
     """
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, user: Callable[[str], Caller]) -> None:
         self._token = token.encode()
+        self._user = user
 
-    def access(self, request: Request) -> Access:
-        """Returns what a request may do.
+    def caller(self, request: Request) -> Caller:
+        """Returns who sent a request.
 
         Raises:
             Unauthorized: its token is wrong, or it has none and comes from another machine.
         """
         shown = request.headers.get(b"authorization")
         if shown is None:
-            if is_local(request):
-                return Access.ANONYMOUS
+            if is_local(request) or request.path in OPEN_PATHS:
+                return ANONYMOUS
             raise Unauthorized(
-                "who asks from another machine sends the node's token: Authorization: Bearer TOKEN", id="api"
+                "who asks from another machine sends a token: Authorization: Bearer TOKEN; POST /api/auth/Auth.Token "
+                "gives one for an account's secret",
+                id="api",
             )
         if shown[: len(_SCHEME)].lower() != _SCHEME.encode():
-            raise Unauthorized("Authorization: only Bearer and the node's token are understood", id="api")
-        if self._token and hmac.compare_digest(shown[len(_SCHEME) :].strip(), self._token):
-            return Access.OWNER
-        raise Unauthorized(
-            "Authorization: this is not the node's token; it is in the file `token` of its home", id="api"
-        )
+            raise Unauthorized("Authorization: only Bearer and a token are understood", id="api")
+        token = shown[len(_SCHEME) :].strip()
+        if self._token and hmac.compare_digest(token, self._token):
+            return OWNER
+        return self._user(token.decode("latin-1"))
 
-    def owner(self, request: Request, what: str) -> None:
-        """Lets only the owner pass.
+    def known(self, request: Request, what: str) -> Caller:
+        """Returns who sent a request that nobody may send without a token.
 
         Raises:
-            Unauthorized: it is somebody else.
+            Unauthorized: it has none, or its token is wrong.
         """
-        if self.access(request) is not Access.OWNER:
-            raise Unauthorized(f"{what} is for the node's owner: send Authorization: Bearer TOKEN", id="api")
+        caller = self.caller(request)
+        if caller.anonymous:
+            raise Unauthorized(f"{what} needs to know who asks: send Authorization: Bearer TOKEN", id="api")
+        return caller

@@ -117,7 +117,7 @@ class Application:
     async def _route(self, request: Request, counted: list[Target]) -> Outcome:
         if request.path in OPEN_PATHS:
             return await self._rooms[request.path[1:]](request)
-        access = self._asking.access(request)
+        caller = self._asking.caller(request)
         target = self._directory.recall(request.path)
         if target is None:
             room = self._room(request)
@@ -127,7 +127,7 @@ class Application:
         if request.method == "OPTIONS":
             return Answer(204, b"", headers={"allow": "GET, POST, OPTIONS"})
         counted.append(target)
-        return await self._asking.answer(request, target, access)
+        return await self._asking.answer(request, target, caller)
 
     def _room(self, request: Request) -> Room | None:
         """Returns what answers a path of the door itself, or None."""
@@ -155,7 +155,7 @@ class Application:
         target = self._directory.find("", (remote.wanted,))
         if target.stream:
             raise BadRequest(f"{target.id} is a stream: open /api/{target.service}/{target.endpoint}", id="api")
-        client = self._asking.client(self._asking.access(request), target)
+        client = self._asking.client(self._asking.caller(request), target)
         return await self._asking.call(request, target, client, remote.said(target))
 
     # -- WebSockets -------------------------------------------------------------------------------------------------
@@ -168,16 +168,16 @@ class Application:
         counted: list[Target] = []
         try:
             if request.segments[:2] == ("api", "subscribe"):
-                self._events.check(socket)
+                client = self._events.client(socket.request)
                 await socket.accept()
-                fault = await self._events.carry(socket)
+                fault = await self._events.carry(socket, client)
             else:
-                access = self._asking.access(request)
+                caller = self._asking.caller(request)
                 target = self._directory.recall(request.path) or self._find(request)
                 counted.append(target)
                 if not target.stream:
                     raise BadRequest(f"{target.id} is a call, not a stream; POST to this path", id=target.id)
-                client = self._asking.client(access, target)
+                client = self._asking.client(caller, target)
                 await socket.accept()
                 fault = await carry(socket, target, client, self._asking, passed_on(request.headers))
         except (Fault, Refused) as error:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from micro.doors.api.access import Access, Doorkeeper
+from micro.doors.api.access import Doorkeeper
 from micro.doors.api.content import Said, passed_on, read_said, timeout_of
 from micro.doors.api.media import media_type
 from micro.doors.api.refusal import Refused
@@ -17,11 +17,11 @@ from micro.errors import Fault
 from micro.mucp.codec import BYTES, JSON
 from micro.network.link import Owner
 from micro.service.client import Client
-from micro.trust.policy import may_call
+from micro.trust.policy import Caller, may_call
 
 __all__ = ["Asking", "ClientFor"]
 
-ClientFor = Callable[[Access], Client]
+ClientFor = Callable[[Caller], Client]
 METHODS = ("GET", "POST")
 IMAGE_POLICY = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
 
@@ -41,26 +41,26 @@ class Asking:
         self._stopping = False
         self._all_ended = asyncio.Event()
 
-    def access(self, request: Request) -> Access:
-        """Returns what whoever asks may do.
+    def caller(self, request: Request) -> Caller:
+        """Returns who asks.
 
         Raises:
             Unauthorized: his token is wrong, or he needs one.
         """
-        return self._doorkeeper.access(request)
+        return self._doorkeeper.caller(request)
 
-    def client(self, access: Access, target: Target) -> Client:
-        """Returns a client with these rights, if they allow the endpoint.
+    def client(self, caller: Caller, target: Target) -> Client:
+        """Returns a client with a caller's rights, if the fixed policy allows the endpoint; the node judges the rest.
 
         Raises:
             Fault: 401 or 403.
         """
-        refused = may_call(access.caller, target.service.partition("@")[0], target.endpoint)
+        refused = may_call(caller, target.service.partition("@")[0], target.endpoint)
         if refused is not None:
             raise refused
-        return self._client_for(access)
+        return self._client_for(caller)
 
-    async def answer(self, request: Request, target: Target, access: Access) -> Answer | Fault | None:
+    async def answer(self, request: Request, target: Target, caller: Caller) -> Answer | Fault | None:
         """Answers a request for an endpoint.
 
         Returns the answer; or, where it was a stream and is sent already, what it ended with.
@@ -73,7 +73,7 @@ class Asking:
             raise Refused(405, f"method: {target.id} is asked by POST or GET", headers={"allow": ", ".join(METHODS)})
         if b"sec-purpose" in request.headers:
             raise Refused(403, "Sec-Purpose: a browser that fetches ahead calls nothing; nobody has asked yet")
-        client = self.client(access, target)
+        client = self.client(caller, target)
         body = await request.body()
         said = read_said(target, request.query, request.header("content-type"), body)
         if target.stream:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from micro.doors.api.access import Access, Doorkeeper
+from micro.doors.api.access import Doorkeeper
 from micro.doors.api.application import Application
 from micro.doors.api.call import Asking, ClientFor
 from micro.doors.api.directory import Describe, Directory, ListServices
@@ -14,8 +14,9 @@ from micro.doors.api.listener import Listener
 from micro.doors.api.metrics import Figures, Sample
 from micro.doors.api.pages import Pages
 from micro.ports import Entropy
+from micro.trust.policy import Caller
 
-__all__ = ["Access", "ApiDoor", "Limits", "Sample"]
+__all__ = ["ApiDoor", "Limits", "Sample"]
 
 NAME_BYTES = 16
 TOLD_SECONDS = 1.0
@@ -26,12 +27,13 @@ class ApiDoor:
     """Serves a node's services over HTTP.
 
     Args:
-        client_for: returns a client with the rights of the owner, or of an anonymous caller; called for every request.
+        client_for: returns a client with a caller's rights; called for every request.
         describe: returns a service's description by its name, or None.
         list_services: returns a summary of each service, `name` among its fields.
         ready: returns, for each thing the node needs to serve, "ok" or what is wrong.
         metrics: returns figures of the node beside those of the door.
         token: the secret that makes a request the owner's.
+        user: returns the user who shows another token; raises `Unauthorized` where it is none.
         entropy: for names that nobody guesses.
         hosts: more names under which the door may be asked, as `name` or `name:port`.
         limits: how much a client may take of it.
@@ -46,17 +48,18 @@ class ApiDoor:
         ready: Callable[[], Mapping[str, str]],
         metrics: Callable[[], Iterable[Sample]],
         token: str,
+        user: Callable[[str], Caller],
         entropy: Entropy,
         hosts: tuple[str, ...] = (),
         limits: Limits | None = None,
     ) -> None:
-        doorkeeper = Doorkeeper(token)
+        doorkeeper = Doorkeeper(token, user)
         directory, figures = Directory(describe, list_services), Figures()
         self._hosts = hosts
         self._asking = Asking(doorkeeper, client_for)
         events = EventDoor(
-            owner=doorkeeper.owner,
-            client=lambda: client_for(Access.OWNER),
+            known=doorkeeper.known,
+            client_for=client_for,
             asking=self._asking,
             new_id=lambda: entropy.random_bytes(NAME_BYTES).hex(),
         )

@@ -1,4 +1,4 @@
-"""Events over HTTP, for the node's owner: publishing by POST, subscribing by server-sent events or a WebSocket.
+"""Events over HTTP, for whoever shows a token: publishing by POST, subscribing by server-sent events or a WebSocket.
 
 With a queue every event is acknowledged, or it comes again. `ack=auto` does so once it is handed to the connection;
 `ack=manual` leaves it to the client: over a WebSocket by the message `{"ack": [ids]}` or `{"nack": [ids]}`, beside
@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from micro.doors.api.call import Asking
+from micro.doors.api.call import Asking, ClientFor
 from micro.doors.api.fields import request_of
 from micro.doors.api.form import read_urlencoded
 from micro.doors.api.refusal import Refused
@@ -26,6 +26,7 @@ from micro.errors import BadRequest, Cancelled, Fault, MicroError, NotFound, Una
 from micro.mucp.codec import BYTES, JSON, decode_json, encode_json, normal
 from micro.service.client import Client
 from micro.service.subscription import Event, Subscription
+from micro.trust.policy import Caller
 
 __all__ = ["EventDoor", "Pending", "event_json"]
 
@@ -125,8 +126,8 @@ class EventDoor:
     """Publishing and subscribing.
 
     Args:
-        owner: lets only the owner pass: called with a request and what it wants, it raises a `Fault`.
-        client: returns the owner's client.
+        known: returns who sent a request; called with it and what it wants, it raises a `Fault` for nobody known.
+        client_for: returns a client with that one's rights.
         asking: who ends streams when the door closes.
         new_id: returns a name that nobody guesses.
     """
@@ -134,16 +135,16 @@ class EventDoor:
     def __init__(
         self,
         *,
-        owner: Callable[[Request, str], None],
-        client: Callable[[], Client],
+        known: Callable[[Request, str], Caller],
+        client_for: ClientFor,
         asking: Asking,
         new_id: Callable[[], str],
     ) -> None:
-        self._owner = owner
-        self._client = client
+        self._known = known
+        self._client_for = client_for
         self._asking = asking
         self._new_id = new_id
-        self._waiting: dict[str, Pending] = {}
+        self._waiting: dict[tuple[Caller, str], Pending] = {}
 
     async def publish(self, request: Request) -> Answer:
         """Publishes the body as an event; answers with its id once it is on disk.
@@ -153,7 +154,7 @@ class EventDoor:
         """
         if request.method != "POST":
             raise Refused(405, "method: an event is published by POST", headers={"allow": "POST"})
-        self._owner(request, "publishing")
+        client = self._client_for(self._known(request, "publishing"))
         topic = _topic(request)
         options = request_of(read_urlencoded(request.query), _PUBLISH_OPTIONS)
         body = await request.body()
@@ -162,7 +163,7 @@ class EventDoor:
             declared = JSON if body.lstrip()[:1] in (b"{", b"[", b'"') else BYTES
         if normal(declared) == JSON:
             decode_json(body)  # whoever subscribes shall be able to rely on it
-        id = await self._client().publish_raw(
+        id = await client.publish_raw(
             topic,
             body,
             content_type=normal(declared),
@@ -177,22 +178,22 @@ class EventDoor:
         Raises:
             Fault: it was refused.
         """
-        self._owner(request, "subscribing")
+        caller = self._known(request, "subscribing")
         if len(request.segments) == 4:
-            return await self._heard(request)
+            return await self._heard(request, caller)
         if request.method != "GET":
             raise Refused(405, "method: a subscription is opened by GET", headers={"allow": "GET"})
         topic, queue, manual = self._wanted(request, "auto")
         request.stop_with_client()
-        subscription = await self._client().subscribe_raw(topic, queue)
+        subscription = await self._client_for(caller).subscribe_raw(topic, queue)
         async with subscription:
             with self._asking.ending(subscription):
-                return await self._pour(request, subscription, topic, manual=manual)
+                return await self._pour(request, caller, subscription, topic, manual=manual)
 
-    async def _heard(self, request: Request) -> Answer:
+    async def _heard(self, request: Request, caller: Caller) -> Answer:
         if request.method != "POST":
             raise Refused(405, "method: events are acknowledged by POST", headers={"allow": "POST"})
-        pending = self._waiting.get(request.segments[3])
+        pending = self._waiting.get((caller, request.segments[3]))
         if pending is None:
             raise NotFound("this subscription has ended; its events come again to the next one of the queue", id="api")
         return Answer(200, encode_json({"settled": await pending.heard(await request.body())}))
@@ -203,14 +204,16 @@ class EventDoor:
         queue = options.get("queue") or None
         return _topic(request), queue, queue is not None and options.get("ack", usual) == "manual"
 
-    async def _pour(self, request: Request, subscription: Subscription, topic: str, *, manual: bool) -> Fault | None:
+    async def _pour(
+        self, request: Request, caller: Caller, subscription: Subscription, topic: str, *, manual: bool
+    ) -> Fault | None:
         if manual and len(self._waiting) >= SUBSCRIPTIONS_MAX:
             raise Unavailable(f"at most {SUBSCRIPTIONS_MAX} subscriptions wait for acknowledgements; use a WebSocket")
         sink, pending, name = EventSink(request, raw=False), Pending(), self._new_id()
         await sink.open()
         try:
             if manual:
-                self._waiting[name] = pending
+                self._waiting[caller, name] = pending
                 place = f"/api/subscribe/{quote(topic, safe='')}/{name}"
                 await sink.event("subscribed", encode_json({"acknowledge": place}))
             async for event in subscription:
@@ -224,14 +227,14 @@ class EventDoor:
             return fault
         finally:
             sink.stop()
-            self._waiting.pop(name, None)
+            self._waiting.pop((caller, name), None)
         return None
 
-    async def carry(self, socket: WebSocket) -> Fault | None:
+    async def carry(self, socket: WebSocket, client: Client) -> Fault | None:
         """Carries a subscription over an accepted WebSocket; returns the fault that ended it."""
         try:
             topic, queue, manual = self._wanted(socket.request, "manual")
-            subscription = await self._client().subscribe_raw(topic, queue)
+            subscription = await client.subscribe_raw(topic, queue)
             async with subscription:
                 with self._asking.ending(subscription):
                     fault = await self._both_ways(socket, subscription, manual=manual)
@@ -261,13 +264,13 @@ class EventDoor:
         finally:
             incoming.cancel()
 
-    def check(self, socket: WebSocket) -> None:
-        """Lets only the owner subscribe.
+    def client(self, request: Request) -> Client:
+        """Returns a client with the rights of whoever wants to subscribe.
 
         Raises:
-            Unauthorized: it is somebody else.
+            Unauthorized: nobody knows who that is.
         """
-        self._owner(socket.request, "subscribing")
+        return self._client_for(self._known(request, "subscribing"))
 
 
 async def _take_in(socket: WebSocket, subscription: Subscription, pending: Pending) -> None:

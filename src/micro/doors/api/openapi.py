@@ -73,7 +73,7 @@ def openapi(descriptions: Iterable[Mapping[str, Any]], *, version: str, url: str
             "responses": {
                 "Fault": {"description": "A fault.", "content": {JSON: {"schema": {"$ref": _reference("Fault")}}}}
             },
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "The node's token."}},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "A token."}},
         },
         "security": [{}, {"token": []}],
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from micro.doors.api.access import Access
 from micro.doors.api.door import ApiDoor, Sample
 from micro.errors import Fault
 
@@ -24,14 +23,14 @@ async def open_api(node: Node) -> ApiDoor | None:
     config = node.config
     if not config.api:
         return None
-    clients = {access: node.client(access.caller) for access in Access}
     door = ApiDoor(
-        client_for=clients.__getitem__,
+        client_for=node.client,
         describe=lambda name: _describe(node, name),
         list_services=lambda: [view.summary() for view in node.catalog.list()],
         ready=node.ready,
         metrics=lambda: _samples(node),
         token=node.token,
+        user=lambda token: node.gate.visit(token).caller,
         entropy=node.ports.entropy,
         hosts=tuple(host.strip() for host in config.api_hosts.split(",") if host.strip()),
     )

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from micro.doors.api.access import Access
 from micro.doors.api.door import ApiDoor, Sample
 from micro.doors.api.limits import Limits
 from micro.errors import Conflict, Unavailable
@@ -166,14 +165,14 @@ class House:
         await node.start()
         for service in (greeter(self.seen), Service("greeting-cards")):
             node.platform.add(service)
-        clients = {access: node.client(access.caller) for access in Access}
         self.door = ApiDoor(
-            client_for=clients.__getitem__,
+            client_for=node.client,
             describe=node.platform.describe,
             list_services=lambda: [{"name": one["name"]} for one in node.platform.describe_all()],
             ready=lambda: {"storage": "ok", **self.broken},
             metrics=lambda: [Sample("micro_queue_events", 7, {"queue": "q"}, meaning="Waiting.")],
             token=TOKEN,
+            user=lambda token: node.gate.visit(token).caller,
             entropy=node.ports.entropy,
             hosts=self._hosts,
             limits=self._limits,

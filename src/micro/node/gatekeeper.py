@@ -1,0 +1,216 @@
+"""The gatekeeper: the fixed policy, the owner's rules and his accounts, asked as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from micro.errors import Fault, Unauthorized
+from micro.ports import Clock
+from micro.store.auth import AuthStore
+from micro.trust.account import Account
+from micro.trust.identity import nid_of
+from micro.trust.keys import NodeKey
+from micro.trust.policy import Caller, is_ruled, may_call, may_publish, may_subscribe
+from micro.trust.rules import Resource, Rule, RuleTable, held_by, refusal
+from micro.trust.token import ACCESS, REFRESH_SECONDS, Claims, Use, issue_token, read_token
+
+__all__ = ["Gatekeeper", "Visit"]
+
+TOKENS_KEPT_MAX = 1_024
+"""Tokens whose signature was checked; a check takes some 100 us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who showed a token.
+
+    Attributes:
+        caller: the user.
+        expires: until when the token is good, in seconds since 1970.
+    """
+
+    caller: Caller
+    expires: float
+
+
+class Gatekeeper:
+    """Says what callers may, and keeps the accounts and rules it says it by.
+
+    Args:
+        store: where they are, open.
+        key: the node's key, which signs tokens.
+        clock: for their lifetime.
+    """
+
+    def __init__(self, store: AuthStore, key: NodeKey, clock: Clock) -> None:
+        self._store = store
+        self._key = key
+        self._clock = clock
+        self._table = RuleTable(store.rules)
+        self._tokens: dict[str, Claims] = {}
+        self.nid = nid_of(key.public)
+        self.number = 0
+        self.on_change: Callable[[str], None] = lambda account: None
+        """Told after each change; with the id of a user whose tokens or links may no longer count, else ""."""
+
+    # -- deciding ---------------------------------------------------------------------------------------------------
+
+    def known(self, caller: Caller) -> Caller:
+        """Returns the caller with the account that it has here now.
+
+        Raises:
+            Unauthorized: it is a user whose account is gone or disabled.
+        """
+        if caller.user:
+            return replace(caller, scopes=self._user(caller.account).scopes)
+        if caller.owner or caller.anonymous:
+            return caller
+        account = self._store.accounts.get(caller.service if caller.supervised else caller.nid)
+        kind = "service" if caller.supervised else "node"
+        if account is None or account.kind != kind or account.disabled:
+            return caller
+        return replace(caller, account=account.id, scopes=account.scopes)
+
+    def may_call(self, caller: Caller, service: str, endpoint: str) -> Fault | None:
+        """Returns None where a known caller may call or open an endpoint, else the fault to answer with."""
+        refused = may_call(caller, service, endpoint)
+        if refused is not None or not is_ruled(service, endpoint):
+            return refused
+        if self._table.decide(caller, "service", service, endpoint).granted:
+            return None
+        return refusal(caller, "service", service, endpoint)
+
+    def may_publish(self, caller: Caller, topic: str) -> Fault | None:
+        """Returns None where a known caller may publish on a topic, else the fault to answer with."""
+        return may_publish(caller, topic) or self._topic(caller, topic, "Publish")
+
+    def may_subscribe(self, caller: Caller, topic: str) -> Fault | None:
+        """Returns None where a known caller may receive a topic's events, else the fault to answer with."""
+        return may_subscribe(caller, topic) or self._topic(caller, topic, "Subscribe")
+
+    def may_send(self, nid: str, topic: str) -> bool:
+        """Says whether a topic's events may be sent to a neighbour, whose services subscribe to them there."""
+        return self._topic(self.known(Caller(nid=nid)), topic, "Subscribe") is None
+
+    def _topic(self, caller: Caller, topic: str, verb: str) -> Fault | None:
+        return (
+            None if self._table.decide(caller, "topic", topic, verb).granted else refusal(caller, "topic", topic, verb)
+        )
+
+    def explain(self, caller: Caller, resource: Resource) -> dict[str, Any]:
+        """Returns what the answer to a caller is, and by what: `owner`, `policy`, `rule`, or `no rule`."""
+        caller = self.known(caller)
+        type_, name, endpoint = resource
+        subscribes = type_ == "topic" and endpoint.lower() == "subscribe"
+        if type_ == "service":
+            fixed = may_call(caller, name, endpoint)
+            ruled = is_ruled(name, endpoint)
+        else:
+            fixed = may_publish(caller, name)
+            if subscribes and not caller.peer:  # a neighbour does not ask, it is sent what `may_send` lets
+                fixed = may_subscribe(caller, name)
+            ruled = True
+        said = {"caller": str(caller), "scopes": [scope or "public" for scope in held_by(caller)]}
+        if caller.owner:
+            return {"allowed": True, "by": "owner", "rule": "", **said}
+        if fixed is not None or not ruled:
+            return {"allowed": fixed is None, "by": "policy", "rule": "", **said}
+        decision = self._table.decide(caller, "service" if type_ == "service" else "topic", name, endpoint)
+        by, rule = ("rule", decision.rule.id) if decision.rule is not None else ("no rule", "")
+        return {"allowed": decision.granted, "by": by, "rule": rule, **said}
+
+    # -- tokens -----------------------------------------------------------------------------------------------------
+
+    def issue(self, account: Account, use: Use, seconds: int = REFRESH_SECONDS) -> str:
+        """Returns a new token for an account."""
+        now = int(self._clock.now())
+        return issue_token(self._key, Claims(self.nid, account.id, account.generation, use, now, now + seconds))
+
+    def holder(self, token: str) -> tuple[Account, Claims]:
+        """Returns whose a token is, and what it says.
+
+        Raises:
+            Unauthorized: it is none, it is too old, or its account is gone, disabled or has another secret by now.
+        """
+        now = self._clock.now()
+        claims = self._tokens.get(token)
+        if claims is None or now >= claims.expires:
+            claims = read_token(token, self.nid, now)
+            if len(self._tokens) >= TOKENS_KEPT_MAX:
+                self._tokens.clear()
+            self._tokens[token] = claims
+        account = self._user(claims.account)
+        if account.generation != claims.generation:
+            raise Unauthorized(f"the token is not taken: the secret of {account.id} was changed after it was issued")
+        return account, claims
+
+    def visit(self, token: str) -> Visit:
+        """Returns who shows a token in order to call.
+
+        Raises:
+            Unauthorized: see `holder`; or it is good for getting another token alone.
+        """
+        account, claims = self.holder(token)
+        if claims.use != "access":
+            raise Unauthorized("a refresh token gets another token from Auth.Token, and nothing else")
+        return Visit(Caller(user=True, account=account.id), claims.expires)
+
+    def is_visitor(self, token: str) -> bool:
+        """Says whether a text means to be a token for access, so that it has to be good."""
+        return token.startswith(ACCESS)
+
+    def _user(self, id: str) -> Account:
+        account = self._store.accounts.get(id)
+        if account is None or account.kind != "user" or account.disabled:
+            raise Unauthorized("this account is gone or disabled; ask this node's owner")
+        return account
+
+    # -- what is kept -----------------------------------------------------------------------------------------------
+
+    @property
+    def accounts(self) -> list[Account]:
+        """All accounts, by id."""
+        return sorted(self._store.accounts.values(), key=lambda account: account.id)
+
+    def account(self, id: str) -> Account | None:
+        """Returns an account, if there is one of that id."""
+        return self._store.accounts.get(id)
+
+    @property
+    def rules(self) -> list[Rule]:
+        """All rules in the order in which they decide."""
+        return list(self._table.rules)
+
+    async def add_account(self, account: Account) -> None:
+        """Adds an account; raises what `AuthStore.add_account` does."""
+        await self._store.add_account(account)
+        self._changed()
+
+    async def change_account(self, account: Account) -> None:
+        """Changes an account; links and tokens that it no longer covers end. Raises what the store does."""
+        before = self._store.accounts.get(account.id)
+        await self._store.change_account(account)
+        ended = before is None or before.generation != account.generation or account.disabled
+        self._changed(account.id if ended else "")
+
+    async def delete_account(self, id: str) -> None:
+        """Removes an account, and ends its links and tokens. Raises what the store does."""
+        await self._store.delete_account(id)
+        self._changed(id)
+
+    async def add_rule(self, rule: Rule) -> None:
+        """Adds a rule; raises what `AuthStore.add_rule` does."""
+        await self._store.add_rule(rule)
+        self._changed()
+
+    async def delete_rule(self, id: str) -> None:
+        """Removes a rule; raises what the store does."""
+        await self._store.delete_rule(id)
+        self._changed()
+
+    def _changed(self, account: str = "") -> None:
+        self._table = RuleTable(self._store.rules)
+        self.number += 1
+        self.on_change(account)
