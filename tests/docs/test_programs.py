@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import micro
+from micro.node.control.auth import auth_service
 from micro.node.control.config import config_service
 from micro.node.control.network import network_service
 from micro.node.control.node import node_service
@@ -43,6 +44,7 @@ def control_services() -> list[Service]:
     nothing: Any = None
     registry = Registry(nothing, nothing, nid="", clock=nothing, platform=nothing, direct=nothing, reception=nothing)
     return [
+        auth_service(nothing, nothing, nothing),
         config_service(nothing),
         network_service(
             nothing, nothing, Paths(nothing, nothing, nid="", clock=nothing, instance_link=nothing, linked=nothing)

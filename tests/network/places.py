@@ -56,6 +56,13 @@ async def who(context: Context) -> dict[str, str]:
     return {"caller": str(context.caller), "nid": context.caller.nid, "service": context.caller.service}
 
 
+@greeter.endpoint("Say.Caller")
+async def caller(context: Context) -> dict[str, str]:
+    caller = context.caller
+    known = {"kind": caller.kind, "account": caller.account, "scopes": ",".join(caller.scopes)}
+    return {**known, "nid": caller.nid, "service": caller.service}
+
+
 @greeter.endpoint("Say.Count")
 async def count(to: int) -> AsyncIterator[int]:
     """Count up to a number."""

@@ -85,6 +85,12 @@ class InsideDialer:
     def __init__(self, router: Serving, caller: Caller) -> None:
         self._router = router
         self._caller = caller
+        self._link: Link | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way over its link."""
+        return self._link is not None and self._link.closed is None and self._link.session.busy
 
     async def dial(self, address: str | None, serving: Serving, *, instance: str = "") -> Link:
         """Returns a link to the node; nothing else can be dialled from inside."""
@@ -98,6 +104,7 @@ class InsideDialer:
         far.start(there)
         near.start(here)
         await here.greeted()
+        self._link = here
         return here
 
 
@@ -105,12 +112,14 @@ class InsideClients:
     """Clients inside the node, one for each caller that comes in through a door of it.
 
     Args:
-        dial: makes a client that has a caller's rights.
+        dialer: makes what reaches the node with a caller's rights.
+        client: makes a client of that.
     """
 
-    def __init__(self, dial: Callable[[Caller], Client]) -> None:
-        self._dial = dial
-        self._clients: dict[Caller, Client] = {}
+    def __init__(self, dialer: Callable[[Caller], InsideDialer], client: Callable[[InsideDialer], Client]) -> None:
+        self._dialer = dialer
+        self._client = client
+        self._clients: dict[Caller, tuple[InsideDialer, Client]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def __call__(self, caller: Caller) -> Client:
@@ -119,17 +128,18 @@ class InsideClients:
         Raises:
             TooManyRequests: so many callers are here, and all of them at work, that there is no room for another.
         """
-        client = self._clients.pop(caller, None)
-        if client is None:
+        found = self._clients.pop(caller, None)
+        if found is None:
             self._make_room()
-            client = self._dial(caller)
-        self._clients[caller] = client  # whoever was not heard of for the longest comes first
-        return client
+            dialer = self._dialer(caller)
+            found = dialer, self._client(dialer)
+        self._clients[caller] = found  # whoever was not heard of for the longest comes first
+        return found[1]
 
     def _make_room(self) -> None:
         if len(self._clients) < CLIENTS_MAX:
             return
-        idle = next((caller for caller, client in self._clients.items() if not client.busy), None)
+        idle = next((caller for caller, (dialer, _) in self._clients.items() if not dialer.busy), None)
         if idle is None:
             raise TooManyRequests(f"{CLIENTS_MAX} callers are at work here; try again in a moment")
         self._end(idle)
@@ -140,7 +150,7 @@ class InsideClients:
             self._end(caller)
 
     def _end(self, caller: Caller) -> None:
-        task = asyncio.get_running_loop().create_task(self._clients.pop(caller).close())
+        task = asyncio.get_running_loop().create_task(self._clients.pop(caller)[1].close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 

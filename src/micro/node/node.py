@@ -38,7 +38,6 @@ from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance, split_version
 from micro.service.router import Router
 from micro.trust.identity import nid_of
-from micro.trust.policy import Caller
 from micro.trust.ticket import Ticket
 from micro.version import VERSION
 
@@ -83,7 +82,7 @@ class Node:
         self._tasks: list[asyncio.Task[None]] = []
         self.peers: Peers | None = None
         self._door: Closing | None = None
-        self.client = InsideClients(self._client)
+        self.client = InsideClients(lambda caller: InsideDialer(self.router, caller), self._client)
         """Returns a client inside the node that has the rights of a caller."""
 
     # -- life -------------------------------------------------------------------------------------------------------
@@ -308,9 +307,8 @@ class Node:
         """Returns where this node can be reached now."""
         return Ticket(self.nid, tuple(self._transport.addresses()[:8]), self._transport.relay)
 
-    def _client(self, caller: Caller) -> Client:
-        ports = self.ports
-        return Client(InsideDialer(self.router, caller), clock=ports.clock, entropy=ports.entropy, direct=False)
+    def _client(self, dialer: InsideDialer) -> Client:
+        return Client(dialer, clock=self.ports.clock, entropy=self.ports.entropy, direct=False)
 
     def _judge_again(self, account: str) -> None:
         """Has a change of accounts or rules count at once; `account` is a user whose links end."""

@@ -119,7 +119,7 @@ class EventDesk:
         if event.extra is not None:
             id = event.extra.pop(names.ID, "")
             origin = event.extra.get(names.CALLER, "") if link.facts.caller.peer else ""
-            if origin.partition("/")[0] == link.facts.caller.nid:  # a node speaks for its own services only
+            if origin and origin.partition("/")[0] == link.facts.caller.nid:  # a node speaks for its own services only
                 publisher = origin
             more = {k: v for k, v in event.extra.items() if k not in OURS}
             if more:

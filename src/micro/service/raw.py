@@ -386,11 +386,6 @@ class RawClient:
         await subscription.in_force()
         return subscription
 
-    @property
-    def busy(self) -> bool:
-        """Whether anything is under way through the node."""
-        return self._node is not None and self._node.closed is None and self._node.session.busy
-
     async def close(self) -> None:
         """Ends all links; calls under way fail."""
         links = [*self._direct_links.values(), *([self._node] if self._node is not None else [])]

@@ -44,6 +44,7 @@ ENTRIES: dict[str, Entry] = {
     "stats": Entry("debug", "stats", LOOK, "Show what services have done so far."),
     "store": Entry("store", "store", KEEP, "Read and write the keys of a store."),
     "config": Entry("config", "config", KEEP, "Read and write the settings that services see."),
+    "auth": Entry("auth", "auth", KEEP, "Say who may call what: accounts, tokens, rules."),
     "network": Entry("network", "network", KEEP, "Link this node with others."),
     "bench": Entry("bench_command", "bench", MORE, "Measure calls on this machine."),
     "doctor": Entry("doctor", "doctor", MORE, "Check this machine, and say what to do about what is wrong."),

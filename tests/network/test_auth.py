@@ -1,0 +1,493 @@
+"""Rules, accounts and tokens on real nodes: over sockets, over HTTP, and from a neighbour."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from micro.doors.api.opening import open_api
+from micro.errors import (
+    BadRequest,
+    Conflict,
+    Fault,
+    Forbidden,
+    LinkClosed,
+    NotFound,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+from micro.mucp import headers as names
+from micro.network.link import Link
+from micro.node.front import Client
+from micro.node.node import Node
+from micro.trust.attempts import TRIES
+from micro.trust.policy import Caller
+from tests.network.places import StartNode, client_of, run, until
+
+ALL = {"type": "*", "name": "*", "endpoint": "*"}
+
+
+@pytest.fixture
+async def node(start_node: StartNode, greeter_folder: Path) -> Node:
+    """Returns a node that runs the greeter and listens for HTTP."""
+    node = await start_node(api=True, api_port=0)
+    await run(node, greeter_folder)
+    await open_api(node)
+    return node
+
+
+@pytest.fixture
+async def owner(node: Node) -> AsyncIterator[Client]:
+    """Returns the owner's client, which goes through the node."""
+    async with client_of(node, direct=False) as client:
+        yield client
+
+
+def resource(text: str) -> dict[str, str]:
+    return dict(zip(("type", "name", "endpoint"), text.split(":"), strict=True))
+
+
+async def rule(owner: Client, id: str, about: str, **more: Any) -> None:
+    await owner.call("auth", "Rules.Create", {"id": id, "resource": resource(about), **more})
+
+
+async def token_of(owner: Client, id: str = "ann", scopes: tuple[str, ...] = ("ops",), **more: Any) -> str:
+    """Makes an account and returns a token of it."""
+    await owner.call("auth", "Auth.Generate", {"id": id, "scopes": list(scopes)})
+    return str((await owner.call("auth", "Auth.Token", {"id": id, **more}))["access_token"])
+
+
+def user_of(node: Node, token: str) -> Client:
+    return Client(home=str(node.home.path), token=token)
+
+
+async def http(node: Node, path: str, body: Any = None, token: str = "") -> tuple[int, Any]:
+    """Posts to the node's door and returns status and answer."""
+    headers = {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})}
+    data = json.dumps({} if body is None else body).encode()
+    request = urllib.request.Request(f"{node.api_address}{path}", data, headers)
+
+    def ask() -> tuple[int, Any]:
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.loads(refused.read())
+
+    return await asyncio.to_thread(ask)
+
+
+def _link_of_greeter(node: Node) -> Link:
+    view = node.catalog.lookup("greeter")
+    assert view is not None
+    link = node.reception.link_of(view.instances[0].id)
+    assert link is not None
+    return link
+
+
+async def test_a_rule_decides_over_http_from_the_next_call_on(node: Node, owner: Client) -> None:
+    """For callers with and without a token, and never for the owner."""
+    token = await token_of(owner)
+    hello = "/api/greeter/Say.Hello"
+    assert [(await http(node, hello, None, t))[0] for t in ("", token, node.token)] == [200, 200, 200]
+
+    await rule(owner, "no", "service:greeter:*", access="denied")
+    assert [(await http(node, hello, None, t))[0] for t in ("", token, node.token)] == [401, 403, 200]
+    _, fault = await http(node, hello, None, token)
+    assert "the account ann may not use greeter Say.Hello" in fault["detail"]
+
+    await rule(owner, "ops", "service:greeter:Say.Hello", scope="ops", priority=2)
+    assert [(await http(node, hello, None, t))[0] for t in ("", token)] == [401, 200]
+    assert (await http(node, "/api/greeter/Say.Pid", None, token))[0] == 403
+
+    await owner.call("auth", "Accounts.Update", {"id": "ann", "scopes": []})
+    assert (await http(node, hello, None, token))[0] == 403
+    await owner.call("auth", "Rules.Delete", {"id": "no"})
+    assert [(await http(node, hello, None, t))[0] for t in ("", token)] == [200, 200]
+
+
+async def test_without_any_rule_nobody_but_the_owner_calls(node: Node, owner: Client, greeter_folder: Path) -> None:
+    """And what the node itself needs goes on: services register, read their settings, use their stores."""
+    await owner.call("auth", "Rules.Delete", {"id": "default"})
+    assert (await http(node, "/api/greeter/Say.Hello"))[0] == 401
+    assert (await http(node, "/api/greeter/Debug.Health"))[0] == 200
+    assert await owner.call("greeter", "Say.Hello") == "Hello world"
+    assert await run(node, greeter_folder, "another") == "another"
+    assert (await http(node, "/api/registry/Registry.List"))[0] == 200
+
+
+async def test_the_handler_sees_what_the_rule_saw(node: Node, owner: Client) -> None:
+    """Kind, account and scopes, of each caller."""
+    token = await token_of(owner, scopes=("ops", "team/blue"))
+    who = "/api/greeter/Say.Caller"
+    found = (await http(node, who, None, token))[1]
+    assert found == {"kind": "user", "account": "ann", "scopes": "ops,team/blue", "nid": node.nid, "service": ""}
+    assert (await http(node, who))[1] == {
+        "kind": "anonymous",
+        "account": "",
+        "scopes": "",
+        "nid": node.nid,
+        "service": "",
+    }
+    assert (await owner.call("greeter", "Say.Caller"))["kind"] == "owner"
+    async with user_of(node, token) as ann:
+        assert await ann.call("greeter", "Say.Caller") == found
+    await owner.call("auth", "Auth.Generate", {"id": "notes", "type": "service", "scopes": ["trusted"]})
+    notes = node.client(Caller(nid=node.nid, service="notes", supervised=True))
+    seen = await notes.call("greeter", "Say.Caller")
+    assert (seen["kind"], seen["service"], seen["account"], seen["scopes"]) == ("service", "notes", "notes", "trusted")
+
+
+async def test_nothing_that_a_caller_writes_is_believed(node: Node, owner: Client) -> None:
+    """Neither in the block of headers nor beside it, over the socket or over HTTP."""
+    token = await token_of(owner)
+    lies = {names.CALLER: "owner", names.ACCOUNT: "root", names.SCOPES: "admin", names.FROM_SERVICE: "bank"}
+    honest = await owner.call("greeter", "Say.Caller")
+    async with user_of(node, token) as ann:
+        said = await ann.call("greeter", "Say.Caller", headers=lies)
+        assert (said["kind"], said["account"], said["scopes"], said["service"]) == ("user", "ann", "ops", "")
+    anonymous = await node.client(Caller(anonymous=True)).call("greeter", "Say.Caller", headers=lies)
+    assert (anonymous["kind"], anonymous["account"], anonymous["scopes"]) == ("anonymous", "", "")
+    assert (await owner.call("greeter", "Say.Caller", headers={names.ACCOUNT: "x", names.SCOPES: "y"})) == honest
+
+
+async def test_a_user_of_a_socket_is_no_owner(node: Node, owner: Client) -> None:
+    """A program that shows a token has the rights of its account, and gets no way around the node."""
+    token = await token_of(owner)
+    async with user_of(node, token) as ann:
+        assert await ann.call("greeter", "Say.Hello") == "Hello world"
+        for service, endpoint in (
+            ("node", "Node.Status"),
+            ("auth", "Rules.List"),
+            ("auth", "Auth.Generate"),
+            ("store", "Store.List"),
+            ("config", "Config.Get"),
+            ("runtime", "Runtime.Status"),
+            ("greeter", "Debug.Log"),
+        ):
+            with pytest.raises(Forbidden):
+                await ann.call_raw(service, endpoint, b"{}")
+        assert (await ann.call("registry", "Registry.Route", {"name": "greeter"}))["addresses"] == []
+        await rule(owner, "no", "service:greeter:*", access="denied")
+        with pytest.raises(Forbidden):
+            await ann.call("greeter", "Say.Hello")
+
+
+async def test_a_link_ends_with_its_account(node: Node, owner: Client) -> None:
+    """What is under way too; and the token opens no other."""
+    token = await token_of(owner)
+    async with user_of(node, token) as ann:
+        call = asyncio.create_task(ann.call("greeter", "Say.Slowly", {"seconds": 20}))
+        over_http = asyncio.create_task(http(node, "/api/greeter/Say.Slowly", {"seconds": 20}, token))
+        await until(lambda: len(_link_of_greeter(node).session.calls) == 2)
+        await owner.call("auth", "Accounts.Delete", {"id": "ann"})
+        with pytest.raises((Fault, LinkClosed)):
+            await call
+        assert (await over_http)[0] == 503
+        with pytest.raises((Fault, LinkClosed)):
+            await ann.call("greeter", "Say.Hello")
+    assert (await http(node, "/api/greeter/Say.Hello", None, token))[0] == 401
+
+
+@pytest.mark.parametrize("change", ["Accounts.ChangeSecret", "Accounts.Delete", "Accounts.Update"])
+async def test_a_token_ends_when_its_account_changes(node: Node, owner: Client, change: str) -> None:
+    """With another secret, when it is disabled, and when it is gone, even where one of its name is made anew."""
+    token = await token_of(owner)
+    refresh = (await owner.call("auth", "Auth.Token", {"id": "ann"}))["refresh_token"]
+    assert (await http(node, "/api/greeter/Say.Hello", None, token))[0] == 200
+    await owner.call("auth", change, {"id": "ann", **({"disabled": True} if change == "Accounts.Update" else {})})
+    if change == "Accounts.Delete":
+        await token_of(owner)
+    assert (await http(node, "/api/greeter/Say.Hello", None, token))[0] == 401
+    for request in ({"refresh_token": refresh},):
+        assert (await http(node, "/api/auth/Auth.Token", request))[0] == 401
+    assert (await http(node, "/api/auth/Auth.Inspect", {"token": token}))[0] == 401
+
+
+async def test_a_secret_gets_a_token_and_a_token_another(node: Node, owner: Client) -> None:
+    """Over HTTP, by whoever has them; and they say whose they are."""
+    made = await owner.call("auth", "Auth.Generate", {"id": "ann", "scopes": ["ops"]})
+    shown = {"id": "ann", "secret": made["secret"], "token_expiry": 60}
+    status, tokens = await http(node, "/api/auth/Auth.Token", shown)
+    assert (status, tokens["expiry"] - tokens["created"]) == (200, 60)
+    status, more = await http(node, "/api/auth/Auth.Token", {"refresh_token": tokens["refresh_token"]})
+    assert status == 200
+    for token in (tokens["access_token"], more["access_token"]):
+        found = (await http(node, "/api/auth/Auth.Inspect", {"token": token}))[1]
+        assert (found["id"], found["scopes"], found["issuer"], found["use"]) == ("ann", ["ops"], node.nid, "access")
+        assert "secret" not in found
+        assert (await http(node, "/api/greeter/Say.Hello", None, token))[0] == 200
+    assert (await http(node, "/api/auth/Auth.Token", {"refresh_token": tokens["access_token"]}))[0] == 401
+    assert (await http(node, "/api/greeter/Say.Hello", None, tokens["refresh_token"]))[0] == 401
+    assert (await http(node, "/api/auth/Auth.Token", {**shown, "token_expiry": 86_401}))[0] == 400
+
+
+async def test_nobody_without_a_secret_gets_a_token(node: Node, owner: Client) -> None:
+    """Not by leaving it out, not for a name that is none, not for a service; the answers are alike."""
+    await owner.call("auth", "Auth.Generate", {"id": "ann"})
+    await owner.call("auth", "Auth.Generate", {"id": "notes", "type": "service"})
+    faults = [
+        await http(node, "/api/auth/Auth.Token", shown)
+        for shown in (
+            {"id": "ann", "secret": "wrong"},
+            {"id": "ann"},
+            {"id": "bob", "secret": "x"},
+            {"id": "notes"},
+            {},
+        )
+    ]
+    assert {(status, fault["detail"]) for status, fault in faults} == {(401, faults[0][1]["detail"])}
+    with pytest.raises(BadRequest, match="proves itself"):
+        await owner.call("auth", "Auth.Token", {"id": "notes"})
+
+
+async def test_secrets_cannot_be_tried_out(node: Node, owner: Client) -> None:
+    """After a few wrong ones the next is not even looked at; whoever has a token goes on."""
+    await owner.call("auth", "Auth.Generate", {"id": "ann", "secret": "correct horse battery"})
+    tokens = await owner.call("auth", "Auth.Token", {"id": "ann"})
+    wrong = {"id": "ann", "secret": "wrong"}
+    anonymous = node.client(Caller(anonymous=True))
+    for _ in range(TRIES):
+        with pytest.raises(Unauthorized):
+            await anonymous.call("auth", "Auth.Token", wrong)
+    with pytest.raises(TooManyRequests):
+        await anonymous.call("auth", "Auth.Token", {"id": "ann", "secret": "correct horse battery"})
+    assert await anonymous.call("auth", "Auth.Token", {"refresh_token": tokens["refresh_token"]})
+
+
+async def test_tokens_that_no_door_takes(node: Node, owner: Client, start_node: StartNode) -> None:
+    """Altered, another node's, or none at all."""
+    token = await token_of(owner)
+    other = await start_node()
+    async with client_of(other) as stranger:
+        foreign = await token_of(stranger)
+    for wrong in (token[:-2] + "AA", foreign, "ma_", "mt_" + "0" * 48, token + "x"):
+        assert (await http(node, "/api/greeter/Say.Hello", None, wrong))[0] == 401
+    for wrong in (token[:-2] + "AA", foreign, "ma_"):
+        client = user_of(node, wrong)
+        with pytest.raises(Unavailable, match="the token is not taken"):
+            await client.call("greeter", "Say.Hello")
+        await client.close()
+
+
+async def test_a_link_ends_with_its_token(node: Node, owner: Client) -> None:
+    """The second it expires."""
+    token = await token_of(owner, token_expiry=2)
+    async with user_of(node, token) as ann:
+        assert await ann.call("greeter", "Say.Hello") == "Hello world"
+
+        async def refused() -> bool:
+            try:
+                await ann.call("greeter", "Say.Hello")
+            except (Fault, LinkClosed):
+                return True
+            return False
+
+        await until(refused)
+    assert (await http(node, "/api/greeter/Say.Hello", None, token))[0] == 401
+
+
+async def test_topics_are_judged_too(node: Node, owner: Client) -> None:
+    """Publishing and subscribing, each by its verb; a subscription that is forbidden ends."""
+    token = await token_of(owner)
+    await rule(owner, "news", "topic:news:*", access="denied", priority=2)
+    await rule(owner, "read", "topic:news:Subscribe", scope="ops", priority=3)
+    assert [(await http(node, "/api/publish/news", {}, t))[0] for t in ("", token, node.token)] == [401, 403, 200]
+    assert (await http(node, "/api/publish/other", {}, token))[0] == 200
+    async with user_of(node, token) as ann:
+        with pytest.raises(Forbidden):
+            await ann.publish("news", {"n": 1})
+        await ann.publish("other", {"n": 1})
+        async with ann.subscribe("news") as subscription:
+            events = aiter(subscription)
+            await owner.publish("news", {"n": 2})
+            assert (await anext(events)).value == {"n": 2}
+            await owner.call("auth", "Rules.Delete", {"id": "read"})
+            with pytest.raises(Forbidden):
+                await anext(events)
+        await rule(owner, "other", "topic:other:Publish", scope="account:ann", access="denied", priority=9)
+        with pytest.raises(Forbidden):
+            await ann.publish("other", {"n": 2})
+
+
+async def test_an_event_says_which_account_published_it(node: Node, owner: Client) -> None:
+    """And an account cannot pass as a service."""
+    token = await token_of(owner)
+    async with user_of(node, token) as ann, owner.subscribe("news") as events:
+        await ann.publish("news", {}, headers={names.CALLER: f"{node.nid}/bank"})
+        published = aiter(events)
+        assert (await anext(published)).publisher == f"{node.nid}/account:ann"
+        for shown, publisher in ((token, f"{node.nid}/account:ann"), (node.token, node.nid)):
+            assert (await http(node, "/api/publish/news", {}, shown))[0] == 200
+            assert (await anext(published)).publisher == publisher
+
+
+async def test_open_streams_go_on_and_new_ones_are_judged(node: Node, owner: Client) -> None:
+    """A rule is asked when something begins."""
+    token = await token_of(owner)
+    async with user_of(node, token) as ann:
+        async with ann.stream("greeter", "Say.Shout") as words:
+            shouted = aiter(words)
+            await words.send("a")
+            assert await anext(shouted) == "A"
+            await rule(owner, "no", "service:greeter:*", access="denied")
+            await words.send("b")
+            assert await anext(shouted) == "B"
+        async with ann.stream("greeter", "Say.Shout") as words:
+            with pytest.raises(Forbidden):
+                await anext(aiter(words))
+
+
+async def test_changes_outlive_the_node(start_node: StartNode) -> None:
+    """Accounts, rules and tokens, and that the default rule was removed."""
+    node = await start_node()
+    async with client_of(node) as owner:
+        token = await token_of(owner)
+        await rule(owner, "ops", "service:greeter:*", scope="ops")
+        await owner.call("auth", "Rules.Delete", {"id": "default"})
+    await node.stop()
+    again = await start_node(str(node.home.path))
+    async with client_of(again) as owner:
+        assert [each["id"] for each in (await owner.call("auth", "Rules.List"))["rules"]] == ["ops"]
+        assert (await owner.call("auth", "Auth.Inspect", {"token": token}))["id"] == "ann"
+    async with user_of(again, token) as ann:
+        with pytest.raises(NotFound):
+            await ann.call("greeter", "Say.Hello")
+
+
+async def test_what_cannot_be_made_is_refused(node: Node, owner: Client) -> None:
+    """With a word on what would be right."""
+    await token_of(owner)
+    with pytest.raises(Conflict):
+        await owner.call("auth", "Auth.Generate", {"id": "ann"})
+    for request in (
+        {"id": "A b"},
+        {"id": "bob", "secret": "short"},
+        {"id": "x", "type": "service", "secret": "y" * 20},
+    ):
+        with pytest.raises(BadRequest):
+            await owner.call("auth", "Auth.Generate", request)
+    with pytest.raises(BadRequest):
+        await rule(owner, "r", "service:gre*:*")
+    for endpoint in ("Accounts.Delete", "Rules.Delete", "Accounts.ChangeSecret", "Accounts.Update", "Auth.Token"):
+        with pytest.raises(NotFound):
+            await owner.call("auth", endpoint, {"id": "nobody"})
+
+
+async def test_the_check_says_what_happens(node: Node, owner: Client) -> None:
+    """For each kind of caller the same as a call meets, and by what."""
+    await token_of(owner)
+    await rule(owner, "ops", "service:greeter:*", scope="ops", priority=5)
+    await rule(owner, "no", "service:greeter:*", access="denied", priority=4)
+
+    async def check(caller: str, about: str) -> tuple[bool, str, str]:
+        found = await owner.call("auth", "Rules.Check", {"caller": caller, "resource": resource(about)})
+        return found["allowed"], found["by"], found["rule"]
+
+    assert await check("ann", "service:greeter:Say.Hello") == (True, "rule", "ops")
+    assert await check("account:ann", "service:greeter:Say.Hello") == (True, "rule", "ops")
+    assert await check("anonymous", "service:greeter:Say.Hello") == (False, "rule", "no")
+    assert await check(f"node:{node.nid}", "service:greeter:Say.Hello") == (False, "rule", "no")
+    assert await check("service:notes", "service:other:Say.Hello") == (True, "rule", "default")
+    assert await check("owner", "service:greeter:Say.Hello") == (True, "owner", "")
+    assert await check("ann", "service:node:Node.Stop") == (False, "policy", "")
+    assert await check("ann", "service:greeter:Debug.Health") == (True, "policy", "")
+    assert await check("anonymous", "topic:orders:Publish") == (False, "policy", "")
+    assert await check("ann", "topic:orders:Subscribe") == (True, "rule", "default")
+    await owner.call("auth", "Rules.Delete", {"id": "default"})
+    assert await check("ann", "service:other:Say.Hello") == (False, "no rule", "")
+    with pytest.raises(NotFound):
+        await check("nobody", "service:greeter:Say.Hello")
+    with pytest.raises(BadRequest):
+        await check("ann", "topic:orders:Say.Hello")
+
+
+async def test_a_rule_is_about_a_neighbour(start_node: StartNode, greeter_folder: Path) -> None:
+    """By its nid, and by what an account of that name holds; over the link that was there before."""
+    far, near = await start_node(network=True), await start_node(network=True)
+    await run(far, greeter_folder)
+    async with client_of(far) as owner, client_of(near) as client:
+        ticket = (await owner.call("network", "Network.Ticket"))["ticket"]
+        await client.call("network", "Network.Connect", {"ticket": ticket})
+        await until(lambda: near.catalog.lookup("greeter"))
+        assert await client.call("greeter", "Say.Hello") == "Hello world"
+
+        await rule(owner, "no", "service:greeter:*", scope=f"node:{near.nid}", access="denied")
+        with pytest.raises(Forbidden, match="may not use greeter"):
+            await client.call("greeter", "Say.Hello")
+        assert await client.call("greeter", "Debug.Health")
+        assert await owner.call("greeter", "Say.Hello") == "Hello world"
+
+        await rule(owner, "partners", "service:greeter:*", scope="partner", priority=2)
+        await owner.call("auth", "Auth.Generate", {"id": near.nid, "type": "node", "scopes": ["partner"]})
+        seen = await client.call("greeter", "Say.Caller")
+        assert (seen["kind"], seen["nid"], seen["account"], seen["scopes"]) == ("peer", near.nid, near.nid, "partner")
+        await owner.call("auth", "Accounts.Update", {"id": near.nid, "disabled": True})
+        with pytest.raises(Forbidden):
+            await client.call("greeter", "Say.Hello")
+
+
+async def test_no_accounts_travel_to_a_neighbour(start_node: StartNode, greeter_folder: Path) -> None:
+    """Whom a node knows is its own business, and what another says about them counts for nothing there."""
+    far, near = await start_node(network=True), await start_node(network=True)
+    await run(far, greeter_folder)
+    async with client_of(far) as owner, client_of(near) as client:
+        ticket = (await owner.call("network", "Network.Ticket"))["ticket"]
+        await client.call("network", "Network.Connect", {"ticket": ticket})
+        await until(lambda: near.catalog.lookup("greeter"))
+        token = await token_of(client)
+        await token_of(owner)
+        async with user_of(near, token) as ann:
+            lies = {names.ACCOUNT: "ann", names.SCOPES: "ops"}
+            seen = await ann.call("greeter", "Say.Caller", headers=lies)
+        assert seen == {"kind": "peer", "account": "", "scopes": "", "nid": near.nid, "service": ""}
+
+
+async def test_a_rule_keeps_a_topic_from_a_neighbour(start_node: StartNode, greeter_folder: Path) -> None:
+    """Its services subscribe there; from the rule on nothing is sent to them, and it may not publish either."""
+    here, there = await start_node(network=True), await start_node(network=True)
+    await run(there, greeter_folder)
+
+    async def handled() -> list[str]:
+        return [line.line for line in await there.supervisor.tail("greeter") if line.line.startswith("order")]
+
+    async with client_of(here) as owner, client_of(there) as neighbour:
+        ticket = (await owner.call("network", "Network.Ticket"))["ticket"]
+        await neighbour.call("network", "Network.Connect", {"ticket": ticket})
+        await until(lambda: here.catalog.lookup("greeter"))
+        await until(lambda: [q for topic in here.broker.topics() if topic.topic == "orders" for q in topic.queues])
+        await owner.publish("orders", {"n": 1})
+
+        async def first() -> bool:
+            return await handled() == ["order 1"]
+
+        await until(first)
+        await rule(owner, "no", "topic:orders:Subscribe", scope=f"node:{there.nid}", access="denied")
+        await owner.publish("orders", {"n": 2})
+        await neighbour.publish("orders", {"n": 3})
+
+        async def third() -> bool:
+            return await handled() == ["order 1", "order 3"]
+
+        await until(third)
+        await owner.call("auth", "Rules.Delete", {"id": "no"})
+
+        async def second() -> bool:
+            return sorted(await handled()) == ["order 1", "order 2", "order 3"]
+
+        await until(second)
+
+
+async def test_a_catch_all_rule_is_no_way_around_the_policy(node: Node, owner: Client) -> None:
+    """Rules refuse more, and never less."""
+    await owner.call("auth", "Rules.Create", {"id": "all", "scope": "", "resource": ALL, "priority": 1_000_000})
+    for path in ("node/Node.Stop", "auth/Rules.List", "store/Store.List", "greeter/Debug.Log", "config/Config.Get"):
+        assert (await http(node, f"/api/{path}"))[0] == 401
