@@ -139,6 +139,9 @@ BOUNDS: tuple[Bound, ...] = (
     Bound("record_1000", "registry record, each of 1,000 services", 1024, "bytes"),
     Bound("record_10000", "registry record, each of 10,000 services", 1024, "bytes"),
     Bound("index_10000", "registry index, for each of 10,000 services", 1024, "bytes"),
+    Bound("rules_1", "decision by rules, the default one alone", 5e-6, "s"),
+    Bound("rules_100", "decision by rules, 100 rules", 5e-6, "s"),
+    Bound("rules_1000", "decision by rules, 1,000 rules", 5e-6, "s"),
     Bound("loss", "a node that stands still is known dead to an open call", 0.6, "s"),
 )
 

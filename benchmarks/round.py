@@ -85,7 +85,10 @@ async def run_round(trials: Sequence[Trial], bounds: Iterable[Bound], seconds: f
             await _starts(found, Path(folder) / "idle")
         if registry := sorted(key for key in keys if key.startswith(("search", "record", "index"))):
             say("registry")
-            await _registry(found, registry)
+            await _alone(found, "registry", registry)
+        if rules := sorted(key for key in keys if key.startswith("rules")):
+            say("rules")
+            await _alone(found, "rules", rules)
     found.bounds = {key: value for key, value in found.bounds.items() if key in keys}
     return found
 
@@ -142,10 +145,11 @@ def _children_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def _registry(found: Round, keys: Sequence[str]) -> None:
-    async with program(sys.executable, "-m", "benchmarks.registry", *keys) as process:
+async def _alone(found: Round, what: str, keys: Sequence[str]) -> None:
+    """Has a module of the benchmarks measure in a process of its own."""
+    async with program(sys.executable, "-m", f"benchmarks.{what}", *keys) as process:
         output, _ = await process.communicate()
     if process.returncode:
-        found.faults["registry"] = f"exit code {process.returncode}"
+        found.faults[what] = f"exit code {process.returncode}"
     else:
         found.bounds.update(json.loads(output))

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from micro.errors import BadRequest, Fault, RemoteProtocolError
+from micro.errors import BadRequest, Fault, RemoteProtocolError, Unauthorized
 from micro.mucp import codec, envelope, headers
 from micro.mucp.event import Broken
 from micro.mucp.frame import BLOCK_BYTES, FrameReader
 from micro.mucp.limits import WINDOW_BYTES, Limits
 from micro.mucp.message import Form, open_prefix
 from micro.mucp.session import Session
+from micro.trust.identity import nid_of
+from micro.trust.keys import NodeKey
+from micro.trust.token import Claims, Use, issue_token, read_token
 from tests.conftest import Campaign
 from tests.fuzz.mutation import mutants
 from tests.unit.mucp import wire
@@ -26,6 +29,7 @@ SHARE = 50_000
 FULL = 2_000_000
 MEMORY_FACTOR = 8
 BUFFER_BYTES = 4 * BLOCK_BYTES
+USES: tuple[Use, ...] = ("access", "refresh")
 LEFT_BYTES = 6_000_000
 """What a link may remember at most of a peer: mostly its 1,024 header blocks with 64 headers each."""
 
@@ -81,6 +85,14 @@ FIRST_SEEDS = [
     b"GET / HTTP/1.1\r\n\r\n",
 ]
 FAULT_SEEDS = [wire.fault(), b'{"Id":"a","Code":404,"Detail":"b","Status":"c"}', b"plain", b'{"code":1e400}']
+KEY = NodeKey(bytes(range(32)))
+NID = nid_of(KEY.public)
+NOW = 1_700_000_000
+TOKEN_SEEDS = [
+    issue_token(KEY, Claims(NID, account, 7, use, NOW, NOW + 900)).encode()
+    for account in ("ann", "a.long.name@example.org")
+    for use in USES
+]
 JSON_SEEDS = [b'{"a":[1,2.5e3,"\\u00e9",null,true],"b":{"c":"d"}}', b"[[[[]]]]", b"-1.5"]
 
 
@@ -152,6 +164,17 @@ def read_json(data: bytes) -> None:
     assert codec.decode_json(codec.encode_json(value)) == value
 
 
+def read_tokens(data: bytes) -> None:
+    """Nothing but the very tokens that were issued is taken, whatever else was done to them."""
+    text = data.decode("latin-1")
+    try:
+        claims = read_token(text, NID, NOW)
+    except Unauthorized:
+        return
+    assert data in TOKEN_SEEDS
+    assert issue_token(KEY, claims) == text
+
+
 PARSERS: list[tuple[str, Callable[[bytes], None], Sequence[bytes]]] = [
     ("frames", read_frames, SPEECH_SEEDS),
     ("headers", read_headers, HEADER_SEEDS),
@@ -160,6 +183,7 @@ PARSERS: list[tuple[str, Callable[[bytes], None], Sequence[bytes]]] = [
     ("first words", read_first_words, FIRST_SEEDS),
     ("faults", read_fault, FAULT_SEEDS),
     ("JSON", read_json, JSON_SEEDS),
+    ("tokens", read_tokens, TOKEN_SEEDS),
 ]
 NAMED = pytest.mark.parametrize(("name", "parse", "seeds"), PARSERS, ids=[name for name, _, _ in PARSERS])
 

@@ -25,6 +25,9 @@ from micro.errors import (
     Unavailable,
 )
 from micro.mucp import headers as names
+from micro.mucp.codec import JSON, decode_json
+from micro.mucp.event import Block
+from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.node.front import Client
 from micro.node.node import Node
@@ -151,10 +154,19 @@ async def test_nothing_that_a_caller_writes_is_believed(node: Node, owner: Clien
     token = await token_of(owner)
     lies = {names.CALLER: "owner", names.ACCOUNT: "root", names.SCOPES: "admin", names.FROM_SERVICE: "bank"}
     honest = await owner.call("greeter", "Say.Caller")
+    block = {names.SERVICE: "greeter", names.ENDPOINT: "Say.Caller", names.CONTENT_TYPE: JSON, **lies}
+    del block[names.FROM_SERVICE]  # the owner may say which of his programs he is
+    nobody = node.client(Caller(anonymous=True))
+    for client, kind in ((owner, "owner"), (nobody, "anonymous")):
+        link = await client.node()
+        answer = link.future()
+        link.call(answer, link.session.begin(Form.CALL, block, 0), b"{}")
+        seen = decode_json((await answer).body)
+        assert (seen["kind"], seen["account"], seen["scopes"]) == (kind, "", "")
     async with user_of(node, token) as ann:
         said = await ann.call("greeter", "Say.Caller", headers=lies)
         assert (said["kind"], said["account"], said["scopes"], said["service"]) == ("user", "ann", "ops", "")
-    anonymous = await node.client(Caller(anonymous=True)).call("greeter", "Say.Caller", headers=lies)
+    anonymous = await nobody.call("greeter", "Say.Caller", headers=lies)
     assert (anonymous["kind"], anonymous["account"], anonymous["scopes"]) == ("anonymous", "", "")
     assert (await owner.call("greeter", "Say.Caller", headers={names.ACCOUNT: "x", names.SCOPES: "y"})) == honest
 
@@ -435,7 +447,9 @@ async def test_a_rule_is_about_a_neighbour(start_node: StartNode, greeter_folder
             await client.call("greeter", "Say.Hello")
 
 
-async def test_no_accounts_travel_to_a_neighbour(start_node: StartNode, greeter_folder: Path) -> None:
+async def test_no_accounts_travel_to_a_neighbour(
+    start_node: StartNode, greeter_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whom a node knows is its own business, and what another says about them counts for nothing there."""
     far, near = await start_node(network=True), await start_node(network=True)
     await run(far, greeter_folder)
@@ -445,10 +459,21 @@ async def test_no_accounts_travel_to_a_neighbour(start_node: StartNode, greeter_
         await until(lambda: near.catalog.lookup("greeter"))
         token = await token_of(client)
         await token_of(owner)
+        came: list[dict[str, str]] = []
+        find = far.router._way
+
+        def noted(link: Link, block: Block) -> Any:
+            came.append(dict(block.headers))
+            return find(link, block)
+
+        monkeypatch.setattr(far.router, "_way", noted)
         async with user_of(near, token) as ann:
             lies = {names.ACCOUNT: "ann", names.SCOPES: "ops"}
             seen = await ann.call("greeter", "Say.Caller", headers=lies)
         assert seen == {"kind": "peer", "account": "", "scopes": "", "nid": near.nid, "service": ""}
+        said = [headers for headers in came if headers.get(names.ENDPOINT) == "Say.Caller"]
+        assert [headers[names.CALLER] for headers in said] == ["user"]
+        assert not any(names.ACCOUNT in headers or names.SCOPES in headers for headers in said)
 
 
 async def test_a_rule_keeps_a_topic_from_a_neighbour(start_node: StartNode, greeter_folder: Path) -> None:

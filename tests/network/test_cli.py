@@ -444,3 +444,42 @@ def test_a_pipe_that_nobody_reads_ends_a_command(shell: Shell) -> None:
         process.stdout.close()
         assert process.wait(PATIENCE_SECONDS) == 141
         assert process.stderr.read() == ""
+
+
+def test_who_may_call_is_said_and_asked(shell: Shell) -> None:
+    """Rules and accounts come and go as they are typed, in each form of output."""
+    made = shell("auth", "create", "account", "ann", "--scopes", "ops, dev")
+    assert (made.code, made.out[:3]) == (0, "ms_")
+    assert "keep it now" in made.error
+    ruled = shell(
+        "auth", "create", "rule", "ops", "--scope", "ops", "--access", "denied", "--resource", "service:greeter:Say.*"
+    )
+    assert (ruled.code, ruled.out) == (0, "ops\tops\tdenied\tservice:greeter:Say.*\t1\n")
+    assert [rule["id"] for rule in shell("auth", "list", "rules", "-o", "json").json["rules"]] == ["ops", "default"]
+    account = shell("auth", "list", "accounts", "-o", "json").json["accounts"][0]
+    assert (account["id"], account["type"], account["scopes"]) == ("ann", "user", ["ops", "dev"])
+
+    assert shell("auth", "check", "greeter", "Say.Hello", "--as", "ann").code == 5
+    assert shell("auth", "check", "greeter", "Say.Hello").code == 0
+    assert shell("auth", "check", "orders", "publish", "--topic", "--as", "ann", "-o", "json").json["rule"] == "default"
+    shown = shell("auth", "check", "greeter", "Say.Hello", "--as", "ann", "-o", "table").out
+    assert "rule     ops" in shown
+
+    given = shell("auth", "token", "ann", "--secret", "-", given=made.out)
+    assert (given.code, given.out[:3]) == (0, "ma_")
+    shell.environment["MICRO_TOKEN"] = given.out.strip()
+    try:
+        assert shell("greeter", "hello").code == 5
+        assert shell("auth", "list", "rules").code == 5
+    finally:
+        del shell.environment["MICRO_TOKEN"]
+    assert shell("greeter", "hello").code == 0
+
+    assert shell("auth", "token", "ann", "--secret", "wrong").code == 5
+    assert shell("auth", "update", "account", "ann").code == 2
+    assert shell("auth", "update", "account", "ann", "--disable", "--new-secret").out[:3] == "ms_"
+    assert shell("auth", "list", "accounts").out.split("\t")[3] == "disabled"
+    assert shell("auth", "create", "rule", "x", "--resource", "greeter").code == 2
+    for words in (("rule", "ops"), ("account", "ann")):
+        assert shell("auth", "delete", *words).code == 0
+        assert shell("auth", "delete", *words).code == 4

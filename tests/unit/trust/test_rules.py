@@ -130,6 +130,7 @@ def test_which_services_a_resource_means(resource: str, name: str, endpoint: str
         ("topic:orders:*", "Orders", "Publish", False),
         ("topic:orders/*:*", "orders/eu/new", "Subscribe", True),
         ("topic:orders/*:*", "orders", "Subscribe", False),
+        (f"topic:{'a/' * DEPTH_MAX}*:*", "a/" * DEPTH_MAX + "b/c", "Publish", True),
         ("topic:urn:orders:*", "urn:orders", "Publish", True),
         ("*:*:*", "orders", "Publish", True),
         ("service:*:*", "orders", "Publish", False),
