@@ -29,6 +29,7 @@ from micro.mucp.codec import JSON, decode_json
 from micro.mucp.event import Block
 from micro.mucp.message import Form
 from micro.network.link import Link
+from micro.node import local
 from micro.node.front import Client
 from micro.node.node import Node
 from micro.trust.attempts import TRIES
@@ -262,17 +263,30 @@ async def test_nobody_without_a_secret_gets_a_token(node: Node, owner: Client) -
 
 
 async def test_secrets_cannot_be_tried_out(node: Node, owner: Client) -> None:
-    """After a few wrong ones the next is not even looked at; whoever has a token goes on."""
+    """After a few wrong ones the next is not even looked at; right ones cost nothing, and whoever has a token goes on."""
     await owner.call("auth", "Auth.Generate", {"id": "ann", "secret": "correct horse battery"})
     tokens = await owner.call("auth", "Auth.Token", {"id": "ann"})
     wrong = {"id": "ann", "secret": "wrong"}
     anonymous = node.client(Caller(anonymous=True))
+    for _ in range(TRIES + 1):
+        assert await anonymous.call("auth", "Auth.Token", {"id": "ann", "secret": "correct horse battery"})
     for _ in range(TRIES):
         with pytest.raises(Unauthorized):
             await anonymous.call("auth", "Auth.Token", wrong)
     with pytest.raises(TooManyRequests):
         await anonymous.call("auth", "Auth.Token", {"id": "ann", "secret": "correct horse battery"})
     assert await anonymous.call("auth", "Auth.Token", {"refresh_token": tokens["refresh_token"]})
+
+
+async def test_callers_at_work_keep_their_place(node: Node, owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is room for one, another waits until the first is done, and is then let in."""
+    monkeypatch.setattr(local, "CLIENTS_MAX", 1)
+    ann, bob = await token_of(owner, "ann"), await token_of(owner, "bob")
+    call = asyncio.create_task(http(node, "/api/greeter/Say.Slowly", {"seconds": 1}, ann))
+    await until(lambda: _link_of_greeter(node).session.calls)
+    assert (await http(node, "/api/greeter/Say.Hello", None, bob))[0] == 429
+    assert await call == (200, {"result": "at last"})
+    assert (await http(node, "/api/greeter/Say.Hello", None, bob))[0] == 200
 
 
 async def test_tokens_that_no_door_takes(node: Node, owner: Client, start_node: StartNode) -> None:
