@@ -263,7 +263,7 @@ async def test_nobody_without_a_secret_gets_a_token(node: Node, owner: Client) -
 
 
 async def test_secrets_cannot_be_tried_out(node: Node, owner: Client) -> None:
-    """After a few wrong ones the next is not even looked at; right ones cost nothing, and whoever has a token goes on."""
+    """After a few wrong ones the next is not looked at; right ones cost nothing, and whoever has a token goes on."""
     await owner.call("auth", "Auth.Generate", {"id": "ann", "secret": "correct horse battery"})
     tokens = await owner.call("auth", "Auth.Token", {"id": "ann"})
     wrong = {"id": "ann", "secret": "wrong"}
