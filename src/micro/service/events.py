@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 
 from micro.errors import Fault, TooLarge
 from micro.mucp import headers as names
@@ -15,7 +16,7 @@ from micro.network.owner import Owner
 from micro.ports import Clock, Entropy
 from micro.service.broker.broker import EPHEMERAL_ID, Broker, Ephemeral, Member, StoredEvent, Subscription
 from micro.service.gate import Gate
-from micro.service.identifier import uuid7
+from micro.service.identifier import Identifiers
 from micro.trust.policy import Caller
 
 __all__ = ["ACCOUNT", "EventDesk", "publisher_of"]
@@ -84,6 +85,16 @@ class _Desk:
         self.fault = _refused(gate.may_publish, gate, caller, self.topic) or _too_many(self.headers)
 
 
+def _answer(link: Link, number: int, fault: Fault | None) -> None:
+    """Tells a publisher, if it wants to know and is still there, how its event fared."""
+    if not number or link.closed is not None:
+        return
+    if fault is None:
+        link.reply(number, b"")
+    else:
+        link.fail(number, fault)
+
+
 class EventDesk:
     """Takes events and subscriptions that come over links, for `micro.service.router.Router`."""
 
@@ -92,8 +103,7 @@ class EventDesk:
         self._gate = gate
         self._subscribers: set[_Subscriber] = set()
         self._nid = nid
-        self._clock = clock
-        self._entropy = entropy
+        self._identifiers = Identifiers(clock, entropy)
         self._tail_of: StoredEvent | None = None
         self._tail = (b"", 0)
 
@@ -118,33 +128,26 @@ class EventDesk:
         id, headers, publisher = "", desk.headers, desk.publisher
         if event.extra is not None:
             id = event.extra.pop(names.ID, "")
-            origin = event.extra.get(names.CALLER, "") if link.facts.caller.peer else ""
-            if origin and origin.partition("/")[0] == link.facts.caller.nid:  # a node speaks for its own services only
-                publisher = origin
-            more = {k: v for k, v in event.extra.items() if k not in OURS}
-            if more:
-                headers = {**headers, **more}
+            if event.extra:
+                publisher, headers = self._said(link.facts.caller, event.extra, desk)
                 fault = _too_many(headers)
                 if fault is not None:
                     link.fail(event.number, fault, refused=True)
                     return
         if not id:
-            id = uuid7(self._clock.now(), self._entropy) if event.number else EPHEMERAL_ID
-        self.broker.publish(
-            publisher, desk.topic, id, headers, event.body, self._answer(link, event.number), durable=event.number != 0
-        )
+            id = self._identifiers.new() if event.number else EPHEMERAL_ID
+        done = partial(_answer, link, event.number)
+        self.broker.publish(publisher, desk.topic, id, headers, event.body, done, durable=event.number != 0)
 
     @staticmethod
-    def _answer(link: Link, number: int) -> Callable[[Fault | None], None]:
-        def done(fault: Fault | None) -> None:
-            if not number or link.closed is not None:
-                return
-            if fault is None:
-                link.reply(number, b"")
-            else:
-                link.fail(number, fault)
-
-        return done
+    def _said(caller: Caller, extra: Headers, desk: _Desk) -> tuple[str, Mapping[str, str]]:
+        """Returns the publisher and the headers of an event that brings headers of its own."""
+        publisher = desk.publisher
+        origin = extra.get(names.CALLER, "") if caller.peer else ""
+        if origin and origin.partition("/")[0] == caller.nid:  # a node speaks for its own services only
+            publisher = origin
+        more = {k: v for k, v in extra.items() if k not in OURS}
+        return publisher, {**desk.headers, **more} if more else desk.headers
 
     def subscribe(self, link: Link, event: Opened) -> None:
         """Takes a subscription; headers on it say that it is in force."""

@@ -22,7 +22,7 @@ from micro.ports import Clock, Entropy
 from micro.service.budget import RetryBudget, RetryPolicy
 from micro.service.dialed import ClientLinks
 from micro.service.ephemeral import EphemeralPublisher
-from micro.service.identifier import uuid7
+from micro.service.identifier import Identifiers
 from micro.service.once import call_once
 from micro.service.route import DEFAULT_MILLISECONDS, Route, RouteAnswer
 from micro.service.selector import is_failure
@@ -84,6 +84,7 @@ class RawClient:
         self._dialer = dialer
         self._clock = clock
         self._entropy = entropy
+        self._identifiers = Identifiers(clock, entropy)
         self._direct = direct
         self._links = ClientLinks(self.forget)
         self._node: Link | None = None
@@ -356,7 +357,7 @@ class RawClient:
             self._ephemeral.publish(link, topic, body, content_type, own)
             return id or ""
         said = {names.TOPIC: topic, names.CONTENT_TYPE: content_type}
-        id = id or uuid7(self._clock.now(), self._entropy)
+        id = id or self._identifiers.new()
         extra = encode({names.ID: id, **headers}) if headers else encode_id(id)
         prefix = link.session.begin(Form.PUBLISH, said, DEFAULT_MILLISECONDS, extra)
         future: asyncio.Future[Any] = link.future()

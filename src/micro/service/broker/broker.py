@@ -280,6 +280,7 @@ def check_event(publisher: str, id: str, headers: Mapping[str, str], body: bytes
 
 def event_bytes(headers: Mapping[str, str], body: bytes) -> int:
     """Returns what an event is reckoned to cost in bytes."""
-    if not headers:
-        return EVENT_BYTES + len(body)
-    return EVENT_BYTES + len(body) + sum(map(len, headers)) + sum(map(len, headers.values()))
+    size = EVENT_BYTES + len(body)
+    for name, value in headers.items():
+        size += len(name) + len(value)
+    return size
