@@ -171,6 +171,16 @@ def encode_id(id: str) -> bytes:
     return _ID_NAME + _VALUE_LENGTH.pack(len(text)) + text
 
 
+def _decode_id(block: bytes) -> str:
+    """Returns the id of a set that holds nothing else, as most events have it, or "" where it takes a closer look."""
+    cut = len(_ID_NAME) + _VALUE_LENGTH.size
+    text = block[cut:]
+    if len(text) > VALUE_BYTES_MAX or block[len(_ID_NAME) : cut] != _VALUE_LENGTH.pack(len(text)):
+        return ""
+    id = text.decode("ascii", "ignore")
+    return id if len(id) == len(text) and id.isprintable() else ""
+
+
 def decode(block: bytes) -> Headers:
     """Reads the bytes of a header set.
 
@@ -179,7 +189,12 @@ def decode(block: bytes) -> Headers:
     """
     if len(block) > HEADER_BYTES_MAX:
         raise RemoteProtocolError(f"headers have at most {HEADER_BYTES_MAX} bytes together, not {len(block)}")
-    found = Headers()
+    found: Headers = Headers.__new__(Headers)
+    if block.startswith(_ID_NAME):
+        id = _decode_id(block)
+        if id:
+            dict.__setitem__(found, ID, id)
+            return found
     position = 0
     try:
         while position < len(block):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from micro.errors import BadRequest, Fault, RemoteProtocolError
@@ -45,6 +45,28 @@ def test_header_bytes_mean_one_thing(data: bytes) -> None:
         return
     assert headers.decode(headers.encode(found)) == found
     assert len(headers.encode(found)) == len(data)
+
+
+@given(
+    value=st.one_of(st.binary(max_size=40), TEXTS.map(str.encode), st.just(b"x" * 4097)),
+    wrong=st.sampled_from((0, 0, 1, -1)),
+    more=st.sampled_from((b"", b"", b"\x01A\x00\x01b")),
+)
+@example(value=b"", wrong=0, more=b"")
+@example(value=b"\x7f", wrong=0, more=b"")
+@example(value="é".encode(), wrong=0, more=b"")
+def test_an_id_is_read_the_short_way_as_the_long_way(value: bytes, wrong: int, more: bytes) -> None:
+    """A set that holds only an id in its one spelling is read by a short cut, any other spelling is not."""
+    rest = max(0, len(value) + wrong).to_bytes(2, "big") + value + more
+
+    assert _read(b"\x08Micro-Id" + rest) == _read(b"\x08MICRO-ID" + rest)
+
+
+def _read(block: bytes) -> dict[str, str] | None:
+    try:
+        return headers.decode(block)
+    except RemoteProtocolError:
+        return None
 
 
 @given(content=HEADERS, body=BLOBS, as_json=st.booleans())
