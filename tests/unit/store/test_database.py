@@ -145,6 +145,33 @@ async def test_a_group_gets_its_items_together(database: Database) -> None:
     assert notes.finished == [("a", "A"), ("b", "B"), ("c", "C")]
 
 
+async def test_the_pieces_of_a_burst_share_a_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as the last time are waited for, since whoever sends many sends them in pieces."""
+    monkeypatch.setattr(module, "HOLD_SECONDS", 60.0)
+    database, notes = Database(SystemDisk(), tmp_path / "notes.db", [TABLE]), Notes()
+    database.open()
+    for text in "abcd":
+        database.submit(notes, text)
+    await database.write(COUNT)
+    for pieces in ("ef", "gh"):
+        for text in pieces:
+            database.submit(notes, text)
+        await asyncio.sleep(0.05)
+    await database.write(COUNT)
+    await database.close()
+
+    assert notes.runs == [list("abcd"), list("efgh")]
+
+
+async def test_fewer_writes_than_before_are_not_held_for_ever(database: Database) -> None:
+    """Where no more comes, what waits is written."""
+    for text in "abcd":
+        database.submit(INSERT, (text,))
+    await database.write(COUNT)
+
+    assert [await database.write(COUNT) for _ in range(8)] == [[(4,)]] * 8
+
+
 async def test_a_bad_item_of_a_group_fails_alone(database: Database) -> None:
     """The group is told to forget, and asked again item by item."""
     notes = Notes()
