@@ -48,7 +48,7 @@ async def _rounds(
     repeated = 0
 
     async def one(name: str) -> Round:
-        wanted = [bound for bound in bounds if not loads or bound.unit != "bytes"]  # a size is the same in every round
+        wanted = [bound for bound in bounds if not (loads and bound.once)]
         result = await run_round(trials, wanted, seconds, lambda what: _say(f"{name}: {what}"))
         loads.append(os.getloadavg()[0])
         for what, why in result.faults.items():
@@ -58,7 +58,9 @@ async def _rounds(
     found = [await one(f"round {number + 1} of {count}") for number in range(count)]
     while repeated < count // REPEATED_PART_MAX and (strange := strangers(found)):
         repeated += 1
-        found[strange[0]] = await one(f"round {strange[0] + 1} again, the machine was in another mood")
+        again = await one(f"round {strange[0] + 1} again, the machine was in another mood")
+        again.bounds = found[strange[0]].bounds | again.bounds  # what is measured once stays
+        found[strange[0]] = again
     return found, repeated
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from benchmarks.caller import Caller, start_caller
 from benchmarks.lines import GUARD, Bound, Trial
@@ -19,6 +20,7 @@ from benchmarks.load import Figures, combined
 from benchmarks.peers.micro_network import node
 from benchmarks.peers.peer import load_peer
 from benchmarks.process import processor_seconds, program, proportional_bytes
+from benchmarks.restart import EVENTS
 
 __all__ = ["Round", "run_round"]
 
@@ -27,6 +29,9 @@ IDLE_SECONDS = 1.0
 
 PASSES = 2
 """A round measures everything forwards and then backwards, so that what changes slowly weighs the same on all."""
+
+RESTARTS = 5
+"""So many starts of the broker are measured, of each log."""
 
 FLOWS = ("stream", "fan_out")
 
@@ -89,6 +94,9 @@ async def run_round(trials: Sequence[Trial], bounds: Iterable[Bound], seconds: f
         if rules := sorted(key for key in keys if key.startswith("rules")):
             say("rules")
             await _alone(found, "rules", rules)
+        if "restart" in keys:
+            say("restarts")
+            await _restart(found, Path(folder) / "restart")
     found.bounds = {key: value for key, value in found.bounds.items() if key in keys}
     return found
 
@@ -147,9 +155,33 @@ def _children_seconds() -> float:
 
 async def _alone(found: Round, what: str, keys: Sequence[str]) -> None:
     """Has a module of the benchmarks measure in a process of its own."""
-    async with program(sys.executable, "-m", f"benchmarks.{what}", *keys) as process:
+    try:
+        found.bounds.update(json.loads(await _told(f"benchmarks.{what}", *keys)))
+    except RuntimeError as error:
+        found.faults[what] = str(error)
+
+
+async def _restart(found: Round, folder: Path) -> None:
+    """Measures what many kept events add to a start of the broker after it stopped dead."""
+    few, many = folder / "few", folder / "many"
+    times: dict[Path, list[float]] = {few: [], many: []}
+    try:
+        for home, count in ((few, 1), (many, EVENTS)):
+            home.mkdir(parents=True)
+            await _told("benchmarks.restart", "fill", str(home), str(count))
+        for _ in range(RESTARTS):
+            for home, found_seconds in times.items():
+                found_seconds.append(float(await _told("benchmarks.restart", "start", str(home))))
+    except RuntimeError as error:
+        found.faults["restart"] = str(error)
+    else:
+        found.bounds["restart"] = max(0.0, median(times[many]) - median(times[few]))
+
+
+async def _told(*words: str) -> str:
+    """Runs `python -m` with some words and returns what it prints."""
+    async with program(sys.executable, "-m", *words) as process:
         output, _ = await process.communicate()
     if process.returncode:
-        found.faults[what] = f"exit code {process.returncode}"
-    else:
-        found.bounds.update(json.loads(output))
+        raise RuntimeError(f"{words[0]}: exit code {process.returncode}")
+    return output.decode()

@@ -21,10 +21,15 @@ Ratios are ours / theirs: of a rate, more is better; of a time, less. `p50` is t
 waits for each answer.
 
 All clients, and all servers in Python, run on uvloop. grpc.aio, FastAPI and the bare echo are called over Unix sockets,
-like our services, and without TLS; NATS over TCP on loopback; JetStream has `sync_interval: always`. JSON and protobuf
-go through the typed client and typed endpoints on our side, and carry a protobuf message on gRPC's. Ephemeral events go
+like our services, and without TLS; NATS over TCP on loopback. JSON and protobuf go
+through the typed client and typed endpoints on our side, and carry a protobuf message on gRPC's. Ephemeral events go
 from one publisher over the node, or the server, to four subscribers with a connection each; all five are in one
 process, for every engine.
+
+Durable events are acknowledged after an fsync on both sides. JetStream keeps them in files, `sync_interval: always`,
+with one fsync for each event; our node shares one among those that wait. Each client publishes as it does by default:
+ours gives every event an id, by which the node suppresses duplicates, and nats-py gives none. How many times more we
+manage depends on the disk: where an fsync is cheap, the processor decides.
 
 Two figures are of nodes that talk over iroh, which encrypts and proves both ends. *Over the link between nodes* is that
 hop by itself: two processes, as with gRPC, one with the caller, the other with the endpoint that answers, and between

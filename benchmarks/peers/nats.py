@@ -12,6 +12,7 @@ from typing import Any
 
 import nats
 import uvloop
+from nats.js.api import StorageType
 
 from benchmarks.load import Window, fan_out
 from benchmarks.peers.peer import BODY, SUBSCRIBERS, Place, Workloads
@@ -77,7 +78,7 @@ async def workloads(address: str) -> AsyncIterator[Workloads]:
         client = await nats.connect(address)
         stack.push_async_callback(client.close)
         journal = client.jetstream()
-        await journal.add_stream(name=KEPT, subjects=[KEPT], max_bytes=STREAM_BYTES_MAX)
+        await journal.add_stream(name=KEPT, subjects=[KEPT], storage=StorageType.FILE, max_bytes=STREAM_BYTES_MAX)
         window = Window(SUBSCRIBERS)
         for number in range(SUBSCRIBERS):
             await _subscribe(stack, address, window, number)
