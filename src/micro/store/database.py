@@ -37,6 +37,9 @@ them in pieces, and one fsync for all of them is cheaper than one for the first 
 HOLDS_MAX = 4
 """So often a transaction is held back at most, and only while each time brought more."""
 
+PIECES_MAX = 8
+"""Fewer writes than such a part of the last transaction are no piece of a burst, and are not held back."""
+
 IDLE_SECONDS = 1.0
 """A writer with nothing to do for this long copies the write-ahead log into the database, and then ends its thread."""
 
@@ -233,7 +236,8 @@ class Database:
         for _ in range(HOLDS_MAX):
             self._work.clear()
             waiting = len(self._waiting)
-            if not 0 < waiting < self._wanted or self._work.wait(HOLD_SECONDS) or len(self._waiting) == waiting:
+            is_piece = self._last // PIECES_MAX < waiting < self._wanted
+            if not is_piece or self._work.wait(HOLD_SECONDS) or len(self._waiting) == waiting:
                 break
         self._wanted = 1
         batch = self._take()
