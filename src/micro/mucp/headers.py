@@ -83,6 +83,8 @@ def checked(value: str) -> str:
         ValueError: it is longer than 4,096 bytes, cannot be spelled, or has a control character, which could end a line
             elsewhere.
     """
+    if value.isascii() and value.isprintable() and len(value) <= VALUE_BYTES_MAX:
+        return value  # as nearly all are
     try:
         size = len(value.encode())
     except UnicodeEncodeError:

@@ -127,7 +127,7 @@ class EventDesk:
             return
         id, headers, publisher = "", desk.headers, desk.publisher
         if event.extra is not None:
-            id = event.extra.pop(names.ID, "")
+            id = dict.pop(event.extra, names.ID, "")
             if event.extra:
                 publisher, headers = self._said(link.facts.caller, event.extra, desk)
                 fault = _too_many(headers)

@@ -182,26 +182,28 @@ class EmbeddedBroker:
 
     def _written(self, items: list[Append], results: Sequence[object]) -> None:
         """Events are committed, or failed: tells their publishers, then hands them on."""
-        committed: dict[str, tuple[Topic, list[Numbered]]] = {}
-        sizes: Counter[str] = Counter()
+        committed: dict[Topic, list[Numbered]] = {}
+        sizes: dict[Topic, int] = {}
         for item, result in zip(items, results, strict=True):
+            topic, fault = item.topic, None
             self._uncommitted -= item.size
-            fault = result if isinstance(result, Fault) else None
-            if fault is not None:
+            if type(result) is not int:
                 self._counters["failed"] += 1
-            elif result:
-                name = item.topic.name
-                sizes[name] += item.size
-                committed.setdefault(name, (item.topic, []))[1].append((cast(int, result), item.event))
-            else:
+                fault = cast(Fault, result)
+            elif not result:
                 self._counters["duplicates"] += 1
+            else:
+                if topic not in committed:
+                    committed[topic], sizes[topic] = [], 0
+                committed[topic].append((result, item.event))
+                sizes[topic] += item.size
             try:
                 item.done(fault)
             except Exception as error:  # noqa: BLE001 - one publisher's mistake is not another's
                 self._courier.report("a publisher's callback failed", error)
-        for name, (topic, events) in committed.items():
+        for topic, events in committed.items():
             self._counters["published"] += len(events)
-            self._topics.committed(topic, events, sizes[name])
+            self._topics.committed(topic, events, sizes[topic])
             if topic.audience and self._is_open:
                 for sequence, event in events:
                     self._courier.spread(topic, sequence, event)
