@@ -163,6 +163,19 @@ async def test_the_pieces_of_a_burst_share_a_transaction(tmp_path: Path, monkeyp
     assert notes.runs == [list("abcd"), list("efgh")]
 
 
+async def test_a_lone_write_is_no_piece_of_a_burst(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for nobody, however many there were before."""
+    monkeypatch.setattr(module, "HOLD_SECONDS", 60.0)
+    database, notes = Database(SystemDisk(), tmp_path / "notes.db", [TABLE]), Notes()
+    database.open()
+    for text in range(16):
+        database.submit(notes, str(text))
+    await database.write(COUNT)
+    async with asyncio.timeout(30):
+        assert await database.write(COUNT) == [(16,)]
+    await database.close()
+
+
 async def test_fewer_writes_than_before_are_not_held_for_ever(database: Database) -> None:
     """Where no more comes, what waits is written."""
     for text in "abcd":
