@@ -51,6 +51,12 @@ async def crash() -> str:
     raise KeyError("secret")
 
 
+@greeter.endpoint("Say.GiveUp")
+async def give_up() -> str:
+    await asyncio.sleep(0)
+    raise asyncio.CancelledError
+
+
 @greeter.endpoint("Say.Who")
 async def who(context: Context) -> dict[str, str]:
     return {"caller": str(context.caller), "nid": context.caller.nid, "service": context.caller.service}

@@ -71,6 +71,8 @@ async def test_failures_say_what_and_why(start_node: StartNode, greeter_folder: 
                     await anext(aiter(stream))
         with pytest.raises(InternalError) as crash:
             await client.call("greeter", "Say.Crash")
+        with pytest.raises(Unavailable, match=r"greeter gave up the work on Say\.GiveUp"):
+            await client.call("greeter", "Say.GiveUp", timeout_seconds=20)
         with pytest.raises(Timeout, match=r"0\.2 s"):
             await client.call("greeter", "Say.Slowly", {"seconds": 5}, timeout_seconds=0.2)
 

@@ -107,11 +107,13 @@ class Keeper:
     async def end(self) -> None:
         """Stops the service."""
         self.state = "stopping"
-        await _cancel(self._keeping)
-        if self.instance is not None:
-            instance, self.instance = self.instance, None
-            await self._launcher.stop(instance)
-            self._tell("stopped", instance, "stopped")
+        try:
+            await _cancel(self._keeping)
+        finally:  # a process must not outlive its keeper, whoever loses patience
+            if self.instance is not None:
+                instance, self.instance = self.instance, None
+                await self._launcher.stop(instance)
+                self._tell("stopped", instance, "stopped")
 
     async def _up(self, generation: Generation, report: Report = silent, *, free: bool = False) -> tuple[Instance, str]:
         """Starts an instance, waits until it has registered, and returns it with the name it did so under.

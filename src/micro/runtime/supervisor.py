@@ -114,7 +114,9 @@ class Supervisor:
             yield progress
 
     async def kill(self, name: str) -> None:
-        """Stops a service and forgets it; its log stays. A run or an update that is under way is given up.
+        """Stops a service and forgets it; its log stays. Runs and updates that are under way or wait are given up.
+
+        It goes on to the end when nobody looks on any more.
 
         Raises:
             NotFound: no such service runs here.
@@ -122,12 +124,7 @@ class Supervisor:
         if not self._turns.taken(name):
             self._roster.find(name)
         self._turns.interrupt(name)
-        async with self._turns.take(name):
-            self._roster.forget(name)
-            keeper = self._roster.get(name)
-            if keeper is not None:
-                self._roster.remove(keeper)
-                await keeper.end()
+        await self._works.see_through(self._kill(name))
 
     def status(self) -> list[dict[str, Any]]:
         """Returns every service: `{name, source, revision, generation, state, pid, restarts, started, reason}`.
@@ -171,6 +168,14 @@ class Supervisor:
                 if running is not None:
                     return await self._renew(running, feed, given)
                 return await self._start(key, spec, name, given, feed)
+
+    async def _kill(self, name: str) -> None:
+        async with self._turns.take(name, firm=True):
+            self._roster.forget(name)
+            keeper = self._roster.get(name)
+            if keeper is not None:
+                await keeper.end()
+                self._roster.remove(keeper)
 
     async def _update(self, name: str, feed: Feed) -> None:
         async with self._turns.take(name):

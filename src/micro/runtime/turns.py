@@ -18,7 +18,7 @@ WAITING_MAX = 16
 @dataclass
 class _Turn:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    task: asyncio.Task[object] | None = None
+    tasks: set[asyncio.Task[object]] = field(default_factory=set)
     waiting: int = 0
 
 
@@ -33,14 +33,17 @@ class Turns:
         return name in self._turns
 
     def interrupt(self, name: str) -> None:
-        """Cancels the task of whoever is at `name`."""
+        """Cancels the tasks of those who are at `name` or wait for it, once each, unless their turn is firm."""
         turn = self._turns.get(name)
-        if turn is not None and turn.task is not None:
-            turn.task.cancel()
+        while turn is not None and turn.tasks:
+            turn.tasks.pop().cancel()
 
     @contextlib.asynccontextmanager
-    async def take(self, name: str) -> AsyncIterator[None]:
+    async def take(self, name: str, *, firm: bool = False) -> AsyncIterator[None]:
         """Waits until nobody else is at `name`.
+
+        Args:
+            firm: whether this turn cannot be interrupted: who ends something must come to the end himself.
 
         Raises:
             TooManyRequests: `WAITING_MAX` are waiting already.
@@ -48,15 +51,16 @@ class Turns:
         turn = self._turns.setdefault(name, _Turn())
         if turn.waiting > WAITING_MAX:
             raise TooManyRequests(f"{WAITING_MAX} others wait to change {name}: try again when they are done")
+        task = asyncio.current_task()
         turn.waiting += 1
+        if task is not None and not firm:
+            turn.tasks.add(task)
         try:
             async with turn.lock:
-                turn.task = asyncio.current_task()
-                try:
-                    yield
-                finally:
-                    turn.task = None
+                yield
         finally:
+            if task is not None:
+                turn.tasks.discard(task)
             turn.waiting -= 1
             if not turn.waiting:
                 del self._turns[name]

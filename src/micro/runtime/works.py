@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
 
-from micro.errors import Fault, MicroError
+from micro.errors import Fault, MicroError, Unavailable
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Change, Progress, StartFailed
 from micro.runtime.logs import Logs
@@ -18,6 +19,8 @@ TAIL_LINES = 20
 """How much of its log an instance that did not start leaves behind in the last line."""
 
 TAIL_LOOKED_AT = 500
+
+STOPPING = "the node is stopping"
 
 
 class Works:
@@ -40,11 +43,30 @@ class Works:
     async def look_on(self, work: Work, name: str) -> AsyncIterator[Progress]:
         """Begins a work for the service `name`, and yields its progress; who stops looking does not stop it."""
         feed = Feed()
-        task = asyncio.ensure_future(self._do(work, feed, name))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._begin(self._do(work, feed, name))
+        task.add_done_callback(lambda done: _end_unbegun(done, feed, name))
         async for progress in feed.lines():
             yield progress
+
+    async def see_through(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does a work of few words to its end; who stops waiting does not stop it.
+
+        Raises:
+            Unavailable: the node stops meanwhile.
+        """
+        task = self._begin(work)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise Unavailable(STOPPING) from None
+            raise
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _do(self, work: Work, feed: Feed, name: str) -> None:
         fault: Fault | None = None
@@ -56,7 +78,7 @@ class Works:
             tail = await self._tail_of(error.instance)
             feed.put(Progress("failed", str(error), done=True, service=name, tail=tail))
         except asyncio.CancelledError:
-            reason = "the node is stopping" if self._closing else f"{name} was killed meanwhile"
+            reason = STOPPING if self._closing else f"{name} was killed meanwhile"
             feed.put(Progress("failed", reason, done=True, service=name))
         except Exception as error:  # noqa: BLE001 - an onlooker waits for an end, whatever it is
             detail = str(error) if isinstance(error, MicroError) else f"{type(error).__name__}: {error}"
@@ -69,3 +91,10 @@ class Works:
         """Returns the last lines that an instance wrote itself."""
         entries = await self._logs.tail(instance.rsplit("-", 2)[0], TAIL_LOOKED_AT)
         return tuple(one.line for one in entries if one.instance == instance and one.stream != "node")[-TAIL_LINES:]
+
+
+def _end_unbegun(task: asyncio.Task[None], feed: Feed, name: str) -> None:
+    """Ends the feed of a work that was cancelled before its first step: it could not do so itself."""
+    if task.cancelled():
+        feed.put(Progress("failed", STOPPING, done=True, service=name))
+        feed.end()

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 from typing import Any
 
-from micro.errors import BadRequest, Fault, InternalError, NotFound, Timeout
+from micro.errors import BadRequest, Fault, InternalError, NotFound, Timeout, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.event import Block, Opened
 from micro.mucp.headers import Headers
@@ -201,6 +201,7 @@ class Server:
             link.reply(event.number, codec.encode(result))
         except asyncio.CancelledError:
             endpoint.stats.cancelled += 1
+            link.fail(event.number, self._stopped(endpoint))
             raise
         except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
             if isinstance(error, TimeoutError) and expiry.expired():
@@ -242,6 +243,11 @@ class Server:
         log.error("%s failed", id, exc_info=error)
         return InternalError(f"{type(error).__name__} in {id}; its log tells more", id=id)
 
+    def _stopped(self, endpoint: Endpoint) -> Unavailable:
+        """Returns what a caller learns who still waits for a handler that was cancelled, or cancelled itself."""
+        id = f"{self.name}.{endpoint.name}"
+        return Unavailable(f"outcome unknown: {self.name} gave up the work on {endpoint.name}", id=id)
+
     # -- streams ----------------------------------------------------------------------------------------------------
 
     def _streaming(self, endpoint: Endpoint, codec: Codec, caller: Caller, headers: Headers) -> Way:
@@ -276,6 +282,7 @@ class Server:
             await raw.end()
         except asyncio.CancelledError:
             endpoint.stats.cancelled += 1
+            raw.link.fail(raw.exchange.number, self._stopped(endpoint))
             raise
         except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
             endpoint.stats.errors += 1

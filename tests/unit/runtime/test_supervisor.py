@@ -397,6 +397,40 @@ async def test_a_start_can_be_given_up(town: Town, source: Path) -> None:
     assert (alive(pid), town.supervisor.status()) == (False, [])
 
 
+async def test_everybody_who_kills_gets_an_answer(town: Town, source: Path) -> None:
+    """Of several who kill one service while it starts, each learns that it is gone, and who waited to run it too."""
+    write(source, main_py=DEAF)
+    runs = [asyncio.ensure_future(run(town, source)) for _ in range(2)]
+    await until(lambda: town.changes, "it has started")
+    kills = await asyncio.gather(*(town.supervisor.kill("greeter") for _ in range(4)), return_exceptions=True)
+
+    assert kills == [None] * 4
+    assert [(await one).detail for one in runs] == ["greeter was killed meanwhile"] * 2
+    assert town.supervisor.status() == []
+
+
+async def test_who_stops_waiting_for_a_kill_does_not_stop_it(town: Town, source: Path) -> None:
+    """A service whose killer has gone ends all the same."""
+    await run(town, source)
+    pid = town.supervisor.status()[0]["pid"]
+    killing = asyncio.ensure_future(town.supervisor.kill("greeter"))
+    while status(town)["state"] != "stopping":  # noqa: ASYNC110 - the state is a word, not an event
+        await asyncio.sleep(0)
+    killing.cancel()
+
+    await until(lambda: not town.supervisor.status(), "it is gone")
+    assert not alive(pid)
+
+
+async def test_closing_before_a_work_begins_ends_it_with_a_word(town: Town, source: Path) -> None:
+    """A run that was not begun when the node stopped is answered like any other."""
+    running = asyncio.ensure_future(run(town, source))
+    await asyncio.sleep(0)
+    await town.supervisor.close()
+
+    assert (await running).detail == "the node is stopping"
+
+
 async def test_a_move_can_be_given_up(town: Town, source: Path) -> None:
     """Killing a service in the middle of a move ends both generations."""
     await run(town, source)

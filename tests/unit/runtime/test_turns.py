@@ -44,6 +44,26 @@ async def test_who_is_at_it_can_be_interrupted() -> None:
     turns.interrupt("a")  # nobody is there
 
 
+async def test_who_waits_can_be_interrupted() -> None:
+    """Whoever waits for the same thing is sent away too, and nothing of him stays behind."""
+    turns = Turns()
+    async with turns.take("a", firm=True):
+        waiting = asyncio.ensure_future(turns.take("a").__aenter__())
+        await asyncio.sleep(0)
+        turns.interrupt("a")
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+    assert not turns.taken("a")
+
+
+async def test_a_firm_turn_is_not_interrupted() -> None:
+    """Who ends something comes to the end, whoever else wants to."""
+    turns = Turns()
+    async with turns.take("a", firm=True):
+        turns.interrupt("a")
+        await asyncio.sleep(0)  # where a cancelled task would be told
+
+
 async def test_a_queue_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Too many who wait are sent away."""
     monkeypatch.setattr("micro.runtime.turns.WAITING_MAX", 1)
