@@ -1,7 +1,8 @@
 """Every setting of a node: its name, meaning, default, and where it may be set.
 
 A setting comes from, in rising order: its default, `config.toml` in the node's home, the environment variable
-`MICRO_<NAME>`, the command line. A name that does not exist is an error, not a comment.
+`MICRO_<NAME>`, the command line. A name that does not exist is an error, not a comment; in the environment, which other
+programs share, it is a warning.
 """
 
 from __future__ import annotations
@@ -9,16 +10,21 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from typing import Any
 
 from micro.errors import ConfigError
 
-__all__ = ["NodeConfig", "setting_names"]
+__all__ = ["NodeConfig", "setting_names", "unknown_variables"]
 
 
 def _setting(default: Any, meaning: str) -> Any:
     return field(default=default, metadata={"meaning": meaning})
 
+
+PREFIX = "MICRO_"
+OTHER_VARIABLES = ("MICRO_ADDRESS", "MICRO_INSTANCE", "MICRO_SERVICE", "MICRO_SOCKET", "MICRO_TOKEN")
+"""What a node tells the instances it starts, and an owner may tell a client; no settings of a node."""
 
 RANGES: dict[str, tuple[float, float]] = {
     "api_port": (0, 65_535),
@@ -84,7 +90,7 @@ class NodeConfig:
         prefixed = {
             name: environment[variable]
             for name in setting_names()
-            if (variable := f"MICRO_{name.upper()}") in environment
+            if (variable := f"{PREFIX}{name.upper()}") in environment
         }
         config = _apply(config, prefixed, "the environment")
         return _apply(config, {k: v for k, v in flags.items() if v is not None}, "the command line")
@@ -93,6 +99,15 @@ class NodeConfig:
 def setting_names() -> list[str]:
     """Returns the names of all settings."""
     return [item.name for item in fields(NodeConfig)]
+
+
+def unknown_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the variables that are called like ours and mean nothing, each with what was probably meant, or ""."""
+    known = [f"{PREFIX}{name.upper()}" for name in setting_names()] + list(OTHER_VARIABLES)
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    endings = [name.removeprefix(PREFIX) for name in known]
+    near = {name: get_close_matches(name.removeprefix(PREFIX), endings, 1) for name in unknown}
+    return {name: f"{PREFIX}{found[0]}" if found else "" for name, found in near.items()}
 
 
 def _parse(text: str | None) -> dict[str, Any]:

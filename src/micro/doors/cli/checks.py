@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from micro.node.config import NodeConfig
+from micro.node.config import NodeConfig, unknown_variables
 from micro.node.home import Home
 
 __all__ = ["CHECKS", "Check", "State"]
@@ -193,6 +193,15 @@ def check_clock(config: NodeConfig) -> Check:
     return Check("clock", "ok", shown)
 
 
+def check_variables(config: NodeConfig) -> Check:
+    """No environment variable is called like ours and means nothing."""
+    unknown = unknown_variables(os.environ)
+    if not unknown:
+        return Check("environment", "ok", "every variable MICRO_... means something")
+    shown = ", ".join(f"{name} (perhaps {meant})" if meant else name for name, meant in unknown.items())
+    return Check("environment", "warn", f"means nothing: {shown}", "unset it, or see docs/reference/settings.md")
+
+
 def check_files(config: NodeConfig) -> Check:
     """Enough files and sockets may be open at once."""
     import resource
@@ -229,6 +238,7 @@ CHECKS: tuple[Callable[[NodeConfig], Check], ...] = (
     check_disk,
     check_clock,
     check_files,
+    check_variables,
     check_node,
 )
 """In the order in which they are told."""

@@ -33,6 +33,7 @@ def main() -> None:
 def run(words: Sequence[str]) -> int:
     """Runs the command and returns its exit code."""
     session = Session()
+    _warn()
     try:
         try:
             return _run(words, session)
@@ -63,6 +64,15 @@ def _run(words: Sequence[str], session: Session) -> int:
         code = exit_code(error)
         _tell(explain(error, remedy=session.hint if code != NO_NODE else ""))
         return code
+
+
+def _warn() -> None:
+    """Tells of environment variables that were probably meant for us, and are misspelled."""
+    if any(name.startswith("MICRO_") for name in os.environ):  # else the settings need not be loaded
+        from micro.doors.cli.settings import unknown_words
+
+        for words in unknown_words(near=True):
+            note(paint(f"micro: {words}", "yellow", sys.stderr))
 
 
 def _help_of(error: click.UsageError) -> str:

@@ -18,7 +18,7 @@ from micro.doors.cli.example import example_line, example_request
 from micro.doors.cli.options import Function, command, home_option
 from micro.doors.cli.output import as_line, clean
 from micro.doors.cli.session import Session
-from micro.doors.cli.settings import load_config
+from micro.doors.cli.settings import load_config, unknown_words
 from micro.doors.cli.terminal import note, paint, say
 from micro.node.config import NodeConfig
 
@@ -63,6 +63,8 @@ def server(session: Session, catalogue: Path | None, **settings: Any) -> None:
     environment as MICRO_NAME, or here.
     """
     config = load_config(session.home, settings)
+    for words in unknown_words(near=False):  # of the others every command tells
+        note(f"micro: {words}")
     session.hint = "micro doctor"
     run(config, catalogue)
 

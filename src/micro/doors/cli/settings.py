@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from micro.node.config import NodeConfig
+from micro.node.config import NodeConfig, unknown_variables
 
-__all__ = ["load_config"]
+__all__ = ["load_config", "unknown_words"]
 
 
 def load_config(home: str | None, settings: dict[str, Any]) -> NodeConfig:
@@ -21,3 +21,16 @@ def load_config(home: str | None, settings: dict[str, Any]) -> NodeConfig:
     file = where / "config.toml"
     text = file.read_text() if file.is_file() else None
     return NodeConfig.load(text, os.environ, {**settings, "home": str(where)})
+
+
+def unknown_words(*, near: bool) -> list[str]:
+    """Returns a sentence for each environment variable that is called like ours and means nothing.
+
+    Args:
+        near: whether those that resemble one of ours are meant, else the others, which may be another program's.
+    """
+    return [
+        f"the environment variable {name} means nothing" + (f"; did you mean {meant}?" if meant else " to micro")
+        for name, meant in unknown_variables(os.environ).items()
+        if bool(meant) == near
+    ]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 import shlex
 from pathlib import Path
 
 import click
 import pytest
 
+import micro
+from micro.doors.cli.main import run
 from micro.doors.cli.server import server, suggestions, typed
 from micro.doors.cli.settings import load_config
 from micro.errors import ConfigError
-from micro.node.config import setting_names
+from micro.node.config import OTHER_VARIABLES, setting_names, unknown_variables
 from micro.service.service import Service
 
 
@@ -99,3 +102,43 @@ def test_a_wrong_setting_is_named(home: Path) -> None:
 
     with pytest.raises(ConfigError, match="api_prt"):
         load_config(None, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("MICRO_API_PROT", "MICRO_API_PORT"), ("MICRO_HOEM", "MICRO_HOME"), ("MICRO_TOKN", "MICRO_TOKEN")],
+)
+def test_a_misspelled_variable_is_noticed(name: str, meant: str) -> None:
+    """With what was probably meant."""
+    assert unknown_variables({name: "1", "PATH": "/bin"}) == {name: meant}
+
+
+def test_another_programs_variable_is_not_taken_for_ours() -> None:
+    """An editor is called micro too."""
+    assert unknown_variables({"MICRO_TRUECOLOR": "1", "MICRO_CONFIG_HOME": "/"}) == {
+        "MICRO_CONFIG_HOME": "",
+        "MICRO_TRUECOLOR": "",
+    }
+
+
+def test_every_variable_that_the_code_heeds_is_known() -> None:
+    """A new one is a setting, or stands in `OTHER_VARIABLES`."""
+    code = "".join(file.read_text() for file in Path(micro.__file__).parent.rglob("*.py"))
+    heeded = set(re.findall(r"""["'](MICRO_[A-Z_]+)["']""", code)) - {"MICRO_"}
+
+    assert heeded > set(OTHER_VARIABLES)
+    assert unknown_variables(dict.fromkeys(heeded, "")) == {}
+    assert unknown_variables({f"MICRO_{name.upper()}": "" for name in setting_names()}) == {}
+
+
+def test_a_command_tells_of_a_misspelled_variable(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once, beside its own output; of another program's it keeps silent."""
+    monkeypatch.setenv("MICRO_HOEM", str(home))
+    monkeypatch.setenv("MICRO_TRUECOLOR", "1")
+    assert run(["version", "--output", "plain"]) == 0
+
+    shown = capsys.readouterr()
+    assert shown.err == "micro: the environment variable MICRO_HOEM means nothing; did you mean MICRO_HOME?\n"
+    assert "MICRO" not in shown.out
