@@ -83,13 +83,23 @@ class Keeper:
         """Brings back a service that ran before: makes its generation and starts it, as often as it takes."""
         self._keeping = asyncio.ensure_future(self._keep(None, make))
 
-    async def replace(self, generation: Generation, report: Report) -> bool:
+    async def replace(self, generation: Generation, report: Report, promise: Callable[[], None]) -> bool:
         """Moves to another generation, and returns whether the old one had finished what was open on it.
+
+        Args:
+            generation: the new one.
+            report: told of each step.
+            promise: called when the new one has come up; where it raises the new one ends, and the old one goes on.
 
         Raises:
             StartFailed: the new one did not come up, and the old one goes on.
         """
         instance, _ = await self._up(generation, report)
+        try:
+            promise()
+        except BaseException:
+            await self._launcher.stop(instance)
+            raise
         old, keeping = self.instance, self._keeping
         self._serve(generation, instance)
         self.keep()

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from micro.errors import ConfigError, SourceError
+from micro.errors import ConfigError, EngineError, SourceError
 from micro.ports import Disk
 from micro.runtime.manifest import check_environment, is_service_name
 from micro.runtime.source.spec import parse
@@ -70,10 +70,17 @@ class Memory:
             ) from error
 
     def write(self, services: Iterable[Remembered]) -> None:
-        """Replaces what shall run."""
+        """Replaces what shall run.
+
+        Raises:
+            EngineError: the disk does not take it; the file is as it was.
+        """
         listed = [asdict(service) for service in sorted(services, key=lambda service: service.name)]
         text = json.dumps({"version": VERSION, "services": listed}, indent=1)
-        self._disk.write(self._path, text.encode())
+        try:
+            self._disk.write(self._path, text.encode())
+        except OSError as error:
+            raise EngineError(f"{self._path} cannot be written: {error.strerror or error}") from error
 
 
 def _read(one: dict[str, Any]) -> Remembered:

@@ -81,8 +81,12 @@ class Roster:
         return self._remembered.get(name)
 
     def remember(self, keeper: Keeper, generation: Generation) -> None:
-        """Has the next start of the node run a service, at this generation."""
-        self._remembered[keeper.name] = Remembered(
+        """Has the next start of the node run a service, at this generation.
+
+        Raises:
+            EngineError: the disk does not take it; what was remembered before still is.
+        """
+        service = Remembered(
             name=keeper.name,
             source=str(keeper.spec),
             named=keeper.named,
@@ -91,12 +95,20 @@ class Roster:
             generation=generation.number,
             environment=keeper.environment,
         )
-        self._memory.write(self._remembered.values())
+        self._write({**self._remembered, keeper.name: service})
 
     def forget(self, name: str) -> None:
-        """Has the next start of the node know nothing of a service."""
-        if self._remembered.pop(name, None) is not None:
-            self._memory.write(self._remembered.values())
+        """Has the next start of the node know nothing of a service.
+
+        Raises:
+            EngineError: the disk does not take it; it is still remembered.
+        """
+        if name in self._remembered:
+            self._write({known: service for known, service in self._remembered.items() if known != name})
+
+    def _write(self, services: dict[str, Remembered]) -> None:
+        self._memory.write(services.values())
+        self._remembered = services
 
     def status(self) -> list[dict[str, Any]]:
         """Returns all of them, as `Supervisor.status` hands them out."""

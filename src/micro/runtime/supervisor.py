@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from micro.errors import BadRequest, Conflict, SourceError, Unavailable
+from micro.errors import BadRequest, Conflict, EngineError, InternalError, SourceError, Unavailable
 from micro.ports import Clock, Entropy
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Badge, Change, Generation, Progress, StartFailed
@@ -120,8 +120,9 @@ class Supervisor:
 
         Raises:
             NotFound: no such service runs here.
+            InternalError: it is stopped, and could not be forgotten: kill it again when the disk has room.
         """
-        if not self._turns.taken(name):
+        if not self._turns.taken(name) and self._roster.remembered(name) is None:
             self._roster.find(name)
         self._turns.interrupt(name)
         await self._works.see_through(self._kill(name))
@@ -171,11 +172,15 @@ class Supervisor:
 
     async def _kill(self, name: str) -> None:
         async with self._turns.take(name, firm=True):
-            self._roster.forget(name)
             keeper = self._roster.get(name)
             if keeper is not None:
                 await keeper.end()
                 self._roster.remove(keeper)
+            try:
+                self._roster.forget(name)
+            except EngineError as error:
+                detail = f"{name} is stopped, but the node will start it again with itself: {error}"
+                raise InternalError(f"{detail}; make room, then micro kill {name} again") from error
 
     async def _update(self, name: str, feed: Feed) -> None:
         async with self._turns.take(name):
@@ -197,12 +202,12 @@ class Supervisor:
                 registered = await keeper.begin(generation, report)
                 if registered != keeper.name:
                     await self._rename(keeper, registered, key, turns)
+                self._promise(keeper, generation)
             except BaseException:
                 self._roster.remove(keeper)
                 await keeper.end()
                 raise
             keeper.keep()
-            self._roster.remember(keeper, generation)
             feed.put(Progress("done", f"{keeper.name} runs at {revision.short}", done=True, service=keeper.name))
         await self._sweep()
 
@@ -221,12 +226,13 @@ class Supervisor:
         generation = await self._workshop.make(keeper.spec, revision, number, report)
         kept, keeper.environment = keeper.environment, given or keeper.environment
         try:
-            idle = await keeper.replace(generation, report)
-        except StartFailed as error:
+            idle = await keeper.replace(generation, report, lambda: self._promise(keeper, generation))
+        except (StartFailed, EngineError) as error:
             keeper.environment = kept
             serving = f"generation {before.generation} goes on" if before else "nothing has changed"
+            if isinstance(error, EngineError):
+                raise EngineError(f"{error}; {serving}") from error
             raise StartFailed(f"generation {number} did not start: {error}; {serving}", error.instance) from error
-        self._roster.remember(keeper, generation)
         left = "" if idle else f"; what was still open after {self._drain_seconds_max:g} s was cut"
         detail = f"{keeper.name} moved to {revision.short}, generation {number}{left}"
         feed.put(Progress("done", detail, done=True, service=keeper.name))
@@ -242,8 +248,17 @@ class Supervisor:
             revision = await self._workshop.newest(spec)
         number = before.generation + (revision.id != before.revision)
         generation = await self._workshop.make(spec, revision, number, silent)
-        self._roster.remember(self._roster.find(name), generation)
+        if number != before.generation:
+            self._roster.remember(self._roster.find(name), generation)
         return generation
+
+    def _promise(self, keeper: Keeper, generation: Generation) -> None:
+        """Remembers what has come up, before it serves: what would be gone with the node is not called running."""
+        try:
+            self._roster.remember(keeper, generation)
+        except EngineError as error:
+            detail = f"{keeper.name} came up and was stopped again, because it could not be remembered: {error}"
+            raise EngineError(f"{detail}; make room and try again") from error
 
     async def _rename(self, keeper: Keeper, name: str, held: str, turns: contextlib.AsyncExitStack) -> None:
         before = keeper.name

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
-from micro.errors import BadRequest, Conflict, NotFound
+from micro.errors import BadRequest, Conflict, InternalError, NotFound
 from micro.runtime.generation import Progress
 from micro.system import SystemDisk
 from tests.unit.runtime.source.forge import Repository
@@ -429,6 +430,70 @@ async def test_closing_before_a_work_begins_ends_it_with_a_word(town: Town, sour
     await town.supervisor.close()
 
     assert (await running).detail == "the node is stopping"
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Returns a function after which the disk has no room for what ran; undone by `monkeypatch.undo`."""
+
+    def fill() -> None:
+        written = SystemDisk.write
+
+        def refuse(disk: SystemDisk, path: Path, data: bytes, *, mode: int = 0o600) -> None:
+            if path.name == "services.json":
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            written(disk, path, data, mode=mode)
+
+        monkeypatch.setattr(SystemDisk, "write", refuse)
+
+    return fill
+
+
+async def test_a_service_that_cannot_be_remembered_does_not_run(
+    town: Town, source: Path, full_disk: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report says so and why, nothing is left of it, and with room on the disk the same command succeeds."""
+    full_disk()
+    done = await run(town, source)
+    assert done.failed
+    assert "could not be remembered" in done.detail
+    assert "No space left on device; make room" in done.detail
+    assert (town.supervisor.status(), town.posts) == ([], {})
+
+    monkeypatch.undo()
+    assert (await run(town, source)).step == "done"
+
+
+async def test_an_update_that_cannot_be_remembered_changes_nothing(
+    town: Town, source: Path, full_disk: Callable[[], None]
+) -> None:
+    """The old generation goes on, and the report says so."""
+    await run(town, source)
+    write(source, main_py=service(('VERSION = "1"', 'VERSION = "2"')))
+    full_disk()
+    done = await last(town.supervisor.update("greeter"))
+
+    assert done.failed
+    assert "could not be remembered" in done.detail
+    assert "generation 1 goes on" in done.detail
+    assert (await town.call("greeter"))["answer"] == "1"
+    assert (status(town)["generation"], len(town.posts)) == (1, 1)
+
+
+async def test_a_kill_that_cannot_be_remembered_still_ends_the_service(
+    town: Town, source: Path, full_disk: Callable[[], None], monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    """The report says that it is stopped and would come back; killing it again, with room, settles that."""
+    await run(town, source)
+    pid = int(str(status(town)["pid"]))
+    full_disk()
+    with pytest.raises(InternalError, match=r"greeter is stopped, but .* No space left on device; make room"):
+        await town.supervisor.kill("greeter")
+    assert (alive(pid), town.supervisor.status()) == (False, [])
+
+    monkeypatch.undo()
+    await town.supervisor.kill("greeter")
+    assert json.loads((home / "services.json").read_text())["services"] == []
 
 
 async def test_a_move_can_be_given_up(town: Town, source: Path) -> None:
