@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import stat
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from micro.errors import (
     NotFound,
     Timeout,
     TooLarge,
+    TooManyRequests,
     Unavailable,
 )
 from micro.node.front import Client
@@ -199,6 +201,28 @@ async def test_a_service_is_itself_and_no_more(start_node: StartNode, tmp_path: 
             await client.call("curious", "Try.It", {"service": "runtime", "endpoint": "Runtime.Status"})
 
     assert [found["name"] for found in seen["answer"]["services"]] == ["curious"]
+
+
+async def test_a_service_that_stands_still_does_not_fill_the_node(start_node: StartNode, greeter_folder: Path) -> None:
+    """Messages for it are refused once so many wait, its link lives, and it answers when it goes on."""
+    node = await start_node()
+    await run(node, greeter_folder)
+
+    async with client_of(node, direct=False) as client, AsyncExitStack() as streams:
+        pid = await client.call("greeter", "Say.Pid")
+        opened = [await streams.enter_async_context(client.stream("greeter", "Say.Shout")) for _ in range(24)]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for stream in opened:
+                await stream.send("x" * 4_000_000)
+            answers = [asyncio.create_task(anext(aiter(stream))) for stream in opened]  # type: ignore[arg-type]
+            await until(lambda: any(answer.done() for answer in answers))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        found = await asyncio.gather(*answers, return_exceptions=True)
+        assert await client.call("greeter", "Say.Pid") == pid
+
+    assert {type(one) for one in found} == {str, TooManyRequests}
 
 
 async def test_direct_calls_are_counted(start_node: StartNode, greeter_folder: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from micro.errors import Fault, RemoteProtocolError
+from micro.errors import Fault, RemoteProtocolError, TooManyRequests
 from micro.mucp import headers as header_codec
 from micro.mucp.batch import Batch
 from micro.mucp.event import (
@@ -28,13 +28,27 @@ from micro.mucp.event import (
     Spread,
 )
 from micro.mucp.exchange import Exchange
+from micro.mucp.frame import FRAME_HEADER, Kind
 from micro.mucp.headers import Headers
 from micro.mucp.limits import ACKNOWLEDGED_MAX, FAULT_BYTES_MAX, Limits
 from micro.mucp.message import ACK, CREDIT, EVENT_PREFIX, NACK, Form
 
-__all__ = ["Course", "split_extra"]
+__all__ = ["Course", "fault_bytes", "split_extra"]
+
+FAULT_WORD_CHARACTERS_MAX = 256
+"""Where a fault is too long its id and status are cut to this."""
 
 _STREAM, _SUBSCRIBE = int(Form.STREAM), int(Form.SUBSCRIBE)
+_pack = FRAME_HEADER.pack
+
+
+def fault_bytes(fault: Fault) -> bytes:
+    """Returns a fault as it travels in a frame, short enough to be read."""
+    words = fault.to_json().encode()
+    if len(words) > FAULT_BYTES_MAX:
+        id, status = fault.id[:FAULT_WORD_CHARACTERS_MAX], fault.status[:FAULT_WORD_CHARACTERS_MAX]
+        words = Fault.make(fault.code, fault.detail, id=id, status=status).to_json().encode()
+    return words
 
 
 def split_extra(payload: bytes, start: int, extra_bytes: int) -> tuple[Headers, bytes]:
@@ -52,6 +66,7 @@ class Course:
         calls: the owners of calls that wait for their answer, by exchange number.
         serving: the numbers of the peer's calls that this side has still to answer.
         exchanges: streams and subscriptions that are open, of both sides.
+        output: bytes to be written, in order; whoever writes them empties the list.
     """
 
     __slots__ = (
@@ -63,11 +78,13 @@ class Course:
         "calls",
         "exchanges",
         "limits",
+        "output",
         "serving",
     )
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.output: list[bytes] = []
         self.calls: dict[int, Any] = {}
         self.serving: set[int] = set()
         self.exchanges: dict[int, Exchange] = {}
@@ -75,17 +92,39 @@ class Course:
         self._reply_headers: dict[int, Headers] = {}
         self._joined = 0  # streams and subscriptions that the peer opened
         self._large: dict[int, int] = {}  # sizes of the peer's large bodies, until their exchange is over
-        self._large_bytes = 0
+        self._large_bytes = 0  # of these, and of what streams have overdrawn
 
     # -- ends -------------------------------------------------------------------------------------------------------
 
     def _has_room(self, number: int, size: int) -> bool:
         """Books a large body that came in; it counts until its exchange is over. One always passes."""
-        if self._large and self._large_bytes + size > self.limits.input_bytes:
+        if self._large_bytes and self._large_bytes + size > self.limits.input_bytes:
             return False
         self._large[number] = size
         self._large_bytes += size
         return True
+
+    def _overdraw(self, exchange: Exchange, events: list[Event]) -> bool:
+        """Books by how much a message overdrew its window; it counts until the window is positive. One always passes.
+
+        Where there is no room the exchange ends, and the message is dropped; returns whether it may be reported.
+        """
+        size = -exchange.receive_window
+        if self._large_bytes and self._large_bytes + size > self.limits.input_bytes:
+            detail = f"{self._large_bytes} bytes of large messages wait on this link, and {size} more came"
+            fault = TooManyRequests(f"{detail}: wait until they are taken up, or send smaller messages")
+            self._close(exchange.number)
+            self._frame(Kind.ERROR, exchange.number, fault_bytes(fault))
+            events.append(Failed(exchange.owner, fault, exchange))
+            return False
+        exchange.overdraft = size
+        self._large_bytes += size
+        return True
+
+    def _paid(self, exchange: Exchange) -> None:
+        """Takes note that what an exchange has overdrawn no longer counts."""
+        self._large_bytes -= exchange.overdraft
+        exchange.overdraft = 0
 
     def _answered(self, number: int) -> None:
         """Takes note that a call of the peer is over."""
@@ -98,6 +137,8 @@ class Course:
         exchange = self.exchanges.pop(number, None)
         if exchange is not None:
             exchange.peer_ended = exchange.self_ended = True
+            if exchange.overdraft:
+                self._paid(exchange)
             if not exchange.local:
                 self._joined -= 1
                 self._answered(number)
@@ -108,6 +149,9 @@ class Course:
         if not number or number in self.calls or number in self.serving:
             raise RemoteProtocolError(f"a frame that does not belong to exchange {number}")
 
+    def _frame(self, kind: int, number: int, payload: bytes) -> None:
+        self.output.append(_pack(len(payload), kind, number) + payload)
+
     # -- what is heard ----------------------------------------------------------------------------------------------
 
     def _on_data(self, number: int, payload: bytes, events: list[Event]) -> None:
@@ -117,7 +161,8 @@ class Course:
             return
         if exchange.form != _STREAM:
             raise RemoteProtocolError("DATA belongs to a stream")
-        exchange.take(len(payload))
+        if exchange.take(len(payload)) and not self._overdraw(exchange, events):
+            return
         events.append(Received(exchange, payload))
 
     def _on_end(self, number: int, payload: bytes, events: list[Event]) -> None:
@@ -207,7 +252,8 @@ class Course:
         body = payload[EVENT_PREFIX.size :]
         if extra_bytes:
             extra, body = split_extra(payload, EVENT_PREFIX.size, extra_bytes)
-        exchange.take(len(payload))
+        if exchange.take(len(payload)) and not self._overdraw(exchange, events):
+            return
         events.append(Delivered(exchange, block, sequence, extra, body, len(payload)))
 
     def _spread(self, number: int, block: Block, batch: Batch, size: int, events: list[Event]) -> None:

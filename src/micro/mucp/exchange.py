@@ -7,6 +7,7 @@ Pure.
 
 Each direction has a window of `WINDOW_BYTES`. A message costs its payload and `FRAME_COST_BYTES`; it may be sent while
 the window is positive and may overdraw it once, so that one large message passes. CREDIT gives back what was consumed.
+By how much all exchanges of a link have overdrawn is bounded together: the session keeps that book.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from __future__ import annotations
 from typing import Any
 
 from micro.errors import RemoteProtocolError
-from micro.mucp.limits import FRAME_COST_BYTES, WINDOW_BYTES
+from micro.mucp.limits import BULKY_BYTES, FRAME_COST_BYTES, WINDOW_BYTES
 
 __all__ = ["Exchange"]
 
 CREDIT_STEP_BYTES = WINDOW_BYTES // 2
 """Credit is given back in steps, so that it costs few frames."""
+
+OVERDRAFT_FREE_BYTES = BULKY_BYTES + FRAME_COST_BYTES
+"""A window may be overdrawn by so much without being booked on the link: a message of ordinary size never is."""
+_OWED = -OVERDRAFT_FREE_BYTES
 
 
 class Exchange:
@@ -30,6 +35,7 @@ class Exchange:
         form: stream or subscribe, as in `micro.mucp.message.Form`.
         local: whether this side opened it.
         owner: whoever handles its events.
+        overdraft: by how much the peer's last large message overdrew the window, while the window is not positive.
     """
 
     __slots__ = (
@@ -37,6 +43,7 @@ class Exchange:
         "form",
         "local",
         "number",
+        "overdraft",
         "owner",
         "peer_ended",
         "receive_window",
@@ -52,19 +59,22 @@ class Exchange:
         self.send_window = WINDOW_BYTES
         self.receive_window = WINDOW_BYTES
         self.consumed = 0
+        self.overdraft = 0
         self.self_ended = self.peer_ended = False
 
-    def take(self, size: int) -> None:
-        """Books a message of `size` bytes that came in.
+    def take(self, size: int) -> bool:
+        """Books a message of `size` bytes that came in; returns whether it overdraws by what the link must book.
 
         Raises:
             RemoteProtocolError: the peer had no credit left or had ended.
         """
-        if self.receive_window <= 0:
+        window = self.receive_window
+        if window <= 0:
             raise RemoteProtocolError(f"exchange {self.number}: a message without credit")
         if self.peer_ended:
             raise RemoteProtocolError(f"exchange {self.number}: a message after its END")
-        self.receive_window -= size + FRAME_COST_BYTES
+        self.receive_window = window = window - size - FRAME_COST_BYTES
+        return window < _OWED
 
     def release(self, size: int) -> int:
         """Books a message of `size` bytes as consumed; returns how much credit is due now, usually 0."""

@@ -12,10 +12,10 @@ import msgspec
 from micro.errors import Fault, LocalProtocolError, RemoteProtocolError, TooManyRequests, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.batch import Gathering, read
-from micro.mucp.course import Course, split_extra
+from micro.mucp.course import Course, fault_bytes, split_extra
 from micro.mucp.event import Block, Broken, Event, GoneAway, Greeted, Hello, Opened, Published, Replied
 from micro.mucp.exchange import Exchange
-from micro.mucp.frame import FRAME_HEADER, LARGE_BYTES, FrameReader, Kind
+from micro.mucp.frame import LARGE_BYTES, FrameReader, Kind
 from micro.mucp.headers import Headers
 from micro.mucp.limits import (
     BATCHES_VERSION,
@@ -32,12 +32,8 @@ from micro.mucp.limits import (
 )
 from micro.mucp.message import OPEN_PREFIX, Form
 
-__all__ = ["Hearing", "fault_bytes"]
+__all__ = ["Hearing"]
 
-FAULT_WORD_CHARACTERS_MAX = 256
-"""Where a fault is too long its id and status are cut to this."""
-
-_pack = FRAME_HEADER.pack
 _END = int(Kind.END)
 _CALL, _PUBLISH = int(Form.CALL), int(Form.PUBLISH)
 _JOINED = frozenset((int(Form.STREAM), int(Form.SUBSCRIBE)))
@@ -47,20 +43,10 @@ _IDENTITY = frozenset((names.CALLER, names.FROM_NODE, names.FROM_SERVICE))
 _unpack_open = OPEN_PREFIX.unpack_from
 
 
-def fault_bytes(fault: Fault) -> bytes:
-    """Returns a fault as it travels in a frame, short enough to be read."""
-    words = fault.to_json().encode()
-    if len(words) > FAULT_BYTES_MAX:
-        id, status = fault.id[:FAULT_WORD_CHARACTERS_MAX], fault.status[:FAULT_WORD_CHARACTERS_MAX]
-        words = Fault.make(fault.code, fault.detail, id=id, status=status).to_json().encode()
-    return words
-
-
 class Hearing(Course):
     """The half of a session that takes bytes in; `micro.mucp.session.Session` is the whole.
 
     Attributes:
-        output: bytes to be written, in order; whoever writes them empties the list.
         peer: the peer's HELLO, None until it came.
         going: whether this side has said GOAWAY.
         broken: whether nothing is heard any more.
@@ -85,7 +71,6 @@ class Hearing(Course):
         "bulky",
         "gathering",
         "going",
-        "output",
         "peer",
         "version",
     )
@@ -99,7 +84,6 @@ class Hearing(Course):
             hello: who this side is; versions and limits are filled in here.
         """
         super().__init__(limits or Limits())
-        self.output: list[bytes] = []
         self.peer: Hello | None = None
         self.version = VERSIONS[0]
         self.gathering: Gathering | None = None
@@ -299,9 +283,6 @@ class Hearing(Course):
             raise RemoteProtocolError("GOAWAY belongs to exchange 0")
         fault = Fault.parse(payload[:FAULT_BYTES_MAX].decode("utf-8", "replace"))
         events.append(GoneAway(fault.detail))
-
-    def _frame(self, kind: int, number: int, payload: bytes) -> None:
-        self.output.append(_pack(len(payload), kind, number) + payload)
 
     def go_away(self, reason: str, *, code: int = 503) -> None:
         """Refuses new exchanges from now on and says why; open ones go on."""

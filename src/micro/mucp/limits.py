@@ -70,7 +70,8 @@ class Limits:
         message_bytes: the largest body of one message.
         exchanges: how many exchanges the peer may have open at once.
         output_bytes: how much may wait to be written before new exchanges are refused; at twice this the link ends.
-        input_bytes: how much the large bodies of the peer's open exchanges may take together before more are refused.
+        input_bytes: how much the large bodies of the peer's open exchanges, and what its messages overdraw, may take
+            together; a call beyond it is refused, a stream ended.
 
     Raises:
         LocalProtocolError: a number that no peer would accept.

@@ -40,9 +40,10 @@ from typing import Any
 from micro.errors import Fault, LocalProtocolError, TooLarge
 from micro.mucp import headers as header_codec
 from micro.mucp.batch import BLOCK, SINGLE_BYTES_MAX, Batch, Gathering
+from micro.mucp.course import fault_bytes
 from micro.mucp.exchange import Exchange
 from micro.mucp.frame import FRAME_HEADER, Kind
-from micro.mucp.hearing import Hearing, fault_bytes
+from micro.mucp.hearing import Hearing
 from micro.mucp.limits import (
     ACKNOWLEDGED_MAX,
     BATCHES_VERSION,
@@ -274,6 +275,8 @@ class Session(Hearing):
         due = exchange.release(size)
         if due and self.exchanges.get(exchange.number) is exchange:
             self._frame(Kind.CREDIT, exchange.number, CREDIT.pack(due))
+            if exchange.overdraft and exchange.receive_window > 0:
+                self._paid(exchange)
 
     def grant(self, exchange: Exchange, count: int) -> None:
         """Passes on credit that another link gave, for an exchange that is spliced to one there."""
@@ -281,6 +284,8 @@ class Session(Hearing):
             return
         exchange.receive_window += count
         self._frame(Kind.CREDIT, exchange.number, CREDIT.pack(count))
+        if exchange.overdraft and exchange.receive_window > 0:
+            self._paid(exchange)
 
     def deliver(self, exchange: Exchange, block: int, sequence: int, tail: bytes, extra_bytes: int = 0) -> None:
         """Sends an event on a subscription; `tail` is its extra headers, `extra_bytes` long, and its body."""

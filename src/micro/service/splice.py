@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from micro.errors import Cancelled, Fault, LinkClosed
+from micro.errors import Cancelled, Fault, LinkClosed, TooManyRequests
 from micro.mucp.event import Opened
 from micro.mucp.exchange import Exchange
 from micro.mucp.headers import Headers
@@ -76,6 +76,9 @@ class Splice(Owner):
     def received(self, body: bytes) -> None:
         other = self.other
         if other._open():
+            if other.link.full and other.link.overloaded:
+                self._fail_both(TooManyRequests("the other side does not take messages as fast as they come"))
+                return
             try:
                 other.link.session.send(other.exchange, body)
             except Fault as fault:  # larger than the other side takes

@@ -10,7 +10,7 @@ import pytest
 from micro.errors import NotFound
 from micro.mucp.batch import pack
 from micro.mucp.event import Delivered, Event, Failed, Opened, Received, Refused, Replied, Spread
-from micro.mucp.exchange import Exchange
+from micro.mucp.exchange import OVERDRAFT_FREE_BYTES, Exchange
 from micro.mucp.limits import FRAME_COST_BYTES, WINDOW_BYTES, Limits
 from micro.mucp.message import Form
 from micro.mucp.session import Session
@@ -20,13 +20,14 @@ from tests.unit.mucp import wire
 SHARE = 300
 FULL = 20_000
 STEPS = 250
+INPUT_BYTES = 300_000
 
 
 class Side:
     """One session, the bytes on their way to it, and what its owner knows."""
 
     def __init__(self, *, dialed: bool) -> None:
-        self.session = Session(dialed=dialed, limits=Limits(exchanges=12, input_bytes=300_000))
+        self.session = Session(dialed=dialed, limits=Limits(exchanges=12, input_bytes=INPUT_BYTES))
         self.coming = b""
         self.heard: list[Event] = []
         self.calls: list[tuple[int, str]] = []
@@ -210,9 +211,12 @@ class Talk:
         """Nobody is broken, and no window exceeds its size."""
         assert not side.session.broken, side.heard[-1]
         assert all(count <= 1 for count in side.ends.values())
+        assert side.session._large_bytes <= INPUT_BYTES
         for exchange in side.session.exchanges.values():
             assert exchange.send_window <= WINDOW_BYTES
             assert exchange.receive_window <= WINDOW_BYTES
+            assert exchange.receive_window + exchange.overdraft >= -OVERDRAFT_FREE_BYTES
+            assert not exchange.overdraft or exchange.receive_window <= 0
 
     def check_books(self) -> None:
         """Once all has arrived both sides agree on what is open, and no byte of credit is lost or made."""
@@ -221,7 +225,8 @@ class Talk:
         for near, far in ((one, other), (other, one)):
             assert set(near.calls) == far.serving
             assert near._joined == sum(not each.local for each in near.exchanges.values())
-            assert near._large_bytes == sum(near._large.values())
+            overdrawn = [each.overdraft for each in near.exchanges.values()]
+            assert near._large_bytes == sum(near._large.values()) + sum(overdrawn)
             assert set(near._large) <= near.serving | set(near.exchanges)
             assert set(near._reply_headers) <= set(near.calls)
             for number, each in near.exchanges.items():

@@ -12,6 +12,7 @@ from micro.mucp.event import Broken, Failed, GoneAway, Greeted, Opened, Refused,
 from micro.mucp.limits import (
     ACKNOWLEDGED_MAX,
     BLOCKS_MAX,
+    BULKY_BYTES,
     DEFINED_BYTES_MAX,
     EXTRA_FRAME_BYTES,
     HELLO_BYTES_MAX,
@@ -423,6 +424,65 @@ def test_one_large_body_always_passes() -> None:
     assert names(session.receive(opening(1, CALL, bytes(400_000)))) == ["Opened"]
     session.receive(frame(wire.CANCEL, 1))
     assert names(session.receive(opening(3, CALL, bytes(400_000)))) == ["Opened"]
+
+
+def test_streams_overdraw_so_much_together() -> None:
+    """What large messages overdraw is bounded for the link: the stream that goes over it ends, the others go on."""
+    session = greeted(limits=Limits(message_bytes=400_000, input_bytes=500_000))
+    streams = [joined(session, number) for number in (1, 3, 5, 7)]
+    heard = session.receive(b"".join(frame(wire.DATA, each.number, bytes(400_000)) for each in streams))
+
+    assert names(heard) == ["Received", "Received", "Received", "Failed"]
+    assert isinstance(heard[3], Failed)
+    assert (heard[3].exchange, heard[3].fault.code) == (streams[3], 429)
+    ((kind, number, payload),) = said(session)
+    assert (kind, number, json.loads(payload)["code"]) == (wire.ERROR, 7, 429)
+    assert set(session.exchanges) == {1, 3, 5}
+    assert session.receive(frame(wire.DATA, 7, b"on its way")) == []
+
+
+@pytest.mark.parametrize(
+    "pay",
+    [
+        lambda session, exchange: session.consumed(exchange, 400_000),
+        lambda session, exchange: session.grant(exchange, 400_009),
+        lambda session, exchange: session.receive(frame(wire.CANCEL, exchange.number)),
+        lambda session, exchange: session.cancel(exchange.number),
+    ],
+    ids=["it was taken up", "another link gave credit", "the peer withdrew", "this side withdrew"],
+)
+def test_what_was_overdrawn_is_paid_back(pay: object) -> None:
+    """Then there is room for others."""
+    assert callable(pay)
+    session = greeted(limits=Limits(message_bytes=400_000, input_bytes=150_000))
+    first, second = joined(session, 1), joined(session, 3)
+    session.receive(frame(wire.DATA, 1, bytes(400_000)))
+    pay(session, first)
+
+    assert names(session.receive(frame(wire.DATA, 3, bytes(400_000)))) == ["Received"]
+    assert session.exchanges[3] is second
+
+
+def test_one_large_message_always_passes() -> None:
+    """A message within the announced limit is not refused for its size alone, and ordinary ones are never counted."""
+    session = greeted(limits=Limits(message_bytes=4_000_000, input_bytes=100_000))
+    for number in range(1, 21, 2):
+        joined(session, number)
+        for size in (BULKY_BYTES,) * (WINDOW_BYTES // BULKY_BYTES):
+            assert names(session.receive(frame(wire.DATA, number, bytes(size)))) == ["Received"]
+    joined(session, 21)
+
+    assert names(session.receive(frame(wire.DATA, 21, bytes(4_000_000)))) == ["Received"]
+
+
+def test_a_subscription_is_bounded_like_a_stream() -> None:
+    """Events of a neighbour's topic may overdraw no more."""
+    session = greeted(dialed=True, limits=Limits(message_bytes=400_000, input_bytes=200_000))
+    numbers = [session.open(Form.SUBSCRIBE, CALLED, b"", None).number for _ in range(2)]
+    heard = session.receive(b"".join(wire.event(number, 1, bytes(400_000)) for number in numbers))
+
+    assert names(heard) == ["Delivered", "Failed"]
+    assert set(session.exchanges) == {numbers[0]}
 
 
 def test_nothing_is_opened_while_going_away() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from micro.mucp import envelope, event, headers, limits
-from micro.mucp.exchange import CREDIT_STEP_BYTES
+from micro.mucp.exchange import CREDIT_STEP_BYTES, OVERDRAFT_FREE_BYTES
 from micro.mucp.frame import Kind
 from micro.mucp.message import Form, open_prefix
 from micro.mucp.session import Session
@@ -43,6 +43,7 @@ def constants() -> dict[str, float]:
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, int) and name not in LOCAL_MATTERS
     }
+    found |= {"OVERDRAFT_FREE_BYTES": OVERDRAFT_FREE_BYTES}
     found |= {"CREDIT_STEP_BYTES": CREDIT_STEP_BYTES, "envelope.MESSAGE_BYTES_MAX": envelope.MESSAGE_BYTES_MAX}
     for module in (vigil, link):
         found |= {
