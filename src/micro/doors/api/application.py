@@ -125,7 +125,7 @@ class Application:
                 return await room(request)
             target = self._find(request)
         if request.method == "OPTIONS":
-            return Answer(204, b"", headers={"allow": "GET, POST, OPTIONS"})
+            return Answer(204, b"", headers={"allow": ", ".join((*target.methods, "OPTIONS"))})
         counted.append(target)
         return await self._asking.answer(request, target, caller)
 

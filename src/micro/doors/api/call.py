@@ -22,7 +22,6 @@ from micro.trust.policy import Caller, may_call
 __all__ = ["Asking", "ClientFor"]
 
 ClientFor = Callable[[Caller], Client]
-METHODS = ("GET", "POST")
 IMAGE_POLICY = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
 
 
@@ -69,8 +68,8 @@ class Asking:
             Fault: it failed before anything was answered.
             Refused: the door does not take the request.
         """
-        if request.method not in METHODS:
-            raise Refused(405, f"method: {target.id} is asked by POST or GET", headers={"allow": ", ".join(METHODS)})
+        if request.method not in target.methods:
+            raise _not_by(request.method, target)
         if b"sec-purpose" in request.headers:
             raise Refused(403, "Sec-Purpose: a browser that fetches ahead calls nothing; nobody has asked yet")
         client = self.client(caller, target)
@@ -143,3 +142,11 @@ class Asking:
                 await self._all_ended.wait()
         except TimeoutError:
             pass  # a client that does not read is not waited for
+
+
+def _not_by(method: str, target: Target) -> Refused:
+    """Returns the refusal of a method; RFC 9110, 9.2: programs repeat a GET, and follow links, unasked."""
+    detail = f"method: {target.id} is asked by {' or '.join(target.methods)}"
+    if method == "GET":
+        detail += "; GET may be repeated, and this endpoint is not declared idempotent"
+    return Refused(405, detail, headers={"allow": ", ".join(target.methods)})

@@ -94,7 +94,7 @@ def _operations(service: str, endpoint: Mapping[str, Any], target: Target, schem
         shared["x-micro-price"] = endpoint["price"]
     found = {"post": {**shared, "operationId": name, "requestBody": _body(endpoint, target, request, schemas)}}
     parameters = _parameters(target)
-    if parameters is not None and (endpoint.get("idempotent") or target.stream):
+    if parameters is not None and target.idempotent:
         found["get"] = {**shared, "operationId": f"{name}.get", "parameters": parameters}
     return found
 

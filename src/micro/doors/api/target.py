@@ -41,6 +41,7 @@ class Target:
         parameters: the schema of its parameters; None where it has none, or nothing is known of them.
         raw_request: whether its request is bytes as they are.
         raw_response: whether its answer, or each item of it, is.
+        idempotent: whether asking twice is as good as once, so that GET may ask it.
     """
 
     service: str
@@ -50,6 +51,12 @@ class Target:
     parameters: Mapping[str, Any] | None = field(default=None, compare=False)
     raw_request: bool = False
     raw_response: bool = False
+    idempotent: bool = False
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """With what it may be asked."""
+        return ("POST", "GET") if self.idempotent else ("POST",)
 
     @property
     def id(self) -> str:
@@ -86,7 +93,7 @@ def target_of(service: str, wanted: str, description: Mapping[str, Any]) -> Targ
     for name, (kind, properties) in _HIDDEN.items():
         if _plain(name) == _plain(wanted):
             schema = {"type": "object", "properties": properties, "additionalProperties": False}
-            return Target(service, name, stream=kind == "stream", parameters=schema)
+            return Target(service, name, stream=kind == "stream", parameters=schema, idempotent=True)
     near = get_close_matches(wanted, endpoints, n=NEAR_MAX, cutoff=0.5) or sorted(endpoints)[:LISTED_MAX]
     has = f"it has {', '.join(near)}" if near else "it has none"
     raise NotFound(f"{service} has no endpoint {wanted[:80]}; {has}", id=f"{service}.{wanted[:80]}")
@@ -108,6 +115,7 @@ def _described(service: str, endpoint: Mapping[str, Any]) -> Target:
         parameters=parameters if isinstance(parameters, Mapping) else None,
         raw_request=not takes_stream and request.get("format") == "binary",
         raw_response=response.get("format") == "binary",
+        idempotent=endpoint.get("idempotent") is True,
     )
 
 

@@ -92,5 +92,5 @@ def config_service(settings: Settings) -> Service:
     service.add("Config.Get", endpoints.get, idempotent=True)
     service.add("Config.Set", endpoints.set, idempotent=True)
     service.add("Config.Delete", endpoints.delete)
-    service.add("Config.Watch", endpoints.watch)
+    service.add("Config.Watch", endpoints.watch, idempotent=True)
     return service

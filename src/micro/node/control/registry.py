@@ -210,5 +210,5 @@ def registry_service(endpoints: Registry) -> Service:
     service.add("Registry.Route", endpoints.route, idempotent=True)
     service.add("Registry.Register", endpoints.register)
     service.add("Registry.Deregister", endpoints.deregister)
-    service.add("Registry.Watch", endpoints.watch)
+    service.add("Registry.Watch", endpoints.watch, idempotent=True)
     return service

@@ -145,5 +145,5 @@ def store_service(stores: Stores, clock: Clock) -> Service:
     service.add("Store.Write", endpoints.write, idempotent=True)
     service.add("Store.Delete", endpoints.delete)
     service.add("Store.List", endpoints.list, idempotent=True)
-    service.add("Store.Watch", endpoints.watch)
+    service.add("Store.Watch", endpoints.watch, idempotent=True)
     return service

@@ -48,7 +48,7 @@ def greeter(seen: Seen) -> Service:
         text = ", ".join([f"Hello {name}"] * times) + "".join(f" #{tag}" for tag in tags)
         return text.upper() if loud else text
 
-    @service.endpoint("Say.Picture")
+    @service.endpoint("Say.Picture", idempotent=True)
     async def picture(kind: str) -> bytes:
         return {"png": PNG, "svg": SVG}.get(kind, b"plain")
 
@@ -75,7 +75,7 @@ def greeter(seen: Seen) -> Service:
     async def who(context: Context) -> str:
         return str(context.caller)
 
-    @service.endpoint("Say.Slow")
+    @service.endpoint("Say.Slow", idempotent=True)
     async def slow() -> str:
         seen.started.set()
         try:
@@ -85,18 +85,18 @@ def greeter(seen: Seen) -> Service:
             raise
         return "late"
 
-    @service.endpoint("Say.Count")
+    @service.endpoint("Say.Count", idempotent=True)
     async def count(to: int = 3) -> AsyncIterator[int]:
         for number in range(to):
             yield number
 
-    @service.endpoint("Say.Ticks")
+    @service.endpoint("Say.Ticks", idempotent=True)
     async def ticks() -> AsyncIterator[str]:
         yield "tick"
         await asyncio.sleep(0)
         yield "tock"
 
-    @service.endpoint("Say.Forever")
+    @service.endpoint("Say.Forever", idempotent=True)
     async def forever() -> AsyncIterator[str]:
         try:
             while True:
@@ -106,7 +106,7 @@ def greeter(seen: Seen) -> Service:
         finally:
             seen.cancelled.set()
 
-    @service.endpoint("Say.Quiet")
+    @service.endpoint("Say.Quiet", idempotent=True)
     async def quiet() -> AsyncIterator[str]:
         try:
             yield "once"
@@ -114,7 +114,7 @@ def greeter(seen: Seen) -> Service:
         finally:
             seen.cancelled.set()
 
-    @service.endpoint("Say.Breaks")
+    @service.endpoint("Say.Breaks", idempotent=True)
     async def breaks(after: int = 0) -> AsyncIterator[int]:
         for number in range(after):
             yield number
@@ -132,7 +132,7 @@ def greeter(seen: Seen) -> Service:
             found += number
         yield found
 
-    @service.endpoint("Say.Blocks")
+    @service.endpoint("Say.Blocks", idempotent=True)
     async def blocks(count: int = 2) -> AsyncIterator[bytes]:
         for number in range(count):
             yield bytes([number]) * 4

@@ -140,7 +140,18 @@ async def test_a_method_that_is_none_is_told_the_right_ones(house: House) -> Non
     """405 comes with Allow."""
     reply = await house.ask("DELETE", "/api/greeter/Say.Hello")
 
-    assert (reply.status, reply.headers["allow"], reply.json["status"]) == (405, "GET, POST", "Method Not Allowed")
+    assert (reply.status, reply.headers["allow"], reply.json["status"]) == (405, "POST, GET", "Method Not Allowed")
+
+
+@pytest.mark.parametrize("path", ["/api/greeter/Say.Who", "/greeter/say/who", "/api/greeter/Say.Sum?x=1"])
+async def test_a_link_does_nothing_that_may_not_be_repeated(house: House, path: str) -> None:
+    """GET of an endpoint, or stream, that is not declared idempotent calls nothing and says what to do."""
+    reply = await house.get(path)
+
+    assert (reply.status, reply.headers["allow"]) == (405, "POST")
+    assert "is asked by POST; GET may be repeated, and this endpoint is not declared idempotent" in reply.json["detail"]
+    assert (await house.ask("OPTIONS", path)).headers["allow"] == "POST, OPTIONS"
+    assert (await house.get("/api/greeter/Say.Hello")).status == 200
 
 
 async def test_a_type_that_nobody_speaks_is_told_the_right_ones(house: House) -> None:

@@ -60,6 +60,8 @@ def test_what_fits_a_query_and_may_be_repeated_has_a_get() -> None:
         {"name": "x", "in": "query", "required": True, "schema": {"type": "integer"}, "description": "where"}
     ]
     assert "get" not in nested
+    assert "get" not in document(described(request=flat))["paths"]["/api/draw/Pen.Line"]
+    assert "get" not in document(described(request=flat, kind="stream"))["paths"]["/api/draw/Pen.Line"]
 
 
 def test_streams_and_bytes_say_what_they_are() -> None:
