@@ -85,7 +85,11 @@ def _index(descriptions: list[Description]) -> SearchIndex:
 
 
 def _bytes_each(descriptions: list[Description], fill: Callable[[list[Description]], Catalog | SearchIndex]) -> float:
-    """Returns what a service takes where `fill` puts it, beside its description, which is shared."""
+    """Returns what each service adds to an empty one where `fill` puts it, beside its description, which is shared."""
+    return (_bytes(descriptions, fill) - _bytes([], fill)) / len(descriptions)
+
+
+def _bytes(descriptions: list[Description], fill: Callable[[list[Description]], Catalog | SearchIndex]) -> int:
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
@@ -94,7 +98,7 @@ def _bytes_each(descriptions: list[Description], fill: Callable[[list[Descriptio
     used = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert len(filled) == len(descriptions)
-    return used / len(descriptions)
+    return used
 
 
 def _search_seconds(catalog: Catalog, prose: _Prose) -> float:

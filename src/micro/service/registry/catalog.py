@@ -64,7 +64,7 @@ class Catalog:
         self._peer = peer
         self._local = local
         self._holdings: dict[str, Holding] = {}
-        self._services: dict[str, list[Entry]] = {}
+        self._services: dict[str, tuple[Entry, ...]] = {}  # most have one, and a tuple is half of a list
         self._shelf = Shelf()
         self._leases = Leases()
         self._instances = 0
@@ -263,7 +263,7 @@ class Catalog:
         return holding
 
     def _add(self, holding: Holding, instance: Instance, description: Description, now: float, expires: float) -> None:
-        entries = self._services.get(instance.service, [])
+        entries = self._services.get(instance.service, ())
         if not instance.local and len(entries) >= INSTANCES_PER_SERVICE_MAX:
             raise TooManyRequests(
                 f"{instance.service} has {len(entries)} instances already, the most the catalog keeps"
@@ -271,7 +271,7 @@ class Catalog:
         holding.check(instance, description)
         entry = Entry(instance, self._shelf.take(description), now, expires)
         holding.add(instance.key, entry)
-        self._services.setdefault(instance.service, entries).append(entry)
+        self._services[instance.service] = (*entries, entry)
         self._instances += 1
         self._lease(entry)
         self._settle(entry)
@@ -300,9 +300,10 @@ class Catalog:
         instance = entry.instance
         entry.alive = False
         self._holdings[instance.nid].remove(instance.key)
-        entries = self._services[instance.service]
-        entries.remove(entry)
-        if not entries:
+        entries = tuple(other for other in self._services[instance.service] if other is not entry)
+        if entries:
+            self._services[instance.service] = entries
+        else:
             del self._services[instance.service]
         self._instances -= 1
         self._shelf.release(entry.description)
@@ -314,7 +315,7 @@ class Catalog:
         self._leases.tidy(self._instances, itertools.chain.from_iterable(self._services.values()))
 
     def _meant(self, name: str) -> Sequence[Entry]:
-        entries = self._services.get(name, [])
+        entries = self._services.get(name, ())
         pinned = self._pins.get(name)
         return entries if pinned is None else [entry for entry in entries if entry.instance.nid in pinned]
 

@@ -40,15 +40,15 @@ def descriptions() -> list[Description]:
 
 
 @pytest.fixture
-def measured() -> Iterator[Callable[[], float]]:
+def measured() -> Iterator[Callable[..., float]]:
     """Yields what tells how many bytes of each service have been taken since the test began."""
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
 
-    def each() -> float:
+    def each(count: int = SERVICES) -> float:
         gc.collect()
-        return (tracemalloc.get_traced_memory()[0] - before) / SERVICES
+        return (tracemalloc.get_traced_memory()[0] - before) / count
 
     yield each
     tracemalloc.stop()
@@ -63,14 +63,23 @@ def test_the_index_takes_little(descriptions: list[Description], measured: Calla
     assert (len(index), measured() <= BYTES_MAX) == (SERVICES, True)
 
 
-def test_the_catalog_takes_little(descriptions: list[Description], measured: Callable[[], float]) -> None:
-    """Beside the index and the descriptions, which are counted for themselves."""
+@pytest.fixture
+def catalog() -> Catalog:
+    """Returns an empty catalog, whose index takes nothing."""
     catalog = Catalog()
     catalog._index.put = lambda name, texts: None  # type: ignore[method-assign]
-    for number, description in enumerate(descriptions):
+    return catalog
+
+
+@pytest.mark.parametrize("count", [100, SERVICES])
+def test_each_service_adds_little_to_a_catalog(
+    descriptions: list[Description], catalog: Catalog, measured: Callable[[int], float], count: int
+) -> None:
+    """Beside the index and the descriptions, which are counted for themselves."""
+    for number, description in enumerate(descriptions[:count]):
         record = Instance(
             description.name, "1.0.0", f"{number:016x}", "b" + "a" * 55, f"/run/s/{number}.sock", local=True
         )
         catalog.register(record, description, 90.0, 0.0)
 
-    assert (len(catalog), measured() <= BYTES_MAX) == (SERVICES, True)
+    assert (len(catalog), measured(count) <= BYTES_MAX) == (count, True)
