@@ -75,6 +75,13 @@ async def test_failures_say_what_and_why(start_node: StartNode, greeter_folder: 
             await client.call("greeter", "Say.Crash")
         with pytest.raises(Unavailable, match=r"greeter gave up the work on Say\.GiveUp"):
             await client.call("greeter", "Say.GiveUp", timeout_seconds=20)
+        for wrong in (float("inf"), float("nan"), "5"):
+            with pytest.raises(BadRequest, match="timeout_seconds: expected a number of seconds"):
+                await client.call("greeter", "Say.Hello", timeout_seconds=wrong)  # type: ignore[arg-type]
+        with pytest.raises(BadRequest, match="Micro-Endpoint: a header value is text, not NoneType"):
+            await client.call("greeter", None)  # type: ignore[call-overload]
+        with pytest.raises(BadRequest, match="X-A: a header value is text, not int"):
+            await client.call("greeter", "Say.Hello", headers={"X-A": 5})  # type: ignore[dict-item]
         with pytest.raises(Timeout, match=r"0\.2 s"):
             await client.call("greeter", "Say.Slowly", {"seconds": 5}, timeout_seconds=0.2)
 

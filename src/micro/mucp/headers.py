@@ -87,6 +87,8 @@ def checked(value: str) -> str:
         return value  # as nearly all are
     try:
         size = len(value.encode())
+    except AttributeError:
+        raise ValueError(f"a header value is text, not {type(value).__name__}") from None
     except UnicodeEncodeError:
         raise ValueError("a header value is text that UTF-8 can spell, without halves of characters") from None
     if size > VALUE_BYTES_MAX:
@@ -138,6 +140,13 @@ class Headers(dict[str, str]):
         return Headers(self)
 
 
+def _checked_of(name: str, value: str) -> str:
+    try:
+        return checked(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
 def encode(headers: Mapping[str, str]) -> bytes:
     """Returns the bytes of `headers` on a link.
 
@@ -150,7 +159,7 @@ def encode(headers: Mapping[str, str]) -> bytes:
     try:
         for name, value in headers.items():
             key = canonical(name).encode("ascii")
-            text = checked(value).encode()
+            text = _checked_of(name, value).encode()
             parts += (bytes((len(key),)), key, _VALUE_LENGTH.pack(len(text)), text)
     except ValueError as error:
         raise BadRequest(str(error)) from error

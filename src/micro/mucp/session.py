@@ -82,7 +82,7 @@ class Session(Hearing):
     def _weigh(self, body: bytes) -> None:
         if len(body) > self._peer_bytes:
             raise TooLarge(
-                f"a message of {len(body)} bytes; the other side takes {self._peer_bytes}. send less at once"
+                f"a message of {len(body)} bytes; the other side takes {self._peer_bytes}: send less at once"
             )
         if len(body) > BULKY_BYTES:
             self.bulky = True

@@ -39,7 +39,7 @@ class Home:
         """Makes the folders, and refuses a home that others can read.
 
         Raises:
-            ConfigError: the home or the folder of sockets belongs to, or is open to, somebody else.
+            ConfigError: the home or the folder of sockets cannot be made, or belongs to, or is open to, somebody else.
         """
         for folder in (
             self.path,
@@ -47,7 +47,11 @@ class Home:
             self.sockets,
             *(self.path / n for n in ("kv", "sources", "builds", "logs")),
         ):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                why = error.strerror or error
+                raise ConfigError(f"{folder} cannot be made: {why}; choose another home with MICRO_HOME") from error
             found = folder.stat()
             if found.st_uid != os.getuid():
                 raise ConfigError(f"{folder} belongs to another user; choose another home with MICRO_HOME")

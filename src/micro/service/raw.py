@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-from micro.errors import Fault, LinkClosed, Unavailable
+from micro.errors import BadRequest, Fault, LinkClosed, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.codec import JSON
 from micro.mucp.event import Replied
@@ -241,6 +241,8 @@ class RawClient:
         """Calls with a deadline, headers, a choice of instances or retries; `tried` is what one attempt came to."""
         loop = asyncio.get_running_loop()
         allowed = self.timeout_seconds if timeout_seconds is None else timeout_seconds
+        if not isinstance(allowed, int | float) or not math.isfinite(allowed):
+            raise BadRequest(f"timeout_seconds: expected a number of seconds, got {allowed!r}")
         deadline = loop.time() + allowed
         attempt = 0
         while True:

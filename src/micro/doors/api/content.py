@@ -135,7 +135,7 @@ def timeout_of(headers: Mapping[bytes, bytes]) -> float | None:
         if not 0 < seconds <= TIMEOUT_SECONDS_MAX:
             raise BadRequest(
                 f"{name.decode().title()}: expected seconds, above 0 and up to {TIMEOUT_SECONDS_MAX:g}, "
-                f"got {text[:40]!r}",
+                f"got {text[:40].decode('ascii', 'backslashreplace')!r}",
                 id="api",
             )
         return seconds

@@ -69,13 +69,20 @@ def explain(error: BaseException, *, remedy: str = "") -> list[str]:
         error: what happened.
         remedy: the command that helps, if the caller knows a better one than the error's kind tells.
     """
-    text = clean(str(error)).strip() or type(error).__name__
+    text = clean(_said(error)).strip() or type(error).__name__
     if isinstance(error, Fault) and error.id:  # it came from somewhere else
         where = "" if error.id in text else f"{clean(error.id)}: "
         text = f"{where}{text} ({error.code} {clean(error.status)})"
     lines = [f"micro: {text}"]
     command = getattr(error, "remedy", "") or remedy or _remedy(error)
     return [*lines, f"next: {command}"] if command else lines
+
+
+def _said(error: BaseException) -> str:
+    """Returns what an error says; one of the operating system says it with a number that tells nobody anything."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _remedy(error: BaseException) -> str:

@@ -33,8 +33,8 @@ def session_of(context: click.Context) -> Session:
     return context.find_root().ensure_object(Session)
 
 
-class _Example:
-    """Adds the lines of an example to a command's help."""
+class _Example(click.Command):
+    """Adds the lines of an example to a command's help, and the command to what is said of its words."""
 
     example = ""
 
@@ -44,8 +44,15 @@ class _Example:
                 for line in self.example.splitlines():
                     formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
 
+    def parse_args(self, context: click.Context, words: list[str]) -> list[str]:
+        try:
+            return super().parse_args(context, words)
+        except click.UsageError as error:
+            error.ctx = error.ctx or context  # the parser does not know for whom it reads
+            raise
 
-class Command(_Example, click.Command):
+
+class Command(_Example):
     """A command with an example."""
 
 

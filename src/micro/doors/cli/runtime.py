@@ -91,7 +91,8 @@ def _follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> None
     if last.get("failed") or not last.get("done"):
         for line in last.get("tail") or ():
             note(f"  {clean(str(line))}")
-        session.hint = "micro doctor"
+        verb = endpoint.rpartition(".")[2].lower()
+        session.hint = f"micro logs {clean(str(last['service']))}" if last.get("tail") else f"micro {verb} --help"
         raise InternalError(str(last.get("detail") or "the node ended the run without saying why"))
     if session.shape() != "json":
         say(clean(str(last.get("detail") or "done")))

@@ -48,6 +48,8 @@ class DirectorySource:
     def _names(self, folder: Path) -> set[str]:
         try:
             return {entry.name for entry in self._disk.entries(folder)}
+        except NotADirectoryError as error:
+            raise SourceError(f"{folder} is a file: name the folder that holds the service") from error
         except OSError as error:
             raise SourceError(f"cannot look into {folder}: {error.strerror or error}") from error
 

@@ -38,7 +38,7 @@ def encode_hook(value: Any) -> Any:
     """
     if is_pydantic(type(value)):
         return value.model_dump(mode="json", by_alias=True)
-    raise TypeError(f"a {type(value).__name__} cannot travel")
+    raise TypeError(f"a value of type {type(value).__name__} cannot travel")
 
 
 def decode_hook(cls: type, value: Any) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 from msgspec import inspect
 
 from micro.service.schema.shape import bare, fields_of, is_struct, words
+from micro.service.schema.strict import INTEGER_MAX, INTEGER_MIN
 
 __all__ = ["explain", "place", "shown"]
 
@@ -150,7 +151,7 @@ class _Spot:
             return self._wrong_tag(tags)
         if isinstance(self.value, dict) and is_struct(self.shape):
             return self._missing() or self._unknown() or self.said(text)
-        if isinstance(self.value, list) and isinstance(self.shape, _LISTS):
+        if isinstance(self.value, list) and isinstance(self.shape, _LISTS) and getattr(self.shape, "array_like", True):
             return self.said(text)
         return self.said(f"expected {words(self.shape)}, got {_described(self.value)}")
 
@@ -270,7 +271,8 @@ def _described(value: Any) -> str:
     if isinstance(value, str):
         return f"{_echo(value)} (a string)"
     if isinstance(value, int):
-        return f"{_echo(value)} (an integer)"
+        size = "an integer" if INTEGER_MIN <= value <= INTEGER_MAX else "an integer of more than 64 bits"
+        return f"{_echo(value)} ({size})"
     if isinstance(value, float):
         return f"{_echo(value)} (a number)"
     if isinstance(value, dict):

@@ -67,6 +67,11 @@ def test_a_strangers_message_cannot_move_the_cursor() -> None:
     assert "\x1b" not in "".join(explain(NotFound("a\x1b[2J", id="x\x1by")))
 
 
+def test_an_error_of_the_system_is_said_without_its_number() -> None:
+    """Where, and what; the number tells nobody anything."""
+    assert explain(FileNotFoundError(2, "No such file or directory", "/a"))[0] == "micro: /a: No such file or directory"
+
+
 def test_an_error_without_words_is_named() -> None:
     """An empty line would help nobody."""
     assert explain(TimeoutError())[0] == "micro: TimeoutError"

@@ -104,6 +104,14 @@ def test_a_wrong_setting_is_named(home: Path) -> None:
         load_config(None, {})
 
 
+def test_a_home_that_cannot_be_made_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With why, and what to do."""
+    (tmp_path / "file").write_text("")
+
+    assert run(["server", "--home", str(tmp_path / "file" / "home"), "--no-network", "--no-api"]) == 1
+    assert "cannot be made: Not a directory; choose another home with MICRO_HOME" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "meant"),
     [("MICRO_API_PROT", "MICRO_API_PORT"), ("MICRO_HOEM", "MICRO_HOME"), ("MICRO_TOKN", "MICRO_TOKEN")],

@@ -75,7 +75,12 @@ async def test_a_folder_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for name in ("HEAD", "objects", "refs"):
         (tmp_path / "bare" / name).mkdir(parents=True)
-    reasons = {"missing": "no folder", "empty": "nothing in it", "file": "cannot look into", "bare": "add a version"}
+    reasons = {
+        "missing": "no folder",
+        "empty": "nothing in it",
+        "file": "is a file: name the folder",
+        "bare": "add a version",
+    }
     for name, reason in reasons.items():
         with pytest.raises(SourceError, match=reason):
             await revision(tmp_path / name)

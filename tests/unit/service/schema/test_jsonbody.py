@@ -186,10 +186,10 @@ def test_sets_are_written_in_order() -> None:
         (Address, Address(5), "street: expected a string, got 5"),  # type: ignore[arg-type]
         (Address, Address(None), "street: expected a string, got null"),  # type: ignore[arg-type]
         (Address, None, "expected an object, got null"),
-        (Address, Rude(), "it has no JSON form: a Rude cannot travel"),
+        (Address, Rude(), "it has no JSON form: a value of type Rude cannot travel"),
         (list[float], [float("nan")], r"\[0\]: expected a number, got null"),
         (list[int], [2**64], r"\[0\]: expected an integer"),
-        (dict[str, Any], {"a": {1, 2}, "b": Rude()}, "a Rude cannot travel"),
+        (dict[str, Any], {"a": {1, 2}, "b": Rude()}, "a value of type Rude cannot travel"),
         (list[dt.datetime], [dt.datetime(2026, 1, 31)], "expected a date and time with its offset"),  # noqa: DTZ001
         (Color, "green", 'expected one of "red"'),
         (str, "\ud800", "it has no JSON form"),

@@ -54,7 +54,7 @@ def test_a_model_travels_under_its_public_names() -> None:
 
 def test_what_is_no_model_does_not_travel() -> None:
     """The class is named."""
-    with pytest.raises(TypeError, match="a complex cannot travel"):
+    with pytest.raises(TypeError, match="a value of type complex cannot travel"):
         encode_hook(1j)
 
 

@@ -58,8 +58,8 @@ def complaint(annotation: Any, value: Any) -> str:
         (Positive, {"value": -1}, "the body: value must not be negative"),
         (list[Positive], [{"value": -1}], "[0]: value must not be negative"),
         (Model, {"age": "x"}, "age: input should be a valid integer, unable to parse string as an integer"),
-        (int, 2**63, "the body: expected an integer, got 9223372036854775808 (an integer)"),
-        (int, 10**40, "the body: expected an integer, got a very large number (an integer)"),
+        (int, 2**63, "the body: expected an integer, got 9223372036854775808 (an integer of more than 64 bits)"),
+        (int, 10**40, "the body: expected an integer, got a very large number (an integer of more than 64 bits)"),
     ],
 )
 def test_the_field_what_was_expected_and_what_came(annotation: Any, value: Any, words: str) -> None:
