@@ -284,10 +284,8 @@ class Link(asyncio.BufferedProtocol):
         """Publishes an event that wants no answer; see `Session.publish`, and `tell` for what is raised."""
         if self.closed is not None:
             raise LinkClosed(self.closed)
-        session = self.session
-        session.publish(block, body)
-        if not self._scheduled or len(session.output) > FLUSH_PIECES:
-            self.schedule()
+        self.session.publish(block, body)
+        self.schedule()
 
     def open(self, form: int, prefix: bytes, body: bytes, owner: Owner) -> Exchange:
         """Opens a stream or subscription.
