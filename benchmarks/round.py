@@ -97,6 +97,9 @@ async def run_round(trials: Sequence[Trial], bounds: Iterable[Bound], seconds: f
         if "restart" in keys:
             say("restarts")
             await _restart(found, Path(folder) / "restart")
+        if backbone := sorted(key for key in keys if key.startswith(("held", "ring"))):
+            say("backbone")
+            await _alone(found, "backbone", backbone)
     found.bounds = {key: value for key, value in found.bounds.items() if key in keys}
     return found
 

@@ -8,22 +8,27 @@ from __future__ import annotations
 import os
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
-from micro.errors import BadRequest, Fault, RemoteProtocolError, Unauthorized
+from micro.errors import BadRequest, Fault, RemoteProtocolError, TooLarge, Unauthorized
 from micro.mucp import codec, envelope, headers
 from micro.mucp.event import Broken
 from micro.mucp.frame import BLOCK_BYTES, FrameReader
 from micro.mucp.limits import WINDOW_BYTES, Limits
 from micro.mucp.message import Form, open_prefix
 from micro.mucp.session import Session
+from micro.service.registry.presence import read_presence
+from micro.service.registry.record import read_record
+from micro.service.registry.shardmap import read_map
 from micro.trust.identity import nid_of
-from micro.trust.keys import NodeKey
+from micro.trust.keys import SIGNATURE_BYTES, NodeKey
 from micro.trust.token import Claims, Use, issue_token, read_token
 from tests.conftest import Campaign
 from tests.fuzz.mutation import mutants
 from tests.unit.mucp import wire
+from tests.unit.service.registry.makings import chain_of, key_of, map_of, presence_of, signed_of, withdrawn_of
 
 SHARE = 50_000
 FULL = 2_000_000
@@ -94,6 +99,13 @@ TOKEN_SEEDS = [
     for use in USES
 ]
 JSON_SEEDS = [b'{"a":[1,2.5e3,"\\u00e9",null,true],"b":{"c":"d"}}', b"[[[[]]]]", b"-1.5"]
+
+RECORD_SEEDS = [signed_of(key_of(1)).sealed, signed_of(key_of(1), "a", terms=()).sealed, withdrawn_of(key_of(2)).sealed]
+PRESENCE_SEEDS = [
+    presence_of(key_of(1), chain_of(1, 2)).sealed,
+    presence_of(key_of(1), chain_of(1, 2), addresses=("[2001:db8::1]:9",) * 3, relay="https://r.example").sealed,
+]
+MAP_SEEDS = [map_of(key_of(0), range(count)).sealed for count in (0, 1, 4)]
 
 
 def read_frames(data: bytes) -> None:
@@ -175,6 +187,30 @@ def read_tokens(data: bytes) -> None:
     assert issue_token(KEY, claims) == text
 
 
+def read_sealed(read: Callable[[bytes], Any], body: Callable[[Any], bytes], data: bytes) -> None:
+    """What is sealed is read in its one spelling or refused."""
+    try:
+        found = read(data)
+    except (BadRequest, TooLarge):
+        return
+    assert body(found) == data[SIGNATURE_BYTES:]
+
+
+def read_a_record(data: bytes) -> None:
+    """A service record."""
+    read_sealed(read_record, lambda found: found.record.encode(), data)
+
+
+def read_a_presence(data: bytes) -> None:
+    """A presence record."""
+    read_sealed(read_presence, lambda found: found.record.encode(), data)
+
+
+def read_a_map(data: bytes) -> None:
+    """A shard map."""
+    read_sealed(read_map, lambda found: found.map.encode(), data)
+
+
 PARSERS: list[tuple[str, Callable[[bytes], None], Sequence[bytes]]] = [
     ("frames", read_frames, SPEECH_SEEDS),
     ("headers", read_headers, HEADER_SEEDS),
@@ -184,6 +220,9 @@ PARSERS: list[tuple[str, Callable[[bytes], None], Sequence[bytes]]] = [
     ("faults", read_fault, FAULT_SEEDS),
     ("JSON", read_json, JSON_SEEDS),
     ("tokens", read_tokens, TOKEN_SEEDS),
+    ("service records", read_a_record, RECORD_SEEDS),
+    ("presences", read_a_presence, PRESENCE_SEEDS),
+    ("shard maps", read_a_map, MAP_SEEDS),
 ]
 NAMED = pytest.mark.parametrize(("name", "parse", "seeds"), PARSERS, ids=[name for name, _, _ in PARSERS])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["WORD_CHARACTERS_MAX", "fold", "last_word", "words"]
+__all__ = ["WORD_CHARACTERS_MAX", "fold", "is_word", "last_word", "words"]
 
 WORD_CHARACTERS_MAX = 32
 """Longer words are cut: nobody types more of one."""
@@ -31,6 +31,11 @@ def words(text: str) -> list[str]:
 def last_word(text: str) -> str:
     """Returns the last word of a text as typed so far: folded, but with its s, or "" where there is none."""
     return _folded(text)[-1][:WORD_CHARACTERS_MAX] if _folded(text) else ""
+
+
+def is_word(text: str) -> bool:
+    """Says whether a text is one folded word that is short enough."""
+    return 0 < len(text) <= WORD_CHARACTERS_MAX and _WORD.fullmatch(text) is not None and fold(text) == text
 
 
 def _folded(text: str) -> list[str]:

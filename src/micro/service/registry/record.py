@@ -1,0 +1,201 @@
+"""A service record: what a node offers, in some hundred signed bytes that anybody may keep and nobody can change.
+
+Pure.
+
+The description stays with its provider; the record names it by its hash. A record lives at most a day and carries a
+sequence that rises with every record its node signs: of two records of one (node, service) the greater sequence counts,
+and of two with one sequence the greater body, so that all holders agree in whatever order they hear. A withdrawal is a
+record too, with the flag and the words of what it withdraws, and stays as long as one.
+
+Layout `micro-record-v1`: 1 v = 1, 2 public key (32 bytes), 3 name, 4 version, 5 sequence, 6 expires (Unix seconds),
+7 hash of the description (BLAKE3, 32 bytes; none in a withdrawal), 8 words and tags (at most 8), 9 withdrawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from micro.errors import BadRequest, TooLarge
+from micro.service.registry.description import Description
+from micro.service.registry.instance import PLATFORM_NAMES, RESERVED_NAMES, check_service, check_version
+from micro.service.registry.layout import NUMBER_MAX, Layout, Part
+from micro.service.registry.words import is_word, words
+from micro.trust.identity import nid_of
+from micro.trust.keys import KEY_BYTES, SIGNATURE_BYTES, NodeKey, is_weak
+from micro.trust.seal import body_of, is_genuine, seal
+
+__all__ = [
+    "HASH_BYTES",
+    "LIFETIME_SECONDS_MAX",
+    "RECORD_BYTES_MAX",
+    "RECORD_DOMAIN",
+    "SKEW_SECONDS",
+    "TERMS_MAX",
+    "ServiceRecord",
+    "SignedRecord",
+    "is_timely",
+    "read_record",
+    "sign_record",
+    "terms_of",
+    "written",
+]
+
+RECORD_DOMAIN: Final = b"micro-record-v1"
+RECORD_VERSION: Final = 1
+
+RECORD_BYTES_MAX: Final = 1024
+"""The most bytes of a record with its signature; most have less than 300."""
+
+LIFETIME_SECONDS_MAX: Final = 86_400
+"""No record is believed for longer than a day."""
+
+SKEW_SECONDS: Final = 60
+"""So much may the clocks of two nodes differ."""
+
+HASH_BYTES: Final = 32
+"""Length of a description's hash, and of a step of a chain."""
+
+TERMS_MAX: Final = 8
+"""A record is filed under so many words and tags."""
+
+TERM_TAG: Final = 8 << 3 | 2
+"""What protobuf writes before each of field 8."""
+
+TERM_BYTES_MAX: Final = 127
+"""So that its length is one byte."""
+SUMMARY_CHARACTERS_MIN: Final = 4
+"""Shorter words of prose tell nothing of what a service does."""
+
+_LAYOUT = Layout(
+    "the service record",
+    RECORD_BYTES_MAX - SIGNATURE_BYTES,
+    v=Part(1, "number"),
+    key=Part(2, "bytes", bytes_max=KEY_BYTES),
+    name=Part(3, "text", bytes_max=63),
+    version=Part(4, "text", bytes_max=64),
+    sequence=Part(5, "number"),
+    expires=Part(6, "number"),
+    description_hash=Part(7, "bytes", bytes_max=HASH_BYTES),
+    terms=Part(8, "text", most=TERMS_MAX, bytes_max=TERM_BYTES_MAX),
+    withdrawn=Part(9, "flag"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRecord:
+    """What a node says of one of its services.
+
+    Attributes:
+        key: the node's public key, 32 bytes.
+        name: the service.
+        version: its version.
+        sequence: the node's rising number, from 1.
+        expires: when it ends, in Unix seconds.
+        description_hash: BLAKE3 of the description in canonical JSON, 32 bytes; empty in a withdrawal.
+        terms: the words and tags under which it is found, folded, at most 8.
+        withdrawn: whether the service is offered no longer.
+
+    Raises:
+        BadRequest: a field is wrong; the detail names it.
+    """
+
+    key: bytes
+    name: str
+    version: str
+    sequence: int
+    expires: int
+    description_hash: bytes
+    terms: tuple[str, ...] = ()
+    withdrawn: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.key) != KEY_BYTES or is_weak(self.key):
+            raise BadRequest("the record names no node: a public key of 32 bytes that somebody owns is expected")
+        check_service(self.name)
+        check_version(self.version)
+        if self.name in RESERVED_NAMES or self.name in PLATFORM_NAMES:
+            raise BadRequest(f"{self.name} is no name that a node can offer to others; choose another one")
+        if not 1 <= self.sequence <= NUMBER_MAX or not 0 <= self.expires <= NUMBER_MAX:
+            raise BadRequest("the record's sequence and expiry are numbers from 1 up")
+        if len(self.description_hash) != (0 if self.withdrawn else HASH_BYTES):
+            raise BadRequest(
+                f"the record of {self.name} names its description by {HASH_BYTES} bytes, a withdrawal none"
+            )
+        if len(self.terms) > TERMS_MAX or len(set(self.terms)) != len(self.terms):
+            raise BadRequest(f"the record of {self.name} has at most {TERMS_MAX} words, each once")
+        if not all(map(is_word, self.terms)):
+            raise BadRequest(f"the record of {self.name} has a word that is not folded, or too long")
+
+    @property
+    def nid(self) -> str:
+        """The node that offers it."""
+        return nid_of(self.key)
+
+    def encode(self) -> bytes:
+        """Returns the body that is signed.
+
+        Raises:
+            TooLarge: it would exceed `RECORD_BYTES_MAX` with its signature.
+        """
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return _LAYOUT.encode({"v": RECORD_VERSION, **fields})
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRecord:
+    """A record together with the sealed bytes that it was read from."""
+
+    record: ServiceRecord
+    sealed: bytes
+
+    @property
+    def rank(self) -> tuple[int, bytes]:
+        """Of two records of one (node, service) the one of greater rank counts."""
+        return (self.record.sequence, self.sealed[SIGNATURE_BYTES:])
+
+    def is_genuine(self) -> bool:
+        """Says whether the node it names has signed it; to be asked last."""
+        return is_genuine(self.record.key, RECORD_DOMAIN, self.sealed)
+
+
+def sign_record(key: NodeKey, record: ServiceRecord) -> SignedRecord:
+    """Signs a record with the key of the node it names; words that would make it too large are left out."""
+    assert record.key == key.public, "a node signs its own records"
+    while True:
+        try:
+            return SignedRecord(record, seal(key, RECORD_DOMAIN, record.encode()))
+        except TooLarge:
+            fields = {name: getattr(record, name) for name in record.__slots__}
+            record = ServiceRecord(**{**fields, "terms": record.terms[:-1]})
+
+
+def read_record(sealed: bytes) -> SignedRecord:
+    """Reads a record from anybody; its time and its signature are not looked at yet.
+
+    Raises:
+        TooLarge, BadRequest: it is no record in its one spelling.
+    """
+    fields = _LAYOUT.decode(body_of(sealed, bytes_max=RECORD_BYTES_MAX, what="a service record"))
+    if fields.pop("v") != RECORD_VERSION:
+        raise BadRequest(f"the record is of another version than {RECORD_VERSION}; update the older program of the two")
+    return SignedRecord(ServiceRecord(**fields), sealed)
+
+
+def is_timely(record: ServiceRecord, now: float) -> bool:
+    """Says whether a record has not ended and does not claim more than its day; `now` in Unix seconds."""
+    return now < record.expires <= now + LIFETIME_SECONDS_MAX + SKEW_SECONDS
+
+
+def written(term: str) -> bytes:
+    """Returns how a word stands in a record's bytes, so that it is found there without reading the record."""
+    text = term.encode()
+    return bytes((TERM_TAG, len(text))) + text
+
+
+def terms_of(description: Description) -> tuple[str, ...]:
+    """Returns the words under which a service is filed: of its name, its tags, its endpoints, its first line."""
+    texts = description.texts()
+    prose = [word for word in words(texts["summary"]) if len(word) >= SUMMARY_CHARACTERS_MIN]
+    said = [*words(texts["name"]), *words(texts["tags"]), *words(texts["endpoint"]), *prose]
+    return tuple(dict.fromkeys(word for word in said if is_word(word)))[:TERMS_MAX]
