@@ -54,6 +54,7 @@ class Hello(msgspec.Struct, frozen=True):
         service: the service whose instance this is, if it is one.
         instance: the instance's id.
         ticket: where a node can be reached.
+        purpose: why a node opens the link: "" to be a neighbour, `visit` to ask something.
     """
 
     versions: Annotated[list[int], Meta(max_length=VERSIONS_MAX)]
@@ -64,6 +65,7 @@ class Hello(msgspec.Struct, frozen=True):
     service: str = ""
     instance: str = ""
     ticket: str = ""
+    purpose: str = ""
 
 
 class Block:

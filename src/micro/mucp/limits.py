@@ -114,5 +114,7 @@ class Liveness:
 
 
 NETWORK = Liveness()
+VISIT = Liveness(ping_seconds=3.0, dead_seconds=9.0, idle_ping_seconds=20.0, idle_dead_seconds=40.0)
+"""Of a visit nothing depends in a hurry: whoever asks has a deadline of its own, and a super node has many visitors."""
 LOCAL = Liveness(ping_seconds=10.0, dead_seconds=60.0, idle_ping_seconds=30.0, idle_dead_seconds=120.0)
 """On one machine the operating system reports a dead process at once; a busy one must not be taken for dead."""

@@ -48,6 +48,7 @@ class Link(asyncio.BufferedProtocol):
         door: where it came in, for who made the link.
         path: says how bytes travel now, `direct ip:port` or `relayed url`, where who made the link knows.
         closed: None while it lives, then the reason of its end.
+        vigil: listens for silence; another one may take its place.
         keeps_deadlines: whether calls end after `CALL_TIMEOUT_SECONDS` here; not where they are only passed on.
         future: returns a future to own a call with.
     """
@@ -76,7 +77,7 @@ class Link(asyncio.BufferedProtocol):
         self._waiting: list[asyncio.Future[None]] = []
         self._greeting: asyncio.Future[Hello] = self._loop.create_future()
         self._greeting.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._vigil = Vigil(liveness, self._loop.time())
+        self.vigil = Vigil(liveness, self._loop.time())
         self._deadlines = Deadlines()
         self._is_quiet = True  # one thing at a time was heard last
         self._tick_handle: asyncio.TimerHandle | None = None
@@ -88,7 +89,7 @@ class Link(asyncio.BufferedProtocol):
     def connection_made(self, transport: Any) -> None:
         self._pipe = transport
         transport.set_write_buffer_limits(high=WRITE_AT_ONCE_BYTES)
-        self._tick_handle = self._loop.call_later(self._vigil.interval, self._tick)
+        self._tick_handle = self._loop.call_later(self.vigil.interval, self._tick)
         self.flush()
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -369,11 +370,11 @@ class Link(asyncio.BufferedProtocol):
 
     def _tick(self) -> None:
         now, session = self._loop.time(), self.session
-        self._tick_handle = self._loop.call_later(self._vigil.interval, self._tick)
+        self._tick_handle = self._loop.call_later(self.vigil.interval, self._tick)
         if self.keeps_deadlines:
             self._sweep(now)
         heard, self._heard = self._heard, False
-        verdict, reason = self._vigil.look(now, heard=heard, greeted=session.peer is not None, busy=session.busy)
+        verdict, reason = self.vigil.look(now, heard=heard, greeted=session.peer is not None, busy=session.busy)
         if verdict == "end":
             self.abort(reason)
         elif verdict == "ask":

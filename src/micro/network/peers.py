@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from micro.errors import (
     Conflict,
     Fault,
@@ -26,6 +28,7 @@ from micro.mucp.event import Hello
 from micro.mucp.limits import NETWORK, STRANGER
 from micro.network.link import Link, Serving
 from micro.network.transport.transport import FreshPipe, Transport
+from micro.network.visits import PURPOSE, Visits
 from micro.ports import Entropy
 from micro.trust.identity import short
 from micro.trust.ticket import Ticket
@@ -39,6 +42,9 @@ LASTED_SECONDS = 30.0
 """A link that lasted so long makes the next back-off begin anew."""
 ATTEMPTS_MAX = 2_000
 """A neighbour that was met by its own dialling is forgotten after so many failures in a row."""
+
+GUESTS_MAX = 64
+"""How many nodes that are no neighbours may be linked to ask something, unless said otherwise."""
 
 PARTED_MAX = 1_024
 """How many nodes are remembered as disconnected by the owner; the one longest so is forgotten first."""
@@ -83,6 +89,12 @@ class Peers:
         prepare: gives a new link its facts, before anything is heard on it.
         on_up, on_down: told when a neighbour has a link, or lost it.
         on_known: told when the neighbours to be remembered changed.
+        guests_max: how many nodes may be linked that are no neighbours and came to ask something.
+
+    Attributes:
+        known: the neighbours, by node id.
+        parted: nodes that the owner disconnected.
+        visits: links to nodes that are asked something and are no neighbours.
     """
 
     def __init__(
@@ -97,6 +109,7 @@ class Peers:
         on_up: Callable[[str, Link], None],
         on_down: Callable[[str, str], None],
         on_known: Callable[[], None],
+        guests_max: int = GUESTS_MAX,
     ) -> None:
         self._transport = transport
         self._serving = serving
@@ -112,6 +125,7 @@ class Peers:
         self._greetings: set[asyncio.Task[None]] = set()
         self.known: dict[str, Peer] = {}
         self.parted: dict[str, None] = {}
+        self.visits = Visits(transport, self._visit_link, neighbour=self.link, guests_max=guests_max)
 
     def start(self, remembered: list[tuple[Ticket, bool]], parted: Iterable[str] = ()) -> None:
         """Begins to accept, and dials the neighbours remembered, each with whether the owner wanted it.
@@ -178,6 +192,7 @@ class Peers:
                 peer.dialing.cancel()
             if peer.link is not None:
                 peer.link.close("the node is stopping")
+        self.visits.close()
         await self._transport.close()
 
     # -- within -----------------------------------------------------------------------------------------------------
@@ -251,8 +266,12 @@ class Peers:
             raise Unavailable(f"{short(ticket.nid)} cannot be reached: {text}") from error
         self._up(ticket.nid, link, hello, dialed=True)
 
-    def _link(self, pipe: FreshPipe, nid: str, *, dialed: bool) -> Link:
-        link = Link(self._serving, dialed=dialed, limits=STRANGER, liveness=NETWORK, hello=self._hello)
+    def _visit_link(self, pipe: FreshPipe, nid: str) -> Link:
+        return self._link(pipe, nid, dialed=True, purpose=PURPOSE)
+
+    def _link(self, pipe: FreshPipe, nid: str, *, dialed: bool, purpose: str = "") -> Link:
+        hello = msgspec.structs.replace(self._hello, purpose=purpose)
+        link = Link(self._serving, dialed=dialed, limits=STRANGER, liveness=NETWORK, hello=hello)
         link.keeps_deadlines = False
         link.path = pipe.get_extra_info("path")
         self._prepare(link, nid)
@@ -273,6 +292,9 @@ class Peers:
         link = self._link(pipe, nid, dialed=False)
         try:
             hello = await link.greeted()
+            if hello.purpose == PURPOSE:
+                self.visits.welcome(link)
+                return
             ticket = _ticket_of(nid, hello, address)
             peer = self._learn(ticket, wanted=False)
         except LinkClosed:
@@ -305,6 +327,7 @@ class Peers:
 
     def lost(self, nid: str, link: Link, reason: str) -> None:
         """Takes note that a link to a neighbour is gone; another one is dialled."""
+        self.visits.lost(nid, link)
         peer = self.known.get(nid)
         if peer is None or peer.link is not link:
             return

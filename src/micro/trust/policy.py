@@ -156,6 +156,8 @@ def may_call(caller: Caller, service: str, endpoint: str, *, exported: bool = Tr
         allowed = own or (service == "network" and method in NETWORK_OPEN and not caller.anonymous)
     elif service == "registry":
         allowed = method in REGISTRY_READ or (caller.supervised and method in REGISTRY_OWN)
+    elif service == "backbone":  # a node speaks for itself there, and is charged for what it says
+        allowed = caller.peer
     elif service == "store":
         if caller.peer:
             return Forbidden(f"{name} keeps data of this node's own services; {caller} may not use it")

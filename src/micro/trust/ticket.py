@@ -43,7 +43,7 @@ TICKET_CHARACTERS_MAX: Final = 1000
 
 _PREFIX = "micro"
 _VERSION = 1
-_KEY, _ADDRESS, _RELAY, _GENESIS = 2, 1, 3, 5
+_KEY, _ADDRESS, _RELAY, _GENESIS, _NETWORK = 2, 1, 3, 5, 7
 _FIELD_ORDER_START = 0
 _PORT_BYTES = 2
 _RELAY_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(?:/[A-Za-z0-9._~/-]*)?")
@@ -59,6 +59,7 @@ class Ticket:
         addresses: UDP addresses `ip:port` (`[ip]:port` for IPv6), at most 8; may be empty if there is a relay.
         relay: URL of a relay that knows the node.
         genesis: hash of the first block of the chain its network follows, 32 bytes, once there is one.
+        network: the network it is in, by the nid of its keeper; None for a node that is in none.
 
     Raises:
         BadRequest: a part has another form; the detail names it.
@@ -68,6 +69,7 @@ class Ticket:
     addresses: tuple[str, ...] = ()
     relay: str | None = None
     genesis: bytes | None = None
+    network: str | None = None
 
     def __post_init__(self) -> None:
         public_key_of(self.nid)
@@ -78,6 +80,8 @@ class Ticket:
             object.__setattr__(self, "relay", canonical_relay(self.relay))
         if self.genesis is not None and len(self.genesis) != GENESIS_BYTES:
             raise BadRequest(f"a genesis hash has {GENESIS_BYTES} bytes, not {len(self.genesis)}")
+        if self.network is not None:
+            public_key_of(self.network)
 
     def encode(self) -> str:
         """Returns the ticket as text, `micro1…`."""
@@ -87,6 +91,8 @@ class Ticket:
             fields.append((_RELAY, self.relay.encode()))
         if self.genesis is not None:
             fields.append((_GENESIS, self.genesis))
+        if self.network is not None:
+            fields.append((_NETWORK, public_key_of(self.network)))
         payload = bytes((_VERSION,)) + b"".join(bytes((kind, len(value))) + value for kind, value in fields)
         return bech32m_encode(_PREFIX, payload)
 
@@ -115,6 +121,7 @@ class Ticket:
             addresses=tuple(addresses),
             relay=None if relay is None else relay.decode("ascii", "replace"),
             genesis=found.get(_GENESIS),
+            network=None if _NETWORK not in found else nid_of(found[_NETWORK]),
         )
 
 
@@ -175,7 +182,7 @@ def _fields(rest: bytes) -> list[tuple[int, bytes]]:
         if kind < before:
             raise BadRequest("the fields of the ticket are out of order; ask for a new one")
         before = kind
-        if kind in (_KEY, _ADDRESS, _RELAY, _GENESIS):
+        if kind in (_KEY, _ADDRESS, _RELAY, _GENESIS, _NETWORK):
             fields.append((kind, value))
         elif kind % 2 == 0:
             raise BadRequest(f"the ticket holds a field {kind} that this program must know and does not; update it")

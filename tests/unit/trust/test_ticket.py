@@ -12,7 +12,7 @@ from micro.trust.ticket import TICKET_CHARACTERS_MAX, Ticket, canonical_address,
 
 KEY = NodeKey(bytes(range(32))).public
 NID = nid_of(KEY)
-FULL = Ticket(NID, ("192.0.2.7:4040", "[2001:db8::7]:4041"), "https://relay.example.org", bytes(range(32)))
+FULL = Ticket(NID, ("192.0.2.7:4040", "[2001:db8::7]:4041"), "https://relay.example.org", bytes(range(32)), NID)
 
 
 def payload(*fields: tuple[int, bytes], version: int = 1) -> str:
@@ -37,7 +37,7 @@ def test_ticket_is_one_lower_case_word() -> None:
 def test_largest_ticket_is_within_the_limit() -> None:
     """Whatever can be written can be read."""
     addresses = tuple(f"[2001:db8:1:2:3:4:5:{count:x}]:65535" for count in range(8))
-    largest = Ticket(NID, addresses, "https://" + "r" * 247, bytes(32))
+    largest = Ticket(NID, addresses, "https://" + "r" * 247, bytes(32), NID)
     assert len(largest.encode()) <= TICKET_CHARACTERS_MAX
 
 
@@ -88,7 +88,7 @@ def test_what_is_no_ticket_is_refused_with_the_reason(text: str, says: str) -> N
 
 def test_an_optional_field_of_the_future_is_skipped() -> None:
     """A field of an odd type that is not known does not make a ticket useless."""
-    assert Ticket.decode(payload((2, KEY), (7, b"news"))) == Ticket(NID)
+    assert Ticket.decode(payload((2, KEY), (9, b"news"))) == Ticket(NID)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,174 @@
+"""Visits: links to nodes that are asked something and are no neighbours, and guests that came to ask.
+
+A visit is dialled when it is needed and closed when nobody has used it for a while; nobody follows the other's registry
+on it, and nothing of it is remembered. Where the node visited is a neighbour, its link serves. Both kinds are bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from micro.errors import Fault, HandshakeFailed, MicroError, TooManyRequests, Unavailable
+from micro.mucp.limits import VISIT
+from micro.network.link import Link
+from micro.network.transport.transport import FreshPipe, Transport
+from micro.network.vigil import Vigil
+from micro.trust.identity import short
+from micro.trust.ticket import Ticket
+
+__all__ = ["PURPOSE", "VISIT_TIMEOUT_SECONDS", "Visits"]
+
+PURPOSE: Final = "visit"
+"""What a HELLO says of such a link."""
+
+VISITS_MAX: Final = 256
+"""So many nodes are visited at once; the visit longest unused gives way."""
+
+VISIT_TIMEOUT_SECONDS: Final = 3.0
+"""How long dialling and greeting may take."""
+
+UNUSED_SECONDS: Final = 120.0
+"""A visit without open exchanges ends when it was not used for so long."""
+
+FAILED_SECONDS: Final = 1.0
+"""Whoever could not be reached is not dialled again for so long."""
+
+
+class _Visit:
+    """One node visited."""
+
+    def __init__(self, link: Link, now: float) -> None:
+        self.link = link
+        self.used = now
+
+
+class Visits:
+    """The links of a node that are for asking only.
+
+    Args:
+        transport: how other nodes are reached.
+        opened: makes a link on a fresh pipe to a node.
+        neighbour: the link to a node that is a neighbour, or None.
+        guests_max: how many others may visit this node at once.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        opened: Callable[[FreshPipe, str], Link],
+        *,
+        neighbour: Callable[[str], Link | None],
+        guests_max: int,
+    ) -> None:
+        self._transport = transport
+        self._opened = opened
+        self._neighbour = neighbour
+        self._guests_max = guests_max
+        self._loop = asyncio.get_running_loop()
+        self._visits: dict[str, _Visit] = {}
+        self._dialing: dict[str, asyncio.Task[Link]] = {}
+        self._failed: dict[str, tuple[float, str]] = {}
+        self._guests: dict[Link, None] = {}
+        self._sweeping = self._loop.call_later(UNUSED_SECONDS, self._sweep)
+
+    @property
+    def guests(self) -> int:
+        """How many visit this node."""
+        return len(self._guests)
+
+    async def visit(self, ticket: Ticket) -> Link:
+        """Returns a link to a node: its link as a neighbour, that of a visit, or a new one.
+
+        Raises:
+            Unavailable, HandshakeFailed: it cannot be reached.
+            TooManyRequests: too many nodes are visited.
+        """
+        nid = ticket.nid
+        link = self._neighbour(nid)
+        if link is not None and link.closed is None:
+            return link
+        known = self._visits.get(nid)
+        if known is not None and known.link.closed is None:
+            known.used = self._loop.time()
+            return known.link
+        task = self._dialing.get(nid)
+        if task is None:  # many that ask at once dial once
+            when, why = self._failed.get(nid, (0.0, ""))
+            if why and self._loop.time() < when + FAILED_SECONDS:
+                raise Unavailable(why)
+            task = self._dialing[nid] = self._loop.create_task(self._dial(ticket))
+            task.add_done_callback(lambda done: self._dialed(nid, done))
+        return await asyncio.shield(task)
+
+    def welcome(self, link: Link) -> None:
+        """Takes a guest in.
+
+        Raises:
+            TooManyRequests: there are enough.
+        """
+        if len(self._guests) >= self._guests_max:
+            raise TooManyRequests(f"{self._guests_max} nodes visit this one already; ask another one, or later")
+        link.vigil = Vigil(VISIT, self._loop.time())
+        self._guests[link] = None
+
+    def lost(self, nid: str, link: Link) -> None:
+        """Takes note that a link to a node is gone."""
+        self._guests.pop(link, None)
+        known = self._visits.get(nid)
+        if known is not None and known.link is link:
+            del self._visits[nid]
+
+    def close(self) -> None:
+        """Ends all visits, and sends the guests away."""
+        self._sweeping.cancel()
+        for task in tuple(self._dialing.values()):
+            task.cancel()
+        for link in (*(visit.link for visit in self._visits.values()), *self._guests):
+            link.close("the node is stopping")
+
+    # -- within -----------------------------------------------------------------------------------------------------
+
+    async def _dial(self, ticket: Ticket) -> Link:
+        self._make_room()
+        try:
+            async with asyncio.timeout(VISIT_TIMEOUT_SECONDS):
+                pipe = await self._transport.dial(
+                    ticket.nid, ticket.addresses, ticket.relay, timeout_seconds=VISIT_TIMEOUT_SECONDS
+                )
+                link = self._opened(pipe, ticket.nid)
+                link.vigil = Vigil(VISIT, self._loop.time())
+                await link.greeted()
+        except (MicroError, TimeoutError) as error:
+            if isinstance(error, Fault | HandshakeFailed):
+                raise
+            text = str(error) or f"no answer within {VISIT_TIMEOUT_SECONDS:g} s"
+            raise Unavailable(f"{short(ticket.nid)} cannot be reached: {text}") from error
+        self._visits[ticket.nid] = _Visit(link, self._loop.time())
+        return link
+
+    def _dialed(self, nid: str, task: asyncio.Task[Link]) -> None:
+        self._dialing.pop(nid, None)
+        self._failed.pop(nid, None)
+        if not task.cancelled() and task.exception() is not None:
+            if len(self._failed) >= VISITS_MAX:
+                del self._failed[next(iter(self._failed))]
+            self._failed[nid] = (self._loop.time(), str(task.exception()))
+
+    def _make_room(self) -> None:
+        if len(self._visits) + len(self._dialing) <= VISITS_MAX:
+            return
+        idle = [nid for nid, visit in self._visits.items() if not visit.link.session.busy]
+        if not idle:
+            raise TooManyRequests(f"{VISITS_MAX} nodes are visited at once already; try again later")
+        self._leave(min(idle, key=lambda nid: self._visits[nid].used))
+
+    def _sweep(self) -> None:
+        self._sweeping = self._loop.call_later(UNUSED_SECONDS, self._sweep)
+        since = self._loop.time() - UNUSED_SECONDS
+        for nid in [nid for nid, v in self._visits.items() if v.used <= since and not v.link.session.busy]:
+            self._leave(nid)
+
+    def _leave(self, nid: str) -> None:
+        self._visits.pop(nid).link.close("the visit is over")
