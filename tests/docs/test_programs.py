@@ -11,6 +11,7 @@ import pytest
 
 import micro
 from micro.node.control.auth import auth_service
+from micro.node.control.backbone import BackboneService, Role, backbone_service
 from micro.node.control.config import config_service
 from micro.node.control.network import network_service
 from micro.node.control.node import node_service
@@ -47,8 +48,12 @@ def control_services() -> list[Service]:
         auth_service(nothing, nothing, nothing),
         config_service(nothing),
         network_service(
-            nothing, nothing, Paths(nothing, nothing, nid="", clock=nothing, instance_link=nothing, linked=nothing)
+            nothing,
+            nothing,
+            nothing,
+            Paths(nothing, nothing, nid="", clock=nothing, instance_link=nothing, linked=nothing),
         ),
+        backbone_service(BackboneService(Role(), clock=nothing, entropy=nothing, parcelled=nothing)),
         node_service(nothing, lambda: None, nothing),
         registry_service(registry),
         runtime_service(nothing),

@@ -74,6 +74,15 @@ class NodeConfig:
         "", "URLs of relays through which this node can be reached, separated by commas, beside those of its network."
     )
     peers_max: int = _setting(64, "How many other nodes may be linked at once.")
+    super_node: bool = _setting(
+        False, "Whether the node is a super node: it holds a part of its network's registry. Alone it founds a network."
+    )
+    owner_label: str = _setting(
+        "",
+        "What the owner of a super node is called in the shard map, so that no shard is held by one owner alone: "
+        "lower-case letters, digits and ._@-. Without it the node counts as an owner of its own.",
+    )
+    join: str = _setting("", "The ticket of a node whose network is joined at the start, and remembered.")
     allow_private_sources: bool = _setting(False, "Whether `micro run` may fetch from private and loopback addresses.")
     kept_days: float = _setting(7.0, "How long events are kept, in days.")
     log_level: str = _setting("info", "How much the node tells about itself: debug, info, warning or error.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from micro.network.transport.admission import Limits as Admitted
 from micro.network.transport.iroh import IrohEndpoint
 from micro.network.transport.transport import Transport
 from micro.node.config import NodeConfig
@@ -20,6 +21,8 @@ from micro.trust.keys import NodeKey
 __all__ = ["Ports", "open_auth", "open_broker", "open_settings", "open_stores", "open_transport", "system_ports"]
 
 DAY_SECONDS = 86_400.0
+SUPER_LIMITS = Admitted(connections_max=12_000, connections_per_origin_max=128, handshakes_max=512)
+"""How many connections a super node takes: thousands of nodes have their home there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ def open_stores(home: Home, ports: Ports) -> Stores:
     return Stores(ports.disk, home.path / "kv", ports.clock)
 
 
-async def open_transport(key: NodeKey, host: str, port: int) -> Transport:
+async def open_transport(key: NodeKey, config: NodeConfig, port: int) -> Transport:
     """Opens the network of strangers."""
-    return await IrohEndpoint.bind(key.seed, port, host)
+    limits = SUPER_LIMITS if config.super_node else None
+    return await IrohEndpoint.bind(key.seed, port, config.network_host, limits=limits)

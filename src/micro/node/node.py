@@ -6,13 +6,15 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from micro.errors import ConfigError, EngineError, MicroError
 from micro.mucp.event import Hello
 from micro.network.link import Link
-from micro.network.peers import Peers
+from micro.network.peers import GUESTS_MAX, Peers
+from micro.node.backbone import Backbone, offers_of
 from micro.node.config import NodeConfig
 from micro.node.control.auth import auth_service
 from micro.node.control.config import config_service
@@ -25,15 +27,18 @@ from micro.node.engines import Ports, open_auth, open_broker, open_settings, ope
 from micro.node.figures import Figures
 from micro.node.gatekeeper import Gatekeeper
 from micro.node.home import Home
-from micro.node.local import InsideClients, InsideDialer, Platform
+from micro.node.local import InsideClients, InsideDialer, Platform, dial_own
+from micro.node.membership import Membership
 from micro.node.neighbours import Neighbours
 from micro.node.paths import Paths
+from micro.node.reach import NodeReach
 from micro.node.reception import Reception
 from micro.node.relaying import Relaying
 from micro.node.remembered import Remembered
 from micro.runtime.runtime import open_supervisor
 from micro.service.client import Client
 from micro.service.events import EventDesk
+from micro.service.registry.announcement import Place
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance, split_version
 from micro.service.router import Router
@@ -46,6 +51,8 @@ __all__ = ["Node"]
 TICK_SECONDS = 0.1
 RENEW_SECONDS = LOCAL_LEASE_SECONDS / 3
 FINISH_SECONDS = 5.0
+SUPER_GUESTS_MAX = 10_000
+"""So many nodes may have a link to a super node."""
 CATALOGUE_STARTS_MAX = 4
 """How many services of a catalogue start at the same time."""
 
@@ -81,6 +88,7 @@ class Node:
         self._started = ports.clock.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
         self.peers: Peers | None = None
+        self.backbone: Backbone | None = None
         self._door: Closing | None = None
         self.client = InsideClients(lambda caller: InsideDialer(self.router, caller), self._client)
         """Returns a client inside the node that has the rights of a caller."""
@@ -190,12 +198,12 @@ class Node:
         """Opens the network; a node without one still serves its own machine."""
         port = self.config.network_port or self._remembered.port
         try:
-            transport = await open_transport(self._key, self.config.network_host, port)
+            transport = await open_transport(self._key, self.config, port)
         except EngineError as error:
             if not port or self.config.network_port:
                 raise
             log.warning("%s; another port is taken", error)
-            transport = await open_transport(self._key, self.config.network_host, 0)
+            transport = await open_transport(self._key, self.config, 0)
         self._remembered.port = transport.port
         self._transport = transport
         self.relaying = Relaying(self.config, transport, self.ports.entropy)
@@ -205,12 +213,15 @@ class Node:
             self.router,
             entropy=self.ports.entropy,
             peers_max=self.config.peers_max,
+            guests_max=SUPER_GUESTS_MAX if self.config.super_node else GUESTS_MAX,
             hello=Hello([], agent="node", ticket=self.ticket().encode()),
             prepare=self.reception.introduce,
             on_up=self._neighbours.up,
             on_down=self._neighbours.down,
             on_known=lambda: self._remembered.save(peers.known.values(), peers.parted),
         )
+        self.backbone = backbone = self._backbone(peers)
+        self.platform.add(backbone.service())
         paths = Paths(
             peers,
             self.catalog,
@@ -219,13 +230,31 @@ class Node:
             instance_link=self.reception.link_of,
             linked=lambda: transport.relay or "",
         )
-        self.platform.add(network_service(peers, self.ticket, paths))
+        self.platform.add(network_service(peers, self.ticket, backbone, paths))
         peers.start(self._remembered.load(), self._remembered.parted)
+        await backbone.start()
+
+    def _backbone(self, peers: Peers) -> Backbone:
+        return Backbone(
+            self._key,
+            Membership(self.ports.disk, self.home.path / "backbone.json"),
+            NodeReach(self.nid, peers.visits, partial(dial_own, self.router, self.nid)),
+            clock=self.ports.clock,
+            entropy=self.ports.entropy,
+            offers=partial(offers_of, self.catalog, self.nid),
+            place=lambda: Place(self.ticket().addresses),
+            heard=self.bell.heard,
+            super_node=self.config.super_node,
+            owner=self.config.owner_label,
+            ticket=self.config.join,
+        )
 
     async def stop(self) -> None:
         """Ends everything in order: nobody new comes in, what is under way finishes, what is kept is closed."""
         for task in self._tasks:
             task.cancel()
+        if self.backbone is not None:
+            await self.backbone.stop()
         if self._door is not None:
             await self._door.stop()
         await self.supervisor.close()
@@ -305,7 +334,9 @@ class Node:
 
     def ticket(self) -> Ticket:
         """Returns where this node can be reached now."""
-        return Ticket(self.nid, tuple(self._transport.addresses()[:8]), self._transport.relay)
+        network = self.backbone.network if self.backbone is not None else ""
+        addresses = tuple(self._transport.addresses()[:8])
+        return Ticket(self.nid, addresses, self._transport.relay, network=network or None)
 
     def _client(self, dialer: InsideDialer) -> Client:
         return Client(dialer, clock=self.ports.clock, entropy=self.ports.entropy, direct=False)
@@ -339,6 +370,8 @@ class Node:
             found["peers"] = sum(peer.link is not None for peer in self.peers.known.values())
             found["network"] = [str(address) for address in self._transport.addresses()]
             found["relay"] = self.relaying.status()
+        if self.backbone is not None and self.backbone.network:
+            found["backbone"] = self.backbone.status()
         return found
 
     async def _tick(self) -> None:

@@ -69,6 +69,21 @@ def disconnect(session: Session, nid: str) -> None:
         session.show(found)
 
 
+@network.command_of("join", example="micro network join micro1…")
+@click.argument("ticket")
+def join(session: Session, ticket: str) -> None:
+    """Join the network of a ticket: what this node serves is found there, and the other way round."""
+    session.hint = "micro network ticket, at a node of the network"
+    found = _ask(session, "Network.Join", {"ticket": ticket}, waiting="joining")
+    session.show_fields(found)
+
+
+@network.command_of("leave", example="micro network leave")
+def leave(session: Session) -> None:
+    """Leave the network that this node has joined; its neighbours stay."""
+    session.show_fields(_ask(session, "Network.Leave", waiting="leaving"))
+
+
 @network.command_of("peers", example="micro network peers")
 def peers(session: Session) -> None:
     """List the neighbours, and how the link to each is."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["server"]
 
+SHORTER = {"super_node": ("--super/--no-super",)}
+"""Settings whose option has a shorter name too."""
 KINDS: dict[type, Any] = {int: click.INT, float: click.FLOAT, str: click.STRING}
 METAVARS = {int: "NUMBER", float: "NUMBER", str: "TEXT"}
 
@@ -40,7 +42,9 @@ def _settings(function: Function) -> Function:
         kind = type(setting.default)
         meaning = f"{setting.metadata['meaning']}  [default: {str(setting.default).lower() or 'none'}]"
         if kind is bool:
-            function = click.option(f"{option}/--no-{option[2:]}", setting.name, default=None, help=meaning)(function)
+            function = click.option(
+                f"{option}/--no-{option[2:]}", *SHORTER.get(setting.name, ()), setting.name, default=None, help=meaning
+            )(function)
         else:
             function = click.option(option, setting.name, type=KINDS[kind], metavar=METAVARS[kind], help=meaning)(
                 function

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from micro.network.peers import Peers
 from micro.node.paths import Paths
@@ -13,12 +13,30 @@ from micro.trust.ticket import Ticket
 __all__ = ["network_service"]
 
 
+class Joining(Protocol):
+    """What takes this node into a network and out of it."""
+
+    @property
+    def network(self) -> str:
+        """The node id of the keeper of the network that the node is in, "" for none."""
+
+    async def join(self, ticket: Ticket) -> None:
+        """Takes the node into the network of a ticket."""
+
+    async def leave(self) -> None:
+        """Takes the node out of its network."""
+
+    def status(self) -> dict[str, Any]:
+        """Returns which network this is, and the node's place in it."""
+
+
 class Network:
     """The endpoints."""
 
-    def __init__(self, peers: Peers, ticket: Callable[[], Ticket]) -> None:
+    def __init__(self, peers: Peers, ticket: Callable[[], Ticket], backbone: Joining) -> None:
         self._peers = peers
         self._ticket = ticket
+        self._backbone = backbone
 
     async def ticket(self) -> dict[str, Any]:
         """Returns where this node can be reached, as one word to give to another node's owner."""
@@ -48,14 +66,31 @@ class Network:
         self._peers.disconnect(nid)
         return {"nid": nid}
 
+    async def join(self, ticket: str) -> dict[str, Any]:
+        """Takes this node into the network of a ticket, now and after every start.
 
-def network_service(peers: Peers, ticket: Callable[[], Ticket], paths: Paths) -> Service:
+        Args:
+            ticket: what `micro network ticket` printed at a node of that network.
+        """
+        await self._backbone.join(Ticket.decode(ticket.strip()))
+        return self._backbone.status()
+
+    async def leave(self) -> dict[str, Any]:
+        """Withdraws what this node offers in its network, and forgets the network."""
+        network = self._backbone.network
+        await self._backbone.leave()
+        return {"network": network}
+
+
+def network_service(peers: Peers, ticket: Callable[[], Ticket], backbone: Joining, paths: Paths) -> Service:
     """Returns the service."""
-    endpoints = Network(peers, ticket)
+    endpoints = Network(peers, ticket, backbone)
     service = Service("network", description="This node's neighbours.", platform=True)
     service.add("Network.Ticket", endpoints.ticket, idempotent=True)
     service.add("Network.Connect", endpoints.connect, idempotent=True)
     service.add("Network.Peers", endpoints.peers, idempotent=True)
     service.add("Network.Disconnect", endpoints.disconnect)
     paths.add_to(service)
+    service.add("Network.Join", endpoints.join, idempotent=True)
+    service.add("Network.Leave", endpoints.leave)
     return service

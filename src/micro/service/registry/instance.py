@@ -39,7 +39,7 @@ RESERVED_NAMES = frozenset(
 """The roots of the node's HTTP server: a service of such a name could not be reached there."""
 
 PLATFORM_NAMES = frozenset(
-    {"auth", "config", "debug", "events", "network", "node", "owner", "registry", "runtime", "store"}
+    {"auth", "backbone", "config", "debug", "events", "network", "node", "owner", "registry", "runtime", "store"}
 )
 """A node's own services: a peer cannot offer them to us."""
 

@@ -74,7 +74,7 @@ class Layout:
         return data
 
     def decode(self, data: bytes) -> dict[str, Any]:
-        """Reads a message: every field by name, lists as tuples, inner messages as dictionaries.
+        """Reads a message: every field by name, lists as tuples, inner messages as dictionaries or None.
 
         Raises:
             TooLarge: it, or one of its fields, is larger than it may be.
@@ -130,7 +130,10 @@ class Layout:
         for name, value in values.items():
             kind = self.parts[name].kind
             if self.parts[name].most == 1:
-                setattr(message, name, value)
+                if not isinstance(kind, Layout):
+                    setattr(message, name, value)
+                elif value is not None:
+                    kind._fill(value, getattr(message, name)).SetInParent()
             elif isinstance(kind, Layout):
                 for item in value:
                     kind._fill(item, getattr(message, name).add())
@@ -141,6 +144,9 @@ class Layout:
     def _read(self, message: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, part in self.parts.items():
+            if part.most == 1 and isinstance(part.kind, Layout) and not message.HasField(name):
+                found[name] = None
+                continue
             value = getattr(message, name)
             if part.most == 1:
                 found[name] = self._value(name, part, value)

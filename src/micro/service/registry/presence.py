@@ -97,7 +97,8 @@ class PresenceRecord:
         sequence: the node's rising number, from 1.
         issued: when the chain begins, in Unix seconds.
         addresses: UDP addresses `ip:port` in their one spelling, at most 8.
-        relay: URL of a relay that knows the node, "" where there is none.
+        relay: URL of a relay that knows the node, "" where there is none. Neither address nor relay says that the
+            node has left.
         anchor: the last value of the chain, 32 bytes.
         steps: how many beats the chain has.
 
@@ -134,6 +135,11 @@ class PresenceRecord:
     def nid(self) -> str:
         """The node it speaks of."""
         return nid_of(self.key)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it says that the node has left."""
+        return not (self.addresses or self.relay)
 
     def ticket(self) -> Ticket:
         """Returns where the node can be reached."""

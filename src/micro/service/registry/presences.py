@@ -52,6 +52,7 @@ class Held:
     ends: int
     noted: int
     place: int
+    left: bool
 
     @property
     def beat(self) -> Beat:
@@ -109,9 +110,8 @@ class Presences:
             return Verdict.FORGED
         place = held.place if held is not None else self._place(record.key)
         ends = lease_ends(record.issued, beat.step)
-        self._held[record.key] = Held(
-            signed.sealed, record.sequence, record.issued, record.steps, beat.step, beat.value, ends, ends, place
-        )
+        numbers = (record.sequence, record.issued, record.steps, beat.step)
+        self._held[record.key] = Held(signed.sealed, *numbers, beat.value, ends, ends, place, record.is_leaving)
         self._calendar.put(place, ends)
         self._tidy()
         return Verdict.TAKEN
@@ -144,7 +144,7 @@ class Presences:
     def get(self, key: bytes, now: float) -> Held | None:
         """Returns the presence of a node that is believed alive, or None."""
         held = self._held.get(key)
-        return held if held is not None and held.ends > now else None
+        return held if held is not None and held.ends > now and not held.left else None
 
     def read(self, sealed: bytes) -> SignedPresence | None:
         """Reads a presence that came, None where it is malformed."""

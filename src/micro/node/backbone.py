@@ -1,0 +1,328 @@
+"""A node's place in the open network: which network it is in, its maps, its home, and its work as a super node."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from micro.errors import BadRequest, ConfigError, Conflict, Fault, MicroError, NotFound, Unavailable
+from micro.node.control.backbone import BackboneService, Role, backbone_service
+from micro.node.membership import Membership
+from micro.node.reach import NodeReach
+from micro.node.supernode import SuperRole
+from micro.ports import Clock, Entropy
+from micro.service.registry.announcement import Announcement, Place
+from micro.service.registry.announcer import Announcer
+from micro.service.registry.atlas import Atlas, Chart
+from micro.service.registry.catalog import Catalog
+from micro.service.registry.charting import Charting
+from micro.service.registry.description import Description
+from micro.service.registry.holder import Holder
+from micro.service.registry.shardmap import ShardMap, SuperNode, check_owner, sign_map
+from micro.service.service import Service
+from micro.trust.identity import nid_of, short
+from micro.trust.keys import NodeKey
+from micro.trust.ticket import Ticket
+
+__all__ = ["Backbone", "offers_of"]
+
+LEARN_SECONDS: Final = 30.0
+"""A node without any map asks so often, and a super node so often whether it is still in the map."""
+
+log = logging.getLogger("micro.backbone")
+
+
+def offers_of(catalog: Catalog, nid: str) -> dict[str, Description]:
+    """Returns the descriptions of the services that a node itself serves, by name; of two versions the newer one."""
+    found: dict[str, Description] = {}
+    for instance in catalog.holding(nid):
+        if instance.state != "serving" or not instance.local or instance.service in found:
+            continue
+        view = catalog.lookup(instance.service)
+        serving = [i for i in view.instances if i.local and i.state == "serving"] if view is not None else []
+        description = view.description_of(serving[0]) if view is not None and serving else None
+        if description is not None:
+            found[instance.service] = description
+    return found
+
+
+class Backbone:
+    """What a node has to do with its network.
+
+    Args:
+        key: the node's key.
+        membership: what it remembers.
+        reach: how other nodes are reached.
+        clock, entropy: the world.
+        offers: the descriptions of the services that the node offers now, by name.
+        place: where the node can be reached now.
+        heard: waits for the catalog to change, at most so many seconds.
+        super_node: whether it is to be a super node.
+        owner: the label of its owner as a super node.
+        ticket: of a network to join at the start, "" for none.
+    """
+
+    def __init__(
+        self,
+        key: NodeKey,
+        membership: Membership,
+        reach: NodeReach,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        offers: Callable[[], Mapping[str, Description]],
+        place: Callable[[], Place],
+        heard: Callable[[float], Awaitable[bool]],
+        super_node: bool,
+        owner: str,
+        ticket: str,
+    ) -> None:
+        self._key = key
+        self._nid = nid_of(key.public)
+        self._membership = membership
+        self._reach = reach
+        self._clock = clock
+        self._entropy = entropy
+        self._offers = offers
+        self._place = place
+        self._heard = heard
+        self._ticket = ticket
+        self._super_node = super_node
+        self._owner = check_owner(owner)
+        self._role = Role()
+        self._super: SuperRole | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self.charting: Charting | None = None
+        self.announcer: Announcer | None = None
+
+    def service(self) -> Service:
+        """Returns the service `backbone` of this node."""
+        return backbone_service(
+            BackboneService(self._role, clock=self._clock, entropy=self._entropy, parcelled=self._parcelled)
+        )
+
+    @property
+    def network(self) -> str:
+        """The node id of the keeper of the network that the node is in, "" for none."""
+        return self._membership.network
+
+    async def start(self) -> None:
+        """Takes the node's place in the network that it is in, or is to join; a super node without one founds one.
+
+        Raises:
+            ConfigError: the setting `join` holds no ticket of a network, or one of another network.
+        """
+        if self._ticket:
+            try:
+                ticket = Ticket.decode(self._ticket)
+                if self.expect(ticket) != self.network:
+                    self._membership.enter(self.expect(ticket), [ticket.encode()])
+            except Fault as fault:
+                raise ConfigError(f"the setting join: {fault}") from fault
+        if self._super_node and not self.network:
+            self._found()
+        if self.network:
+            await self._open()
+
+    async def join(self, ticket: Ticket) -> None:
+        """Takes the node into the network of a ticket, and remembers it.
+
+        Raises:
+            BadRequest: the ticket names no network.
+            Conflict: the node is in another one.
+            Fault, LinkClosed, HandshakeFailed: the node of the ticket cannot be reached or has no map.
+        """
+        network = self.expect(ticket)
+        if self.network == network:
+            return
+        atlas = Atlas(network)
+        if not await Charting(atlas, self._reach, on_change=lambda _: None).learn(ticket) or atlas.current is None:
+            raise Unavailable(f"{short(ticket.nid)} knows no map of its network; ask for another ticket")
+        self._membership.enter(network, [ticket.encode()])
+        self._membership.keep([chart.signed.sealed for chart in atlas.charts()])
+        await self._open()
+
+    def expect(self, ticket: Ticket) -> str:
+        """Returns the network that a ticket leads into.
+
+        Raises:
+            BadRequest: it names none.
+            Conflict: the node is in another one.
+        """
+        if ticket.network is None:
+            raise BadRequest("this ticket names no network; ask for one of a node that is in a network")
+        if self.network not in ("", ticket.network):
+            raise Conflict(f"this node is in the network {self.network}; leave that first, with `micro network leave`")
+        return ticket.network
+
+    async def leave(self) -> None:
+        """Withdraws everything and forgets the network.
+
+        Raises:
+            NotFound: the node is in none.
+            Conflict: it keeps the network.
+        """
+        if not self.network:
+            raise NotFound("this node is in no network; `micro network join TICKET` takes it into one")
+        if self.network == self._nid and self.charting is not None and self.charting.count > 1:
+            raise Conflict("this node keeps its network, which others are in; it cannot leave before them")
+        if self._super is not None and self.network != self._nid:
+            await self._super.resign(self._keeper())
+        await self.stop()
+        self._membership.leave()
+        self._role.charting = self._role.holder = self._role.admit = None
+        self.charting = self.announcer = self._super = None
+
+    async def stop(self) -> None:
+        """Leaves the home in order, and ends."""
+        for task in self._tasks:
+            task.cancel()
+        if self.announcer is not None:
+            await self.announcer.leave()
+        if self._super is not None:
+            await self._super.stop()
+        if self.charting is not None:
+            self.charting.close()
+
+    def status(self) -> dict[str, Any]:
+        """Returns which network this is, its map, the node's home and role; nothing where there is none."""
+        charting, announcer = self.charting, self.announcer
+        if charting is None or announcer is None:
+            return {}
+        found: dict[str, Any] = {
+            "network": self.network,
+            "map_version": charting.atlas.version,
+            "super_nodes": charting.count,
+            "home": announcer.home,
+        }
+        if announcer.trouble:
+            found["trouble"] = announcer.trouble
+        if self._super is not None:
+            holder = self._super.holder
+            found["holds"] = {"records": len(holder.shards), "nodes": len(holder.presences)}
+        return found
+
+    # -- within -----------------------------------------------------------------------------------------------------
+
+    def _found(self) -> None:
+        """Founds a network: its keeper is this node, and its first map names this node alone."""
+        first = ShardMap(self._key.public, 1, int(self._clock.now()), (self._member(),))
+        self._membership.enter(self._nid, ())
+        self._membership.keep([sign_map(self._key, first).sealed])
+        log.info("this node founds a network; its tickets lead into it")
+
+    def _member(self) -> SuperNode:
+        place = self._place()
+        if not place.addresses and not place.relay:
+            raise ConfigError("a super node must be reachable: it has no address; set network_host")
+        return SuperNode(self._key.public, place.addresses, place.relay, self._owner, int(self._clock.now()))
+
+    async def _open(self) -> None:
+        charting = self.charting = Charting(Atlas(self.network), self._reach, on_change=self._remapped)
+        for sealed in reversed(self._membership.maps):
+            await charting.take(sealed)
+        if not charting.atlas.version:
+            await self._learn_once(charting)
+        self._role.charting = charting
+        if self._super_node:
+            await self._open_super(charting)
+        announcement = Announcement(self._key, self._membership.next_sequence, self._entropy.random_bytes)
+        self.announcer = Announcer(
+            self._nid,
+            announcement,
+            charting,
+            self._reach,
+            clock=self._clock,
+            entropy=self._entropy,
+            offers=self._offers,
+            place=self._place,
+        )
+        self.announcer.start()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._learn()), loop.create_task(self._follow(self.announcer))]
+
+    async def _open_super(self, charting: Charting) -> None:
+        holder = Holder(self._key.public, charting.atlas)
+        role = self._super = SuperRole(
+            self._key, holder, charting, self._reach, clock=self._clock, entropy=self._entropy
+        )
+        self._role.holder = holder
+        if self.network == self._nid:
+            self._role.admit = role.admit
+            await role.admit(self._member(), self._key.public)
+        else:
+            await self._stand(role)
+        role.start()
+
+    async def _stand(self, role: SuperRole) -> None:
+        """Sees to it that the map has this super node as it is; the keeper may be away."""
+        assert self.charting is not None
+        known, wanted = self.charting.atlas.member(self._key.public), self._member()
+        if known is not None and (known.addresses, known.relay, known.owner) == (
+            wanted.addresses,
+            wanted.relay,
+            wanted.owner,
+        ):
+            return
+        try:
+            await role.join(self._keeper(), wanted)
+        except (MicroError, TimeoutError) as error:
+            log.warning("the keeper of the network did not take this super node in; it is asked again: %s", error)
+
+    def _keeper(self) -> Ticket:
+        """Returns where the keeper was last known to be."""
+        for text in self._membership.tickets:
+            ticket = Ticket.decode(text)
+            if ticket.nid == self.network:
+                return ticket
+        charts = self.charting.atlas.charts() if self.charting is not None else []
+        for chart in charts:
+            for member in chart.ring.members:
+                if member.nid == self.network:
+                    return member.ticket()
+        raise Unavailable("it is not known where the keeper of the network is; join with a ticket of it")
+
+    async def _learn(self) -> None:
+        """Asks from time to time for a newer map, wherever one may be had, and to be in it."""
+        while True:
+            charting = self.charting
+            assert charting is not None
+            await self._learn_once(charting)
+            if self._super is not None and self.network != self._nid:
+                await self._stand(self._super)
+            await asyncio.sleep(LEARN_SECONDS)
+
+    async def _learn_once(self, charting: Charting) -> None:
+        for ticket in self._known_tickets(charting):
+            try:
+                await charting.learn(ticket)
+            except (MicroError, TimeoutError) as error:
+                log.info("no map from %s: %s", short(ticket.nid), error)
+            else:
+                return
+
+    async def _follow(self, announcer: Announcer) -> None:
+        """Has changes of the catalog told."""
+        while True:
+            if await self._heard(LEARN_SECONDS):
+                announcer.changed()
+
+    def _known_tickets(self, charting: Charting) -> list[Ticket]:
+        members = [member for chart in charting.atlas.charts() for member in chart.ring.members]
+        turn = self._entropy.random_bytes(1)[0] % len(members) if members else 0
+        found = [member.ticket() for member in (*members[turn:], *members[:turn]) if member.nid != self._nid]
+        return [*found[:3], *(Ticket.decode(text) for text in self._membership.tickets)]
+
+    def _remapped(self, before: Chart | None) -> None:
+        assert self.charting is not None
+        self._membership.keep([chart.signed.sealed for chart in self.charting.atlas.charts()])
+        if self._super is not None:
+            self._super.remapped(before)
+        if self.announcer is not None:
+            self.announcer.changed()
+
+    def _parcelled(self) -> None:
+        if self._super is not None:
+            self._super.parcelled()

@@ -1,0 +1,227 @@
+"""The service `backbone`: what a node of a network answers about its maps, and a super node about everybody.
+
+| endpoint | who may |
+| --- | --- |
+| `Map` | every node, at every node of a network |
+| `Find`, `Search`, `Presence`, `Watch` | every node, at super nodes |
+| `Home` | every node for itself, at the super nodes of its shard |
+| `Store` | super nodes of the newest map or the one before |
+| `Join` | every node for itself, at the keeper |
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+from micro.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
+from micro.ports import Clock, Entropy
+from micro.service.context import Context
+from micro.service.registry import backbone as said
+from micro.service.registry.charting import Charting
+from micro.service.registry.holder import Heard, Holder, Moment
+from micro.service.registry.rates import Rates
+from micro.service.registry.shardmap import SuperNode
+from micro.service.service import Service
+from micro.service.typed import Stream
+from micro.trust.identity import public_key_of
+
+__all__ = ["BackboneService", "Role", "backbone_service"]
+
+ASKS_PER_SECOND: Final = 20.0
+ASKS_BURST: Final = 400.0
+"""A node may ask so often; a gateway keeps answers."""
+
+CHANCE_BYTES: Final = 4
+
+
+class Role:
+    """What this node is in its network; set and taken away while the service stands.
+
+    Attributes:
+        charting: the maps, None while the node is in no network.
+        holder: what it holds as a super node, None where it is none.
+        admit: takes a super node into the map, or out of it; None where this node is not the keeper.
+    """
+
+    def __init__(self) -> None:
+        self.charting: Charting | None = None
+        self.holder: Holder | None = None
+        self.admit: Callable[[SuperNode | None, bytes], Awaitable[None]] | None = None
+
+
+class BackboneService:
+    """The endpoints. Each takes and gives one message of `micro.service.registry.backbone` in bytes."""
+
+    def __init__(self, role: Role, *, clock: Clock, entropy: Entropy, parcelled: Callable[[], None]) -> None:
+        self._role = role
+        self._clock = clock
+        self._entropy = entropy
+        self._parcelled = parcelled
+        self._asks = Rates(ASKS_PER_SECOND, ASKS_BURST)
+
+    async def map(self, body: bytes, context: Context) -> bytes:
+        """Returns the newest shard map, if it is newer than the asker's."""
+        self._asking(context)
+        return self._charting().answer(body)
+
+    async def find(self, body: bytes, context: Context) -> bytes:
+        """Returns records of a name."""
+        holder = self._holder(self._asking(context))
+        asked = said.FIND.decode(body)
+        found = holder.find(asked["name"], asked["limit"] or said.KEYS_MAX, asked["key"], self._chance())
+        return self._found(holder, found.sealed, found.total)
+
+    async def search(self, body: bytes, context: Context) -> bytes:
+        """Returns records under words."""
+        holder = self._holder(self._asking(context))
+        asked = said.SEARCH.decode(body)
+        found = holder.search(asked["words"], asked["limit"] or said.KEYS_MAX, self._chance())
+        return self._found(holder, found.sealed, found.total)
+
+    async def presence(self, body: bytes, context: Context) -> bytes:
+        """Returns where nodes are that are believed alive."""
+        holder = self._holder(self._asking(context))
+        living = holder.present(said.PRESENCE.decode(body)["keys"], self._clock.now())
+        fields = [found.fields() for found in living]
+        return said.PRESENT.encode({"map_version": holder.atlas.version, "presences": fields})
+
+    async def store(self, body: bytes, context: Context) -> bytes:
+        """Takes records, presences and beats from another super node."""
+        sender = self._sender(context)
+        holder = self._holder(sender)
+        if holder.atlas.member(sender) is None:
+            raise Forbidden(
+                f"{context.caller} is no super node by map {holder.atlas.version} or the one before; only those store"
+            )
+        parcel = said.STORE.decode(body)
+        heard = holder.store(sender, parcel, self._moment())
+        self._newer(parcel["map_version"], sender)
+        self._banish(context, heard)
+        return said.STORED.encode({"map_version": holder.atlas.version, "unknown": heard.unknown})
+
+    async def home(self, body: bytes, words: Stream[bytes], context: Context) -> AsyncIterator[bytes]:
+        """Is the home of the node that opens the stream: it announces, and hears of refusals and newer maps.
+
+        Args:
+            body: the first announcement, or nothing.
+            words: further announcements.
+        """
+        sender = self._sender(context)
+        holder = self._holder(sender)
+        if not holder.is_home_of(sender):
+            raise Forbidden(f"by map {holder.atlas.version} this is no home for {context.caller}; look at a newer map")
+        version = holder.atlas.version
+        yield self._word(version, self._announced(holder, sender, body, context))
+        async for body in words:
+            heard = self._announced(holder, sender, body, context)
+            if heard.again or heard.trouble or holder.atlas.version > version:
+                version = holder.atlas.version
+                yield self._word(version, heard)
+
+    def _announced(self, holder: Holder, sender: bytes, body: bytes, context: Context) -> Heard:
+        heard = holder.announce(sender, said.ANNOUNCE.decode(body), self._moment()) if body else Heard()
+        self._parcelled()
+        self._banish(context, heard)
+        return heard
+
+    async def watch(self, body: bytes, context: Context) -> AsyncIterator[bytes]:
+        """Tells of changes of names and nodes, as they come."""
+        holder = self._holder(self._asking(context))
+        wanted = said.WATCH.decode(body)
+        wake = asyncio.Event()
+        watcher = holder.watchers.add(wanted["names"], wanted["keys"], wake.set)
+        try:
+            yield said.NEWS.encode({"map_version": holder.atlas.version})
+            while True:
+                await wake.wait()
+                wake.clear()
+                while watcher.news:
+                    yield said.NEWS.encode({"map_version": holder.atlas.version, **watcher.news.popleft()})
+        finally:
+            holder.watchers.remove(watcher)
+
+    async def join(self, body: bytes, context: Context) -> bytes:
+        """Takes the caller into the map as a super node, or out of it, and returns the newest map."""
+        sender = self._sender(context)
+        charting, admit = self._charting(), self._role.admit
+        if admit is None:
+            raise Forbidden(
+                f"only the keeper of the network, {charting.atlas.network}, takes super nodes in; ask there"
+            )
+        wish = said.JOIN.decode(body)
+        member = None
+        if not wish["leaving"]:
+            member = SuperNode(sender, wish["addresses"], wish["relay"], wish["owner"], int(self._clock.now()))
+        await admit(member, sender)
+        return charting.answer(said.MAP_REQUEST.encode({}))
+
+    # -- within -----------------------------------------------------------------------------------------------------
+
+    def _sender(self, context: Context) -> bytes:
+        """Returns the public key of the node that calls, which its link has proved."""
+        if not context.caller.nid or not context.caller.peer:
+            raise Unauthorized("the backbone answers nodes, which prove who they are")
+        key = public_key_of(context.caller.nid)
+        holder = self._role.holder
+        seconds = holder.penalties.banished_seconds(context.caller.nid, self._clock.monotonic()) if holder else 0.0
+        if seconds:
+            raise Forbidden(f"{context.caller} sent what no honest node sends; it is heard again in {seconds:.0f} s")
+        return key
+
+    def _asking(self, context: Context) -> bytes:
+        sender = self._sender(context)
+        if not self._asks.allow(sender, self._clock.monotonic()):
+            raise TooManyRequests(f"{ASKS_PER_SECOND:.0f} questions a second are answered to a node; keep the answers")
+        return sender
+
+    def _charting(self) -> Charting:
+        if self._role.charting is None:
+            raise Unavailable("this node is in no network; `micro network join` takes it into one")
+        return self._role.charting
+
+    def _holder(self, _: bytes) -> Holder:
+        if self._role.holder is None:
+            raise Unavailable("this node is no super node; the shard map names those")
+        return self._role.holder
+
+    def _moment(self) -> Moment:
+        return Moment(self._clock.now(), self._clock.monotonic())
+
+    def _chance(self) -> int:
+        return int.from_bytes(self._entropy.random_bytes(CHANCE_BYTES))
+
+    @staticmethod
+    def _found(holder: Holder, sealed: tuple[bytes, ...], total: int) -> bytes:
+        return said.FOUND.encode({"map_version": holder.atlas.version, "records": sealed, "total": total})
+
+    def _word(self, version: int, heard: Heard) -> bytes:
+        fields: dict[str, Any] = {"map_version": version, "again": heard.again, "trouble": heard.trouble[:500]}
+        return said.HEARD.encode({"now": int(self._clock.now()), **fields})
+
+    def _newer(self, version: int, sender: bytes) -> None:
+        charting = self._charting()
+        member = charting.atlas.member(sender)
+        if member is not None:
+            charting.heard(version, member.ticket())
+
+    @staticmethod
+    def _banish(context: Context, heard: Heard) -> None:
+        if heard.banished and context.link is not None:
+            context.link.session.go_away(heard.trouble, code=403)
+            context.link.close(heard.trouble)
+
+
+def backbone_service(endpoints: BackboneService) -> Service:
+    """Returns the service."""
+    service = Service("backbone", description="The registry of the open network, as nodes ask it.", platform=True)
+    service.add("Backbone.Map", endpoints.map, idempotent=True)
+    service.add("Backbone.Find", endpoints.find, idempotent=True)
+    service.add("Backbone.Search", endpoints.search, idempotent=True)
+    service.add("Backbone.Presence", endpoints.presence, idempotent=True)
+    service.add("Backbone.Store", endpoints.store, idempotent=True)
+    service.add("Backbone.Home", endpoints.home)
+    service.add("Backbone.Watch", endpoints.watch)
+    service.add("Backbone.Join", endpoints.join)
+    return service

@@ -1,0 +1,87 @@
+"""What a node remembers of its network over restarts: whose it is, its maps, and the sequence of what it signs.
+
+The sequence is written in steps ahead of its use, so that no number is ever given twice, whenever the node is killed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from micro.errors import ConfigError
+from micro.ports import Disk
+
+__all__ = ["Membership"]
+
+SEQUENCE_STEP: Final = 1000
+
+log = logging.getLogger("micro.backbone")
+
+
+class _File(msgspec.Struct):
+    network: str = ""
+    maps: list[bytes] = []
+    tickets: list[str] = []
+    sequence: int = 0
+    pins: dict[str, list[str]] = {}
+
+
+class Membership:
+    """The file `backbone.json` of a home.
+
+    Raises:
+        ConfigError: it is there and cannot be read. It is not begun anew, because the sequence in it must not fall.
+    """
+
+    def __init__(self, disk: Disk, path: Path) -> None:
+        self._disk = disk
+        self._path = path
+        try:
+            self._file = msgspec.json.decode(disk.read(path) or b"{}", type=_File)
+        except msgspec.MsgspecError as error:
+            raise ConfigError(f"{path} cannot be read: {error}; put it back from your backup") from error
+        self._sequence = self._reserved = self._file.sequence
+
+    @property
+    def network(self) -> str:
+        """The node id of the keeper of the network that the node is in, "" for none."""
+        return self._file.network
+
+    @property
+    def maps(self) -> list[bytes]:
+        """The newest sealed map and the one before, as far as they are known."""
+        return list(self._file.maps)
+
+    @property
+    def tickets(self) -> list[str]:
+        """Where the node came into the network."""
+        return list(self._file.tickets)
+
+    def enter(self, network: str, tickets: Sequence[str]) -> None:
+        """Takes note of a network, and where to ask for its maps."""
+        self._file.network, self._file.maps, self._file.tickets = network, [], list(tickets)
+        self._write()
+
+    def leave(self) -> None:
+        """Forgets the network; the sequence goes on."""
+        self.enter("", ())
+
+    def keep(self, maps: Sequence[bytes]) -> None:
+        """Takes note of sealed maps, the newest first."""
+        self._file.maps = list(maps)
+        self._write()
+
+    def next_sequence(self) -> int:
+        """Returns the next number of the sequence."""
+        if self._sequence >= self._reserved:
+            self._reserved = self._file.sequence = self._sequence + SEQUENCE_STEP
+            self._write()
+        self._sequence += 1
+        return self._sequence
+
+    def _write(self) -> None:
+        self._disk.write(self._path, msgspec.json.encode(self._file))

@@ -1,0 +1,343 @@
+"""A super node's part of the registry: what nodes announce to it, what others hand to it, and who finds it there.
+
+Pure.
+
+A node announces to its *home*, one of the holders of its shard. The home checks each record once, keeps what its nodes
+announced, files what belongs to shards of its own, and has the rest handed to the holders of the name and of each word
+(`outbox`). Others check again what they are handed: nobody is believed because of what it is. What is refused costs its
+sender something: a forgery each time, an honest mistake once a message, since one cause may spoil a whole parcel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from micro.service.registry.atlas import Atlas, Chart
+from micro.service.registry.outbox import Living, Outbox
+from micro.service.registry.penalties import Penalties, Verdict
+from micro.service.registry.presence import Beat, SignedPresence
+from micro.service.registry.presences import Presences
+from micro.service.registry.rates import Rates
+from micro.service.registry.record import SignedRecord, is_timely
+from micro.service.registry.shardmap import shard_of_name, shard_of_node, shard_of_word
+from micro.service.registry.shards import NODE_RECORDS_MAX, Found, Shards
+from micro.service.registry.watchers import Watchers
+from micro.trust.identity import nid_of
+
+__all__ = ["HOMED_MAX", "Heard", "Holder", "Moment"]
+
+HOMED_MAX: Final = 20_000
+"""So many nodes have one super node as their home."""
+
+SAYS_PER_SECOND: Final = 5.0
+SAYS_BURST: Final = 2.0 * NODE_RECORDS_MAX
+"""A node may say everything it has twice at once, and then five things a second."""
+
+SLICE: Final = 200
+
+
+class Moment(NamedTuple):
+    """A time: Unix seconds, and a clock that never goes back."""
+
+    now: float
+    monotonic: float
+
+
+@dataclass(slots=True)
+class Heard:
+    """What became of what a sender said.
+
+    Attributes:
+        again: it is to say everything again, because something is missing here.
+        trouble: what was refused and why, "" where nothing was.
+        banished: it misbehaved so much that its link is to be closed.
+        unknown: nodes whose beats came without a presence.
+        charged: for what the sender was charged.
+    """
+
+    again: bool = False
+    trouble: str = ""
+    banished: bool = False
+    unknown: list[bytes] = field(default_factory=list)
+    charged: dict[Verdict, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Homed:
+    """A node whose home this is."""
+
+    living: Living | None = None
+    records: dict[str, SignedRecord] = field(default_factory=dict)
+
+
+class Holder:
+    """The state of one super node.
+
+    Args:
+        key: its public key.
+        atlas: the maps of its network.
+    """
+
+    def __init__(self, key: bytes, atlas: Atlas) -> None:
+        self._key = key
+        self.atlas = atlas
+        self.shards = Shards()
+        self.presences = Presences()
+        self.outbox = Outbox()
+        self.watchers = Watchers()
+        self.penalties = Penalties()
+        self._says = Rates(SAYS_PER_SECOND, SAYS_BURST)
+        self._homed: dict[bytes, _Homed] = {}
+
+    # ------------------------------------------------------------------------------------------------------ from nodes
+
+    def is_home_of(self, key: bytes) -> bool:
+        """Says whether a node may have its home here."""
+        return self.atlas.is_held_by(self._key, shard_of_node(nid_of(key)))
+
+    def announce(self, key: bytes, said: Mapping[str, Any], moment: Moment) -> Heard:
+        """Takes what a node says of itself.
+
+        Args:
+            key: the node's public key, proved by its link.
+            said: the fields of the message `ANNOUNCE`.
+            moment: the time.
+        """
+        heard = Heard()
+        homed = self._homed.get(key)
+        if homed is None:
+            if len(self._homed) >= HOMED_MAX:
+                heard.trouble = f"{HOMED_MAX} nodes have their home here already; choose another one"
+                return heard
+            homed = self._homed[key] = _Homed()
+        count = len(said["records"]) + bool(said["presence"]) + (said["beat"] is not None)
+        if not self._says.allow(key, moment.monotonic, count):
+            self._charge(heard, key, Verdict.FLOOD, "this", moment)
+            return heard
+        if said["presence"]:
+            self._charge(heard, key, self._home_presence(key, homed, said["presence"], moment), "the presence", moment)
+        if homed.living is None:  # whoever is not present has no home: nothing would ever end it
+            del self._homed[key]
+            heard.again = True
+            return heard
+        for sealed in said["records"]:
+            signed = self.shards.read(sealed)
+            verdict = Verdict.MALFORMED if signed is None else self._home_record(key, homed, signed, moment)
+            self._charge(heard, key, verdict, signed.record.name if signed is not None else "a record", moment)
+        if said["beat"] is not None:
+            verdict = self._home_beat(key, homed, said["beat"], moment)
+            heard.again = heard.again or verdict is Verdict.UNKNOWN
+            self._charge(heard, key, verdict, "the beat", moment)
+        return heard
+
+    def _home_presence(self, key: bytes, homed: _Homed, sealed: bytes, moment: Moment) -> Verdict:
+        signed = self.presences.read(sealed)
+        if signed is None:
+            return Verdict.MALFORMED
+        if signed.record.key != key:
+            return Verdict.FORGED
+        verdict = self._take_presence(signed, signed.anchor, moment.now)
+        if verdict is Verdict.TAKEN:
+            homed.living = Living(sealed, signed.record.sequence, signed.anchor)
+            for target in self._others(shard_of_node(signed.record.nid)):
+                self.outbox.put_presence(target, key, homed.living)
+        return verdict
+
+    def _home_record(self, key: bytes, homed: _Homed, signed: SignedRecord, moment: Moment) -> Verdict:
+        record = signed.record
+        if record.key != key:
+            return Verdict.FORGED
+        if not is_timely(record, moment.now):
+            return Verdict.EXPIRED
+        known = homed.records.get(record.name)
+        if known is not None and signed.rank <= known.rank:
+            return Verdict.KNOWN if signed.rank == known.rank else Verdict.OUTDATED
+        if known is None and len(homed.records) >= NODE_RECORDS_MAX:
+            return Verdict.FULL
+        if not signed.is_genuine():
+            return Verdict.FORGED
+        homed.records[record.name] = signed
+        self._take_record(signed, moment.now, is_checked=True)
+        for target in self._targets(signed):
+            self.outbox.put_record(target, key, record.name, signed.sealed)
+        return Verdict.TAKEN
+
+    def _home_beat(self, key: bytes, homed: _Homed, said: Mapping[str, Any], moment: Moment) -> Verdict:
+        if said["key"] not in (b"", key):
+            return Verdict.FORGED
+        beat = Beat(said["step"], said["value"])
+        verdict = self.presences.beat(key, said["sequence"], beat, moment.now)
+        if homed.living is None or homed.living.sequence != said["sequence"]:
+            return Verdict.UNKNOWN if verdict in (Verdict.TAKEN, Verdict.KNOWN) else verdict
+        if verdict is Verdict.TAKEN:
+            homed.living = Living(homed.living.sealed, homed.living.sequence, beat)
+            for target in self._others(shard_of_node(nid_of(key))):
+                self.outbox.put_beat(target, key, said["sequence"], beat)
+        return verdict
+
+    # ------------------------------------------------------------------------------------------------ from super nodes
+
+    def store(self, sender: bytes, said: Mapping[str, Any], moment: Moment) -> Heard:
+        """Takes what another super node hands over.
+
+        Args:
+            sender: its public key, proved by its link; it is in the newest map or the one before.
+            said: the fields of the message `STORE`.
+            moment: the time.
+        """
+        heard = Heard()
+        for sealed in said["records"]:
+            signed = self.shards.read(sealed)
+            verdict = Verdict.MALFORMED if signed is None else self._take_record(signed, moment.now)
+            self._charge(heard, sender, verdict, "a record", moment)
+        for living in said["presences"]:
+            found = self.presences.read(living["sealed"])
+            beat = Beat(living["step"], living["value"])
+            if found is not None and not beat.step:
+                beat = found.anchor
+            verdict = Verdict.MALFORMED if found is None else self._take_presence(found, beat, moment.now)
+            if found is not None and verdict is Verdict.TAKEN:
+                self._moved(found)
+            self._charge(heard, sender, verdict, "a presence", moment)
+        for each in said["beats"]:
+            verdict = self.presences.beat(each["key"], each["sequence"], Beat(each["step"], each["value"]), moment.now)
+            if verdict is Verdict.UNKNOWN:
+                heard.unknown.append(each["key"])
+            self._charge(heard, sender, verdict, "a beat", moment)
+        return heard
+
+    def _moved(self, signed: SignedPresence) -> None:
+        """Forgets a node that has another home since: it signs a new presence for each."""
+        homed = self._homed.get(signed.record.key)
+        if homed is not None and homed.living is not None and homed.living.sequence < signed.record.sequence:
+            del self._homed[signed.record.key]
+
+    def missing(self, target: bytes, keys: Sequence[bytes]) -> None:
+        """Puts the presences of nodes into the parcel for a super node that does not have them."""
+        for key in keys:
+            homed = self._homed.get(key)
+            if homed is not None and homed.living is not None:
+                self.outbox.put_presence(target, key, homed.living)
+
+    def telling_all(self, target: bytes) -> Iterator[None]:
+        """Puts everything into the parcel for a super node that may have nothing, slice by slice."""
+        for count, (key, homed) in enumerate(tuple(self._homed.items())):
+            if count % SLICE == 0:
+                yield
+            if homed.living is not None and target in self._others(shard_of_node(nid_of(key))):
+                self.outbox.put_presence(target, key, homed.living)
+            for signed in homed.records.values():
+                if target in self._targets(signed):
+                    self.outbox.put_record(target, key, signed.record.name, signed.sealed)
+
+    # ---------------------------------------------------------------------------------------------------------- asking
+
+    def find(self, name: str, limit: int, key: bytes, chance: int) -> Found:
+        """Returns records of a name, or of one node's service of that name."""
+        return self.shards.find(name, limit=limit, key=key, chance=chance)
+
+    def search(self, words: Sequence[str], limit: int, chance: int) -> Found:
+        """Returns records under words."""
+        return self.shards.search(words, limit=limit, chance=chance)
+
+    def present(self, keys: Sequence[bytes], now: float) -> list[Living]:
+        """Returns the presences of those of these nodes that are believed alive."""
+        found = [self.presences.get(key, now) for key in keys]
+        return [Living(held.sealed, held.sequence, held.beat) for held in found if held is not None]
+
+    # ------------------------------------------------------------------------------------------------------------ time
+
+    def tick(self, now: float) -> None:
+        """Ends what is over."""
+        self.shards.expire(now)
+        for key in self.presences.expire(now):
+            self._homed.pop(key, None)
+            self.watchers.tell_presence(key, None)
+
+    def remapping(self, before: Chart | None) -> Iterator[None]:
+        """Moves what has to move after another map came, slice by slice.
+
+        Args:
+            before: the chart that was current until then.
+        """
+        self.watchers.tell_version()
+        members = {member.key for chart in self.atlas.charts() for member in chart.ring.members}
+        for target in self.outbox.targets():
+            if target not in members:
+                self.outbox.drop(target)
+        for count, (key, homed) in enumerate(tuple(self._homed.items())):
+            if count % SLICE == 0:
+                yield
+            shard = shard_of_node(nid_of(key))
+            for target in self._new(before, [shard]) if homed.living is not None else ():
+                self.outbox.put_presence(target, key, homed.living)  # type: ignore[arg-type]
+            for signed in homed.records.values():
+                for target in self._new(before, _shards_of(signed)):
+                    self.outbox.put_record(target, key, signed.record.name, signed.sealed)
+        yield from self.shards.dropping(self._held_of)
+        yield from self.presences.dropping(self.is_home_of)
+
+    # ---------------------------------------------------------------------------------------------------------- within
+
+    def _take_record(self, signed: SignedRecord, now: float, *, is_checked: bool = False) -> Verdict:
+        name, words = self._held_of(signed)
+        if not name and not words:
+            return Verdict.MISPLACED
+        verdict = self.shards.put(signed, now, name=name, words=words, is_checked=is_checked)
+        if verdict is Verdict.TAKEN and name:
+            self.watchers.tell_record(signed.record.name, signed.sealed)
+        return verdict
+
+    def _take_presence(self, signed: SignedPresence, beat: Beat, now: float) -> Verdict:
+        record = signed.record
+        if not self.is_home_of(record.key):
+            return Verdict.MISPLACED
+        before = self.presences.get(record.key, now)
+        verdict = self.presences.put(signed, beat, now)
+        if verdict is Verdict.TAKEN and (before is None or before.sealed != signed.sealed):
+            living = Living(signed.sealed, record.sequence, beat)
+            self.watchers.tell_presence(record.key, None if record.is_leaving else living)
+        return verdict
+
+    def _held_of(self, signed: SignedRecord) -> tuple[bool, list[str]]:
+        """Returns whether a record's name, and which of its words, are in shards of ours."""
+        record = signed.record
+        words = [word for word in record.terms if self.atlas.is_held_by(self._key, shard_of_word(word))]
+        return self.atlas.is_held_by(self._key, shard_of_name(record.name)), words
+
+    def _targets(self, signed: SignedRecord) -> dict[bytes, None]:
+        found: dict[bytes, None] = {}
+        for shard in _shards_of(signed):
+            found.update(self._others(shard))
+        return found
+
+    def _others(self, shard: int) -> dict[bytes, None]:
+        return {member.key: None for member in self.atlas.holders(shard) if member.key != self._key}
+
+    def _new(self, before: Chart | None, shards: Sequence[int]) -> dict[bytes, None]:
+        """Returns who holds one of these shards now and did not hold it before."""
+        found: dict[bytes, None] = {}
+        current = self.atlas.current
+        for shard in shards if current is not None else ():
+            old = {member.key for member in before.ring.holders(shard)} if before is not None else set()
+            for member in current.ring.holders(shard) if current is not None else ():
+                if member.key not in old and member.key != self._key:
+                    found[member.key] = None
+        return found
+
+    def _charge(self, heard: Heard, sender: bytes, verdict: Verdict, what: str, moment: Moment) -> None:
+        if verdict in (Verdict.TAKEN, Verdict.KNOWN, Verdict.UNKNOWN):
+            return
+        if verdict in heard.charged and verdict not in (Verdict.FORGED, Verdict.MALFORMED):
+            return
+        heard.charged[verdict] = None
+        heard.trouble = heard.trouble or f"{what} was refused: it is {verdict.value}"
+        heard.banished |= self.penalties.charge(nid_of(sender), verdict, moment.monotonic)
+
+
+def _shards_of(signed: SignedRecord) -> list[int]:
+    """Returns the shards that a record belongs to."""
+    record = signed.record
+    return [shard_of_name(record.name), *(shard_of_word(word) for word in record.terms)]
