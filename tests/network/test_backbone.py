@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
+import pytest
+
+from micro.errors import ConfigError, Conflict, Forbidden, NotFound, Unauthorized, Unavailable
 from micro.node.node import Node
 from micro.service.registry import backbone as said
 from micro.service.registry.record import read_record
-from micro.service.registry.shardmap import shard_of_name
-from tests.network.places import StartNode, run, until
+from tests.network.places import StartNode, client_of, run, until
 
 
 async def network(start_node: StartNode, supers: int) -> list[Node]:
@@ -31,33 +32,63 @@ async def records(node: Node, name: str) -> list[str]:
     return sorted(read_record(sealed).record.nid for sealed in said.FOUND.decode(link)["records"])
 
 
-async def test_what_a_node_serves_is_found_at_super_nodes(start_node: StartNode, greeter_folder: Path) -> None:
-    """It joins with a ticket of any of them, is found at all holders of the name, and gone when it stops."""
-    supers = await network(start_node, 3)
-    assert supers[0].backbone is not None
-    node = await start_node(network=True, join=supers[1].ticket().encode())
-    await run(node, greeter_folder)
-
-    for each in supers:
-        await until(lambda each=each: _shows(each, "greeter", [node.nid]), 20)  # type: ignore[misc]
-    assert len(supers[0].backbone.charting.atlas.holders(shard_of_name("greeter"))) == 3  # type: ignore[union-attr]
-    assert node.status()["backbone"]["home"] in [each.nid for each in supers]
-
-    await node.stop()
-    for each in supers:
-        await until(lambda each=each: _shows(each, "greeter", []), 20)  # type: ignore[misc]
-
-
-async def _shows(node: Node, name: str, nids: list[str]) -> bool:
+async def shows(node: Node, name: str, nids: list[str]) -> bool:
     return await records(node, name) == nids
 
 
+async def finds(node: Node, name: str, nids: list[str]) -> bool:
+    """Says whether a node finds just these nodes under a name, asked anew."""
+    assert node.backbone is not None
+    assert node.backbone.finder is not None
+    node.backbone.finder.forget(name)
+    return [offer.nid for offer in await node.backbone.finder.find(name)] == nids
+
+
+async def test_strangers_find_each_other(start_node: StartNode, greeter_folder: Path) -> None:
+    """Two nodes that were never linked: what one runs the other finds, with where it is, until it stops."""
+    supers = await network(start_node, 3)
+    provider = await start_node(network=True, join=supers[1].ticket().encode())
+    await run(provider, greeter_folder)
+    seeker = await start_node(network=True, join=supers[2].ticket().encode())
+    assert seeker.backbone is not None
+    assert seeker.backbone.finder is not None
+
+    await until(lambda: finds(seeker, "greeter", [provider.nid]), 20)
+    offer = (await seeker.backbone.find("greeter"))[0]
+    assert offer.ticket.addresses == provider.ticket().addresses
+    assert [found.name for found in await seeker.backbone.finder.search("greeters say hello")] == ["greeter"]
+    assert [o.nid for o in await seeker.backbone.find(f"greeter@{provider.nid}")] == [provider.nid]
+    assert await seeker.backbone.find(f"greeter@{seeker.nid}") == ()
+    assert seeker.catalog.lookup("greeter") is None  # nobody is followed
+
+    await provider.stop()
+    await until(lambda: finds(seeker, "greeter", []), 20)
+
+
+async def test_every_holder_has_what_a_node_serves(start_node: StartNode, greeter_folder: Path) -> None:
+    """Its home hands it on; a node that leaves the network is withdrawn everywhere."""
+    supers = await network(start_node, 3)
+    node = await start_node(network=True)
+    await run(node, greeter_folder)
+    async with client_of(node) as owner:
+        await owner.call("network", "Network.Join", {"ticket": supers[2].ticket().encode()})
+        for each in supers:
+            await until(lambda each=each: shows(each, "greeter", [node.nid]), 20)  # type: ignore[misc]
+        assert node.ticket().network == supers[0].nid
+
+        assert (await owner.call("network", "Network.Leave"))["network"] == supers[0].nid
+        for each in supers:
+            await until(lambda each=each: shows(each, "greeter", []), 20)  # type: ignore[misc]
+        assert node.ticket().network is None
+
+
 async def test_a_node_takes_another_home_when_its_own_is_gone(start_node: StartNode, greeter_folder: Path) -> None:
-    """And says everything again there."""
+    """And says everything again there, so that it is still found."""
     supers = await network(start_node, 3)
     node = await start_node(network=True, join=supers[0].ticket().encode())
     await run(node, greeter_folder)
-    await until(lambda: node.status()["backbone"]["home"] != "", 20)
+    seeker = await start_node(network=True, join=supers[0].ticket().encode())
+    await until(lambda: finds(seeker, "greeter", [node.nid]), 20)
     home = next(each for each in supers if each.nid == node.status()["backbone"]["home"])
 
     await home.stop()
@@ -65,5 +96,100 @@ async def test_a_node_takes_another_home_when_its_own_is_gone(start_node: StartN
     others = [each for each in supers if each is not home]
     await until(lambda: node.status()["backbone"]["home"] in [each.nid for each in others], 20)
     for each in others:
-        await until(lambda each=each: _shows(each, "greeter", [node.nid]), 20)  # type: ignore[misc]
-    await asyncio.sleep(0)
+        await until(lambda each=each: shows(each, "greeter", [node.nid]), 20)  # type: ignore[misc]
+    assert await finds(seeker, "greeter", [node.nid])
+
+
+async def test_a_network_and_its_members_come_back_after_a_restart(start_node: StartNode, greeter_folder: Path) -> None:
+    """The keeper, a super node and a node remember where they belong; the sequence goes on."""
+    supers = await network(start_node, 2)
+    node = await start_node(network=True, join=supers[0].ticket().encode())
+    await run(node, greeter_folder)
+    await until(lambda: shows(supers[0], "greeter", [node.nid]), 20)
+    before = supers[0].status()["backbone"]
+    for each in (node, *supers):
+        await each.stop()
+
+    again = [
+        await start_node(str(each.home.path), network=True, super_node=True, owner_label=f"owner-{number}")
+        for number, each in enumerate(supers)
+    ]
+    node = await start_node(str(node.home.path), network=True)
+
+    await until(lambda: shows(again[0], "greeter", [node.nid]), 20)
+    await until(lambda: shows(again[1], "greeter", [node.nid]), 20)
+    after = again[0].status()["backbone"]
+    assert (after["network"], after["super_nodes"]) == (before["network"], 2)
+    assert after["map_version"] >= before["map_version"]
+
+
+async def test_an_unowned_name_is_pinned_to_whoever_offered_it_first(
+    start_node: StartNode, greeter_folder: Path
+) -> None:
+    """A second node of that name is not taken, not after a restart either, until the pin is taken away."""
+    supers = await network(start_node, 1)
+    join = supers[0].ticket().encode()
+    first, second, seeker = [await start_node(network=True, join=join) for _ in range(3)]
+    assert seeker.backbone is not None
+    await run(first, greeter_folder)
+    await until(lambda: finds(seeker, "greeter", [first.nid]), 20)
+    assert [offer.nid for offer in await seeker.backbone.find("greeter")] == [first.nid]
+
+    await run(second, greeter_folder)
+    await until(lambda: finds(seeker, "greeter", sorted([first.nid, second.nid])), 20)
+    assert [offer.nid for offer in await seeker.backbone.find("greeter")] == [first.nid]
+
+    await first.stop()
+    await seeker.stop()
+    seeker = await start_node(str(seeker.home.path), network=True)
+    assert seeker.backbone is not None
+    await until(lambda: finds(seeker, "greeter", [second.nid]), 20)
+    with pytest.raises(Unavailable, match="unpin"):
+        await seeker.backbone.find("greeter")
+    async with client_of(seeker) as owner:
+        assert (await owner.call("network", "Network.Pins"))["pins"] == [{"name": "greeter", "nodes": [first.nid]}]
+        await owner.call("network", "Network.Unpin", {"name": "greeter"})
+        with pytest.raises(NotFound):
+            await owner.call("network", "Network.Unpin", {"name": "greeter"})
+    assert [offer.nid for offer in await seeker.backbone.find("greeter")] == [second.nid]
+
+
+async def test_only_super_nodes_store(start_node: StartNode) -> None:
+    """And a node is at home only where its shard is; a node that is no super node holds nothing."""
+    supers = await network(start_node, 1)
+    node = await start_node(network=True, join=supers[0].ticket().encode())
+    assert node.backbone is not None
+    assert supers[0].backbone is not None
+    reach = node.backbone._reach
+
+    with pytest.raises(Forbidden, match="no super node"):
+        await reach.call(supers[0].ticket(), "Backbone.Store", said.STORE.encode({}), timeout_seconds=5)
+    with pytest.raises(Unavailable, match="no super node"):
+        await supers[0].backbone._reach.call(
+            node.ticket(), "Backbone.Find", said.FIND.encode({"name": "greeter"}), timeout_seconds=5
+        )
+    with pytest.raises(Forbidden, match="keeper"):
+        await supers[0].backbone._reach.call(node.ticket(), "Backbone.Join", said.JOIN.encode({}), timeout_seconds=5)
+    with pytest.raises(Unauthorized):
+        async with client_of(node) as owner:
+            await owner.call("backbone", "Backbone.Map", b"")
+    assert said.MAP_ANSWER.decode(
+        await supers[0].backbone._reach.call(
+            node.ticket(), "Backbone.Map", said.MAP_REQUEST.encode({}), timeout_seconds=5
+        )
+    )["current"]
+
+
+async def test_another_network_is_not_joined_by_the_way(start_node: StartNode) -> None:
+    """A node is in one network; a ticket without one leads into none."""
+    one, other = (await network(start_node, 1))[0], (await network(start_node, 1))[0]
+    node, lone = await start_node(network=True, join=one.ticket().encode()), await start_node(network=True)
+
+    async with client_of(node) as owner:
+        with pytest.raises(Conflict):
+            await owner.call("network", "Network.Join", {"ticket": other.ticket().encode()})
+    async with client_of(lone) as owner:
+        with pytest.raises(NotFound):
+            await owner.call("network", "Network.Leave")
+    with pytest.raises(ConfigError, match="names no network"):
+        await start_node(network=True, join=lone.ticket().encode())

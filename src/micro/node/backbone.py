@@ -10,6 +10,7 @@ from typing import Any, Final
 from micro.errors import BadRequest, ConfigError, Conflict, Fault, MicroError, NotFound, Unavailable
 from micro.node.control.backbone import BackboneService, Role, backbone_service
 from micro.node.membership import Membership
+from micro.node.pinned import Pinned
 from micro.node.reach import NodeReach
 from micro.node.supernode import SuperRole
 from micro.ports import Clock, Entropy
@@ -19,6 +20,8 @@ from micro.service.registry.atlas import Atlas, Chart
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.charting import Charting
 from micro.service.registry.description import Description
+from micro.service.registry.finder import Finder
+from micro.service.registry.finding import Offer
 from micro.service.registry.holder import Holder
 from micro.service.registry.shardmap import ShardMap, SuperNode, check_owner, sign_map
 from micro.service.service import Service
@@ -62,6 +65,13 @@ class Backbone:
         super_node: whether it is to be a super node.
         owner: the label of its owner as a super node.
         ticket: of a network to join at the start, "" for none.
+        pinned: to which nodes names were bound at their first use.
+
+    Attributes:
+        charting: the maps of the network, None while the node is in none; so are the following.
+        announcer: the home.
+        finder: finds services of strangers.
+        pinned: the pins.
     """
 
     def __init__(
@@ -78,6 +88,7 @@ class Backbone:
         super_node: bool,
         owner: str,
         ticket: str,
+        pinned: Pinned,
     ) -> None:
         self._key = key
         self._nid = nid_of(key.public)
@@ -89,6 +100,7 @@ class Backbone:
         self._place = place
         self._heard = heard
         self._ticket = ticket
+        self.pinned = pinned
         self._super_node = super_node
         self._owner = check_owner(owner)
         self._role = Role()
@@ -96,6 +108,7 @@ class Backbone:
         self._tasks: list[asyncio.Task[None]] = []
         self.charting: Charting | None = None
         self.announcer: Announcer | None = None
+        self.finder: Finder | None = None
 
     def service(self) -> Service:
         """Returns the service `backbone` of this node."""
@@ -173,18 +186,54 @@ class Backbone:
         await self.stop()
         self._membership.leave()
         self._role.charting = self._role.holder = self._role.admit = None
-        self.charting = self.announcer = self._super = None
+        self.charting = self.announcer = self._super = self.finder = None
 
     async def stop(self) -> None:
         """Leaves the home in order, and ends."""
         for task in self._tasks:
             task.cancel()
+        if self.finder is not None:
+            self.finder.close()
         if self.announcer is not None:
             await self.announcer.leave()
         if self._super is not None:
             await self._super.stop()
         if self.charting is not None:
             self.charting.close()
+
+    async def find(self, name: str) -> tuple[Offer, ...]:
+        """Returns who offers a service and may be called: of a name that nobody owns those it is pinned to.
+
+        The first use pins the name to those that offer it then.
+
+        Args:
+            name: `service`, or `service@nid` for the service of one node, which no pin concerns.
+
+        Raises:
+            BadRequest: it is no such name.
+            Unavailable: the node is in no network, no super node answers, or none of the pinned nodes is there.
+            TooManyRequests: too many names are pinned.
+        """
+        if self.finder is None:
+            raise Unavailable("this node is in no network; `micro network join TICKET` takes it into one")
+        offers = await self.finder.find(name)
+        if "@" in name:
+            return offers
+        meant = self.pinned.use(name, [offer.nid for offer in offers])
+        if offers and not meant:
+            raise Unavailable(
+                f"{name} was offered by other nodes when it was first used here, and none of those is there now; "
+                f"`micro network unpin {name}` lets the next use take what is there"
+            )
+        return tuple(offer for offer in offers if offer.nid in meant)
+
+    def pins(self) -> dict[str, tuple[str, ...]]:
+        """Returns the nodes that names are pinned to."""
+        return self.pinned.everything()
+
+    def unpin(self, name: str) -> bool:
+        """Takes a pin away; False where there was none."""
+        return self.pinned.unpin(name)
 
     def status(self) -> dict[str, Any]:
         """Returns which network this is, its map, the node's home and role; nothing where there is none."""
@@ -228,6 +277,7 @@ class Backbone:
         self._role.charting = charting
         if self._super_node:
             await self._open_super(charting)
+        self.finder = Finder(charting, self._reach, clock=self._clock, entropy=self._entropy)
         announcement = Announcement(self._key, self._membership.next_sequence, self._entropy.random_bytes)
         self.announcer = Announcer(
             self._nid,

@@ -27,7 +27,6 @@ class _File(msgspec.Struct):
     maps: list[bytes] = []
     tickets: list[str] = []
     sequence: int = 0
-    pins: dict[str, list[str]] = {}
 
 
 class Membership:

@@ -31,6 +31,7 @@ from micro.node.local import InsideClients, InsideDialer, Platform, dial_own
 from micro.node.membership import Membership
 from micro.node.neighbours import Neighbours
 from micro.node.paths import Paths
+from micro.node.pinned import Pinned
 from micro.node.reach import NodeReach
 from micro.node.reception import Reception
 from micro.node.relaying import Relaying
@@ -110,7 +111,11 @@ class Node:
         await self._open()
         await self.reception.start()
         if self.config.network:
-            await self._join()
+            try:
+                await self._join()
+            except MicroError:  # a node that cannot start leaves nothing behind
+                await self.stop()
+                raise
         self.supervisor.restore()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._tick()), loop.create_task(self._renew())]
@@ -247,6 +252,7 @@ class Node:
             super_node=self.config.super_node,
             owner=self.config.owner_label,
             ticket=self.config.join,
+            pinned=Pinned(self.ports.disk, self.home.path / "pins.json", self.catalog),
         )
 
     async def stop(self) -> None:

@@ -84,6 +84,21 @@ def leave(session: Session) -> None:
     session.show_fields(_ask(session, "Network.Leave", waiting="leaving"))
 
 
+@network.command_of("pins", example="micro network pins")
+def pins(session: Session) -> None:
+    """List the names of strangers used here, and the nodes that each was bound to at its first use."""
+    found = _ask(session, "Network.Pins")
+    session.show_rows(found, found["pins"], [Column("name"), Column("nodes")])
+
+
+@network.command_of("unpin", example="micro network unpin greeter")
+@click.argument("name")
+def unpin(session: Session, name: str) -> None:
+    """Let the next use of a name bind it to the nodes that offer it then."""
+    session.hint = "micro network pins"
+    session.show_fields(_ask(session, "Network.Unpin", {"name": name}))
+
+
 @network.command_of("peers", example="micro network peers")
 def peers(session: Session) -> None:
     """List the neighbours, and how the link to each is."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from micro.errors import NotFound
 from micro.network.peers import Peers
 from micro.node.paths import Paths
 from micro.service.service import Service
 from micro.trust.ticket import Ticket
 
 __all__ = ["network_service"]
+
+PINS_SHOWN_MAX = 1000
 
 
 class Joining(Protocol):
@@ -25,6 +28,12 @@ class Joining(Protocol):
 
     async def leave(self) -> None:
         """Takes the node out of its network."""
+
+    def pins(self) -> dict[str, tuple[str, ...]]:
+        """Returns the nodes that names are pinned to."""
+
+    def unpin(self, name: str) -> bool:
+        """Takes a pin away; False where there was none."""
 
     def status(self) -> dict[str, Any]:
         """Returns which network this is, and the node's place in it."""
@@ -81,6 +90,21 @@ class Network:
         await self._backbone.leave()
         return {"network": network}
 
+    async def pins(self) -> dict[str, Any]:
+        """Lists the names that nobody owns, with the nodes that each was bound to when it was first used here."""
+        found = [{"name": name, "nodes": list(nids)} for name, nids in self._backbone.pins().items()]
+        return {"pins": found[:PINS_SHOWN_MAX], "total": len(found)}
+
+    async def unpin(self, name: str) -> dict[str, Any]:
+        """Lets the next use of a name bind it anew.
+
+        Args:
+            name: the service.
+        """
+        if not self._backbone.unpin(name):
+            raise NotFound(f"{name[:80]!r} is not pinned; `micro network pins` lists the names that are")
+        return {"name": name}
+
 
 def network_service(peers: Peers, ticket: Callable[[], Ticket], backbone: Joining, paths: Paths) -> Service:
     """Returns the service."""
@@ -93,4 +117,6 @@ def network_service(peers: Peers, ticket: Callable[[], Ticket], backbone: Joinin
     paths.add_to(service)
     service.add("Network.Join", endpoints.join, idempotent=True)
     service.add("Network.Leave", endpoints.leave)
+    service.add("Network.Pins", endpoints.pins, idempotent=True)
+    service.add("Network.Unpin", endpoints.unpin)
     return service

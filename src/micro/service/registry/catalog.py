@@ -9,7 +9,7 @@ Rules of the catalog:
    withdraws; so records may take several ways and arrive in any order. Sequence 0 means: they arrive in order.
 3. An instance lives until its lease ends, is renewed, withdrawn, or its node is dropped; `expire(now)` removes exactly
    those whose lease ended at or before `now`.
-4. A pinned name means only the nodes it was pinned to.
+4. A pinned name means only the nodes it was pinned to, and this node itself.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class Catalog:
         return self._leases.next()
 
     def pin(self, name: str, nids: Collection[str]) -> None:
-        """From now on `name` means only these nodes; no nodes at all takes the pin away.
+        """From now on `name` means only these nodes and this one; no nodes at all takes the pin away.
 
         Raises:
             TooManyRequests: `PINS_MAX` names are pinned.
@@ -317,7 +317,9 @@ class Catalog:
     def _meant(self, name: str) -> Sequence[Entry]:
         entries = self._services.get(name, ())
         pinned = self._pins.get(name)
-        return entries if pinned is None else [entry for entry in entries if entry.instance.nid in pinned]
+        if pinned is None:
+            return entries
+        return [entry for entry in entries if entry.instance.local or entry.instance.nid in pinned]
 
     def _settle(self, changed: Entry) -> None:
         """After a change: forgets the view, and finds out who speaks for the service now."""

@@ -13,11 +13,12 @@ Layout `micro-record-v1`: 1 v = 1, 2 public key (32 bytes), 3 name, 4 version, 5
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from micro.errors import BadRequest, TooLarge
-from micro.service.registry.description import Description
+from micro.service.registry.description import Description, check_description
 from micro.service.registry.instance import PLATFORM_NAMES, RESERVED_NAMES, check_service, check_version
 from micro.service.registry.layout import NUMBER_MAX, Layout, Part
 from micro.service.registry.words import is_word, words
@@ -34,6 +35,7 @@ __all__ = [
     "TERMS_MAX",
     "ServiceRecord",
     "SignedRecord",
+    "described",
     "is_timely",
     "read_record",
     "sign_record",
@@ -185,6 +187,20 @@ def read_record(sealed: bytes) -> SignedRecord:
 def is_timely(record: ServiceRecord, now: float) -> bool:
     """Says whether a record has not ended and does not claim more than its day; `now` in Unix seconds."""
     return now < record.expires <= now + LIFETIME_SECONDS_MAX + SKEW_SECONDS
+
+
+def described(record: ServiceRecord, description: Mapping[str, Any]) -> Description:
+    """Returns the checked description of a record, as its provider sent it.
+
+    Raises:
+        BadRequest: it is no description, or not the one that the record names by its hash.
+    """
+    found = check_description(description)
+    if bytes.fromhex(found.hash) != record.description_hash:
+        raise BadRequest(f"the description of {record.name} is not the one that its record names; ask another provider")
+    if (found.name, found.version) != (record.name, record.version):
+        raise BadRequest(f"the description is of {found.name} {found.version}, the record of {record.name}")
+    return found
 
 
 def written(term: str) -> bytes:

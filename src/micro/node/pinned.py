@@ -1,0 +1,61 @@
+"""The pins of a home: kept in a file, and in force in the catalog."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from micro.ports import Disk
+from micro.service.registry.catalog import Catalog
+from micro.service.registry.pins import Pins
+
+__all__ = ["Pinned"]
+
+log = logging.getLogger("micro.backbone")
+
+
+class Pinned:
+    """The file `pins.json` of a home."""
+
+    def __init__(self, disk: Disk, path: Path, catalog: Catalog) -> None:
+        self._disk = disk
+        self._path = path
+        self._catalog = catalog
+        try:
+            self._pins = Pins(msgspec.json.decode(disk.read(path) or b"{}", type=dict[str, list[str]]))
+        except msgspec.MsgspecError as error:
+            log.warning("%s cannot be read, and names are pinned anew: %s", path.name, error)
+            self._pins = Pins({})
+        for name, nids in self._pins.everything().items():
+            catalog.pin(name, nids)
+
+    def use(self, name: str, nids: Iterable[str]) -> tuple[str, ...]:
+        """Returns those of the nodes that offer a name which it means; the first use pins it, on disk.
+
+        Raises:
+            TooManyRequests: too many names are pinned.
+        """
+        meant, is_new = self._pins.use(name, nids)
+        if is_new:
+            log.info("%s is pinned to %d nodes", name, len(meant))
+            self._catalog.pin(name, meant)
+            self._write()
+        return meant
+
+    def unpin(self, name: str) -> bool:
+        """Takes a pin away, so that the next use pins the name anew; False where there was none."""
+        found = self._pins.unpin(name)
+        if found:
+            self._catalog.pin(name, ())
+            self._write()
+        return found
+
+    def everything(self) -> dict[str, tuple[str, ...]]:
+        """Returns all pins, by name."""
+        return self._pins.everything()
+
+    def _write(self) -> None:
+        self._disk.write(self._path, msgspec.json.encode(self.everything()))

@@ -1,0 +1,352 @@
+"""Finds services of strangers: asks two super nodes who offers a name, and then where those nodes are.
+
+Answers are kept, watched, and renewed before they are old while they are used; that nobody offers a name is kept for
+a few seconds. While the backbone is away, what was known goes on being the answer: whether a node is still there its
+caller finds out by calling it.
+
+Theory of one name: asked -> fresh (used: watched, renewed ahead) -> old (asked again; the old one if nobody answers).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from micro.errors import BadRequest, MicroError, Unavailable
+from micro.ports import Clock, Entropy
+from micro.service.registry.backbone import FIND, FOUND, KEYS_MAX, NEWS, PRESENCE, PRESENT, SEARCH, WATCH
+from micro.service.registry.charting import Charting
+from micro.service.registry.finding import (
+    Living,
+    Offer,
+    genuine_presence,
+    genuine_records,
+    newest_records,
+    ranked,
+)
+from micro.service.registry.instance import check_service
+from micro.service.registry.reach import Reach
+from micro.service.registry.record import TERMS_MAX, ServiceRecord, SignedRecord
+from micro.service.registry.shardmap import SuperNode, shard_of_name, shard_of_node, shard_of_word
+from micro.service.registry.words import words
+from micro.trust.identity import is_nid, nid_of, public_key_of, short
+
+__all__ = ["Finder"]
+
+ASKED: Final = 2
+"""So many super nodes are asked for everything: one can keep silent, and none can make anything up."""
+
+ASK_TIMEOUT_SECONDS: Final = 2.0
+OFFERS_MAX: Final = 32
+"""So many nodes that offer a name are looked for."""
+
+FRESH_SECONDS: Final = 30.0
+AHEAD_SECONDS: Final = 20.0
+"""An answer older than this that is used is renewed while it still serves."""
+
+NOTHING_SECONDS: Final = 5.0
+"""That nobody offers a name is believed so long."""
+
+NAMES_MAX: Final = 4096
+"""So many names are kept; the one longest unused gives way."""
+
+WATCHED_MAX: Final = 128
+"""So many names are watched."""
+
+SEARCH_WORDS_MAX: Final = 3
+"""The shards of so many words are asked in one search."""
+
+DISTRUSTED_MAX: Final = 256
+
+log = logging.getLogger("micro.backbone")
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of one name; times are on the clock that never goes back."""
+
+    offers: tuple[Offer, ...] = ()
+    at: float = 0.0
+    is_old: bool = False
+    asking: asyncio.Task[tuple[Offer, ...]] | None = field(default=None, repr=False)
+    watching: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    def age(self, now: float) -> float:
+        """Returns how old the answer is, and a great age where it is known to be wrong."""
+        return FRESH_SECONDS if self.is_old else now - self.at
+
+
+class Finder:
+    """Asks the backbone of one network.
+
+    Args:
+        charting: its maps.
+        reach: how super nodes are reached.
+        clock, entropy: time, and the choice among super nodes.
+    """
+
+    def __init__(self, charting: Charting, reach: Reach, *, clock: Clock, entropy: Entropy) -> None:
+        self._charting = charting
+        self._reach = reach
+        self._clock = clock
+        self._entropy = entropy
+        self._known: dict[str, _Known] = {}
+        self._distrusted: dict[bytes, None] = {}
+
+    async def find(self, name: str) -> tuple[Offer, ...]:
+        """Returns who offers a service and is believed to be there, in the order of node ids; none where nobody does.
+
+        Args:
+            name: `service`, or `service@nid` for the service of one node.
+
+        Raises:
+            BadRequest: it is no such name.
+            Unavailable: no super node answers, and nothing is known from before.
+        """
+        _split(name)
+        now = self._clock.monotonic()
+        known = self._known.pop(name, None) or _Known(is_old=True)
+        self._known[name] = known  # the end of the row: it was used just now
+        self._make_room()
+        age = known.age(now)
+        if age < (FRESH_SECONDS if known.offers else NOTHING_SECONDS):
+            if known.offers and age >= AHEAD_SECONDS:
+                self._ask_soon(name, known)
+            return self._timely(known)
+        try:
+            return await asyncio.shield(self._ask_soon(name, known))
+        except (MicroError, TimeoutError) as error:
+            if known.offers:
+                log.info("the backbone does not answer; %s is what it was before: %s", name, error)
+                return self._timely(known)
+            raise
+
+    async def search(self, text: str, limit: int = 20) -> list[ServiceRecord]:
+        """Returns records of services that fit words, those that fit best first.
+
+        Args:
+            text: words, in any order and form.
+            limit: at most so many.
+
+        Raises:
+            Unavailable: no super node answers.
+        """
+        terms = list(dict.fromkeys(words(text)))[:TERMS_MAX]
+        asked = [
+            self._ask_all(
+                shard_of_word(term),
+                "Backbone.Search",
+                SEARCH.encode({"words": [term, *(other for other in terms if other != term)], "limit": KEYS_MAX}),
+                partial(genuine_records, word=term),
+            )
+            for term in terms[:SEARCH_WORDS_MAX]
+        ]
+        answers = [answer for found in await asyncio.gather(*asked) for answer in found]
+        return ranked(newest_records(answers), terms)[: max(0, limit)]
+
+    def forget(self, name: str) -> None:
+        """Takes note that an answer was wrong: the name is asked for anew when it is wanted."""
+        known = self._known.get(name)
+        if known is not None:
+            known.is_old = True
+
+    def close(self) -> None:
+        """Stops asking and watching."""
+        for known in self._known.values():
+            _end(known)
+        self._known.clear()
+
+    # -- names ------------------------------------------------------------------------------------------------------
+
+    def _ask_soon(self, name: str, known: _Known) -> asyncio.Task[tuple[Offer, ...]]:
+        """Asks for a name, once for all who want it at the same time."""
+        if known.asking is None or known.asking.done():
+            known.asking = asyncio.get_running_loop().create_task(self._ask(name, known))
+            known.asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return known.asking
+
+    async def _ask(self, name: str, known: _Known) -> tuple[Offer, ...]:
+        service, key = _split(name)
+        answers = await self._ask_all(
+            shard_of_name(service),
+            "Backbone.Find",
+            FIND.encode({"name": service, "limit": OFFERS_MAX, "key": key}),
+            partial(genuine_records, name=service, key=key),
+        )
+        records = {record.key: record for record in newest_records(answers)[:OFFERS_MAX]}
+        living = await self._locate(list(records))
+        offers = [Offer(records[found.record.key], found.record.ticket(), found.ends) for found in living]
+        known.offers = tuple(sorted(offers, key=lambda offer: offer.nid))
+        known.at, known.is_old = self._clock.monotonic(), False
+        self._watch(name, known)
+        return known.offers
+
+    def _timely(self, known: _Known) -> tuple[Offer, ...]:
+        now = self._clock.now()
+        return tuple(offer for offer in known.offers if offer.record.expires > now)
+
+    def _make_room(self) -> None:
+        while len(self._known) > NAMES_MAX:
+            _end(self._known.pop(next(iter(self._known))))
+
+    # -- asking -----------------------------------------------------------------------------------------------------
+
+    async def _ask_all(
+        self,
+        shard: int,
+        endpoint: str,
+        body: bytes,
+        believe: Callable[[Sequence[bytes], float], tuple[list[SignedRecord], bool]],
+    ) -> list[list[SignedRecord]]:
+        """Returns the believed answers of two holders of a shard, of one where only one answers.
+
+        Where these have nothing the others are asked too, those by the map before included: shards may be moving.
+
+        Raises:
+            Unavailable: none answers.
+        """
+
+        async def ask(member: SuperNode) -> list[SignedRecord]:
+            answer = FOUND.decode(await self._call(member, endpoint, body))
+            self._charting.heard(answer["map_version"], member.ticket())
+            records, honest = believe(answer["records"], self._clock.now())
+            if not honest:
+                self._distrust(member)
+            return records
+
+        return await self._first(self._ordered(shard), ask)
+
+    async def _first(
+        self, members: list[SuperNode], ask: Callable[[SuperNode], Awaitable[list[SignedRecord]]]
+    ) -> list[list[SignedRecord]]:
+        answers: list[list[SignedRecord]] = []
+        trouble = "no map of the network is known yet"
+        while members and (len(answers) < ASKED or not any(answers)):
+            now, members = members[:ASKED], members[ASKED:]
+            for answer in await asyncio.gather(*(ask(member) for member in now), return_exceptions=True):
+                if isinstance(answer, list):
+                    answers.append(answer)
+                elif isinstance(answer, MicroError | TimeoutError):
+                    trouble = str(answer)
+                else:
+                    raise answer
+        if not answers:
+            raise Unavailable(f"no super node that holds this answers now: {trouble}; try again in a moment")
+        return answers
+
+    async def _call(self, member: SuperNode, endpoint: str, body: bytes) -> bytes:
+        return await self._reach.call(member.ticket(), endpoint, body, timeout_seconds=ASK_TIMEOUT_SECONDS)
+
+    def _ordered(self, shard: int) -> list[SuperNode]:
+        """Returns the holders of a shard as they are asked: by the newest map, from one that chance chooses on.
+
+        Two that follow each other are of different owners, wherever the map has such.
+        """
+        current = self._charting.atlas.current
+        newest = list(current.ring.holders(shard)) if current is not None else []
+        turn = self._entropy.random_bytes(1)[0] % len(newest) if newest else 0
+        ordered = [*newest[turn:], *newest[:turn]]
+        known = {member.key for member in newest}
+        ordered += [member for member in self._charting.atlas.holders(shard) if member.key not in known]
+        return sorted(ordered, key=lambda member: member.key in self._distrusted)
+
+    def _distrust(self, member: SuperNode) -> None:
+        log.warning("%s sent a record that its node never signed; it is asked last now", short(member.nid))
+        if len(self._distrusted) >= DISTRUSTED_MAX:
+            del self._distrusted[next(iter(self._distrusted))]
+        self._distrusted[member.key] = None
+
+    # -- presence ---------------------------------------------------------------------------------------------------
+
+    async def _locate(self, keys: list[bytes]) -> list[Living]:
+        """Returns where those of these nodes are that are believed alive; each is asked for at up to two holders."""
+        found: dict[bytes, Living] = {}
+        holders = {key: self._ordered(shard_of_node(nid_of(key))) for key in keys}
+        for attempt in range(ASKED + 1):
+            groups: dict[bytes, tuple[SuperNode, list[bytes]]] = {}
+            for key in keys:
+                if key not in found and attempt < len(holders[key]):
+                    member = self._shared(holders[key][attempt:], groups)
+                    groups.setdefault(member.key, (member, []))[1].append(key)
+            if not groups:
+                break
+            asked = [self._presences(member, part) for member, part in groups.values()]
+            for part in await asyncio.gather(*asked):
+                for living in part:
+                    known = found.get(living.record.key)
+                    if known is None or known.ends < living.ends:
+                        found[living.record.key] = living
+        return list(found.values())
+
+    @staticmethod
+    def _shared(members: list[SuperNode], groups: dict[bytes, Any]) -> SuperNode:
+        """Returns the one of these that is asked for others too, else the first."""
+        return next((member for member in members if member.key in groups), members[0])
+
+    async def _presences(self, member: SuperNode, keys: list[bytes]) -> list[Living]:
+        try:
+            answer = PRESENT.decode(await self._call(member, "Backbone.Presence", PRESENCE.encode({"keys": keys})))
+        except (MicroError, TimeoutError) as error:
+            log.info("%s does not say where nodes are: %s", short(member.nid), error)
+            return []
+        self._charting.heard(answer["map_version"], member.ticket())
+        wanted = dict.fromkeys(keys)
+        now = self._clock.now()
+        found = [genuine_presence(living, now, wanted) for living in answer["presences"]]
+        return [living for living in found if living is not None]
+
+    # -- watching ---------------------------------------------------------------------------------------------------
+
+    def _watch(self, name: str, known: _Known) -> None:
+        """Has a name watched while it is among those used last."""
+        if known.watching is not None and not known.watching.done():
+            return
+        watched = [other for other in self._known.values() if other.watching is not None and not other.watching.done()]
+        if len(watched) < WATCHED_MAX and known.offers and self._known.get(name) is known:
+            known.watching = asyncio.get_running_loop().create_task(self._follow(name, known))
+
+    async def _follow(self, name: str, known: _Known) -> None:
+        """Hears of changes of a name from one of its holders; any makes the answer old, so that it is asked again.
+
+        The holder also tells of those of the nodes that it knows itself.
+        """
+        service, _ = _split(name)
+        member = next(iter(self._ordered(shard_of_name(service))), None)
+        if member is None:
+            return
+        keys = [offer.record.key for offer in known.offers]
+        try:
+            wish = WATCH.encode({"names": [service], "keys": keys[:KEYS_MAX]})
+            stream = await self._reach.open(member.ticket(), "Backbone.Watch", wish)
+            async with stream:
+                async for body in stream:
+                    news = NEWS.decode(body)
+                    self._charting.heard(news["map_version"], member.ticket())
+                    if news["record"] or news["gone"] or news["missed"] or news["presence"] is not None:
+                        known.is_old = True
+                        return  # the next use asks again, and watches again
+        except (MicroError, TimeoutError) as error:
+            log.info("%s is not watched any more: %s", name, error)
+
+
+def _split(name: str) -> tuple[str, bytes]:
+    """Returns the service and the public key of the one node that is meant, b"" for any.
+
+    Raises:
+        BadRequest: it is neither `service` nor `service@nid`.
+    """
+    service, at, nid = name.partition("@")
+    check_service(service)
+    if at and not is_nid(nid):
+        raise BadRequest(f"{name[:160]!r} names no node behind the @; a service of one node is service@nid")
+    return service, public_key_of(nid) if at else b""
+
+
+def _end(known: _Known) -> None:
+    for task in (known.asking, known.watching):
+        if task is not None:
+            task.cancel()
