@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from micro.errors import LinkClosed, NotFound, TooManyRequests
-from micro.mucp.event import Block, Hello, Opened, Published
+from micro.errors import LinkClosed, TooManyRequests
+from micro.mucp.event import Block, Hello
 from micro.mucp.headers import FROM_SERVICE, Headers
 from micro.mucp.limits import OWNER
 from micro.network.link import Link, Serving
 from micro.network.transport.memory import pair
 from micro.service.client import Client
+from micro.service.dialed import ClientLinks
 from micro.service.router import Facts, Way
 from micro.service.server import Server
 from micro.service.service import Service
@@ -79,31 +80,9 @@ class Platform:
             await server.finish(seconds)
 
 
-class _Silent:
-    """Serves the near end of a link into the node: nothing is opened towards it."""
-
-    def greeted(self, link: Link, hello: Hello) -> None:
-        """It knows whom it reaches."""
-
-    def opened(self, link: Link, event: Opened) -> None:
-        link.fail(event.number, NotFound("this side serves nothing"), refused=True)
-
-    def published(self, link: Link, event: Published) -> None:
-        """Nobody gets what is published towards it."""
-
-    def withdrawn(self, link: Link, number: int) -> None:
-        """Nothing is served, so nothing can be withdrawn."""
-
-    def going(self, link: Link, reason: str) -> None:
-        """The next use finds the link closed."""
-
-    def lost(self, link: Link, reason: str) -> None:
-        """The next use finds the link closed."""
-
-
 async def dial_own(router: Serving, nid: str) -> Link:
     """Returns a link of a node to itself, with the rights that another node would have."""
-    return await InsideDialer(router, Caller(nid=nid)).dial(None, _Silent())
+    return await InsideDialer(router, Caller(nid=nid)).dial(None, ClientLinks(lambda link: None))
 
 
 class InsideDialer:
