@@ -9,7 +9,7 @@ so that a simulated world can wire the same node with other ones. The network's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     import apsw
 
-__all__ = ["Clock", "Disk", "Entropy", "Entry", "Limits", "Process", "Processes"]
+__all__ = ["Access", "Clock", "Disk", "Entropy", "Entry", "Limits", "Process", "Processes"]
+
+Access = Literal["private", "open", "foreign"]
+"""Who may look into a folder: only we, others as well, or it belongs to another user."""
 
 
 class Clock(Protocol):
@@ -71,6 +74,18 @@ class Disk(Protocol):
 
     def make_folder(self, path: Path) -> None:
         """Creates a folder of the owner's alone, and those above it; an existing one is left as it is."""
+
+    def access(self, path: Path) -> Access:
+        """Says who may look into a folder that is there."""
+
+    def make_private(self, path: Path) -> None:
+        """Closes a folder of ours to everybody else."""
+
+    def lock(self, path: Path) -> Callable[[], None] | None:
+        """Takes a file, made where needed, for this process alone.
+
+        Returns what gives it back; the end of the process does so, too. None where another process has it.
+        """
 
     def entries(self, path: Path) -> list[Entry]:
         """Returns what a folder holds, sorted by name; nothing where there is no such folder."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import fcntl
 import os
 import resource
 import signal as signals
@@ -13,11 +14,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from micro.errors import EngineError
-from micro.ports import Entry, Limits
+from micro.ports import Access, Entry, Limits
 
 if TYPE_CHECKING:
     import apsw
@@ -84,6 +86,24 @@ class SystemDisk:
 
     def make_folder(self, path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def access(self, path: Path) -> Access:
+        found = path.stat()
+        if found.st_uid != os.getuid():
+            return "foreign"
+        return "open" if stat.S_IMODE(found.st_mode) & 0o077 else "private"
+
+    def make_private(self, path: Path) -> None:
+        path.chmod(0o700)
+
+    def lock(self, path: Path) -> Callable[[], None] | None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        return partial(os.close, descriptor)
 
     def entries(self, path: Path) -> list[Entry]:
         try:

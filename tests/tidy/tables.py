@@ -9,7 +9,6 @@ SEAMS: dict[str, tuple[set[str], str]] = {
     "micro.network.transport.*": ({DISK, NETWORK}, "the network's port, `Transport`, and its socket files"),
     "micro.network.relay.server": ({NETWORK}, "what strangers connect to so that the network reaches them"),
     "micro.service.registry.commons.opendht": ({NETWORK}, "OpenDHT has sockets and threads of its own"),
-    "micro.node.home": ({DISK}, "the home, its modes and its lock come before anything a port could open"),
     "micro.node.place": ({DISK}, "the name of the folder for temporary files, where the path of a socket is too long"),
     "micro.doors.*": ({CLOCK, DISK, NETWORK, PROCESSES}, "here people and programs come in"),
 }

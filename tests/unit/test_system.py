@@ -282,3 +282,27 @@ def test_moving_replaces_a_file(disk: SystemDisk, tmp_path: Path) -> None:
     disk.move(tmp_path / "a", tmp_path / "b")
 
     assert (tmp_path / "b").read_text() == "new"
+
+
+def test_who_may_look_into_a_folder_is_told(tmp_path: Path) -> None:
+    """A folder that others may enter is open until it is made private."""
+    disk = SystemDisk()
+    tmp_path.chmod(0o755)
+    before = disk.access(tmp_path)
+    disk.make_private(tmp_path)
+
+    assert (before, disk.access(tmp_path)) == ("open", "private")
+
+
+def test_a_lock_has_one_holder_at_a_time(tmp_path: Path) -> None:
+    """Nobody else gets it before it is given back."""
+    first, second = SystemDisk(), SystemDisk()
+    give_back = first.lock(tmp_path / "lock")
+    refused = second.lock(tmp_path / "lock")
+    assert give_back is not None
+    give_back()
+    taken = second.lock(tmp_path / "lock")
+
+    assert refused is None
+    assert taken is not None
+    taken()

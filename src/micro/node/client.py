@@ -9,7 +9,8 @@ from micro.errors import LinkClosed, NoNode, Unavailable
 from micro.mucp.event import Hello
 from micro.mucp.limits import OWNER
 from micro.network.link import Link, Serving
-from micro.network.transport.stream import dial
+from micro.network.transport import stream
+from micro.network.transport.transport import Sockets
 from micro.network.vigil import CALL_TIMEOUT_SECONDS
 from micro.node.place import NODE_SOCKET, run_folder
 from micro.service import client as client_floor
@@ -24,12 +25,19 @@ class NodeDialer:
     """Reaches a node by its socket: the one the environment names, else the owner's in the home."""
 
     def __init__(
-        self, address: str | None = None, *, token: str | None = None, home: str | None = None, service: str = ""
+        self,
+        address: str | None = None,
+        *,
+        token: str | None = None,
+        home: str | None = None,
+        service: str = "",
+        sockets: Sockets = stream,
     ) -> None:
         environment = os.environ
         self.address = address or environment.get("MICRO_ADDRESS") or _owner_address(home)
         self.token = token if token is not None else environment.get("MICRO_TOKEN", "")
         self.service = service
+        self._sockets = sockets
 
     async def dial(self, address: str | None, serving: Serving, *, instance: str = "") -> Link:
         """Returns a greeted link to `address`, or to the node for None."""
@@ -42,7 +50,7 @@ class NodeDialer:
         )
         where = address or self.address
         try:
-            _, link = await dial(
+            _, link = await self._sockets.dial(
                 where,
                 lambda: Link(serving, dialed=True, limits=OWNER, hello=hello),
                 timeout_seconds=DIAL_TIMEOUT_SECONDS,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from micro.network.transport import stream
 from micro.network.transport.admission import Limits as Admitted
 from micro.network.transport.iroh import IrohEndpoint
-from micro.network.transport.transport import Transport
+from micro.network.transport.transport import Sockets, Transport
 from micro.node.config import NodeConfig
 from micro.node.home import Home
 from micro.ports import Clock, Disk, Entropy, Processes
@@ -18,7 +20,7 @@ from micro.store.stores import Stores
 from micro.system import SystemClock, SystemDisk, SystemEntropy, SystemProcesses
 from micro.trust.keys import NodeKey
 
-__all__ = ["Ports", "open_auth", "open_broker", "open_settings", "open_stores", "open_transport", "system_ports"]
+__all__ = ["Ports", "open_auth", "open_broker", "open_settings", "open_stores", "system_ports"]
 
 DAY_SECONDS = 86_400.0
 SUPER_LIMITS = Admitted(connections_max=12_000, connections_per_origin_max=128, handshakes_max=512)
@@ -27,41 +29,51 @@ SUPER_LIMITS = Admitted(connections_max=12_000, connections_per_origin_max=128, 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The openings to the world that a node is given."""
+    """The openings to the world that a node is given.
+
+    Attributes:
+        clock, entropy, disk, processes: see `micro.ports`.
+        sockets: for programs on this machine.
+        open_transport: opens the network of strangers for a node's key, by its settings, at a port, 0 for any.
+        threaded: whether databases may have threads of their own.
+    """
 
     clock: Clock
     entropy: Entropy
     disk: Disk
     processes: Processes
+    sockets: Sockets
+    open_transport: Callable[[NodeKey, NodeConfig, int], Awaitable[Transport]]
+    threaded: bool = True
 
 
 def system_ports() -> Ports:
     """Returns the real ones."""
-    return Ports(SystemClock(), SystemEntropy(), SystemDisk(), SystemProcesses())
+    return Ports(SystemClock(), SystemEntropy(), SystemDisk(), SystemProcesses(), stream, _open_iroh)
 
 
 def open_broker(config: NodeConfig, home: Home, ports: Ports) -> Broker:
     """Returns the broker of a home, not started yet."""
     limits = Limits(kept_seconds=config.kept_days * DAY_SECONDS)
-    return EmbeddedBroker(ports.disk, home.path / "broker.db", ports.clock, limits=limits)
+    return EmbeddedBroker(ports.disk, home.path / "broker.db", ports.clock, limits=limits, threaded=ports.threaded)
 
 
 def open_auth(home: Home, ports: Ports) -> AuthStore:
     """Returns the accounts and rules of a home, not opened yet."""
-    return AuthStore(ports.disk, home.path / "auth.db")
+    return AuthStore(ports.disk, home.path / "auth.db", threaded=ports.threaded)
 
 
 def open_settings(home: Home, ports: Ports, key: bytes) -> Settings:
     """Returns the settings of a home, not opened yet; secrets are encrypted under `key`."""
-    return Settings(ports.disk, home.path / "node.db", ports.entropy, key)
+    return Settings(ports.disk, home.path / "node.db", ports.entropy, key, threaded=ports.threaded)
 
 
 def open_stores(home: Home, ports: Ports) -> Stores:
     """Returns the stores of the services of a home."""
-    return Stores(ports.disk, home.path / "kv", ports.clock)
+    return Stores(ports.disk, home.path / "kv", ports.clock, threaded=ports.threaded)
 
 
-async def open_transport(key: NodeKey, config: NodeConfig, port: int) -> Transport:
+async def _open_iroh(key: NodeKey, config: NodeConfig, port: int) -> Transport:
     """Opens the network of strangers."""
     limits = SUPER_LIMITS if config.super_node else None
     return await IrohEndpoint.bind(key.seed, port, config.network_host, limits=limits)

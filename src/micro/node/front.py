@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from micro.errors import Fault, MicroError, NoNode
+from micro.network.transport import stream
 from micro.node.client import Client, NodeDialer
 from micro.service import service as service_floor
 from micro.service.running import Running
@@ -55,6 +56,7 @@ class Service(service_floor.Service):
             instance=instance,
             socket=_direct_socket(environment, dialer.address, instance),
             uid=os.getuid(),
+            sockets=stream,
             stay=not supervised,
         )
         loop = asyncio.get_running_loop()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from micro.errors import ConfigError
@@ -23,7 +21,7 @@ class Home:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).expanduser().resolve()
         self.run = Path(run_folder(str(self.path)))
-        self._lock = -1
+        self._unlock: Callable[[], None] | None = None
 
     @property
     def node_socket(self) -> Path:
@@ -35,59 +33,51 @@ class Home:
         """The folder of the instances' sockets."""
         return self.run / "s"
 
-    def prepare(self) -> None:
+    def prepare(self, disk: Disk) -> None:
         """Makes the folders, and refuses a home that others can read.
 
         Raises:
             ConfigError: the home or the folder of sockets cannot be made, or belongs to, or is open to, somebody else.
         """
-        for folder in (
-            self.path,
-            self.run,
-            self.sockets,
-            *(self.path / n for n in ("kv", "sources", "builds", "logs")),
-        ):
+        within = (self.path / name for name in ("kv", "sources", "builds", "logs"))
+        for folder in (self.path, self.run, self.sockets, *within):
             try:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                disk.make_folder(folder)
             except OSError as error:
                 why = error.strerror or error
                 raise ConfigError(f"{folder} cannot be made: {why}; choose another home with MICRO_HOME") from error
-            found = folder.stat()
-            if found.st_uid != os.getuid():
+            access = disk.access(folder)
+            if access == "foreign":
                 raise ConfigError(f"{folder} belongs to another user; choose another home with MICRO_HOME")
-            if stat.S_IMODE(found.st_mode) & 0o077:
+            if access == "open":
                 if folder == self.path:
                     raise ConfigError(
                         f"{folder} can be read by others; run `chmod 700 {folder}`, or choose another home"
                     )
-                folder.chmod(0o700)
+                disk.make_private(folder)
 
-    def lock(self) -> None:
+    def lock(self, disk: Disk) -> None:
         """Makes sure that this home has one node.
 
         Raises:
             ConfigError: another node runs there.
         """
-        self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
-            self._lock = -1
+        self._unlock = disk.lock(self.path / "lock")
+        if self._unlock is None:
             raise ConfigError(
                 f"a node already runs in {self.path}; use it, or start another one with its own MICRO_HOME"
-            ) from error
+            )
 
     @property
     def is_locked(self) -> bool:
         """Whether this process holds the home."""
-        return self._lock >= 0
+        return self._unlock is not None
 
     def unlock(self) -> None:
         """Lets another node have this home."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._unlock is not None:
+            self._unlock()
+            self._unlock = None
 
     def key(self, disk: Disk, entropy: Entropy) -> NodeKey:
         """Returns the node's key, made at the first start.

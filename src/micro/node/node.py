@@ -23,7 +23,7 @@ from micro.node.control.node import node_service
 from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
-from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores, open_transport
+from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores
 from micro.node.figures import Figures
 from micro.node.gatekeeper import Gatekeeper
 from micro.node.home import Home
@@ -72,7 +72,7 @@ class Node:
 
     Args:
         config: the settings.
-        ports: clock, entropy, disk and processes; the real ones if not given.
+        ports: the openings to the world; `micro.node.engines.system_ports` returns the real ones.
     """
 
     def __init__(self, config: NodeConfig, ports: Ports) -> None:
@@ -103,8 +103,8 @@ class Node:
             ConfigError: the home cannot be used, or another node runs there.
             EngineError: a database or an address cannot be opened.
         """
-        self.home.prepare()
-        self.home.lock()
+        self.home.prepare(self.ports.disk)
+        self.home.lock(self.ports.disk)
         self._key = self.home.key(self.ports.disk, self.ports.entropy)
         self.token = self.home.token(self.ports.disk, self.ports.entropy)
         self.nid = nid_of(self._key.public)
@@ -141,6 +141,7 @@ class Node:
             router=lambda: self.router,
             catalog=self.catalog,
             clock=ports.clock,
+            sockets=ports.sockets,
         )
         self.reception.on_change = self.bell.ring
         self._desk = EventDesk(self.broker, nid=self.nid, gate=self.gate, clock=ports.clock, entropy=ports.entropy)
@@ -203,12 +204,12 @@ class Node:
         """Opens the network; a node without one still serves its own machine."""
         port = self.config.network_port or self._remembered.port
         try:
-            transport = await open_transport(self._key, self.config, port)
+            transport = await self.ports.open_transport(self._key, self.config, port)
         except EngineError as error:
             if not port or self.config.network_port:
                 raise
             log.warning("%s; another port is taken", error)
-            transport = await open_transport(self._key, self.config, 0)
+            transport = await self.ports.open_transport(self._key, self.config, 0)
         self._remembered.port = transport.port
         self._transport = transport
         self.relaying = Relaying(self.config, transport, self.ports.entropy)

@@ -11,7 +11,7 @@ from micro.errors import Conflict, Unauthorized
 from micro.mucp.event import Hello
 from micro.mucp.limits import OWNER, Limits
 from micro.network.link import Link, Serving
-from micro.network.transport.stream import Listener, listen, peer_uid
+from micro.network.transport.transport import Listening, Sockets
 from micro.node.gatekeeper import Gatekeeper, Visit
 from micro.node.home import Home
 from micro.ports import Clock
@@ -35,7 +35,7 @@ INSTANCE = Limits(exchanges=4096)
 class _Place:
     """One supervised instance, as the node sees it."""
 
-    def __init__(self, badge: Badge, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, badge: Badge, listener: Listening, loop: asyncio.AbstractEventLoop) -> None:
         self.badge = badge
         self.listener = listener
         self.name = badge.service
@@ -52,6 +52,7 @@ class Reception:
         nid: this node.
         gate: who shows which token.
         router: what serves the links.
+        sockets: where programs of this machine come in.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Reception:
         router: Callable[[], Serving],
         catalog: Catalog,
         clock: Clock,
+        sockets: Sockets,
     ) -> None:
         self._home = home
         self._uid = uid
@@ -72,9 +74,10 @@ class Reception:
         self._router = router
         self._catalog = catalog
         self._clock = clock
+        self._sockets = sockets
         self._places: dict[str, _Place] = {}
         self._links: dict[str, Link] = {}
-        self._owner: Listener | None = None
+        self._owner: Listening | None = None
         self._owner_links: set[Link] = set()
         self._visits: dict[Link, Visit] = {}
         self._hello = Hello([], agent="node")
@@ -84,7 +87,7 @@ class Reception:
 
     async def start(self) -> None:
         """Opens the owner's socket."""
-        self._owner = await listen(f"unix:{self._home.node_socket}", self._owner_link)
+        self._owner = await self._sockets.listen(f"unix:{self._home.node_socket}", self._owner_link)
 
     def _owner_link(self) -> Link:
         reception = self
@@ -94,7 +97,7 @@ class Reception:
 
             def connection_made(self, transport: Any) -> None:
                 super().connection_made(transport)
-                if peer_uid(transport) == reception._uid:
+                if reception._sockets.peer_uid(transport) == reception._uid:
                     self.facts = Facts(Caller(nid=reception._nid, owner=True))
                     reception._owner_links.add(self)
                 else:
@@ -130,7 +133,7 @@ class Reception:
         address = f"unix:{path}"
         loop = asyncio.get_running_loop()
         place_of: list[_Place] = []
-        listener = await listen(address, lambda: self._instance_link(place_of[0]))
+        listener = await self._sockets.listen(address, lambda: self._instance_link(place_of[0]))
         place_of.append(_Place(badge, listener, loop))
         self._places[badge.instance] = place_of[0]
         return Door(address, str(path.with_suffix(".d")))

@@ -13,7 +13,7 @@ from micro.mucp.event import Hello, Opened, Published
 from micro.mucp.headers import Headers
 from micro.mucp.limits import OWNER
 from micro.network.link import Link
-from micro.network.transport.stream import Listener, listen, peer_uid
+from micro.network.transport.transport import Listening, Sockets
 from micro.ports import Clock, Entropy
 from micro.service.client import Client
 from micro.service.context import Context
@@ -52,6 +52,7 @@ class Running:
         instance: this instance's id.
         socket: where direct callers of the same owner may reach it, or None.
         uid: the user whose callers those are.
+        sockets: where they come in.
         stay: whether to wait for a node that is gone; a supervised instance ends with its node instead.
     """
 
@@ -65,6 +66,7 @@ class Running:
         instance: str,
         socket: str | None,
         uid: int,
+        sockets: Sockets,
         stay: bool = True,
     ) -> None:
         self.service = service
@@ -72,8 +74,9 @@ class Running:
         self._dialer = dialer
         self._socket = socket
         self._uid = uid
+        self._sockets = sockets
         self._stay = stay
-        self._listener: Listener | None = None
+        self._listener: Listening | None = None
         self._link: Link | None = None
         self._direct: set[Link] = set()
         self._gone = asyncio.Event()
@@ -144,7 +147,7 @@ class Running:
 
             def connection_made(self, transport: Any) -> None:
                 super().connection_made(transport)
-                if peer_uid(transport) != running._uid:
+                if running._sockets.peer_uid(transport) != running._uid:
                     self.abort("only the owner's programs may call directly")
                     return
                 self.facts = running
@@ -162,7 +165,7 @@ class Running:
             Fault: the node refuses the service.
         """
         if self._socket is not None:
-            self._listener = await listen(self._socket, self._accept)
+            self._listener = await self._sockets.listen(self._socket, self._accept)
         try:
             await self._serve()
         finally:

@@ -17,10 +17,13 @@ once; after either, nothing more is received.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-__all__ = ["FreshPipe", "Pipe", "Receiver", "Transport"]
+__all__ = ["FreshPipe", "Listening", "Pipe", "Receiver", "Sockets", "Transport"]
+
+Receiving = TypeVar("Receiving", bound=asyncio.BaseProtocol)
 
 
 class Receiver(Protocol):
@@ -127,3 +130,36 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Ends all pipes, those that are closing in order, and the transport."""
+
+
+class Listening(Protocol):
+    """A place that programs of this machine can dial."""
+
+    def close(self) -> None:
+        """Accepts no more; pipes that are open stay."""
+
+
+class Sockets(Protocol):
+    """Pipes between programs of one machine. `micro.network.transport.stream` is one."""
+
+    async def dial(
+        self, address: str, factory: Callable[[], Receiving], *, timeout_seconds: float
+    ) -> tuple[Any, Receiving]:
+        """Connects to an address; returns the pipe and the receiver that the factory made for it.
+
+        Raises:
+            BadRequest: the address has a wrong form.
+            Unavailable: nobody answers there.
+        """
+
+    async def listen(self, address: str, factory: Callable[[], asyncio.BaseProtocol]) -> Listening:
+        """Accepts pipes at an address, each with a receiver that the factory makes.
+
+        Raises:
+            BadRequest: the address has a wrong form.
+            Conflict: somebody listens there already.
+            EngineError: the address cannot be had.
+        """
+
+    def peer_uid(self, transport: asyncio.BaseTransport) -> int | None:
+        """Returns the user whose program is at the other end of a pipe, or None where that cannot be told."""
