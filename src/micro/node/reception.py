@@ -39,7 +39,7 @@ class _Place:
         self.badge = badge
         self.listener = listener
         self.name = badge.service
-        self.links: set[Link] = set()
+        self.links: dict[Link, None] = {}
         self.registered: asyncio.Future[str] = loop.create_future()
 
 
@@ -78,7 +78,7 @@ class Reception:
         self._places: dict[str, _Place] = {}
         self._links: dict[str, Link] = {}
         self._owner: Listening | None = None
-        self._owner_links: set[Link] = set()
+        self._owner_links: dict[Link, None] = {}
         self._visits: dict[Link, Visit] = {}
         self._hello = Hello([], agent="node")
         self.on_change: Callable[[], None] = lambda: None
@@ -99,7 +99,7 @@ class Reception:
                 super().connection_made(transport)
                 if reception._sockets.peer_uid(transport) == reception._uid:
                     self.facts = Facts(Caller(nid=reception._nid, owner=True))
-                    reception._owner_links.add(self)
+                    reception._owner_links[self] = None
                 else:
                     self.abort("this socket is for the owner of the node alone")
 
@@ -162,7 +162,7 @@ class Reception:
             raise Unauthorized("this door is for one instance, which has a token; take your own")
         if len(place.links) >= INSTANCE_LINKS_MAX:
             raise Unauthorized(f"an instance has at most {INSTANCE_LINKS_MAX} links to its node")
-        place.links.add(link)
+        place.links[link] = None
         link.facts = Facts(Caller(nid=self._nid, service=place.name, supervised=True))
 
     def may_register(self, link: Link, instance: str, name: str) -> None:
@@ -240,11 +240,11 @@ class Reception:
 
     def lost(self, link: Link) -> None:
         """Forgets a link that is gone, and withdraws what registered over it."""
-        self._owner_links.discard(link)
+        self._owner_links.pop(link, None)
         self._visits.pop(link, None)
         place: _Place | None = link.door
         if place is not None:
-            place.links.discard(link)
+            place.links.pop(link, None)
         if link.facts is None:
             return
         for record in link.facts.instances:
@@ -257,7 +257,7 @@ class Reception:
     def renew(self, lease_seconds: float) -> None:
         """Prolongs the leases of all instances whose link lives."""
         now = self._clock.monotonic()
-        for link in set(self._links.values()):
+        for link in dict.fromkeys(self._links.values()):
             if link.closed is None:
                 for record in link.facts.instances:
                     self._catalog.renew(record.key, lease_seconds, now)

@@ -78,10 +78,10 @@ class Running:
         self._stay = stay
         self._listener: Listening | None = None
         self._link: Link | None = None
-        self._direct: set[Link] = set()
+        self._direct: dict[Link, None] = {}
         self._gone = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._subscribing: list[asyncio.Task[None]] = []
         self.client = Client(dialer, clock=clock, entropy=entropy)
         self.config = Settings(self.client)
@@ -135,7 +135,7 @@ class Running:
 
     def lost(self, link: Link, reason: str) -> None:
         self.server.lost(link)
-        self._direct.discard(link)
+        self._direct.pop(link, None)
         if link is self._link:
             self._gone.set()
 
@@ -151,7 +151,7 @@ class Running:
                     self.abort("only the owner's programs may call directly")
                     return
                 self.facts = running
-                running._direct.add(self)
+                running._direct[self] = None
 
         return DirectLink(self, dialed=False, limits=OWNER)
 
@@ -221,8 +221,8 @@ class Running:
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(lambda task: self._tasks.pop(task, None))
         return task
 
     def stop(self) -> None:

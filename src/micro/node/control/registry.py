@@ -29,11 +29,11 @@ class Bell:
     """Wakes whoever waits for the catalog to change."""
 
     def __init__(self) -> None:
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], None] = {}
 
     def ring(self) -> None:
-        """Wakes all."""
-        waiting, self._waiting = self._waiting, set()
+        """Wakes all, in the order in which they came."""
+        waiting, self._waiting = self._waiting, {}
         for future in waiting:
             if not future.done():
                 future.set_result(None)
@@ -41,7 +41,7 @@ class Bell:
     async def heard(self, seconds: float) -> bool:
         """Waits for the next ring, at most so long; returns whether it rang."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(future)
+        self._waiting[future] = None
         try:
             async with asyncio.timeout(seconds):
                 await future
@@ -49,7 +49,7 @@ class Bell:
         except TimeoutError:
             return False
         finally:
-            self._waiting.discard(future)
+            self._waiting.pop(future, None)
 
 
 class Registry:
