@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from types import FunctionType, MethodType
 from typing import Any, Literal
 
 from micro.service.debug import Stats
@@ -12,6 +14,9 @@ from micro.service.schema.form import Form
 from micro.service.schema.signature import signature_of
 
 __all__ = ["Endpoint"]
+
+METHODS_MAX = 512
+"""Of so many methods it is remembered what they take and give."""
 
 
 class Endpoint:
@@ -59,7 +64,8 @@ class Endpoint:
             TypeError: an annotation is missing, or of a type that cannot travel.
             ValueError: the price or an example is wrong.
         """
-        signature = signature_of(function, special={context: "context"}, stream=stream)
+        self._binding = _binding_of(function, context, stream)
+        signature = self._binding.signature
         self.name = name
         self.kind: Literal["call", "stream"] = signature.kind
         self.is_async = signature.form in (Form.COROUTINE, Form.ASYNC_GENERATOR)
@@ -68,7 +74,6 @@ class Endpoint:
         self.wants_context = bool(signature.special)
         self.hidden = False
         self.stats = Stats()
-        self._binding = Binding(signature)
         self._description = describe_endpoint(
             name, self._binding, price=price, idempotent=idempotent, description=description, examples=examples
         )
@@ -89,3 +94,15 @@ class Endpoint:
     def describe(self) -> dict[str, Any]:
         """Returns its part of the service's description."""
         return self._description
+
+
+def _binding_of(function: Callable[..., Any], context: type, stream: type) -> Binding:
+    """Returns what a function takes and gives. Of a method that is read once, however many objects have it."""
+    if isinstance(function, MethodType) and isinstance(function.__func__, FunctionType):
+        return _method(function.__func__, context, stream).to(function)
+    return Binding(signature_of(function, special={context: "context"}, stream=stream))
+
+
+@lru_cache(METHODS_MAX)
+def _method(function: FunctionType, context: type, stream: type) -> Binding:
+    return Binding(signature_of(MethodType(function, object()), special={context: "context"}, stream=stream))

@@ -9,7 +9,10 @@ protobuf waits for its first use, because its library is large.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 import msgspec
@@ -27,6 +30,9 @@ __all__ = ["Binding", "Codec"]
 
 SPELLINGS_MAX = 64
 """So many ways to write a content type are remembered; others are understood anew each time."""
+
+CALLS_MAX = 1_024
+"""So many ways to call a function are kept ready, for all functions that are called alike."""
 
 TYPE_CHARACTERS_MAX = 80
 """So much of an unknown content type is repeated."""
@@ -112,6 +118,14 @@ class Binding:
         if content_type and len(self._spellings) < SPELLINGS_MAX:
             self._spellings[content_type] = codec
         return codec
+
+    def to(self, function: Callable[..., Any]) -> Binding:
+        """Returns the same for another method object of the same function."""
+        found = copy(self)
+        found.signature = replace(self.signature, function=function)
+        found._codecs, found._spellings = {}, {}
+        found.call = found._calling(_CALL, "call")
+        return found
 
     def check_example(self, example: Any) -> None:
         """Checks a request as a description shows it: the request, or one incoming item where there are no parameters.
@@ -206,9 +220,14 @@ class Binding:
         supplies = ", ".join(f"{kind}=None" for kind in self.supplies)
         scope: dict[str, Any] = {**names, "function": signature.function}
         source = template.format(supplies=supplies, arguments=", ".join(given))
-        exec(compile(source, f"<call of {signature.name}>", "exec"), scope)  # noqa: S102 - made of identifiers only
+        exec(_compiled(source, signature.name), scope)  # noqa: S102 - made of identifiers only
         made: Callable[..., Any] = scope[name]
         return made
+
+
+@lru_cache(CALLS_MAX)
+def _compiled(source: str, name: str) -> CodeType:
+    return compile(source, f"<call of {name}>", "exec")
 
 
 def _nothing_or(read: Reader) -> Reader:
