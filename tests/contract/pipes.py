@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import random
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,9 +17,17 @@ import uvloop
 from micro.network.transport import memory, stream
 from micro.network.transport.iroh import IrohEndpoint
 from micro.network.transport.transport import Pipe
+from micro.testing.loop import VirtualLoop
+from micro.testing.trace import Trace
+from micro.testing.weather import Weather
+from micro.testing.wire import Wire
 
 WAIT_SECONDS_MAX = 30.0
-LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+LOOPS: dict[str, Callable[[], Any]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+    "virtual": VirtualLoop,
+}
 
 
 class Recorder(asyncio.BufferedProtocol):
@@ -152,8 +161,20 @@ async def iroh_pair() -> AsyncIterator[tuple[Recorder, Recorder]]:
         await theirs.close()
 
 
+@asynccontextmanager
+async def world_pair() -> AsyncIterator[tuple[Recorder, Recorder]]:
+    """Two ends in a simulated world, where pieces are lost, and come late and in parts."""
+    left, right = Recorder(), Recorder()
+    weather = Weather(loss=0.1, split=0.3, breaks_per_second=0.0)
+    wire = Wire(asyncio.get_running_loop(), random.Random(1), Trace(), weather)
+    pipe = wire.pair(("a", None, {}), ("b", None, {}), lambda far: far.start(right))
+    pipe.start(left)
+    pipe.write(b"!")
+    yield left, right
+
+
 Scenario = Callable[[Recorder, Recorder], Awaitable[None]]
-PAIRS = {"memory": memory_pair, "unix": unix_pair, "tcp": tcp_pair, "iroh": iroh_pair}
+PAIRS = {"memory": memory_pair, "unix": unix_pair, "tcp": tcp_pair, "iroh": iroh_pair, "world": world_pair}
 
 
 def over_every_pipe(scenario: Scenario) -> Callable[[str, str], None]:
@@ -163,12 +184,11 @@ def over_every_pipe(scenario: Scenario) -> Callable[[str, str], None]:
 
 def over_our_pipes(scenario: Scenario) -> Callable[[str, str], None]:
     """The same for what asyncio's own sockets do not promise."""
-    return _over(scenario, ["memory", "iroh"])
+    return _over(scenario, ["memory", "iroh", "world"])
 
 
 def _over(scenario: Scenario, kinds: list[str]) -> Callable[[str, str], None]:
-    @pytest.mark.parametrize("loop", LOOPS)
-    @pytest.mark.parametrize("kind", kinds)
+    @pytest.mark.parametrize(("kind", "loop"), [(kind, loop) for kind in kinds for loop in LOOPS if _fits(kind, loop)])
     @functools.wraps(scenario, assigned=("__module__", "__name__", "__qualname__", "__doc__"), updated=())
     def test(kind: str, loop: str) -> None:
         async def meet() -> None:
@@ -191,3 +211,8 @@ def _over(scenario: Scenario, kinds: list[str]) -> Callable[[str, str], None]:
 
     del test.__wrapped__  # type: ignore[attr-defined]  # or pytest would read the scenario's arguments as fixtures
     return test
+
+
+def _fits(kind: str, loop: str) -> bool:
+    """A virtual clock is for simulated pipes, and these for it alone."""
+    return (kind == "world") == (loop == "virtual")

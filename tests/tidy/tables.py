@@ -10,6 +10,7 @@ SEAMS: dict[str, tuple[set[str], str]] = {
     "micro.network.relay.server": ({NETWORK}, "what strangers connect to so that the network reaches them"),
     "micro.service.registry.commons.opendht": ({NETWORK}, "OpenDHT has sockets and threads of its own"),
     "micro.node.place": ({DISK}, "the name of the folder for temporary files, where the path of a socket is too long"),
+    "micro.testing.*": ({ENTROPY}, "a world's chance comes from its seed"),
     "micro.doors.*": ({CLOCK, DISK, NETWORK, PROCESSES}, "here people and programs come in"),
 }
 """Module pattern -> which parts of the world it may touch, and why."""

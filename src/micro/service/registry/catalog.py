@@ -15,7 +15,7 @@ Rules of the catalog:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from micro.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyRequests
@@ -251,6 +251,12 @@ class Catalog:
         """Returns the instances a node holds."""
         holding = self._holdings.get(nid)
         return tuple(entry.instance for entry in holding.entries.values()) if holding else ()
+
+    def believed(self) -> Iterator[tuple[Instance, float]]:
+        """Yields every instance that is believed, with the time at which its lease ends."""
+        for holding in self._holdings.values():
+            for entry in holding.entries.values():
+                yield entry.instance, entry.expires
 
     # --------------------------------------------------------------------------------------------------------- within
 

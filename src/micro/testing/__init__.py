@@ -1,0 +1,9 @@
+"""A model of the house to play with: many nodes in one process, on a clock of their own, with every accident."""
+
+from __future__ import annotations
+
+from micro.testing.invariants import Invariant
+from micro.testing.weather import CALM, STORMY, Weather
+from micro.testing.world import World, WorldBroken
+
+__all__ = ["CALM", "STORMY", "Invariant", "Weather", "World", "WorldBroken"]

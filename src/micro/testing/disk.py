@@ -1,0 +1,351 @@
+"""A disk in memory that forgets, when its machine loses power, what was written and not synced.
+
+What was synced is there afterwards. What was not may be there, or not, or in part (whole sectors), each write for
+itself and so in any order. A file that was made may be missing until its folder is synced; SQLite's own file system
+does that when it syncs a new log for the first time, and so does this one. A process that ends loses nothing: the
+system has what it wrote.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from micro.errors import EngineError
+from micro.ports import Access, Entry
+from micro.testing.loop import LIFE
+
+__all__ = ["SECTOR_BYTES", "MemoryDisk"]
+
+SECTOR_BYTES = 512
+SHARES_KEPT = (0.0, 0.5, 0.9, 1.0)
+"""How many of a file's unsynced writes a power loss may leave."""
+TORN = 0.3
+"""How often such a write is left in part."""
+
+_numbers = itertools.count()
+
+
+@dataclass(slots=True)
+class _Content:
+    """A file: what programs see, what is on the disk for certain, and what happened since, as (offset, data)."""
+
+    seen: bytearray = field(default_factory=bytearray)
+    durable: bytearray = field(default_factory=bytearray)
+    pending: list[tuple[int, bytes | None]] = field(default_factory=list)
+    is_synced: bool = False
+    is_named: bool = False
+    mode: int = 0o600
+
+    def change(self, offset: int, data: bytes | None) -> None:
+        """Writes at an offset, or cuts there where the data is None."""
+        _apply(self.seen, offset, data)
+        self.pending.append((offset, data))
+
+    def sync(self) -> None:
+        """Puts all of it on the disk."""
+        for offset, data in self.pending:
+            _apply(self.durable, offset, data)
+        self.pending.clear()
+        self.is_synced = True
+
+    def copy(self) -> _Content:
+        """Returns the same file, which those who have this one open cannot reach."""
+        return _Content(
+            bytearray(self.seen), bytearray(self.durable), list(self.pending), self.is_synced, self.is_named, self.mode
+        )
+
+    def survivor(self, chance: random.Random) -> _Content:
+        """Returns what one power loss may leave."""
+        found = bytearray(self.durable)
+        share = chance.choice(SHARES_KEPT)
+        for offset, data in self.pending:
+            if chance.random() < share:
+                _apply(found, offset, _torn(data, chance))
+        return _Content(found, bytearray(found), is_synced=True, is_named=True, mode=self.mode)
+
+
+def _apply(content: bytearray, offset: int, data: bytes | None) -> None:
+    if data is None:
+        del content[offset:]
+        return
+    if len(content) < offset:
+        content.extend(bytes(offset - len(content)))
+    content[offset : offset + len(data)] = data
+
+
+def _torn(data: bytes | None, chance: random.Random) -> bytes | None:
+    sectors = len(data) // SECTOR_BYTES if data is not None else 0
+    if data is not None and sectors > 1 and chance.random() < TORN:
+        return data[: SECTOR_BYTES * chance.randrange(1, sectors + 1)]
+    return data
+
+
+class MemoryDisk:
+    """`micro.ports.Disk` of one simulated machine.
+
+    Attributes:
+        before_step: told of each write, cut, sync and removal of a database file before it is done; it may raise.
+        steps: how many of these there were.
+    """
+
+    def __init__(self, chance: random.Random) -> None:
+        self.before_step: Callable[[str, str], None] = lambda kind, name: None
+        self.steps = 0
+        self._chance = chance
+        self._files: dict[str, _Content] = {}
+        self._folders: dict[str, None] = {}
+        self._locks: dict[str, None] = {}
+        self._systems = [_FileSystem(self)]
+
+    # -- what happens to it -------------------------------------------------------------------------------------------
+
+    def lose_power(self) -> None:
+        """Forgets, as chance has it, what was not synced."""
+        kept = {}
+        for name, content in self._files.items():
+            if content.is_named or self._chance.random() < 0.5:
+                kept[name] = content.survivor(self._chance)
+        self._files = kept
+        self._start_over()
+
+    def lose_process(self) -> None:
+        """Lets go of what a program had open; all that it wrote is there."""
+        self._files = {name: content.copy() for name, content in self._files.items()}
+        self._start_over()
+
+    def wipe(self) -> None:
+        """Forgets everything: a new disk was put in."""
+        self._files, self._folders = {}, {}
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """Whatever is open keeps what it had and reaches nothing here any more."""
+        self._systems[-1].is_over = True
+        self._systems.append(_FileSystem(self))
+        self._locks.clear()
+
+    def close(self) -> None:
+        """Takes the file systems away again."""
+        for system in self._systems:
+            system.is_over = True
+            system.unregister()
+
+    def step(self, kind: str, name: str) -> None:
+        """Counts one step of SQLite's; refuses it to programs that are over."""
+        try:
+            self._check()
+            self.steps += 1
+            self.before_step(kind, name)
+        except OSError as error:
+            raise apsw.IOError(str(error)) from error
+
+    @staticmethod
+    def _check() -> None:
+        life = LIFE.get()
+        if life is not None and not life.alive:
+            raise OSError(errno.EIO, f"{life.name} is over and writes no more")
+
+    def sync(self, name: str, content: _Content) -> None:
+        """Puts a file on the disk, and with the first sync of a log the names of all."""
+        if not content.is_synced and name.endswith(("-wal", "-journal")):
+            for each in self._files.values():
+                each.is_named = True
+        content.sync()
+
+    # -- databases ----------------------------------------------------------------------------------------------------
+
+    def database(self, path: Path, *, read_only: bool = False) -> apsw.Connection:
+        self._check()
+        try:
+            connection = apsw.Connection(str(path), vfs=self._systems[-1].title)
+        except apsw.Error as error:
+            raise EngineError(f"cannot open the database {path.name}: {error}") from error
+        connection.pragma("locking_mode", "exclusive")  # no memory is shared here, and a log needs it otherwise
+        return connection
+
+    # -- files --------------------------------------------------------------------------------------------------------
+
+    def read(self, path: Path) -> bytes | None:
+        content = self._files.get(str(path))
+        return bytes(content.seen) if content is not None else None
+
+    def write(self, path: Path, data: bytes, *, mode: int = 0o600) -> None:
+        self._check()
+        content = bytearray(data)
+        self._files[str(path)] = _Content(content, bytearray(data), is_synced=True, is_named=True, mode=mode)
+
+    def create(self, path: Path, data: bytes, *, executable: bool = False) -> None:
+        self._check()
+        if str(path) in self._files:
+            raise FileExistsError(errno.EEXIST, "File exists", str(path))
+        self.file(str(path)).change(0, data)
+        self._files[str(path)].mode = 0o500 if executable else 0o400
+
+    def append(self, path: Path, data: bytes) -> int:
+        self._check()
+        content = self.file(str(path))
+        content.change(len(content.seen), data)
+        return len(content.seen)
+
+    def read_part(self, path: Path, offset: int, count: int) -> bytes:
+        content = self.read(path) or b""
+        start = min(offset, len(content)) if offset >= 0 else max(0, len(content) + offset)
+        return content[start : start + count]
+
+    def file(self, name: str) -> _Content:
+        """Returns a file, made where there is none."""
+        return self._files.setdefault(name, _Content())
+
+    def has(self, name: str) -> bool:
+        """Says whether there is such a file."""
+        return name in self._files
+
+    def forget(self, name: str) -> None:
+        """Removes a file."""
+        self._files.pop(name, None)
+
+    # -- folders ------------------------------------------------------------------------------------------------------
+
+    def make_folder(self, path: Path) -> None:
+        self._check()
+        for each in (path, *path.parents):
+            self._folders[str(each)] = None
+
+    def access(self, path: Path) -> Access:
+        if str(path) not in self._folders:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+        return "private"
+
+    def make_private(self, path: Path) -> None:
+        """Every folder here is."""
+
+    def lock(self, path: Path) -> Callable[[], None] | None:
+        self._check()
+        name = str(path)
+        if name in self._locks:
+            return None
+        self._locks[name] = None
+        return lambda: self._locks.pop(name, None)
+
+    def entries(self, path: Path) -> list[Entry]:
+        within = f"{path}/"
+        found: dict[str, Entry] = {}
+        for name in (*self._folders, *self._files):
+            if name.startswith(within) and name != within:
+                first, _, rest = name.removeprefix(within).partition("/")
+                content = self._files.get(name)
+                if rest or content is None:
+                    found[first] = Entry(first, "folder", size=0, modified=0.0, executable=False)
+                else:
+                    runs = bool(content.mode & 0o100)
+                    found[first] = Entry(first, "file", size=len(content.seen), modified=0.0, executable=runs)
+        return [found[name] for name in sorted(found)]
+
+    def move(self, path: Path, target: Path) -> None:
+        self._check()
+        for old in [name for name in self._files if name == str(path) or name.startswith(f"{path}/")]:
+            self._files[f"{target}{old.removeprefix(str(path))}"] = self._files.pop(old)
+        for old in [name for name in self._folders if name == str(path) or name.startswith(f"{path}/")]:
+            self._folders[f"{target}{old.removeprefix(str(path))}"] = self._folders.pop(old)
+
+    def remove(self, path: Path) -> None:
+        self._check()
+        for known in (self._files, self._folders):
+            for name in [name for name in known if name == str(path) or name.startswith(f"{path}/")]:
+                del known[name]
+
+
+class _File:
+    """What SQLite sees of one open file."""
+
+    def __init__(self, system: _FileSystem, disk: MemoryDisk, name: str) -> None:
+        self._system = system
+        self._disk = disk
+        self._name = name
+        self._content = disk.file(name)
+
+    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802 - SQLite's names
+        return bytes(self._content.seen[offset : offset + amount])
+
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+        self._step("write")
+        self._content.change(offset, bytes(data))
+
+    def xTruncate(self, size: int) -> None:  # noqa: N802
+        self._step("cut")
+        self._content.change(size, None)
+
+    def xSync(self, flags: int) -> None:  # noqa: N802
+        self._step("sync")
+        if not self._system.is_over:
+            self._disk.sync(self._name, self._content)
+
+    def _step(self, kind: str) -> None:
+        if not self._system.is_over:
+            self._disk.step(kind, self._name)
+
+    def xFileSize(self) -> int:  # noqa: N802
+        return len(self._content.seen)
+
+    def xSectorSize(self) -> int:  # noqa: N802
+        return SECTOR_BYTES
+
+    def xClose(self) -> None:  # noqa: N802
+        pass
+
+    def xLock(self, level: int) -> None:  # noqa: N802
+        pass
+
+    def xUnlock(self, level: int) -> None:  # noqa: N802
+        pass
+
+    def xCheckReservedLock(self) -> bool:  # noqa: N802
+        return False
+
+    def xDeviceCharacteristics(self) -> int:  # noqa: N802
+        return 0
+
+    def xFileControl(self, operation: int, pointer: int) -> bool:  # noqa: N802
+        return False
+
+
+class _FileSystem(apsw.VFS):
+    """What SQLite sees of the disk."""
+
+    def __init__(self, disk: MemoryDisk) -> None:
+        self.title = f"world-{next(_numbers)}"
+        super().__init__(self.title, "")
+        self.is_over = False
+        self._disk = disk
+        self._random = random.Random(0)
+
+    def xOpen(self, name: Any, flags: Any) -> Any:  # noqa: N802 - SQLite's names
+        return _File(self, self._disk, name.filename() if isinstance(name, apsw.URIFilename) else str(name))
+
+    def xDelete(self, name: str, sync: bool) -> None:  # noqa: N802
+        if not self.is_over:
+            self._disk.step("remove", name)
+            self._disk.forget(name)
+
+    def xAccess(self, name: str, flags: int) -> bool:  # noqa: N802
+        return self._disk.has(name)
+
+    def xFullPathname(self, name: str) -> str:  # noqa: N802
+        return name
+
+    def xRandomness(self, count: int) -> bytes:  # noqa: N802
+        return self._random.randbytes(count)
+
+    def xSleep(self, microseconds: int) -> int:  # noqa: N802
+        return microseconds
+
+    def xCurrentTime(self) -> float:  # noqa: N802
+        return 2_460_000.5

@@ -1,0 +1,375 @@
+"""The world: nodes on machines, all in one process, on a clock of their own, with every accident from one seed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import string
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from micro.errors import MicroError, Unavailable
+from micro.mucp.limits import Limits
+from micro.service.service import Service
+from micro.testing.acquaintance import Acquaintance, disagreements
+from micro.testing.audit import log_of
+from micro.testing.guest import Guest
+from micro.testing.invariants import Invariant, standing
+from micro.testing.ledger import Ledger
+from micro.testing.loop import VirtualLoop
+from micro.testing.machine import Machine, WorldClient
+from micro.testing.network import Internet
+from micro.testing.surroundings import quiet_surroundings
+from micro.testing.trace import Trace
+from micro.testing.weather import CALM, Weather
+from micro.testing.wire import Wire
+from micro.trust.keys import KEY_BYTES
+
+__all__ = ["World", "WorldBroken"]
+
+NODES_MAX = 26
+TICK_SECONDS = 0.1
+"""How often the invariants are asked."""
+SETTLE_SECONDS_MAX = 30.0
+"""How long a world that was healed may take until all of it agrees again."""
+SCENARIO_SECONDS_MAX = 600.0
+"""No scenario takes longer, in the world's time."""
+COMPLAINTS_MAX = 12
+
+Scenario = Callable[["World"], Awaitable[None]]
+
+
+class WorldBroken(AssertionError):
+    """Something that must always hold did not; the message says what, and how to see it again."""
+
+
+class World:
+    """A number of nodes and everything that may happen to them.
+
+    Args:
+        seed: where all chance comes from; the same seed gives the same world, to the byte.
+        nodes: how many there are; they are called "a", "b", "c" and so on.
+        weather: what the network does to what is sent.
+        invariants: what must hold beside the standing invariants.
+
+    Attributes:
+        random: chance for scenarios.
+        trace: what happened, and its hash.
+        ledger: what was promised to clients, and what came.
+    """
+
+    def __init__(
+        self, seed: int, nodes: int = 5, *, weather: Weather | None = None, invariants: Sequence[Invariant] = ()
+    ) -> None:
+        if not 1 <= nodes <= NODES_MAX:
+            raise ValueError(f"a world has 1 to {NODES_MAX} nodes, not {nodes}")
+        self.seed = seed
+        self.nodes: tuple[str, ...] = tuple(string.ascii_lowercase[:nodes])
+        self.random = random.Random(f"{seed} scenario")
+        self.trace = Trace()
+        self.ledger = Ledger()
+        self._weather = weather if weather is not None else Weather()
+        self._invariants = [*standing(), *invariants]
+        self._loop = VirtualLoop()
+        self._wire = Wire(self._loop, random.Random(f"{seed} wire"), self.trace, self._weather)
+        self.internet = Internet(self._wire)
+        self.machines: dict[str, Machine] = {}
+        self._hosts = 0
+        self._guests: dict[str, dict[tuple[str, str], None]] = {}
+        self._broken: list[str] = []
+        self._acquaintance = Acquaintance()
+
+    def __repr__(self) -> str:
+        return f"World(seed={self.seed}, nodes={len(self.nodes)})"
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    def run(self, scenario: Scenario, *, seconds_max: float = SCENARIO_SECONDS_MAX) -> World:
+        """Starts all nodes, makes them neighbours, plays `scenario`, and returns this world when it has ended.
+
+        A world is run once. No other loop may run in this thread.
+
+        Args:
+            scenario: an async function that is given this world.
+            seconds_max: after so much of the world's time it is given up; the failure says what waited.
+
+        Raises:
+            WorldBroken: an invariant was broken, or the scenario failed.
+        """
+        with quiet_surroundings():
+            try:
+                self._loop.run_until_complete(self._play(scenario, seconds_max))
+            except Exception as error:
+                raise WorldBroken(self._report(error)) from error
+            finally:
+                self._end()
+        return self
+
+    async def _play(self, scenario: Scenario, seconds_max: float) -> None:
+        for name in self.nodes:
+            self.machines[name] = self._machine(name)
+            await self.start(name)
+        await self._introduce()
+        playing = asyncio.ensure_future(scenario(self))
+        watching = asyncio.ensure_future(self._watch())
+        await asyncio.wait([playing, watching], timeout=seconds_max, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            watching.result()
+        if not playing.done():
+            raise WorldBroken(f"not over after {seconds_max:g} s; these wait: {self._loop.who_waits()}")
+        watching.cancel()
+        await playing
+        self.check()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self._acquaintance.note(self.running())
+            self.check()
+
+    def _machine(self, name: str) -> Machine:
+        return Machine(name, self._host(), loop=self._loop, internet=self.internet, seed=f"{self.seed} {name}")
+
+    def _host(self) -> str:
+        self._hosts += 1
+        return f"10.0.{self._hosts >> 8}.{self._hosts & 255}"
+
+    def _end(self) -> None:
+        lives = [life for machine in self.machines.values() for life in machine.lives]
+        for life in lives:
+            life.alive = False
+        logging.disable(logging.CRITICAL)  # code of the dead complains that it may not wait
+        try:
+            self._loop.bury(lives)
+        finally:
+            logging.disable(logging.NOTSET)
+        self._loop.close()
+        for machine in self.machines.values():
+            machine.disk.close()
+
+    def _report(self, error: Exception) -> str:
+        text = str(error) if isinstance(error, WorldBroken) else f"{type(error).__name__}: {error}"
+        return (
+            f"{self!r} at {self.now:.3f} s: {text}\n"
+            f"The last that happened:\n{self.trace.tail()}\n"
+            f"To see it again: {self!r}.run(scenario), with the same scenario; keep the seed as a test."
+        )
+
+    # -- what can be asked --------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """The time of this world, in seconds since it began."""
+        return self._loop.time()
+
+    @property
+    def weather(self) -> Weather:
+        """What the network does; it may be set at any time."""
+        return self._wire.weather
+
+    @weather.setter
+    def weather(self, weather: Weather) -> None:
+        self._wire.weather = weather
+
+    def running(self) -> list[Machine]:
+        """Returns the machines whose node runs."""
+        return [machine for machine in self.machines.values() if machine.is_up]
+
+    def is_up(self, name: str) -> bool:
+        """Says whether a node runs."""
+        return self.machines[name].is_up
+
+    def name_of(self, nid: str) -> str:
+        """Returns the name of a node in this world, or the nid where it is none."""
+        return next((machine.name for machine in self.machines.values() if nid in machine.known), nid)
+
+    def truth(self, nid: str) -> dict[tuple[str, str], None]:
+        """Returns every (service, instance) that ran under a nid, or that a guest with this nid has claimed for it."""
+        for machine in self.machines.values():
+            if nid in machine.known:
+                return machine.known[nid]
+        return self._guests.get(nid, {})
+
+    async def guest(
+        self, host: str, services: Iterable[tuple[str, str]] = (), *, limits: Limits | None = None
+    ) -> Guest:
+        """Returns a guest who visits a node and is listened to.
+
+        Args:
+            host: the node's name.
+            services: the (service, instance) that are really the guest's own; whatever else he says is a lie.
+            limits: what the guest's link takes.
+        """
+        number = len(self._guests)
+        guest = Guest(f"guest-{number}", self._host(), seed=self.random.randbytes(KEY_BYTES), internet=self.internet)
+        self._guests[guest.nid] = dict.fromkeys(services)
+        guest.limits = limits if limits is not None else guest.limits
+        node = self.machines[host].node
+        if node is None:
+            raise Unavailable(f"{host} is down; start it before somebody visits")
+        await guest.visit(node.ticket())
+        await guest.watched.wait()
+        return guest
+
+    def receivers(self) -> Iterator[tuple[str, Any]]:
+        """Yields what stands on each end of each pipe of this world, with the pipe's name."""
+        return self._wire.receivers()
+
+    def client(self, name: str) -> WorldClient:
+        """Returns a client at a machine, with the rights of its owner; it stays when the node goes and comes."""
+        return WorldClient(self.machines[name], self.ledger)
+
+    # -- what can be done ---------------------------------------------------------------------------------------------
+
+    async def sleep(self, seconds: float) -> None:
+        """Lets time pass."""
+        await asyncio.sleep(seconds)
+
+    def serve(self, name: str, service: Service) -> None:
+        """Has a service run on a machine, now and after every restart."""
+        self.note(f"{name} serves {service.name}")
+        self.machines[name].serve(service)
+
+    def withdraw(self, name: str, service: str) -> None:
+        """Ends a service as if it had crashed; it does not come back."""
+        self.note(f"{name} has no {service} any more")
+        self.machines[name].withdraw(service)
+
+    async def start(self, name: str) -> None:
+        """Starts the node of a machine that is down, and its services."""
+        machine = self.machines[name]
+        if machine.is_up:
+            return
+        self.note(f"{name} starts")
+        if await machine.start():
+            self._broken += [f"{name}: {each}" for each in await self.audit(name)]
+
+    restart = start
+
+    def move(self, name: str) -> None:
+        """Gives a machine another address: its node has it from its next start on."""
+        self.machines[name].host = self._host()
+
+    def crash(self, name: str) -> None:
+        """Takes the power from a machine: node and services end, and the disk forgets what was not synced."""
+        self.note(f"{name} loses power")
+        machine = self.machines[name]
+        machine.power_off()
+        machine.disk.lose_power()
+
+    def kill(self, name: str) -> None:
+        """Ends the node's process as `kill -9` does: the services go on, and what was written is there."""
+        self.note(f"{name} is killed")
+        machine = self.machines[name]
+        machine.down()
+        machine.disk.lose_process()
+
+    def lose_disk(self, name: str) -> None:
+        """Takes the power from a machine and gives it an empty disk: it starts again as somebody new."""
+        self.crash(name)
+        self.note(f"{name} loses its disk")
+        machine = self.machines[name]
+        machine.disk.wipe()
+        machine.age += 1
+
+    def crash_at_step(self, name: str, steps: int) -> None:
+        """Takes the power from a machine in the middle of its `steps`-th next step on the disk."""
+        disk = self.machines[name].disk
+        last = disk.steps + steps
+
+        def before(kind: str, file: str) -> None:
+            if disk.steps >= last:
+                disk.before_step = lambda kind, file: None
+                self.crash(name)
+                raise OSError(f"{name} lost power before it could {kind}")
+
+        disk.before_step = before
+
+    def cut(self, sender: str, receiver: str) -> None:
+        """Lets nothing through from one machine to another; the way back stays open."""
+        self.note(f"nothing goes from {sender} to {receiver}")
+        self._wire.cut(sender, receiver)
+
+    def partition(self, *groups: Iterable[str]) -> None:
+        """Cuts every way between machines of different groups; who is in none of them is not concerned."""
+        named = [sorted(group) for group in groups]
+        self.note(f"parted: {' | '.join(','.join(group) for group in named)}")
+        for here, group in enumerate(named):
+            for there, others in enumerate(named):
+                if here != there:
+                    for sender in group:
+                        for receiver in others:
+                            self._wire.cut(sender, receiver)
+
+    def heal(self) -> None:
+        """Mends all cuts."""
+        self.note("healed")
+        for sender, receiver in self._wire.cuts:
+            self._wire.heal(sender, receiver)
+
+    async def _introduce(self) -> None:
+        """Does what owners do: gives nodes that cannot find each other a ticket."""
+        for machine, other in self._acquaintance.strangers(self.running()):
+            node, neighbour = machine.node, other.node
+            if node is not None and neighbour is not None and node.peers is not None:
+                self.note(f"{machine.name} gets a ticket of {other.name}")
+                try:
+                    await machine.by_node(node.peers.connect(neighbour.ticket()))
+                except MicroError as error:  # the node itself tries again
+                    self.note(f"{machine.name} cannot reach {other.name} yet: {type(error).__name__}")
+
+    def note(self, text: str) -> None:
+        """Writes something into the trace."""
+        self.trace.add(self.now, text)
+
+    # -- what must hold -----------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Asks all invariants.
+
+        Raises:
+            WorldBroken: something does not hold.
+        """
+        found = [*self._broken, *self._loop.blame]
+        for invariant in self._invariants:
+            found += invariant.check(self)
+        if found:
+            raise WorldBroken("; ".join(found[:COMPLAINTS_MAX]))
+
+    async def audit(self, name: str) -> list[str]:
+        """Returns what is wrong with the log of a node: an acknowledged event is missing, or one is there twice."""
+        machine = self.machines[name]
+        kept = await log_of(machine)
+        if kept is None:
+            return []
+        there = {(topic, id) for topic, _, id in kept}
+        lost = [promise for promise in self.ledger.of(name, machine.age) if promise not in there]
+        return [
+            *(f"the event {id} of {topic} was acknowledged and is lost" for topic, id in lost),
+            *(f"the event {id} of {topic} is kept {n} times" for (topic, _, id), n in kept.items() if n > 1),
+        ]
+
+    async def settle(self, seconds: float = SETTLE_SECONDS_MAX) -> None:
+        """Mends everything, starts what is down, and waits until all agree; then looks through every log.
+
+        From here on the weather is calm. Nodes that cannot know where the other is now get a ticket from their owners.
+
+        Raises:
+            WorldBroken: they do not agree within `seconds`, or an acknowledged event is lost.
+        """
+        self.heal()
+        self.weather = CALM
+        for name in self.nodes:
+            self.machines[name].disk.before_step = lambda kind, file: None
+        for name in self.nodes:
+            await self.start(name)
+        deadline = self.now + seconds
+        await self._introduce()
+        while disagreement := next(disagreements(self.running()), ""):
+            if self.now >= deadline:
+                raise WorldBroken(f"no agreement {seconds:g} s after all was mended: {disagreement}")
+            await asyncio.sleep(TICK_SECONDS)
+        for name in self.nodes:
+            self._broken += [f"{name}: {each}" for each in await self.audit(name)]
+        self.check()
