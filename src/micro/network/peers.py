@@ -255,6 +255,8 @@ class Peers:
                 )
                 link = self._link(pipe, ticket.nid, dialed=True)
                 hello = await link.greeted()
+                if link.closed is not None:  # the other side greeted and refused in one breath
+                    raise LinkClosed(link.closed)
         except (MicroError, TimeoutError) as error:
             if peer.link is not None:
                 return  # it reached us meanwhile
@@ -292,6 +294,8 @@ class Peers:
         link = self._link(pipe, nid, dialed=False)
         try:
             hello = await link.greeted()
+            if link.closed is not None:
+                return
             if hello.purpose == PURPOSE:
                 self.visits.welcome(link)
                 return

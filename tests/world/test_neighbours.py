@@ -1,0 +1,47 @@
+"""Neighbours that meet, part, move and do not read: what simulated worlds found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from micro.mucp.event import Hello
+from micro.mucp.limits import Limits
+from micro.network.link import Link
+from micro.network.peers import Peers
+from micro.testing import CALM, World
+from tests.world.scenes import collector, greeter, until_linked
+
+EVENT_BYTES = 4_000
+VARYING = replace(CALM, jitter_seconds=0.05)
+"""What is sent apart may arrive together."""
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_link_that_ends_while_it_is_greeted_is_no_link(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A neighbour that greets and refuses in one breath is dialled again, and not taken for linked for ever."""
+    refused: list[str] = []
+    before = Peers._up
+
+    def up(self: Peers, nid: str, link: Link, hello: Hello, *, dialed: bool) -> None:
+        if not dialed and not refused:
+            refused.append(nid)
+            link.close("not now")
+            return
+        before(self, nid, link, hello, dialed=dialed)
+
+    async def scenario(world: World) -> None:
+        world.crash("b")
+        world.move("b")  # so that a has to wait for b
+        await world.sleep(1.0)
+        monkeypatch.setattr(Peers, "_up", up)
+        await world.start("b")
+        await until_linked(world, "a", "b")
+        await until_linked(world, "b", "a")
+
+    World(seed, nodes=2, weather=VARYING).run(scenario)
+    assert len(refused) == 1
+
+
