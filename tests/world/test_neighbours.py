@@ -45,3 +45,17 @@ def test_a_link_that_ends_while_it_is_greeted_is_no_link(seed: int, monkeypatch:
     assert len(refused) == 1
 
 
+def test_neighbours_that_move_one_after_the_other_meet_again() -> None:
+    """Whoever is told where a neighbour is now goes there, also where its owner once gave it another address."""
+
+    async def scenario(world: World) -> None:
+        for name, other in (("a", "b"), ("b", "a")):
+            world.crash(name)
+            world.move(name)
+            await world.start(name)
+            await world.sleep(1.0)  # until the old link is known to be dead
+            await until_linked(world, other, name)
+
+    World(1, nodes=2, weather=CALM).run(scenario)
+
+

@@ -31,7 +31,7 @@ from micro.network.transport.transport import FreshPipe, Transport
 from micro.network.visits import PURPOSE, Visits
 from micro.ports import Entropy
 from micro.trust.identity import short
-from micro.trust.ticket import Ticket
+from micro.trust.ticket import ADDRESSES_MAX, Ticket
 
 __all__ = ["Peer", "Peers"]
 
@@ -307,8 +307,8 @@ class Peers:
             link.session.go_away(fault.detail, code=fault.code)
             link.close(fault.detail)
             return
-        if not peer.wanted and ticket.addresses:
-            peer.ticket = ticket
+        if ticket.addresses:
+            peer.ticket = _renewed(peer.ticket, ticket)
         self._up(nid, link, hello, dialed=False)
 
     def _up(self, nid: str, link: Link, hello: Hello, *, dialed: bool) -> None:
@@ -368,3 +368,9 @@ def _ticket_of(nid: str, hello: Hello, address: str) -> Ticket:
         if said is not None and said.nid == nid:
             return said
     return Ticket(nid, (address,) if address else ())
+
+
+def _renewed(known: Ticket, said: Ticket) -> Ticket:
+    """Returns where a node is reached that said so itself; where it was reached before is tried as well."""
+    addresses = dict.fromkeys((*said.addresses, *known.addresses))
+    return Ticket(known.nid, tuple(addresses)[:ADDRESSES_MAX], said.relay or known.relay, known.genesis)
