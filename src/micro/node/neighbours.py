@@ -190,23 +190,37 @@ class _Forwarder(Member):
     def __init__(self, nid: str, link: Link) -> None:
         self._nid = nid
         self._link = link
+        self._draining: asyncio.Task[None] | None = None
         self.subscription: Subscription | None = None
 
     def deliver(self, sequence: int, event: StoredEvent) -> bool:
         subscription, link = self.subscription, self._link
-        if subscription is None or link.closed is not None or link.full:
+        if subscription is None or link.closed is not None:
+            return False
+        if link.full:
+            if self._draining is None:
+                self._draining = asyncio.get_running_loop().create_task(self._drain(subscription))
             return False
         if event.publisher.partition("/")[0] != self._nid:  # it came from another node: it is not ours to pass on
             asyncio.get_running_loop().call_soon(subscription.acknowledge, sequence)
             return True
         said = {names.TOPIC: event.topic, **event.headers}
         extra = encode({names.ID: event.id, names.CALLER: event.publisher})
-        prefix = link.session.begin(Form.PUBLISH, said, 0, extra)
         try:
+            prefix = link.session.begin(Form.PUBLISH, said, 0, extra)
             link.call(_Forwarded(subscription, sequence), prefix, event.body)
-        except (LinkClosed, Fault):
+        except LinkClosed:
             return False
+        except Fault as fault:  # this event does not fit; those behind it may
+            loop = asyncio.get_running_loop()
+            loop.call_soon(subscription.negative, sequence, RETRY_SECONDS, fault.detail)
         return True
+
+    async def _drain(self, subscription: Subscription) -> None:
+        """Goes on when the link takes more."""
+        await self._link.drained()
+        self._draining = None
+        subscription.resume()
 
     def dropped(self, count: int) -> None:
         """A queue drops nothing."""
