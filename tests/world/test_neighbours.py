@@ -95,3 +95,25 @@ def test_an_event_that_a_neighbour_does_not_take_holds_up_no_other() -> None:
     assert taken == [b"small"]
 
 
+def test_an_answer_is_read_alike_when_its_link_ends_with_it() -> None:
+    """A result that travels in an object is taken out of it, also where the way it came is gone by then."""
+    answers: list[Any] = []
+
+    async def scenario(world: World) -> None:
+        world.serve("a", greeter())
+        await world.settle()
+        client = world.client("a")
+        answers.append(await client.call("greeter", "Say.Hello"))
+        before = client.call_raw
+
+        async def call_raw(*arguments: Any, **options: Any) -> bytes:
+            body = await before(*arguments, **options)
+            for link in (await client.route("greeter")).links:
+                client.forget(link)
+            return body
+
+        client.call_raw = call_raw  # type: ignore[method-assign]
+        answers.append(await client.call("greeter", "Say.Hello", timeout_seconds=5.0))
+
+    World(1, nodes=1, weather=CALM).run(scenario)
+    assert answers == ["Hello world", "Hello world"]

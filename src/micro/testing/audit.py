@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from micro.service.broker.broker import Broker, StoredEvent, Subscription
+from micro.service.broker.broker import Broker, Member, StoredEvent, Subscription
 from micro.testing.machine import Machine
 
 __all__ = ["log_of"]
@@ -12,7 +12,7 @@ __all__ = ["log_of"]
 TURNS_MAX = 10_000
 
 
-class _Reader:
+class _Reader(Member):
     """A member of a queue of its own."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from micro.errors import NotFound
 from micro.mucp import headers as names
-from micro.mucp.event import Hello, Opened
+from micro.mucp.event import Hello, Opened, Published
 from micro.mucp.limits import NETWORK, STRANGER
 from micro.mucp.message import Form
 from micro.network.link import Link
@@ -109,6 +109,9 @@ class Guest:
         event.exchange.owner = watch
         self._watches.append(watch)
         self.watched.set()
+
+    def published(self, link: Link, event: Published) -> None:
+        """Nobody waits for what nobody keeps."""
 
     def withdrawn(self, link: Link, number: int) -> None:
         """Nothing it does takes time."""

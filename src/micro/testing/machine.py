@@ -102,7 +102,7 @@ class Machine:
     # -- what it stands on --------------------------------------------------------------------------------------------
 
     def _ports(self) -> Ports:
-        async def open_transport(key: NodeKey, host: str, port: int) -> Transport:
+        async def open_transport(key: NodeKey, config: NodeConfig, port: int) -> Transport:
             return self._internet.bind(self.name, self.host, key, port)
 
         return Ports(

@@ -87,6 +87,14 @@ class WorldTransport:
     def addresses(self) -> tuple[str, ...]:
         return (self.address,)
 
+    @property
+    def relay(self) -> str | None:
+        """A world has no relays: whom a machine cannot reach, it cannot reach."""
+        return None
+
+    async def use_relays(self, relays: Sequence[str]) -> None:
+        """Nothing changes."""
+
     async def dial(self, nid: str, addresses: Sequence[str], relay: str | None, *, timeout_seconds: float) -> WorldPipe:
         known = [canonical_address(address) for address in addresses]
         if nid == self._nid:
