@@ -94,6 +94,21 @@ def test_what_was_acknowledged_survives_a_power_loss() -> None:
     assert collected == ["rain"]
 
 
+def test_any_id_of_an_event_is_its_own() -> None:
+    """An event keeps the id that its publisher chose, also where that is nothing but a nought."""
+    collected: list[str] = []
+
+    async def scenario(world: World) -> None:
+        world.serve("a", collector("news", collected))
+        await world.settle()
+        for id in ("0", "1"):
+            await world.client("a").publish("news", b"it rained", id=id)
+        await world.sleep(1.0)
+
+    World(1, nodes=1).run(scenario)
+    assert collected == ["0", "1"]
+
+
 def test_a_new_disk_makes_a_new_node() -> None:
     """A node that lost its disk has another key, and is a stranger to those who knew it."""
     nids: list[str] = []

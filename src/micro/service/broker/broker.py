@@ -37,8 +37,8 @@ ID_CHARACTERS_MAX = 128
 PUBLISHER_CHARACTERS_MAX = 256
 HEADERS_MAX = 64
 HEADERS_CHARACTERS_MAX = 16_384
-EPHEMERAL_ID = "0"
-"""The id of an event that nobody keeps and whose publisher gave it none."""
+EPHEMERAL_ID = "\0"
+"""The id of an event that nobody keeps and that has none; no header may be spelled so, so no publisher's id is it."""
 
 EVENT_BYTES = 256
 """What an event is reckoned to cost beside its body and headers: row, index and bookkeeping."""
