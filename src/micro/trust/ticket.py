@@ -13,6 +13,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from micro.errors import BadRequest
@@ -37,6 +38,9 @@ RELAY_CHARACTERS_MAX: Final = 255
 
 GENESIS_BYTES: Final = 32
 """Length of a chain's genesis hash."""
+
+TEXTS_KEPT: Final = 1024
+"""So many tickets keep their text: all neighbours are written down whenever one changes."""
 
 TICKET_CHARACTERS_MAX: Final = 1000
 """A longer text is not looked at."""
@@ -85,16 +89,7 @@ class Ticket:
 
     def encode(self) -> str:
         """Returns the ticket as text, `micro1…`."""
-        fields = [(_ADDRESS, _pack_address(address)) for address in self.addresses]
-        fields.append((_KEY, public_key_of(self.nid)))
-        if self.relay is not None:
-            fields.append((_RELAY, self.relay.encode()))
-        if self.genesis is not None:
-            fields.append((_GENESIS, self.genesis))
-        if self.network is not None:
-            fields.append((_NETWORK, public_key_of(self.network)))
-        payload = bytes((_VERSION,)) + b"".join(bytes((kind, len(value))) + value for kind, value in fields)
-        return bech32m_encode(_PREFIX, payload)
+        return _encoded(self)
 
     @staticmethod
     def decode(text: str) -> Ticket:
@@ -123,6 +118,20 @@ class Ticket:
             genesis=found.get(_GENESIS),
             network=None if _NETWORK not in found else nid_of(found[_NETWORK]),
         )
+
+
+@lru_cache(TEXTS_KEPT)
+def _encoded(ticket: Ticket) -> str:
+    fields = [(_ADDRESS, _pack_address(address)) for address in ticket.addresses]
+    fields.append((_KEY, public_key_of(ticket.nid)))
+    if ticket.relay is not None:
+        fields.append((_RELAY, ticket.relay.encode()))
+    if ticket.genesis is not None:
+        fields.append((_GENESIS, ticket.genesis))
+    if ticket.network is not None:
+        fields.append((_NETWORK, public_key_of(ticket.network)))
+    payload = bytes((_VERSION,)) + b"".join(bytes((kind, len(value))) + value for kind, value in fields)
+    return bech32m_encode(_PREFIX, payload)
 
 
 def canonical_address(address: str) -> str:
