@@ -199,3 +199,14 @@ def test_missing_errors_are_found() -> None:
 
     assert list(undocumented_errors(text.replace("`NoNode`", ""))) == ["`NoNode` is missing"]
     assert list(undocumented_errors(text.replace(" 404 ", " 405 "))) == ["`NotFound` stands without 404 Not Found"]
+
+
+def test_the_test_kit_is_documented() -> None:
+    """Every name of `micro.testing` has a place, and every method and attribute of a world a line."""
+    kit, text = built("micro.testing"), page("testing.md")
+    world = kit.World(1, nodes=1)
+    names = [name for name in kit.__all__ if f"`{name}" not in text and f"## {name}" not in text]
+    public = sorted(name for name in {*dir(kit.World), *vars(world)} if not name.startswith("_"))
+    names += [name for name in public if f"`{name}" not in text and f"`await {name}" not in text]
+
+    assert [] == names

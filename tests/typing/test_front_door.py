@@ -15,6 +15,9 @@ ROOT = Path(__file__).parents[2]
 FROZEN = ["BlockingClient", "Client", "Context", "Event", "Fault", "Node", "NodeConfig", "Service", "Stream", "errors"]
 """The public names. To add one is a feature, to take one away breaks everybody: say so in changes/."""
 
+FROZEN_TESTING = ["CALM", "Guest", "Invariant", "Ordeal", "STORMY", "Weather", "World", "WorldBroken"]
+"""The names of the test kit, `micro.testing`, which are promised as well."""
+
 CHECKERS = {
     "mypy": ["-m", "mypy", "--strict", "tests/typing/front_door.py"],
     "pyright": ["-m", "pyright", "--project", "pyproject.toml"],
@@ -42,6 +45,14 @@ def test_the_public_names_are_frozen() -> None:
     micro = importlib.import_module("micro")
 
     assert sorted(micro.__all__) == FROZEN
+
+
+def test_the_names_of_the_test_kit_are_frozen() -> None:
+    """`micro.testing` offers exactly the names that were promised, and each is there."""
+    kit = importlib.import_module("micro.testing")
+
+    assert sorted(kit.__all__) == FROZEN_TESTING
+    assert [] == [name for name in FROZEN_TESTING if getattr(kit, name, None) is None]
 
 
 def test_every_public_name_is_there() -> None:

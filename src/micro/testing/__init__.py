@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from micro.testing.guest import Guest
 from micro.testing.invariants import Invariant
+from micro.testing.ordeal import Ordeal
 from micro.testing.weather import CALM, STORMY, Weather
 from micro.testing.world import World, WorldBroken
 
-__all__ = ["CALM", "STORMY", "Invariant", "Weather", "World", "WorldBroken"]
+__all__ = ["CALM", "STORMY", "Guest", "Invariant", "Ordeal", "Weather", "World", "WorldBroken"]

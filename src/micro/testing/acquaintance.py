@@ -23,7 +23,8 @@ class Acquaintance:
         """Takes note of who is linked now."""
         for machine in machines:
             for other in machines:
-                if other is not machine and machine.is_linked(other.nid):
+                # one side alone may still take an old link for alive
+                if other is not machine and machine.is_linked(other.nid) and other.is_linked(machine.nid):
                     self._told[machine.nid, other.nid] = other.host
 
     def strangers(self, machines: Sequence[Machine]) -> Iterator[tuple[Machine, Machine]]:

@@ -27,6 +27,8 @@ __all__ = ["SECTOR_BYTES", "MemoryDisk"]
 SECTOR_BYTES = 512
 SHARES_KEPT = (0.0, 0.5, 0.9, 1.0)
 """How many of a file's unsynced writes a power loss may leave."""
+CHANGES_KEPT = 16_384
+"""A file with more synced changes has them put together."""
 TORN = 0.3
 """How often such a write is left in part."""
 
@@ -35,10 +37,14 @@ _numbers = itertools.count()
 
 @dataclass(slots=True)
 class _Content:
-    """A file: what programs see, what is on the disk for certain, and what happened since, as (offset, data)."""
+    """A file: what programs see, and what the disk has: a beginning, what was synced on top of it, and what was not.
+
+    Changes are (offset, data); they are only put together when the power goes.
+    """
 
     seen: bytearray = field(default_factory=bytearray)
-    durable: bytearray = field(default_factory=bytearray)
+    durable: bytes = b""
+    synced: list[tuple[int, bytes | None]] = field(default_factory=list)
     pending: list[tuple[int, bytes | None]] = field(default_factory=list)
     is_synced: bool = False
     is_named: bool = False
@@ -51,25 +57,31 @@ class _Content:
 
     def sync(self) -> None:
         """Puts all of it on the disk."""
-        for offset, data in self.pending:
-            _apply(self.durable, offset, data)
+        self.synced += self.pending
         self.pending.clear()
         self.is_synced = True
+        if len(self.synced) > CHANGES_KEPT:
+            self.durable, self.synced = bytes(self._on_disk()), []
+
+    def _on_disk(self) -> bytearray:
+        found = bytearray(self.durable)
+        for offset, data in self.synced:
+            _apply(found, offset, data)
+        return found
 
     def copy(self) -> _Content:
         """Returns the same file, which those who have this one open cannot reach."""
-        return _Content(
-            bytearray(self.seen), bytearray(self.durable), list(self.pending), self.is_synced, self.is_named, self.mode
-        )
+        lists = list(self.synced), list(self.pending)
+        return _Content(bytearray(self.seen), self.durable, *lists, self.is_synced, self.is_named, self.mode)
 
     def survivor(self, chance: random.Random) -> _Content:
         """Returns what one power loss may leave."""
-        found = bytearray(self.durable)
+        found = self._on_disk()
         share = chance.choice(SHARES_KEPT)
         for offset, data in self.pending:
             if chance.random() < share:
                 _apply(found, offset, _torn(data, chance))
-        return _Content(found, bytearray(found), is_synced=True, is_named=True, mode=self.mode)
+        return _Content(found, bytes(found), is_synced=True, is_named=True, mode=self.mode)
 
 
 def _apply(content: bytearray, offset: int, data: bytes | None) -> None:
@@ -179,8 +191,7 @@ class MemoryDisk:
 
     def write(self, path: Path, data: bytes, *, mode: int = 0o600) -> None:
         self._check()
-        content = bytearray(data)
-        self._files[str(path)] = _Content(content, bytearray(data), is_synced=True, is_named=True, mode=mode)
+        self._files[str(path)] = _Content(bytearray(data), bytes(data), is_synced=True, is_named=True, mode=mode)
 
     def create(self, path: Path, data: bytes, *, executable: bool = False) -> None:
         self._check()

@@ -46,8 +46,8 @@ class Watched(Protocol):
 class Invariant(Protocol):
     """Something that must always hold."""
 
-    def check(self, world: Watched) -> Iterator[str]:
-        """Yields what is wrong now, in words; nothing where all is well."""
+    def check(self, world: Any) -> Iterator[str]:
+        """Yields what is wrong now, in words; nothing where all is well. `world` is the `World`."""
 
 
 def standing() -> list[Invariant]:

@@ -48,7 +48,7 @@ class Ordeal:
         done: how often each operation was done, by name; what failed counts as `failed`.
     """
 
-    def __init__(self, operations: int = 200, *, accidents: float = 0.08) -> None:
+    def __init__(self, operations: int = 150, *, accidents: float = 0.08) -> None:
         self.operations = operations
         self.accidents = accidents
         self.done: dict[str, int] = {}
