@@ -118,7 +118,7 @@ class Client(RawClient):
             return codecs[1].decode(answer, returns)
         if kind is bytes and returns in (None, bytes):
             return answer
-        return route.reader(endpoint, returns)(answer)
+        return (self.known_route(service) or route).reader(endpoint, returns)(answer)
 
     @overload
     def stream(

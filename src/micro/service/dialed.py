@@ -1,14 +1,27 @@
-"""What a client does with the links it dialled: it serves nothing on them, and forgets one that ends."""
+"""How a client dials, and what it does with its links: it serves nothing on them, and forgets one that ends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from micro.errors import NotFound
 from micro.mucp.event import Hello, Opened, Published
-from micro.network.link import Link
+from micro.network.link import Link, Serving
 
-__all__ = ["ClientLinks"]
+__all__ = ["ClientLinks", "Dialer"]
+
+
+class Dialer(Protocol):
+    """How a client reaches its node, and instances that the node names."""
+
+    async def dial(self, address: str | None, serving: Serving, *, instance: str = "") -> Link:
+        """Returns a greeted link to `address`, or to the node for None.
+
+        Raises:
+            NoNode: no node answers.
+            LinkClosed: the address does not answer.
+        """
 
 
 class ClientLinks:

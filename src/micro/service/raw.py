@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from micro.errors import BadRequest, Fault, LinkClosed, Unavailable
 from micro.mucp import headers as names
@@ -17,10 +17,10 @@ from micro.mucp.codec import JSON
 from micro.mucp.event import Replied
 from micro.mucp.headers import encode, encode_id
 from micro.mucp.message import Form
-from micro.network.link import CALL_TIMEOUT_SECONDS, Link, Serving
+from micro.network.link import CALL_TIMEOUT_SECONDS, Link
 from micro.ports import Clock, Entropy
 from micro.service.budget import RetryBudget, RetryPolicy
-from micro.service.dialed import ClientLinks
+from micro.service.dialed import ClientLinks, Dialer
 from micro.service.ephemeral import EphemeralPublisher
 from micro.service.identifier import Identifiers
 from micro.service.once import call_once
@@ -36,18 +36,6 @@ ROUTES_MAX = 4_096
 CHANCE_BYTES = 4
 CALLS_COUNTED_MAX = 1_000
 """Calls that earn retries for the budget are counted between two retries up to here."""
-
-
-class Dialer(Protocol):
-    """How a client reaches its node, and instances that the node names."""
-
-    async def dial(self, address: str | None, serving: Serving, *, instance: str = "") -> Link:
-        """Returns a greeted link to `address`, or to the node for None.
-
-        Raises:
-            NoNode: no node answers.
-            LinkClosed: the address does not answer.
-        """
 
 
 Sent = tuple[asyncio.Future[Replied], Link, int]
@@ -90,6 +78,7 @@ class RawClient:
         self._node: Link | None = None
         self._dialing: asyncio.Lock = asyncio.Lock()
         self._routes: dict[str, Route] = {}
+        self._last: dict[str, Route] = {}
         self._asking: dict[str, asyncio.Future[Route]] = {}
         self._direct_links: dict[str, Link] = {}
         self._budget = RetryBudget()
@@ -124,18 +113,19 @@ class RawClient:
 
     async def _learn(self, service: str) -> Route:
         route = await self._ask(service, await self.node())
-        if len(self._routes) >= ROUTES_MAX:
+        if len(self._last) >= ROUTES_MAX:
             self._routes.clear()
+            self._last.clear()
         if route.description is not None:
-            self._routes[service] = route
+            self._routes[service] = self._last[service] = route
         return route
 
     def _chance(self) -> float:
         return int.from_bytes(self._entropy.random_bytes(CHANCE_BYTES)) / (1 << 8 * CHANCE_BYTES)
 
     def known_route(self, service: str) -> Route | None:
-        """Returns how to reach `service` where that is known already."""
-        return self._routes.get(service)
+        """Returns how `service` is reached, or was before its link ended: that says how its answers are read."""
+        return self._routes.get(service) or self._last.get(service)
 
     async def _ask(self, service: str, node: Link) -> Route:
         """Asks the node for a service's description and the sockets it hands out."""
