@@ -121,13 +121,11 @@ class Announcer:
         newest = list(current.ring.holders(self._shard)) if current is not None else []
         turn = self._entropy.random_bytes(1)[0] % len(newest) if newest else 0
         ordered = [*newest[turn:], *newest[:turn]]
-        known = {member.key for member in newest}
-        ordered += [member for member in self._charting.atlas.holders(self._shard) if member.key not in known]
         return sorted(ordered, key=lambda member: (member.key == avoided, member.nid != self._nid))
 
     def _is_home(self, member: SuperNode) -> bool:
         current = self._charting.atlas.current
-        return current is None or any(holder.key == member.key for holder in current.ring.holders(self._shard))
+        return current is not None and any(holder.key == member.key for holder in current.ring.holders(self._shard))
 
     async def _run(self) -> None:
         failures, avoided = 0, b""
