@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from micro.node.catalogue import run_catalogue
 from micro.node.config import NodeConfig
 from micro.node.engines import Ports, system_ports
 from micro.node.node import Node
@@ -69,7 +70,7 @@ def _stop(node: Node) -> None:
 
 async def _run_catalogue(node: Node, folder: Path, on_service: Callable[[str], None]) -> None:
     try:
-        async for name in node.run_catalogue(folder):
+        async for name in run_catalogue(node.supervisor, folder):
             on_service(name)
         on_service("")
     except Exception as error:

@@ -5,20 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
-from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 
-from micro.errors import ConfigError, EngineError, MicroError
-from micro.mucp.event import Hello
+from micro.errors import MicroError, Unavailable
 from micro.network.link import Link
-from micro.network.peers import GUESTS_MAX, Peers
-from micro.node.backbone import Backbone, offers_of
+from micro.network.peers import Peers
+from micro.node.backbone import Backbone
 from micro.node.config import NodeConfig
 from micro.node.control.auth import auth_service
 from micro.node.control.config import config_service
-from micro.node.control.network import network_service
 from micro.node.control.node import node_service
 from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
 from micro.node.control.runtime import runtime_service
@@ -27,19 +22,14 @@ from micro.node.engines import Ports, open_auth, open_broker, open_settings, ope
 from micro.node.figures import Figures
 from micro.node.gatekeeper import Gatekeeper
 from micro.node.home import Home
-from micro.node.local import InsideClients, InsideDialer, Platform, dial_own
-from micro.node.membership import Membership
+from micro.node.local import InsideClients, InsideDialer, Platform
 from micro.node.neighbours import Neighbours
-from micro.node.paths import Paths
-from micro.node.pinned import Pinned
-from micro.node.reach import NodeReach
+from micro.node.outside import Outside
 from micro.node.reception import Reception
-from micro.node.relaying import Relaying
 from micro.node.remembered import Remembered
 from micro.runtime.runtime import open_supervisor
 from micro.service.client import Client
 from micro.service.events import EventDesk
-from micro.service.registry.announcement import Place
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance, split_version
 from micro.service.router import Router
@@ -52,10 +42,6 @@ __all__ = ["Node"]
 TICK_SECONDS = 0.1
 RENEW_SECONDS = LOCAL_LEASE_SECONDS / 3
 FINISH_SECONDS = 5.0
-SUPER_GUESTS_MAX = 10_000
-"""So many nodes may have a link to a super node."""
-CATALOGUE_STARTS_MAX = 4
-"""How many services of a catalogue start at the same time."""
 
 log = logging.getLogger("micro.node")
 
@@ -88,8 +74,7 @@ class Node:
         self.api_address = ""
         self._started = ports.clock.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
-        self.peers: Peers | None = None
-        self.backbone: Backbone | None = None
+        self._outside: Outside | None = None
         self._door: Closing | None = None
         self.client = InsideClients(lambda caller: InsideDialer(self.router, caller), self._client)
         """Returns a client inside the node that has the rights of a caller."""
@@ -112,7 +97,7 @@ class Node:
         await self.reception.start()
         if self.config.network:
             try:
-                await self._join()
+                await self._go_out()
             except MicroError:  # a node that cannot start leaves nothing behind
                 await self.stop()
                 raise
@@ -132,7 +117,6 @@ class Node:
         self._auth.open()
         self.gate = Gatekeeper(self._auth, self._key, ports.clock)
         self.gate.on_change = self._judge_again
-        self._remembered = Remembered(ports.disk, home.path / "network.json")
         self.reception = Reception(
             home,
             uid=os.getuid(),
@@ -200,74 +184,36 @@ class Node:
         ):
             self.platform.add(service)
 
-    async def _join(self) -> None:
+    async def _go_out(self) -> None:
         """Opens the network; a node without one still serves its own machine."""
-        port = self.config.network_port or self._remembered.port
-        try:
-            transport = await self.ports.open_transport(self._key, self.config, port)
-        except EngineError as error:
-            if not port or self.config.network_port:
-                raise
-            log.warning("%s; another port is taken", error)
-            transport = await self.ports.open_transport(self._key, self.config, 0)
-        self._remembered.port = transport.port
-        self._transport = transport
-        self.relaying = Relaying(self.config, transport, self.ports.entropy)
-        await self.relaying.start()
-        self.peers = peers = Peers(
-            transport,
-            self.router,
-            entropy=self.ports.entropy,
-            peers_max=self.config.peers_max,
-            guests_max=SUPER_GUESTS_MAX if self.config.super_node else GUESTS_MAX,
-            hello=Hello([], agent="node", ticket=self.ticket().encode()),
-            prepare=self.reception.introduce,
-            on_up=self._neighbours.up,
-            on_down=self._neighbours.down,
-            on_known=lambda: self._remembered.save(peers.known.values(), peers.parted),
-        )
-        self.backbone = backbone = self._backbone(peers)
-        self.platform.add(backbone.service())
-        paths = Paths(
-            peers,
-            self.catalog,
-            nid=self.nid,
-            clock=self.ports.clock,
-            instance_link=self.reception.link_of,
-            linked=lambda: transport.relay or "",
-        )
-        self.platform.add(network_service(peers, self.ticket, backbone, paths))
-        peers.start(self._remembered.load(), self._remembered.parted)
-        await backbone.start()
-
-    def _backbone(self, peers: Peers) -> Backbone:
-        return Backbone(
+        self._outside = outside = await Outside.open(
             self._key,
-            Membership(self.ports.disk, self.home.path / "backbone.json"),
-            NodeReach(self.nid, peers.visits, partial(dial_own, self.router, self.nid)),
-            clock=self.ports.clock,
-            entropy=self.ports.entropy,
-            offers=partial(offers_of, self.catalog, self.nid),
-            place=lambda: Place(self.ticket().addresses),
-            heard=self.bell.heard,
-            super_node=self.config.super_node,
-            owner=self.config.owner_label,
-            ticket=self.config.join,
-            pinned=Pinned(self.ports.disk, self.home.path / "pins.json", self.catalog),
+            self.config,
+            self.home,
+            self.ports,
+            Remembered(self.ports.disk, self.home.path / "network.json"),
+            catalog=self.catalog,
+            bell=self.bell,
+            router=self.router,
+            neighbours=self._neighbours,
+            introduce=self.reception.introduce,
+            instance_link=self.reception.link_of,
         )
+        for service in outside.services():
+            self.platform.add(service)
+        await outside.start()
 
     async def stop(self) -> None:
         """Ends everything in order: nobody new comes in, what is under way finishes, what is kept is closed."""
         for task in self._tasks:
             task.cancel()
-        if self.backbone is not None:
-            await self.backbone.stop()
+        if self._outside is not None:
+            await self._outside.withdraw()
         if self._door is not None:
             await self._door.stop()
         await self.supervisor.close()
-        if self.peers is not None:
-            await self.relaying.stop()
-            await self.peers.close()
+        if self._outside is not None:
+            await self._outside.stop()
         await self.client.close()
         await self.reception.stop()
         await self.platform.finish(FINISH_SECONDS)
@@ -294,8 +240,8 @@ class Node:
     def _lost(self, link: Link, reason: str) -> None:
         self.platform.lost(link)
         self.reception.lost(link)
-        if self.peers is not None and link.facts is not None and link.facts.caller.peer:
-            self.peers.lost(link.facts.caller.nid, link, reason)
+        if self._outside is not None:
+            self._outside.lost(link, reason)
 
     def _direct(self, name: str) -> list[str]:
         """Returns the sockets of a service's instances, where callers of the owner may use them.
@@ -340,10 +286,24 @@ class Node:
         self.api_address = address
 
     def ticket(self) -> Ticket:
-        """Returns where this node can be reached now."""
-        network = self.backbone.network if self.backbone is not None else ""
-        addresses = tuple(self._transport.addresses()[:8])
-        return Ticket(self.nid, addresses, self._transport.relay, network=network or None)
+        """Returns where this node can be reached now.
+
+        Raises:
+            Unavailable: it was started without a network.
+        """
+        if self._outside is None:
+            raise Unavailable("this node was started without a network, so nobody can reach it; set network to true")
+        return self._outside.ticket()
+
+    @property
+    def peers(self) -> Peers | None:
+        """The neighbours, None without a network."""
+        return self._outside.peers if self._outside is not None else None
+
+    @property
+    def backbone(self) -> Backbone | None:
+        """The node's place in a network of strangers, None without a network."""
+        return self._outside.backbone if self._outside is not None else None
 
     def _client(self, dialer: InsideDialer) -> Client:
         return Client(dialer, clock=self.ports.clock, entropy=self.ports.entropy, direct=False)
@@ -373,12 +333,8 @@ class Node:
         }
         if self.api_address:
             found["api"] = self.api_address
-        if self.peers is not None:
-            found["peers"] = sum(peer.link is not None for peer in self.peers.known.values())
-            found["network"] = [str(address) for address in self._transport.addresses()]
-            found["relay"] = self.relaying.status()
-        if self.backbone is not None and self.backbone.network:
-            found["backbone"] = self.backbone.status()
+        if self._outside is not None:
+            found |= self._outside.status()
         return found
 
     async def _tick(self) -> None:
@@ -396,40 +352,3 @@ class Node:
             self.reception.renew(LOCAL_LEASE_SECONDS)
             await self._stores.sweep()
             await self.figures.collect()
-
-    async def run_catalogue(self, folder: Path) -> AsyncIterator[str]:
-        """Runs every service in the folders below `folder`, and yields the name of each that runs.
-
-        Raises:
-            ConfigError: there is no such folder.
-        """
-        places = await asyncio.to_thread(_services_below, folder)
-        if places is None:
-            raise ConfigError(f"{folder} is no folder of services")
-        room = asyncio.Semaphore(CATALOGUE_STARTS_MAX)
-        starting = [asyncio.ensure_future(self._run_place(place, room)) for place in places]
-        try:
-            for started in asyncio.as_completed(starting):
-                name = await started
-                if name:
-                    yield name
-        finally:
-            for task in starting:
-                task.cancel()
-
-    async def _run_place(self, place: Path, room: asyncio.Semaphore) -> str:
-        """Runs the service in a folder and returns its name, "" where it does not start."""
-        async with room:
-            try:
-                async for progress in self.supervisor.run(str(place)):
-                    if progress.failed:
-                        log.error("%s did not start: %s", place.name, progress.detail)
-                    elif progress.done:
-                        return progress.service
-            except MicroError as error:
-                log.error("%s did not start: %s", place.name, error)
-        return ""
-
-
-def _services_below(folder: Path) -> list[Path] | None:
-    return sorted(file.parent.resolve() for file in folder.glob("*/main.py")) if folder.is_dir() else None

@@ -1,0 +1,177 @@
+"""The node among other nodes: its endpoint, the relays it uses, its neighbours, and its place in a network."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from micro.errors import EngineError
+from micro.mucp.event import Hello
+from micro.network.link import Link
+from micro.network.peers import GUESTS_MAX, Peers
+from micro.network.transport.transport import Transport
+from micro.node.backbone import Backbone, offers_of
+from micro.node.config import NodeConfig
+from micro.node.control.network import network_service
+from micro.node.control.registry import Bell
+from micro.node.engines import Ports
+from micro.node.home import Home
+from micro.node.local import dial_own
+from micro.node.membership import Membership
+from micro.node.neighbours import Neighbours
+from micro.node.paths import Paths
+from micro.node.pinned import Pinned
+from micro.node.reach import NodeReach
+from micro.node.relaying import Relaying
+from micro.node.remembered import Remembered
+from micro.service.registry.announcement import Place
+from micro.service.registry.catalog import Catalog
+from micro.service.router import Router
+from micro.service.service import Service
+from micro.trust.identity import nid_of
+from micro.trust.keys import NodeKey
+from micro.trust.ticket import ADDRESSES_MAX, Ticket
+
+__all__ = ["Outside"]
+
+SUPER_GUESTS_MAX = 10_000
+"""How many nodes may visit a super node at once: those that have their home there, and those that ask."""
+
+log = logging.getLogger("micro.network")
+
+
+class Outside:
+    """What a node has to do with other nodes; made by `open`.
+
+    Attributes:
+        peers: the neighbours.
+        backbone: the place in a network.
+        relaying: the relays.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        key: NodeKey,
+        config: NodeConfig,
+        home: Home,
+        ports: Ports,
+        *,
+        catalog: Catalog,
+        bell: Bell,
+        router: Router,
+        neighbours: Neighbours,
+        introduce: Callable[[Link, str], None],
+        instance_link: Callable[[str], Link | None],
+        remembered: Remembered,
+    ) -> None:
+        """For `open`; not to be called otherwise."""
+        self.nid = nid_of(key.public)
+        self._transport = transport
+        self._remembered = remembered
+        self.relaying = Relaying(config, transport, ports.entropy)
+        self.peers = peers = Peers(
+            transport,
+            router,
+            entropy=ports.entropy,
+            peers_max=config.peers_max,
+            guests_max=SUPER_GUESTS_MAX if config.super_node else GUESTS_MAX,
+            hello=Hello([], agent="node", ticket=Ticket(self.nid, self._addresses(), transport.relay).encode()),
+            prepare=introduce,
+            on_up=neighbours.up,
+            on_down=neighbours.down,
+            on_known=lambda: remembered.save(peers.known.values(), peers.parted),
+        )
+        self.backbone = Backbone(
+            key,
+            Membership(ports.disk, home.path / "backbone.json"),
+            NodeReach(self.nid, peers.visits, partial(dial_own, router, self.nid)),
+            clock=ports.clock,
+            entropy=ports.entropy,
+            offers=partial(offers_of, catalog, self.nid),
+            place=lambda: Place(self._addresses(), transport.relay or ""),
+            heard=bell.heard,
+            super_node=config.super_node,
+            owner=config.owner_label,
+            ticket=config.join,
+            pinned=Pinned(ports.disk, home.path / "pins.json", catalog),
+        )
+        self._paths = Paths(
+            peers,
+            catalog,
+            nid=self.nid,
+            clock=ports.clock,
+            instance_link=instance_link,
+            linked=lambda: transport.relay or "",
+        )
+
+    @classmethod
+    async def open(
+        cls, key: NodeKey, config: NodeConfig, home: Home, ports: Ports, remembered: Remembered, **parts: Any
+    ) -> Outside:
+        """Opens the node's endpoint, at the port it had before where that is free.
+
+        Args:
+            parts: as in `__init__`.
+
+        Raises:
+            EngineError: the port of the settings cannot be bound.
+        """
+        port = config.network_port or remembered.port
+        try:
+            transport = await ports.open_transport(key, config, port)
+        except EngineError as error:
+            if not port or config.network_port:
+                raise
+            log.warning("%s; another port is taken", error)
+            transport = await ports.open_transport(key, config, 0)
+        remembered.port = transport.port
+        return cls(transport, key, config, home, ports, remembered=remembered, **parts)
+
+    def services(self) -> list[Service]:
+        """Returns the services of the node that are there because of other nodes."""
+        return [self.backbone.service(), network_service(self.peers, self.ticket, self.backbone, self._paths)]
+
+    async def start(self) -> None:
+        """Takes others in, links with those that were neighbours before, and takes the node's place in its network.
+
+        Raises:
+            ConfigError, EngineError: a setting of the relay or of the network cannot be used.
+        """
+        await self.relaying.start()
+        self.peers.start(self._remembered.load(), self._remembered.parted)
+        await self.backbone.start()
+
+    async def withdraw(self) -> None:
+        """Leaves the network in order: nobody new is sent here."""
+        await self.backbone.stop()
+
+    async def stop(self) -> None:
+        """Ends all links."""
+        await self.relaying.stop()
+        await self.peers.close()
+
+    def ticket(self) -> Ticket:
+        """Returns where this node can be reached now."""
+        return Ticket(self.nid, self._addresses(), self._transport.relay, network=self.backbone.network or None)
+
+    def lost(self, link: Link, reason: str) -> None:
+        """Takes note that a link to another node is gone."""
+        if link.facts is not None and link.facts.caller.peer:
+            self.peers.lost(link.facts.caller.nid, link, reason)
+
+    def status(self) -> dict[str, Any]:
+        """Returns the part of the node's status that is about other nodes."""
+        found: dict[str, Any] = {
+            "peers": sum(peer.link is not None for peer in self.peers.known.values()),
+            "network": list(self._transport.addresses()),
+            "relay": self.relaying.status(),
+        }
+        if self.backbone.network:
+            found["backbone"] = self.backbone.status()
+        return found
+
+    def _addresses(self) -> tuple[str, ...]:
+        return self._transport.addresses()[:ADDRESSES_MAX]
