@@ -19,6 +19,7 @@ from micro.mucp.frame import BLOCK_BYTES, FrameReader
 from micro.mucp.limits import WINDOW_BYTES, Limits
 from micro.mucp.message import Form, open_prefix
 from micro.mucp.session import Session
+from micro.service.registry import backbone
 from micro.service.registry.presence import read_presence
 from micro.service.registry.record import read_record
 from micro.service.registry.shardmap import read_map
@@ -106,6 +107,29 @@ PRESENCE_SEEDS = [
     presence_of(key_of(1), chain_of(1, 2), addresses=("[2001:db8::1]:9",) * 3, relay="https://r.example").sealed,
 ]
 MAP_SEEDS = [map_of(key_of(0), range(count)).sealed for count in (0, 1, 4)]
+
+BEAT = {"key": key_of(1).public, "sequence": 1, "step": 3, "value": bytes(range(32))}
+LIVING = {"sealed": PRESENCE_SEEDS[0], "step": 3, "value": bytes(range(32))}
+MESSAGES = {
+    layout.name: (layout, layout.encode(values))
+    for layout, values in (
+        (backbone.MAP_REQUEST, {"version": 7}),
+        (backbone.MAP_ANSWER, {"current": MAP_SEEDS[1], "previous": MAP_SEEDS[0]}),
+        (backbone.ANNOUNCE, {"presence": PRESENCE_SEEDS[0], "records": RECORD_SEEDS, "beat": BEAT}),
+        (backbone.HEARD, {"now": 1, "map_version": 2, "again": True, "trouble": "none"}),
+        (backbone.STORE, {"map_version": 2, "records": RECORD_SEEDS, "presences": [LIVING], "beats": [BEAT, BEAT]}),
+        (backbone.STORED, {"map_version": 2, "unknown": [key_of(1).public]}),
+        (backbone.FIND, {"name": "greeter", "limit": 9, "key": key_of(1).public}),
+        (backbone.SEARCH, {"words": ["hello", "world"], "limit": 9}),
+        (backbone.FOUND, {"map_version": 2, "records": RECORD_SEEDS, "total": 3}),
+        (backbone.PRESENCE, {"keys": [key_of(1).public, key_of(2).public]}),
+        (backbone.PRESENT, {"map_version": 2, "presences": [LIVING, LIVING]}),
+        (backbone.WATCH, {"names": ["greeter"], "keys": [key_of(1).public]}),
+        (backbone.NEWS, {"map_version": 2, "record": RECORD_SEEDS[0], "presence": LIVING}),
+        (backbone.JOIN, {"addresses": ["192.0.2.1:1"], "owner": "ann", "leaving": True}),
+    )
+}
+MESSAGE_SEEDS = [data for _, data in MESSAGES.values()]
 
 
 def read_frames(data: bytes) -> None:
@@ -211,6 +235,16 @@ def read_a_map(data: bytes) -> None:
     read_sealed(read_map, lambda found: found.map.encode(), data)
 
 
+def read_messages(data: bytes) -> None:
+    """Whatever comes is each message of the backbone in its one spelling, or none."""
+    for layout, _ in MESSAGES.values():
+        try:
+            found = layout.decode(data)
+        except (BadRequest, TooLarge):
+            continue
+        assert layout.encode(found) == data
+
+
 PARSERS: list[tuple[str, Callable[[bytes], None], Sequence[bytes]]] = [
     ("frames", read_frames, SPEECH_SEEDS),
     ("headers", read_headers, HEADER_SEEDS),
@@ -223,6 +257,7 @@ PARSERS: list[tuple[str, Callable[[bytes], None], Sequence[bytes]]] = [
     ("service records", read_a_record, RECORD_SEEDS),
     ("presences", read_a_presence, PRESENCE_SEEDS),
     ("shard maps", read_a_map, MAP_SEEDS),
+    ("messages of the backbone", read_messages, MESSAGE_SEEDS),
 ]
 NAMED = pytest.mark.parametrize(("name", "parse", "seeds"), PARSERS, ids=[name for name, _, _ in PARSERS])
 

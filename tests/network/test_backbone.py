@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from micro.errors import ConfigError, Conflict, Forbidden, NotFound, Unauthorized, Unavailable
+from micro.node.front import Client
 from micro.node.node import Node
 from micro.service.registry import backbone as said
 from micro.service.registry.record import read_record
+from micro.trust.ticket import Ticket
 from tests.network.places import StartNode, client_of, run, until
 
 
@@ -23,17 +32,16 @@ async def network(start_node: StartNode, supers: int) -> list[Node]:
     return found
 
 
-async def records(node: Node, name: str) -> list[str]:
-    """Returns the nodes whose records of a name a super node shows."""
-    assert node.backbone is not None
-    link = await node.backbone._reach.call(
-        node.ticket(), "Backbone.Find", said.FIND.encode({"name": name}), timeout_seconds=5
-    )
-    return sorted(read_record(sealed).record.nid for sealed in said.FOUND.decode(link)["records"])
+async def records(asker: Node, ticket: Ticket, name: str) -> list[str]:
+    """Returns the nodes whose records of a name the super node of a ticket shows."""
+    assert asker.backbone is not None
+    body = said.FIND.encode({"name": name})
+    found = await asker.backbone._reach.call(ticket, "Backbone.Find", body, timeout_seconds=5)
+    return sorted(read_record(sealed).record.nid for sealed in said.FOUND.decode(found)["records"])
 
 
 async def shows(node: Node, name: str, nids: list[str]) -> bool:
-    return await records(node, name) == nids
+    return await records(node, node.ticket(), name) == nids
 
 
 async def finds(node: Node, name: str, nids: list[str]) -> bool:
@@ -193,3 +201,74 @@ async def test_another_network_is_not_joined_by_the_way(start_node: StartNode) -
             await owner.call("network", "Network.Leave")
     with pytest.raises(ConfigError, match="names no network"):
         await start_node(network=True, join=lone.ticket().encode())
+
+
+@asynccontextmanager
+async def super_process(home: Path, ticket: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Starts `micro server --super` as a process of its own, and kills it at the end."""
+    options = ["--super", "--no-api", "--network-host", "127.0.0.1", "--owner-label", home.name]
+    environment = {**os.environ, "MICRO_HOME": str(home)}
+    with (home / "out").open("ab") as out:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "micro", "server", *options, *(["--join", ticket] if ticket else [])),
+            env=environment,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def ticket_of(home: Path) -> str:
+    """Returns the ticket of a node, once it runs."""
+    found: list[str] = []
+
+    async def ask() -> bool:
+        async with Client(home=str(home)) as client:
+            found.append((await client.call("network", "Network.Ticket"))["ticket"])
+        return True
+
+    await until(ask, 30)
+    return found[0]
+
+
+async def _has(asker: Node, place: Ticket, nid: str) -> bool:
+    return await records(asker, place, "greeter") == [nid]
+
+
+async def test_a_killed_super_node_takes_nothing_with_it(start_node: StartNode, greeter_folder: Path) -> None:
+    """Three processes, one of which, the node's own home, is killed with -9: the node is still found by a stranger."""
+    async with AsyncExitStack() as stack:
+        homes = [
+            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="micro-", ignore_cleanup_errors=True)))
+            for _ in range(3)
+        ]
+        processes, tickets = [], [""]
+        for home in homes:
+            processes.append(await stack.enter_async_context(super_process(home, tickets[-1] and tickets[1])))
+            tickets.append(await ticket_of(home))
+        provider, seeker = [await start_node(network=True, join=tickets[1]) for _ in range(2)]
+        await until(lambda: provider.status()["backbone"]["super_nodes"] == 3, 40)
+        await run(provider, greeter_folder)
+        places = [Ticket.decode(ticket) for ticket in tickets[1:]]
+        for place in places:
+            await until(lambda place=place: _has(seeker, place, provider.nid), 20)  # type: ignore[misc]
+
+        nids = [place.nid for place in places]
+        killed = nids.index(provider.status()["backbone"]["home"])
+        processes[killed].send_signal(signal.SIGKILL)
+        await processes[killed].wait()
+
+        assert await finds(seeker, "greeter", [provider.nid])
+        await until(lambda: provider.status()["backbone"]["home"] in [n for n in nids if n != nids[killed]], 40)
+        assert await finds(seeker, "greeter", [provider.nid])
+
+
+async def test_a_super_node_needs_the_network(start_node: StartNode) -> None:
+    """It says so instead of being none."""
+    with pytest.raises(ConfigError, match="need the network"):
+        await start_node(network=False, super_node=True)

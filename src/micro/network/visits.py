@@ -125,7 +125,9 @@ class Visits:
         self._sweeping.cancel()
         for task in tuple(self._dialing.values()):
             task.cancel()
-        for link in (*(visit.link for visit in self._visits.values()), *self._guests):
+        for visit in tuple(self._visits.values()):
+            visit.link.abort("the node is stopping")  # whoever asked is gone, and the other side may be dead
+        for link in tuple(self._guests):
             link.close("the node is stopping")
 
     # -- within -----------------------------------------------------------------------------------------------------

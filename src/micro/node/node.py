@@ -7,7 +7,7 @@ import logging
 import os
 from typing import Any, Protocol
 
-from micro.errors import MicroError, Unavailable
+from micro.errors import ConfigError, MicroError, Unavailable
 from micro.network.link import Link
 from micro.network.peers import Peers
 from micro.node.backbone import Backbone
@@ -88,6 +88,8 @@ class Node:
             ConfigError: the home cannot be used, or another node runs there.
             EngineError: a database or an address cannot be opened.
         """
+        if not self.config.network and (self.config.super_node or self.config.join):
+            raise ConfigError("super_node and join need the network; take --no-network away")
         self.home.prepare(self.ports.disk)
         self.home.lock(self.ports.disk)
         self._key = self.home.key(self.ports.disk, self.ports.entropy)

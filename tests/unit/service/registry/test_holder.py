@@ -1,0 +1,250 @@
+"""A super node's part: what it takes from whom, and what it hands on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from micro.service.registry.atlas import Atlas
+from micro.service.registry.backbone import ANNOUNCE, STORE
+from micro.service.registry.holder import Holder, Moment
+from micro.service.registry.presence import BEAT_SECONDS, LEASE_SECONDS
+from micro.service.registry.shardmap import shard_of_node
+from micro.trust.identity import nid_of
+from tests.unit.service.registry.makings import NOW, chain_of, key_of, map_of, presence_of, signed_of, withdrawn_of
+
+KEEPER = key_of(0)
+NUMBERS = range(1, 7)
+ANN, BOB = key_of(11), key_of(12)
+CHAIN = chain_of(1)
+AT = Moment(NOW, 0.0)
+
+
+def atlas_of(numbers: Any = NUMBERS, version: int = 1) -> Atlas:
+    atlas = Atlas(nid_of(KEEPER.public))
+    atlas.take(map_of(KEEPER, numbers, version).sealed)
+    return atlas
+
+
+def later(seconds: float) -> Moment:
+    return Moment(NOW + seconds, seconds)
+
+
+def said(**fields: Any) -> dict[str, Any]:
+    return ANNOUNCE.decode(ANNOUNCE.encode(fields))
+
+
+def present(**fields: Any) -> dict[str, Any]:
+    return said(presence=presence_of(ANN, CHAIN).sealed, **fields)
+
+
+def beat(step: int, sequence: int = 1) -> dict[str, Any]:
+    found = CHAIN.beat(step)
+    return said(beat={"sequence": sequence, "step": found.step, "value": found.value})
+
+
+def parcels(holder: Holder) -> dict[bytes, dict[str, Any]]:
+    """Returns what waits, by whom it is for."""
+    return {target: STORE.decode(holder.outbox.take(target, 1)) for target in holder.outbox.targets()}
+
+
+@pytest.fixture
+def home() -> Holder:
+    """The first holder of Ann's shard."""
+    atlas = atlas_of()
+    key = atlas.holders(shard_of_node(nid_of(ANN.public)))[0].key
+    return Holder(key, atlas)
+
+
+def test_a_home_hands_on_what_it_is_told(home: Holder) -> None:
+    """A record to the holders of its name and words, presence and beats to the others of the node's shard."""
+    record = signed_of(ANN, terms=("hello",))
+    heard = home.announce(ANN.public, present(records=[record.sealed]), AT)
+    first = parcels(home)
+    home.announce(ANN.public, beat(1), later(BEAT_SECONDS))
+    second = parcels(home)
+
+    assert (heard.trouble, heard.again, heard.banished) == ("", False, False)
+    assert set(first) == {*home._targets(record), *home._others(shard_of_node(nid_of(ANN.public)))}
+    assert sum(parcel["records"] == (record.sealed,) for parcel in first.values()) == len(home._targets(record))
+    assert [len(parcel["beats"]) for parcel in second.values()] == [1, 1]
+
+
+def test_others_check_what_they_are_handed_and_keep_it(home: Holder) -> None:
+    """Every holder has the record, the presence and the beat in the end."""
+    record = signed_of(ANN, terms=("hello",))
+    home.announce(ANN.public, present(records=[record.sealed]), AT)
+    sender = home._key
+    for target, parcel in parcels(home).items():
+        other = Holder(target, atlas_of())
+        heard = other.store(sender, parcel, AT)
+        assert (heard.trouble, heard.unknown) == ("", [])
+        assert len(other.shards) == len(parcel["records"])
+        assert len(other.presences) == len(parcel["presences"])
+
+
+def test_a_beat_without_presence_is_asked_for(home: Holder) -> None:
+    """From a node: everything again; from another super node: the presence."""
+    assert home.announce(ANN.public, beat(1), AT).again
+    home.announce(ANN.public, present(), AT)
+    home.announce(ANN.public, beat(1), later(BEAT_SECONDS))
+    target, parcel = next(iter(parcels(home).items()))
+    other = Holder(target, atlas_of())
+
+    heard = other.store(home._key, {**parcel, "presences": (), "beats": (beat(1)["beat"] | {"key": ANN.public},)}, AT)
+    assert heard.unknown == [ANN.public]
+    home.missing(target, heard.unknown)
+    assert len(parcels(home)[target]["presences"]) == 1
+
+
+def test_records_without_presence_are_not_kept(home: Holder) -> None:
+    """Nothing would ever end them here."""
+    heard = home.announce(ANN.public, said(records=[signed_of(ANN).sealed]), AT)
+
+    assert heard.again
+    assert not home._homed
+
+
+@pytest.mark.parametrize("what", ["record", "presence", "beat"])
+def test_nobody_speaks_for_another(home: Holder, what: str) -> None:
+    """Bob's words over Ann's link are a forgery, and two are too much."""
+    home.announce(ANN.public, present(), AT)
+    forged = {
+        "record": said(records=[signed_of(BOB).sealed]),
+        "presence": said(presence=presence_of(BOB, CHAIN).sealed),
+        "beat": said(beat={"key": BOB.public, "sequence": 1, "step": 1, "value": bytes(32)}),
+    }[what]
+
+    assert "forged" in home.announce(ANN.public, forged, AT).trouble
+    assert home.announce(ANN.public, forged, AT).banished
+    assert home.penalties.banished_seconds(nid_of(ANN.public), 1.0) > 0
+
+
+def test_a_misplaced_presence_is_no_home(home: Holder) -> None:
+    """A node whose shard is elsewhere is not present here."""
+    strangers = [key_of(number) for number in range(20, 60)]
+    stranger = next(key for key in strangers if not home.is_home_of(key.public))
+
+    heard = home.announce(stranger.public, said(presence=presence_of(stranger, CHAIN).sealed), AT)
+
+    assert "misplaced" in heard.trouble
+    assert not len(home.presences)
+
+
+def test_one_cause_is_charged_once_a_parcel(home: Holder) -> None:
+    """A hundred records that came late cost an honest super node next to nothing."""
+    atlas = atlas_of([1, 2, 3])
+    holder = Holder(key_of(1).public, atlas)
+    records = [signed_of(key_of(number), expires=NOW - 1).sealed for number in range(100, 200)]
+
+    heard = holder.store(key_of(2).public, STORE.decode(STORE.encode({"records": records})), AT)
+
+    assert "expired" in heard.trouble
+    assert holder.penalties.account(nid_of(key_of(2).public), 0.0) < 5
+
+
+def test_a_flood_is_refused(home: Holder) -> None:
+    """A node that says too much at once is not listened to, and banished in the end."""
+    home.announce(ANN.public, present(), AT)
+    records = [signed_of(ANN, f"service-{number}", terms=()).sealed for number in range(50)]
+    heard = [home.announce(ANN.public, said(records=records), AT) for _ in range(60)]
+
+    assert not heard[0].trouble
+    assert "flood" in heard[-1].trouble
+    assert any(each.banished for each in heard)
+
+
+def test_a_withdrawal_goes_where_the_record_went(home: Holder) -> None:
+    """And the home does not take the record again."""
+    record, withdrawal = signed_of(ANN), withdrawn_of(ANN, sequence=2)
+    home.announce(ANN.public, present(records=[record.sealed]), AT)
+    before = {target for target, parcel in parcels(home).items() if parcel["records"]}
+
+    home.announce(ANN.public, said(records=[withdrawal.sealed]), AT)
+    after = parcels(home)
+    assert {target for target, parcel in after.items() if parcel["records"] == (withdrawal.sealed,)} == before
+    assert "outdated" in home.announce(ANN.public, said(records=[record.sealed]), AT).trouble
+
+
+def test_a_node_whose_lease_ends_is_forgotten(home: Holder) -> None:
+    """And its watchers are told."""
+    woken: list[int] = []
+    watcher = home.watchers.add(["greeter"], [ANN.public], lambda: woken.append(1))
+    home.announce(ANN.public, present(), AT)
+    assert [item.get("presence") is not None for item in watcher.news] == [True]
+
+    home.tick(NOW + LEASE_SECONDS + 10)
+
+    assert watcher.news[-1] == {"gone": ANN.public}
+    assert not home._homed
+    assert len(woken) == 2
+
+
+def test_a_node_that_moved_is_no_longer_at_home_here(home: Holder) -> None:
+    """Its new home hands over a newer presence."""
+    home.announce(ANN.public, present(), AT)
+    newer = presence_of(ANN, chain_of(2), sequence=2)
+    living = {"sealed": newer.sealed, "step": 0, "value": b""}
+
+    home.store(key_of(2).public, STORE.decode(STORE.encode({"presences": [living]})), AT)
+
+    assert not home._homed
+    assert home.present([ANN.public], NOW)[0].sealed == newer.sealed
+
+
+def test_a_node_that_leaves_is_nowhere(home: Holder) -> None:
+    """A presence without addresses says so, and an older one cannot bring it back."""
+    home.announce(ANN.public, present(), AT)
+    left = presence_of(ANN, chain_of(2, 0), sequence=2, addresses=())
+
+    home.announce(ANN.public, said(presence=left.sealed), AT)
+
+    assert home.present([ANN.public], NOW) == []
+    assert "outdated" in home.announce(ANN.public, present(), AT).trouble
+
+
+def test_after_another_map_the_new_holders_are_told(home: Holder) -> None:
+    """Those that hold something now and did not before get it, and nobody else."""
+    records = [signed_of(ANN, f"service-{number}", terms=(f"word{number}",)) for number in range(30)]
+    home.announce(ANN.public, present(records=[record.sealed for record in records]), AT)
+    parcels(home)
+    before = home.atlas.current
+    home.atlas.take(map_of(KEEPER, range(1, 8), 2).sealed)
+    for _ in home.remapping(before):
+        pass
+
+    told = parcels(home)
+    new = key_of(7).public
+    assert len(told[new]["records"]) > 3
+    assert sum(len(parcel["records"]) for parcel in told.values()) < 30
+    assert home.atlas.member(new) is not None
+
+
+def test_whoever_may_have_nothing_is_told_everything(home: Holder) -> None:
+    """All of it that belongs there."""
+    records = [signed_of(ANN, f"service-{number}", terms=()) for number in range(20)]
+    home.announce(ANN.public, present(records=[record.sealed for record in records]), AT)
+    before = parcels(home)
+    for target in before:
+        for _ in home.telling_all(target):
+            pass
+
+    assert parcels(home) == before
+
+
+def test_watchers_hear_of_records(home: Holder) -> None:
+    """New ones and withdrawals; whoever does not keep up is told that something was missed."""
+    atlas = atlas_of([1])
+    holder = Holder(key_of(1).public, atlas)
+    watcher = holder.watchers.add(["greeter"], [], lambda: None)
+    for sequence in range(1, 4):
+        signed = signed_of(ANN, sequence=sequence)
+        holder.store(key_of(1).public, STORE.decode(STORE.encode({"records": [signed.sealed]})), AT)
+    assert len(watcher.news) == 3
+    for _ in range(400):
+        holder.watchers.tell_record("greeter", b"")
+    assert watcher.news[0] == {"missed": True}
+    holder.watchers.remove(watcher)
+    assert len(holder.watchers) == 0
+    assert not holder.watchers._names
