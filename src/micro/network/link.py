@@ -239,11 +239,11 @@ class Link(asyncio.BufferedProtocol):
         if not output or pipe is None or pipe.is_closing():
             return
         session.output = []
-        if session.bulky:
-            session.bulky = False
-            pipe.writelines(output)
-        else:
-            pipe.write(b"".join(output))
+        if session.bulky and len(output) > 1:  # the last for `write`: asyncio before 3.13.2 forgets to pause otherwise
+            pipe.writelines(output[:-1])
+            del output[:-1]
+        session.bulky = False
+        pipe.write(b"".join(output))
         if self._paused and pipe.get_write_buffer_size() > 2 * session.limits.output_bytes:
             self._reason = "the peer does not read what it asked for"
             pipe.abort()
