@@ -43,7 +43,17 @@ def undocumented(kind: type, text: str) -> Iterator[str]:
 def control_services() -> list[Service]:
     """Returns the node's own services, around nothing: what they bind is used only when they are called."""
     nothing: Any = None
-    registry = Registry(nothing, nothing, nid="", clock=nothing, platform=nothing, direct=nothing, reception=nothing)
+    registry = Registry(
+        nothing,
+        nothing,
+        nid="",
+        clock=nothing,
+        platform=nothing,
+        direct=nothing,
+        reception=nothing,
+        look=nothing,
+        use=nothing,
+    )
     return [
         auth_service(nothing, nothing, nothing),
         config_service(nothing),
@@ -51,7 +61,16 @@ def control_services() -> list[Service]:
             nothing,
             nothing,
             nothing,
-            Paths(nothing, nothing, nid="", clock=nothing, instance_link=nothing, linked=nothing),
+            Paths(
+                nothing,
+                nothing,
+                nid="",
+                clock=nothing,
+                instance_link=nothing,
+                node_link=nothing,
+                visited=nothing,
+                linked=nothing,
+            ),
         ),
         backbone_service(BackboneService(Role(), clock=nothing, entropy=nothing, parcelled=nothing)),
         node_service(nothing, lambda: None, nothing),

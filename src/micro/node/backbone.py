@@ -214,18 +214,34 @@ class Backbone:
             Unavailable: the node is in no network, no super node answers, or none of the pinned nodes is there.
             TooManyRequests: too many names are pinned.
         """
+        offers = await self.offers(name)
+        if "@" not in name:
+            self.pinned.use(name, [offer.nid for offer in offers])
+        return offers
+
+    async def offers(self, name: str) -> tuple[Offer, ...]:
+        """Does as `find`, and leaves a name that is not pinned as it is.
+
+        Raises:
+            BadRequest, Unavailable: as `find`.
+        """
         if self.finder is None:
             raise Unavailable("this node is in no network; `micro network join TICKET` takes it into one")
         offers = await self.finder.find(name)
-        if "@" in name:
+        meant = self.pinned.get(name) if "@" not in name else None
+        if meant is None:
             return offers
-        meant = self.pinned.use(name, [offer.nid for offer in offers])
-        if offers and not meant:
+        if offers and not any(offer.nid in meant for offer in offers):
             raise Unavailable(
                 f"{name} was offered by other nodes when it was first used here, and none of those is there now; "
                 f"`micro network unpin {name}` lets the next use take what is there"
             )
         return tuple(offer for offer in offers if offer.nid in meant)
+
+    def doubt(self, name: str) -> None:
+        """Takes note that who offers a name may be others by now: it is asked for anew."""
+        if self.finder is not None:
+            self.finder.forget(name)
 
     def pins(self) -> dict[str, tuple[str, ...]]:
         """Returns the nodes that names are pinned to."""

@@ -7,25 +7,19 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from micro.errors import BadRequest, Fault, LinkClosed, MicroError
+from micro.errors import Fault, LinkClosed, MicroError
 from micro.mucp import headers as names
-from micro.mucp.codec import JSON, decode_json
 from micro.mucp.headers import Headers, encode
 from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.network.owner import Owner
+from micro.node.following import Following
 from micro.ports import Clock
 from micro.service.broker.broker import Broker, Member, StoredEvent, Subscription
 from micro.service.registry.catalog import Catalog
-from micro.service.registry.instance import Instance
-from micro.service.stream import RawStream
 
 __all__ = ["Neighbours"]
 
-LEASE_SECONDS = 90.0
-"""A neighbour's services are believed for so long after its last word."""
-DESCRIPTIONS_MAX = 512
-HASH_CHARACTERS_MAX = 64
 TOPICS_MAX = 256
 AWAY_MAX = 64
 """Neighbours whose services are remembered while they are away."""
@@ -37,11 +31,11 @@ log = logging.getLogger("micro.network")
 class _Neighbour:
     """One neighbour while its link lives."""
 
-    def __init__(self, nid: str, link: Link) -> None:
+    def __init__(self, nid: str, link: Link, following: Following) -> None:
         self.nid = nid
         self.link = link
-        self.following: asyncio.Task[None] | None = None
-        self.descriptions: dict[str, dict[str, Any]] = {}
+        self.following = following
+        self.task: asyncio.Task[None] | None = None
         self.forwarding: dict[str, Subscription] = {}
 
 
@@ -75,16 +69,17 @@ class Neighbours:
         """Takes a neighbour in whose link is new."""
         self._away.pop(nid, None)
         self.down(nid, "another link took its place")
-        found = self._known[nid] = _Neighbour(nid, link)
-        found.following = asyncio.get_running_loop().create_task(self._follow(found))
+        following = Following(self._catalog, self._clock, nid, link, lambda word: self._heard(found, word))
+        found = self._known[nid] = _Neighbour(nid, link, following)
+        found.task = asyncio.get_running_loop().create_task(self._follow(found))
 
     def down(self, nid: str, reason: str) -> None:
         """Forgets the services of a neighbour that is gone; its events wait."""
         found = self._known.pop(nid, None)
         if found is None:
             return
-        if found.following is not None:
-            found.following.cancel()
+        if found.task is not None:
+            found.task.cancel()
         for subscription in found.forwarding.values():
             subscription.close()
         self._away[nid] = frozenset(instance.service for instance in self._catalog.holding(nid))
@@ -96,53 +91,16 @@ class Neighbours:
     async def _follow(self, found: _Neighbour) -> None:
         while found.link.closed is None:
             try:
-                await self._watch(found)
+                await found.following.watch()
             except (Fault, LinkClosed) as error:
                 log.info("the registry of %s cannot be followed: %s", found.nid, error)
             if found.link.closed is None:
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _watch(self, found: _Neighbour) -> None:
-        link = found.link
-        headers = {names.SERVICE: "registry", names.ENDPOINT: "Registry.Watch", names.CONTENT_TYPE: JSON}
-        stream = RawStream(link)
-        stream.exchange = link.open(Form.STREAM, link.session.begin(Form.STREAM, headers, 0), b"{}", stream)
-        async with stream:
-            async for body in stream:
-                item = decode_json(body)
-                if isinstance(item, dict):
-                    self._apply(found, item)
-
-    def _apply(self, found: _Neighbour, item: dict[str, Any]) -> None:
-        now = self._clock.monotonic()
-        kind = item.get("kind")
-        try:
-            if kind == "resync":
-                self._catalog.drop_node(found.nid)
-                found.descriptions.clear()
-            elif kind in ("added", "changed"):
-                self._register(found, item, now)
-            elif kind == "removed":
-                self._catalog.deregister(Instance.parse(item.get("instance"), found.nid), now)
-        except Fault as fault:  # one bad record costs itself, not its neighbours
-            log.info("a record of %s was not taken: %s", found.nid, fault)
-        self._catalog.renew_node(found.nid, LEASE_SECONDS, now)
-        if kind != "beat":
+    def _heard(self, found: _Neighbour, word: str) -> None:
+        if word != "beat":
             self._forward(found)
             self._changed()
-
-    def _register(self, found: _Neighbour, item: dict[str, Any], now: float) -> None:
-        instance = Instance.parse(item.get("instance"), found.nid)
-        name = str(item.get("hash", ""))[:HASH_CHARACTERS_MAX]
-        description = item.get("description")
-        if not isinstance(description, dict):
-            description = found.descriptions.get(name)
-        if description is None:
-            raise BadRequest(f"{instance.service}: its description was never sent")
-        self._catalog.register(instance, description, LEASE_SECONDS, now)
-        if len(found.descriptions) >= DESCRIPTIONS_MAX:
-            found.descriptions.clear()
-        found.descriptions[name] = description  # only what the catalog found well-formed and small enough is kept
 
     # -- events -----------------------------------------------------------------------------------------------------
 
@@ -171,7 +129,7 @@ class Neighbours:
             description = view.description_of(instance) if view is not None else None
             if description is not None:
                 hashes.add(description.hash)
-        return [found.descriptions[name] for name in hashes if name in found.descriptions]
+        return [found.following.descriptions[name] for name in hashes if name in found.following.descriptions]
 
     def _subscribe(self, found: _Neighbour, topic: str) -> None:
         forwarder = _Forwarder(self._nid, found.link)

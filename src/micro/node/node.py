@@ -175,6 +175,8 @@ class Node:
             platform=self.platform.describe,
             direct=self._direct,
             reception=self.reception,
+            look=self._look,
+            use=self._use,
         )
         for service in (
             registry_service(registry),
@@ -230,13 +232,25 @@ class Node:
     def _link_to(self, instance: Instance) -> Link | None:
         if instance.local:
             return self.reception.link_of(instance.id)
-        return self.peers.link(instance.nid) if self.peers is not None else None
+        return self._outside.link(instance.nid) if self._outside is not None else None
+
+    async def _look(self, name: str) -> None:
+        """Looks for a service in the network, where the node is in one."""
+        if self._outside is not None:
+            await self._outside.strangers.look(name)
+
+    async def _use(self, name: str) -> None:
+        """Does as `_look`, for a call."""
+        if self._outside is not None:
+            await self._outside.strangers.use(name)
 
     def _expected(self, service: str) -> str:
         """Says why a service that is not in the catalog will be there again; "" where it will not."""
         for found in self.supervisor.status():
             if found["name"] == service:
                 return "it is being started again"
+        if self._outside is not None and self._outside.strangers.had(service):
+            return "it is looked for in the network"
         return "the node it runs on is away" if self._neighbours.had(service) else ""
 
     def _lost(self, link: Link, reason: str) -> None:
@@ -353,4 +367,6 @@ class Node:
             await asyncio.sleep(RENEW_SECONDS)
             self.reception.renew(LOCAL_LEASE_SECONDS)
             await self._stores.sweep()
+            if self._outside is not None:
+                self._outside.strangers.sweep()
             await self.figures.collect()

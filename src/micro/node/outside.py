@@ -26,6 +26,7 @@ from micro.node.pinned import Pinned
 from micro.node.reach import NodeReach
 from micro.node.relaying import Relaying
 from micro.node.remembered import Remembered
+from micro.node.strangers import Strangers
 from micro.service.registry.announcement import Place
 from micro.service.registry.catalog import Catalog
 from micro.service.router import Router
@@ -49,6 +50,7 @@ class Outside:
         peers: the neighbours.
         backbone: the place in a network.
         relaying: the relays.
+        strangers: services found in the network.
     """
 
     def __init__(
@@ -98,12 +100,24 @@ class Outside:
             ticket=config.join,
             pinned=Pinned(ports.disk, home.path / "pins.json", catalog),
         )
+        self.strangers = Strangers(
+            self.backbone,
+            peers.visits,
+            catalog,
+            nid=self.nid,
+            clock=ports.clock,
+            entropy=ports.entropy,
+            is_neighbour=lambda nid: peers.link(nid) is not None,
+            changed=bell.ring,
+        )
         self._paths = Paths(
             peers,
             catalog,
             nid=self.nid,
             clock=ports.clock,
             instance_link=instance_link,
+            node_link=self.link,
+            visited=self.strangers.linked,
             linked=lambda: transport.relay or "",
         )
 
@@ -146,6 +160,7 @@ class Outside:
 
     async def withdraw(self) -> None:
         """Leaves the network in order: nobody new is sent here."""
+        self.strangers.close()
         await self.backbone.stop()
 
     async def stop(self) -> None:
@@ -160,7 +175,13 @@ class Outside:
     def lost(self, link: Link, reason: str) -> None:
         """Takes note that a link to another node is gone."""
         if link.facts is not None and link.facts.caller.peer:
-            self.peers.lost(link.facts.caller.nid, link, reason)
+            nid = link.facts.caller.nid
+            self.peers.lost(nid, link, reason)
+            self.strangers.lost(nid, link)
+
+    def link(self, nid: str) -> Link | None:
+        """Returns the link to a node: as a neighbour, else as a stranger whose services are used; None without one."""
+        return self.peers.link(nid) or self.strangers.link(nid)
 
     def status(self) -> dict[str, Any]:
         """Returns the part of the node's status that is about other nodes."""

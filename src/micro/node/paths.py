@@ -7,7 +7,7 @@ a next node says of its own hops is its word; it is bounded, and shown under its
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -65,12 +65,16 @@ class Paths:
         nid: str,
         clock: Clock,
         instance_link: Callable[[str], Link | None],
+        node_link: Callable[[str], Link | None],
+        visited: Callable[[], Iterable[tuple[str, Link]]],
         linked: Callable[[], str],
     ) -> None:
         """Takes what it asks.
 
         Args:
             instance_link: the link of an instance that runs here.
+            node_link: the link to another node.
+            visited: the nodes that are linked and no neighbours.
             linked: how this node is reached itself, for `nodes`.
         """
         self._peers = peers
@@ -78,6 +82,8 @@ class Paths:
         self._nid = nid
         self._clock = clock
         self._instance_link = instance_link
+        self._link = node_link
+        self._visited = visited
         self._linked = linked
 
     def add_to(self, service: Service) -> None:
@@ -97,6 +103,9 @@ class Paths:
             found.append(
                 {"nid": nid, "state": peer.state, "over": over(peer.link), "services": self._count(nid)},
             )
+        for nid, link in self._visited():
+            if nid not in self._peers.known:
+                found.append({"nid": nid, "state": "visited", "over": over(link), "services": self._count(nid)})
         return {"nodes": found}
 
     async def routes(self, service: str = "") -> dict[str, Any]:
@@ -128,12 +137,9 @@ class Paths:
 
     async def graph(self) -> dict[str, Any]:
         """Returns nodes, and the links between them that this node knows of: its own."""
-        links = [
-            {"from": self._nid, "to": nid, "over": over(peer.link)}
-            for nid, peer in sorted(self._peers.known.items())
-            if peer.link is not None
-        ]
-        return {**await self.nodes(), "links": links, "services": (await self.services())["nodes"]}
+        nodes = (await self.nodes())["nodes"]
+        links = [{"from": self._nid, "to": node["nid"], "over": node["over"]} for node in nodes[1:] if node["over"]]
+        return {"nodes": nodes, "links": links, "services": (await self.services())["nodes"]}
 
     async def ping(self) -> dict[str, Any]:
         """Answers with this node's id."""
@@ -146,11 +152,11 @@ class Paths:
             nid: the node.
             count: how often, at most 100.
         """
-        peer = self._peers.known.get(nid)
-        if peer is None:
+        link = self._link(nid)
+        if link is None and nid not in self._peers.known:
             raise NotFound(f"{nid[:64]} is no node that this one knows; `micro network nodes` lists them")
-        seconds = [await self._timed(peer.link, nid) for _ in range(max(1, min(count, PINGS_MAX)))]
-        return {"nid": nid, "over": over(peer.link), "seconds": seconds}
+        seconds = [await self._timed(link, nid) for _ in range(max(1, min(count, PINGS_MAX)))]
+        return {"nid": nid, "over": over(link), "seconds": seconds}
 
     async def trace(self, service: str, context: Context, hops: int = HOPS_MAX) -> dict[str, Any]:
         """Follows the way of a call to a service, and times each hop.
@@ -164,7 +170,7 @@ class Paths:
             link = self._instance_link(instance.id)
             seconds, _ = await self._asked(link, instance.service, "Debug.Health", {}, instance.id)
             return {"hops": [asdict(Hop(self._nid, instance.id, "socket", seconds))]}
-        link = self._peers.link(instance.nid)
+        link = self._link(instance.nid)
         first = Hop(self._nid, instance.nid, over(link), await self._timed(link, instance.nid))
         further: list[Hop] = []
         if hops > 0:
@@ -186,7 +192,7 @@ class Paths:
         return len({instance.service for instance in self._catalog.holding(nid)})
 
     def _over(self, instance: Instance) -> str:
-        return "socket" if instance.local else over(self._peers.link(instance.nid))
+        return "socket" if instance.local else over(self._link(instance.nid))
 
     def _chosen(self, service: str, *, foreign: bool) -> Instance:
         """Returns the instance whose way is shown: one of ours if there is one, as in a call."""

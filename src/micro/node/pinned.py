@@ -45,6 +45,10 @@ class Pinned:
             self._write()
         return meant
 
+    def get(self, name: str) -> tuple[str, ...] | None:
+        """Returns the nodes that a name is pinned to, or None where it is not pinned."""
+        return self._pins.get(name)
+
     def unpin(self, name: str) -> bool:
         """Takes a pin away, so that the next use pins the name anew; False where there was none."""
         found = self._pins.unpin(name)

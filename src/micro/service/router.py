@@ -22,6 +22,7 @@ from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.selector import Seat, Selector, is_failure
 from micro.service.splice import Passing, splice
+from micro.trust.identity import is_nid
 from micro.trust.policy import Caller
 
 __all__ = ["Events", "Facts", "LocalServices", "Router"]
@@ -264,6 +265,8 @@ class Router:
         self, link: Link, block: Block, caller: Caller, service: str, endpoint: str, version: str
     ) -> list[tuple[Instance, _Hop]]:
         view = self._catalog.lookup(service)
+        if is_nid(version):  # the one of that node
+            view, version = self._catalog.lookup(f"{service}@{version}"), ""
         if view is None:
             raise self._absent(service)
         instances = [i for i in view.providing(endpoint) if i.state == "serving" and i.weight > 0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from micro.errors import BadRequest, NotFound
@@ -15,14 +15,19 @@ from micro.service.registry.changes import Change
 from micro.service.registry.instance import Instance
 from micro.service.registry.view import View
 from micro.service.service import Service
+from micro.trust.identity import is_nid
 from micro.trust.policy import may_register
 
 __all__ = ["LOCAL_LEASE_SECONDS", "Bell", "registry_service"]
 
 LOCAL_LEASE_SECONDS = 30.0
 """An instance here is believed for so long after its link was last seen; a lost link ends it at once."""
+WATCHED_MAX = 64
+"""So many services are watched by name."""
 WATCH_BEAT_SECONDS = 20.0
 """A watch says so often that nothing changed."""
+
+Names = list[str]
 
 
 class Bell:
@@ -65,6 +70,8 @@ class Registry:
         platform: Callable[[str], dict[str, Any] | None],
         direct: Callable[[str], list[str]],
         reception: Reception,
+        look: Callable[[str], Awaitable[None]],
+        use: Callable[[str], Awaitable[None]],
     ) -> None:
         self._catalog = catalog
         self._bell = bell
@@ -73,6 +80,8 @@ class Registry:
         self._platform = platform
         self._direct = direct
         self._reception = reception
+        self._look = look
+        self._use = use
 
     async def list(self, context: Context, limit: int = 1000, offset: int = 0) -> dict[str, Any]:
         """Lists the services in reach, by name."""
@@ -85,6 +94,8 @@ class Registry:
         platform = self._platform(name)
         if platform is not None:
             return platform
+        if not context.caller.peer:  # another node looks for itself
+            await self._look(name)
         found = self._catalog.describe(name, self._clock.monotonic(), self._clock.now())
         if not context.caller.owner:  # where sockets are is the owner's business
             for node in found["nodes"]:
@@ -106,7 +117,10 @@ class Registry:
         platform = self._platform(service)
         if platform is not None:
             return {"addresses": [], "description": platform}
-        view = self._catalog.lookup(service)
+        wanted = name if is_nid(name.partition("@")[2]) else service
+        if not context.caller.peer:
+            await self._use(wanted)
+        view = self._catalog.lookup(wanted)
         if view is None:
             raise NotFound(f"no service is called {service}; `micro services` lists what runs")
         addresses = self._direct(name) if context.caller.owner else []
@@ -153,12 +167,18 @@ class Registry:
         self._bell.ring()
         return {}
 
-    async def watch(self, context: Context) -> AsyncIterator[dict[str, Any]]:
+    async def watch(self, context: Context, services: Names | None = None) -> AsyncIterator[dict[str, Any]]:
         """Yields every instance there is, then `ready`, then every change, and a beat where nothing changes.
 
         Another node sees the instances of this node alone.
+
+        Args:
+            services: of these services alone, at most 64.
         """
         foreign = context.caller.peer
+        if services is not None and len(services) > WATCHED_MAX:
+            raise BadRequest(f"services: at most {WATCHED_MAX} are watched by name; leave it out to watch all")
+        wanted = None if services is None else frozenset(services)
         sent: set[str] = set()
         number = -1
         while True:
@@ -166,23 +186,30 @@ class Registry:
             if changes.resync:
                 yield {"kind": "resync"}
                 sent.clear()
-                for item in self._everything(foreign, sent):
+                for item in self._everything(foreign, sent, wanted):
                     yield item
                 yield {"kind": "ready"}
             else:
                 for change in changes.changes:
-                    if change.instance.local or not foreign:
+                    instance = change.instance
+                    if (instance.local or not foreign) and (wanted is None or instance.service in wanted):
                         yield self._change(change, sent)
             number = changes.number
             if number == self._catalog.number and not await self._bell.heard(WATCH_BEAT_SECONDS):
                 yield {"kind": "beat"}
 
-    def _everything(self, foreign: bool, sent: set[str]) -> Iterator[dict[str, Any]]:
+    def _everything(self, foreign: bool, sent: set[str], wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
+        for view in self._views(wanted):
+            for instance in view.instances:
+                if instance.local or not foreign:
+                    yield self._item("added", view, instance, sent)
+
+    def _views(self, wanted: frozenset[str] | None) -> Iterator[View]:
+        if wanted is not None:
+            yield from (view for name in sorted(wanted) if (view := self._catalog.lookup(name)) is not None)
+            return
         for offset in range(0, len(self._catalog), LIST_MAX):
-            for view in self._catalog.list(LIST_MAX, offset):
-                for instance in view.instances:
-                    if instance.local or not foreign:
-                        yield self._item("added", view, instance, sent)
+            yield from self._catalog.list(LIST_MAX, offset)
 
     def _change(self, change: Change, sent: set[str]) -> dict[str, Any]:
         view = self._catalog.lookup(change.instance.service)

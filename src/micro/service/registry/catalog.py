@@ -194,10 +194,18 @@ class Catalog:
     # -------------------------------------------------------------------------------------------------------- reading
 
     def lookup(self, name: str) -> View | None:
-        """Returns what is known of a service, or None; the same object until something changes."""
+        """Returns what is known of a service, or None; the same object until something changes.
+
+        Args:
+            name: `service`, or `service@nid` for what one node has of it, whether the name is pinned to it or not.
+        """
         view = self._views.get(name)
         if view is not None:
             return view
+        service, at, nid = name.partition("@")
+        if at:
+            there = [entry for entry in self._services.get(service, ()) if entry.instance.nid == nid]
+            return View(service, [(entry.instance, entry.description) for entry in there]) if there else None
         entries = self._meant(name)
         if not entries:
             return None
@@ -223,7 +231,7 @@ class Catalog:
             raise NotFound(f"no service {name!a} is registered; `micro services` lists those that are")
         wall = now if unix_seconds is None else unix_seconds
         found = view.describe()
-        entries = {entry.instance.key: entry for entry in self._services[name]}
+        entries = {entry.instance.key: entry for entry in self._services[view.name]}
         found["nodes"] = []
         for instance in view.instances:
             node: dict[str, Any] = {"nid": instance.nid, "instance": instance.id}

@@ -1,0 +1,290 @@
+"""Services of strangers: found through the backbone, met over a visit, and in the catalog while they are used.
+
+A name that nobody here and no neighbour offers is looked for in the network. Some of the nodes that offer it are
+visited; what they say of that service is followed from then on, so that it is called like any other, and another of
+them takes over where one is gone. What is not used for a while is let go.
+
+A name that nobody owns is *unverified*. Looking at such a service changes nothing; using it pins the name to the nodes
+that offer it then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from micro.errors import MicroError, TooManyRequests, Unavailable
+from micro.network.link import Link
+from micro.network.visits import Visits
+from micro.node.backbone import Backbone
+from micro.node.following import Following
+from micro.ports import Clock, Entropy
+from micro.service.registry.catalog import Catalog
+from micro.service.registry.finding import Offer
+from micro.service.registry.record import described
+from micro.service.registry.view import View
+from micro.trust.identity import short
+
+__all__ = ["Strangers"]
+
+PROVIDERS_MAX: Final = 3
+"""So many nodes that offer a service are met at once."""
+LOOKED_FOR_MAX: Final = 256
+"""So many names are looked for at the same time."""
+FOLLOWED_MAX: Final = 128
+"""So many strangers are followed; the one longest unused gives way."""
+MEET_SECONDS: Final = 5.0
+"""How long a stranger may take to say what it has."""
+UNUSED_SECONDS: Final = 600.0
+"""A stranger whose services nobody asked for in this time is followed no longer."""
+
+log = logging.getLogger("micro.network")
+
+
+@dataclass(slots=True)
+class _Stranger:
+    """A node whose services are followed over a visit."""
+
+    following: Following
+    services: dict[str, None]
+    used: float
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+class Strangers:
+    """Brings services of strangers into the catalog.
+
+    Args:
+        backbone: where they are found.
+        visits: links to them.
+        catalog: where their services go.
+        nid: this node.
+        is_neighbour: says whether a node is linked as a neighbour.
+        changed: told when the catalog changed.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        visits: Visits,
+        catalog: Catalog,
+        *,
+        nid: str,
+        clock: Clock,
+        entropy: Entropy,
+        is_neighbour: Callable[[str], bool],
+        changed: Callable[[], None],
+    ) -> None:
+        self._backbone = backbone
+        self._visits = visits
+        self._catalog = catalog
+        self._nid = nid
+        self._clock = clock
+        self._entropy = entropy
+        self._is_neighbour = is_neighbour
+        self._changed = changed
+        self._looking: dict[str, asyncio.Task[None]] = {}
+        self._followed: dict[str, _Stranger] = {}
+        self._missed: dict[str, None] = {}
+
+    # -- asking -----------------------------------------------------------------------------------------------------
+
+    async def look(self, name: str) -> None:
+        """Brings a service into the catalog, if it is not there and somebody in the network offers it.
+
+        Args:
+            name: `service`, or `service@nid` for the one of that node.
+
+        Raises:
+            Unavailable: it is offered, and none of those who offer it can be reached; or the backbone does not answer.
+            TooManyRequests: too many names are looked for.
+        """
+        if not self._backbone.network or self._serves(self._catalog.lookup(name)):
+            self._touch(name)
+            return
+        task = self._looking.get(name)
+        if task is None:  # many that ask at once look once
+            if len(self._looking) >= LOOKED_FOR_MAX:
+                raise TooManyRequests(f"{LOOKED_FOR_MAX} names are being looked for already; try again later")
+            task = self._start(name)
+        await asyncio.shield(task)
+
+    async def use(self, name: str) -> None:
+        """Does as `look`, and pins the name at its first use.
+
+        Raises:
+            Unavailable, TooManyRequests: as `look`; or too many names are pinned.
+        """
+        await self.look(name)
+        view = self._catalog.lookup(name)
+        if view is not None and "@" not in name and self.is_unverified(name):
+            self._backbone.pinned.use(name, [offer.nid for offer in await self._backbone.offers(name)] or view.nids)
+
+    def is_unverified(self, name: str) -> bool:
+        """Says whether only strangers offer a name, and it is not pinned to any of them."""
+        view = self._catalog.lookup(name)
+        if view is None or self._backbone.pinned.get(name) is not None:
+            return False
+        return not any(nid == self._nid or self._is_neighbour(nid) for nid in view.nids)
+
+    def link(self, nid: str) -> Link | None:
+        """Returns the link to a stranger that is followed, or None."""
+        stranger = self._followed.get(nid)
+        return stranger.following.link if stranger is not None else None
+
+    def linked(self) -> list[tuple[str, Link]]:
+        """Returns the strangers that are followed, each with its link."""
+        return [(nid, stranger.following.link) for nid, stranger in sorted(self._followed.items())]
+
+    def lost(self, nid: str, link: Link) -> None:
+        """Takes note that a link to a node is gone."""
+        stranger = self._followed.get(nid)
+        if stranger is None or stranger.following.link is not link:
+            return
+        self._forget(nid)
+        for name in stranger.services:
+            self._backbone.doubt(name)
+            if not self._serves(self._catalog.lookup(name)):
+                self._look_again(name)
+
+    def had(self, service: str) -> bool:
+        """Says whether a stranger that is gone, or was let go, had a service of this name; it is looked for then."""
+        if service not in self._missed:
+            return False
+        self._look_again(service)
+        return True
+
+    def sweep(self) -> None:
+        """Lets go of those whose services nobody asked for."""
+        since = self._clock.monotonic() - UNUSED_SECONDS
+        for nid in [nid for nid, stranger in self._followed.items() if stranger.used <= since]:
+            services = self._followed[nid].services
+            self._forget(nid)
+            for name in services:
+                self._miss(name)
+
+    def close(self) -> None:
+        """Stops looking and following."""
+        for task in tuple(self._looking.values()):
+            task.cancel()
+        for nid in tuple(self._followed):
+            self._forget(nid)
+
+    # -- within -----------------------------------------------------------------------------------------------------
+
+    def _look_again(self, name: str) -> None:
+        """Looks for who offers a service now, before anybody asks for the way to it: its callers still know one."""
+        self._miss(name)
+        if name not in self._looking and len(self._looking) < LOOKED_FOR_MAX:
+            self._start(name)
+
+    def _miss(self, name: str) -> None:
+        self._missed[name] = None
+        if len(self._missed) > LOOKED_FOR_MAX:
+            del self._missed[next(iter(self._missed))]
+
+    def _start(self, name: str) -> asyncio.Task[None]:
+        task = self._looking[name] = asyncio.get_running_loop().create_task(self._look(name))
+        task.add_done_callback(lambda done: self._looked(name, done))
+        return task
+
+    @staticmethod
+    def _serves(view: View | None) -> bool:
+        return view is not None and any(instance.state == "serving" for instance in view.instances)
+
+    def _touch(self, name: str) -> None:
+        service, now = name.partition("@")[0], self._clock.monotonic()
+        for stranger in self._followed.values():
+            if service in stranger.services:
+                stranger.used = now
+
+    def _looked(self, name: str, task: asyncio.Task[None]) -> None:
+        self._looking.pop(name, None)
+        if not task.cancelled() and task.exception() is not None:
+            log.info("%s was not met: %s", name, task.exception())
+        if self._serves(self._catalog.lookup(name)):
+            self._missed.pop(name, None)
+
+    async def _look(self, name: str) -> None:
+        offers = [offer for offer in await self._backbone.offers(name) if offer.nid != self._nid]
+        if not offers:
+            return
+        turn = self._entropy.random_bytes(1)[0] % len(offers)  # callers spread over those who offer
+        left = [*offers[turn:], *offers[:turn]]
+        trouble: list[str] = []
+        met = 0
+        while left and met < PROVIDERS_MAX:
+            now, left = left[: PROVIDERS_MAX - met], left[PROVIDERS_MAX - met :]
+            for result in await asyncio.gather(*(self._meet(offer) for offer in now), return_exceptions=True):
+                if isinstance(result, MicroError | TimeoutError):
+                    trouble.append(str(result))
+                elif isinstance(result, BaseException):
+                    raise result
+                else:
+                    met += 1
+        if not met:
+            self._backbone.doubt(name)
+            raise Unavailable(f"{name} is offered by {len(offers)} nodes, and none can be reached now: {trouble[0]}")
+
+    async def _meet(self, offer: Offer) -> None:
+        """Visits a node that offers a service, and follows what it says of it."""
+        service = offer.record.name
+        link = await self._visits.visit(offer.ticket)
+        if self._is_neighbour(offer.nid):
+            return  # its whole registry is followed already
+        stranger = self._follow(offer.nid, link, service)
+        try:
+            async with asyncio.timeout(MEET_SECONDS):
+                await stranger.ready.wait()
+        except TimeoutError:
+            raise Unavailable(f"{short(offer.nid)} does not say within {MEET_SECONDS:g} s what it has") from None
+        view = self._catalog.lookup(f"{service}@{offer.nid}")
+        if view is None:
+            raise Unavailable(f"{short(offer.nid)} offers {service} and does not have it now")
+        described(offer.record, stranger.following.descriptions.get(view.description.hash, {}))
+
+    def _follow(self, nid: str, link: Link, service: str) -> _Stranger:
+        stranger, now = self._followed.get(nid), self._clock.monotonic()
+        if stranger is not None and stranger.following.link is link and service in stranger.services:
+            stranger.used = now
+            return stranger
+        services = {**(stranger.services if stranger is not None else {}), service: None}
+        if stranger is not None:
+            self._stop(stranger)
+        elif len(self._followed) >= FOLLOWED_MAX:
+            self._forget(min(self._followed, key=lambda other: self._followed[other].used))
+        following = Following(self._catalog, self._clock, nid, link)
+        stranger = self._followed[nid] = _Stranger(following, services, now)
+        following.heard = lambda word: self._heard(stranger, word)
+        stranger.task = asyncio.get_running_loop().create_task(self._watch(nid, stranger))
+        return stranger
+
+    def _heard(self, stranger: _Stranger, word: str) -> None:
+        if word == "ready":
+            stranger.ready.set()
+        if word != "beat":
+            self._changed()
+
+    async def _watch(self, nid: str, stranger: _Stranger) -> None:
+        try:
+            await stranger.following.watch(tuple(stranger.services))
+        except MicroError as error:
+            log.info("%s is not followed any more: %s", short(nid), error)
+        stranger.ready.set()
+        if self._followed.get(nid) is stranger:
+            self._forget(nid)
+
+    def _forget(self, nid: str) -> None:
+        stranger = self._followed.pop(nid)
+        self._stop(stranger)
+        if not self._is_neighbour(nid) and self._catalog.drop_node(nid):
+            self._changed()
+
+    @staticmethod
+    def _stop(stranger: _Stranger) -> None:
+        if stranger.task is not None and stranger.task is not asyncio.current_task():
+            stranger.task.cancel()

@@ -1,0 +1,122 @@
+"""Services of nodes that were never introduced: found by name, called, and replaced when their node is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from micro.errors import MicroError, NotFound, Unavailable
+from micro.node.node import Node
+from tests.network.places import StartNode, client_of, run, until
+from tests.network.test_backbone import network
+
+
+async def town(start_node: StartNode, folder: Path, providers: int) -> tuple[list[Node], Node]:
+    """Returns nodes that run the greeter, and one that seeks it; all know one super node alone."""
+    [super_node] = await network(start_node, 1)
+    ticket = super_node.ticket().encode()
+    found = [await start_node(network=True, join=ticket) for _ in range(providers)]
+    for node in found:
+        await run(node, folder)
+    seeker = await start_node(network=True, join=ticket)
+    assert seeker.backbone is not None
+
+    async def all_offer() -> bool:
+        assert seeker.backbone is not None
+        seeker.backbone.doubt("greeter")
+        return len(await seeker.backbone.offers("greeter")) == providers
+
+    await until(all_offer, 20)
+    return found, seeker
+
+
+async def test_a_stranger_is_called_by_name(start_node: StartNode, greeter_folder: Path) -> None:
+    """Calls, streams and bytes, with nothing special done on either side; it knows which node calls."""
+    [provider], seeker = await town(start_node, greeter_folder, 1)
+    async with client_of(seeker) as client:
+        assert await client.call("greeter", "Say.Hello", {"name": "Ann"}) == "Hello Ann"
+        assert (await client.call("greeter", "Say.Who"))["nid"] == seeker.nid
+        async with client.stream("greeter", "Say.Count", {"to": 5}) as numbers:
+            assert [number async for number in numbers] == list(range(5))
+        assert seeker.peers is not None
+        assert seeker.peers.known == {}
+        nodes = (await client.call("network", "Network.Nodes"))["nodes"]
+        assert [(node["nid"], node["state"]) for node in nodes[1:]] == [(provider.nid, "visited")]
+        hops = (await client.call("network", "Network.Trace", {"service": "greeter"}))["hops"]
+        assert [hop["node"] for hop in hops] == [seeker.nid, provider.nid]
+
+
+async def test_what_nobody_offers_is_not_found(start_node: StartNode, greeter_folder: Path) -> None:
+    """Also in a network."""
+    _, seeker = await town(start_node, greeter_folder, 1)
+    async with client_of(seeker) as client:
+        with pytest.raises(NotFound):
+            await client.call("nobody-has-this", "Say.Hello")
+
+
+async def test_the_first_use_pins_a_name(start_node: StartNode, greeter_folder: Path) -> None:
+    """Looking at it does not; a node that comes later is not taken for it, but by its own name."""
+    [provider], seeker = await town(start_node, greeter_folder, 1)
+    assert seeker.backbone is not None
+    async with client_of(seeker) as client:
+        assert (await client.call("registry", "Registry.Get", {"name": "greeter"}))["name"] == "greeter"
+        assert seeker.backbone.pins() == {}
+        await client.call("greeter", "Say.Hello")
+        assert seeker.backbone.pins() == {"greeter": (provider.nid,)}
+        late = await start_node(network=True, join=seeker.ticket().encode())
+        await run(late, greeter_folder)
+
+        async def offered() -> bool:
+            assert seeker.backbone is not None
+            seeker.backbone.doubt(f"greeter@{late.nid}")
+            return bool(await seeker.backbone.offers(f"greeter@{late.nid}"))
+
+        await until(offered, 20)
+        pids = {await client.call("greeter", "Say.Pid") for _ in range(20)}
+        assert len(pids) == 1
+        assert await client.call(f"greeter@{late.nid}", "Say.Pid") not in pids
+        assert await client.call("greeter", "Say.Pid") in pids
+
+
+async def test_another_takes_over_where_a_stranger_is_gone(start_node: StartNode, greeter_folder: Path) -> None:
+    """What may be called twice succeeds at once at another node; calls go on as long as one is there."""
+    providers, seeker = await town(start_node, greeter_folder, 2)
+    async with client_of(seeker) as client:
+        assert await client.call("greeter", "Say.Hello") == "Hello world"
+        await until(lambda: len(((view := seeker.catalog.lookup("greeter")) and view.nids) or ()) == 2)
+        await providers[0].stop()
+        for _ in range(5):
+            assert await client.call("greeter", "Say.Hello") == "Hello world"
+        await providers[1].stop()
+        with pytest.raises((NotFound, Unavailable)):
+            await client.call("greeter", "Say.Hello")
+
+
+async def test_a_stranger_is_let_go(
+    start_node: StartNode, greeter_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody asks for any more leaves the catalog, and is found again when it is wanted."""
+    [_], seeker = await town(start_node, greeter_folder, 1)
+    async with client_of(seeker) as client:
+        await client.call("greeter", "Say.Hello")
+        monkeypatch.setattr("micro.node.strangers.UNUSED_SECONDS", 0.0)
+        assert seeker._outside is not None
+        seeker._outside.strangers.sweep()
+        assert seeker.catalog.lookup("greeter") is None
+
+        async def found() -> bool:
+            try:
+                return bool(await client.call("greeter", "Say.Hello") == "Hello world")
+            except MicroError:
+                return False
+
+        await until(found)
+
+
+async def test_a_node_in_no_network_looks_nowhere(start_node: StartNode) -> None:
+    """What is not here is not found, at once."""
+    node = await start_node(network=True)
+    async with client_of(node) as client:
+        with pytest.raises(NotFound):
+            await client.call("greeter", "Say.Hello")
