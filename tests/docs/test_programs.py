@@ -61,6 +61,7 @@ def control_services() -> list[Service]:
             nothing,
             nothing,
             nothing,
+            nothing,
             Paths(
                 nothing,
                 nothing,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,32 @@ async def test_a_node_in_no_network_looks_nowhere(start_node: StartNode) -> None
     async with client_of(node) as client:
         with pytest.raises(NotFound):
             await client.call("greeter", "Say.Hello")
+
+
+async def test_a_person_is_asked_before_a_name_is_used(start_node: StartNode, greeter_folder: Path) -> None:
+    """A script is refused with what to do; after the name was pinned, it just works."""
+    [provider], seeker = await town(start_node, greeter_folder, 1)
+    home = str(seeker.home.path)
+    code, _, err = await typed(home, "greeter", "hello", "--name", "Ann")
+    assert code == 5
+    assert provider.nid in err
+    assert "micro network pin greeter" in err
+    assert (await typed(home, "describe", "greeter"))[0] == 0
+    assert (await typed(home, "call", "greeter", "Say.Hello"))[0] == 5
+    assert seeker.backbone is not None
+    assert seeker.backbone.pins() == {}
+    assert (await typed(home, "network", "pin", "greeter"))[:2] == (0, provider.nid)
+    assert (await typed(home, "greeter", "hello", "--name", "Ann"))[:2] == (0, "Hello Ann")
+    assert (await typed(home, "network", "pin", "nobody-has-this"))[0] == 4
+
+
+async def typed(home: str, *words: str) -> tuple[int, str, str]:
+    """Types a command; returns its exit code and what it writes."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "micro", "--home", home, *words),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode().strip(), err.decode()

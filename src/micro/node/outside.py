@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -86,20 +86,8 @@ class Outside:
             on_down=neighbours.down,
             on_known=lambda: remembered.save(peers.known.values(), peers.parted),
         )
-        self.backbone = Backbone(
-            key,
-            Membership(ports.disk, home.path / "backbone.json"),
-            NodeReach(self.nid, peers.visits, partial(dial_own, router, self.nid)),
-            clock=ports.clock,
-            entropy=ports.entropy,
-            offers=partial(offers_of, catalog, self.nid),
-            place=lambda: Place(self._addresses(), transport.relay or ""),
-            heard=bell.heard,
-            super_node=config.super_node,
-            owner=config.owner_label,
-            ticket=config.join,
-            pinned=Pinned(ports.disk, home.path / "pins.json", catalog),
-        )
+        reach = NodeReach(self.nid, peers.visits, partial(dial_own, router, self.nid))
+        self.backbone = _backbone(key, config, home, ports, catalog, reach, place=self._place, heard=bell.heard)
         self.strangers = Strangers(
             self.backbone,
             peers.visits,
@@ -146,7 +134,10 @@ class Outside:
 
     def services(self) -> list[Service]:
         """Returns the services of the node that are there because of other nodes."""
-        return [self.backbone.service(), network_service(self.peers, self.ticket, self.backbone, self._paths)]
+        return [
+            self.backbone.service(),
+            network_service(self.peers, self.ticket, self.backbone, self.strangers, self._paths),
+        ]
 
     async def start(self) -> None:
         """Takes others in, links with those that were neighbours before, and takes the node's place in its network.
@@ -194,5 +185,35 @@ class Outside:
             found["backbone"] = self.backbone.status()
         return found
 
+    def _place(self) -> Place:
+        return Place(self._addresses(), self._transport.relay or "")
+
     def _addresses(self) -> tuple[str, ...]:
         return self._transport.addresses()[:ADDRESSES_MAX]
+
+
+def _backbone(
+    key: NodeKey,
+    config: NodeConfig,
+    home: Home,
+    ports: Ports,
+    catalog: Catalog,
+    reach: NodeReach,
+    *,
+    place: Callable[[], Place],
+    heard: Callable[[float], Awaitable[bool]],
+) -> Backbone:
+    return Backbone(
+        key,
+        Membership(ports.disk, home.path / "backbone.json"),
+        reach,
+        clock=ports.clock,
+        entropy=ports.entropy,
+        offers=partial(offers_of, catalog, nid_of(key.public)),
+        place=place,
+        heard=heard,
+        super_node=config.super_node,
+        owner=config.owner_label,
+        ticket=config.join,
+        pinned=Pinned(ports.disk, home.path / "pins.json", catalog),
+    )

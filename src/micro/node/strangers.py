@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from micro.errors import MicroError, TooManyRequests, Unavailable
+from micro.errors import MicroError, NotFound, TooManyRequests, Unavailable
 from micro.network.link import Link
 from micro.network.visits import Visits
 from micro.node.backbone import Backbone
@@ -26,7 +26,7 @@ from micro.service.registry.catalog import Catalog
 from micro.service.registry.finding import Offer
 from micro.service.registry.record import described
 from micro.service.registry.view import View
-from micro.trust.identity import short
+from micro.trust.identity import is_nid, short
 
 __all__ = ["Strangers"]
 
@@ -103,6 +103,7 @@ class Strangers:
             Unavailable: it is offered, and none of those who offer it can be reached; or the backbone does not answer.
             TooManyRequests: too many names are looked for.
         """
+        name = _meant(name)
         if not self._backbone.network or self._serves(self._catalog.lookup(name)):
             self._touch(name)
             return
@@ -119,10 +120,38 @@ class Strangers:
         Raises:
             Unavailable, TooManyRequests: as `look`; or too many names are pinned.
         """
+        name = _meant(name)
         await self.look(name)
         view = self._catalog.lookup(name)
         if view is not None and "@" not in name and self.is_unverified(name):
             self._backbone.pinned.use(name, [offer.nid for offer in await self._backbone.offers(name)] or view.nids)
+
+    async def offering(self, name: str) -> tuple[str, ...]:
+        """Returns the nodes that offer a name which nobody vouches for yet: the next use would pin it to them.
+
+        Raises:
+            Unavailable, TooManyRequests: as `look`.
+        """
+        name = _meant(name)
+        await self.look(name)
+        if "@" in name or not self.is_unverified(name):
+            return ()
+        view = self._catalog.lookup(name)
+        known = view.nids if view is not None else ()
+        return tuple(dict.fromkeys([*known, *(offer.nid for offer in await self._backbone.offers(name))]))
+
+    async def pin(self, name: str) -> tuple[str, ...]:
+        """Pins a name to the nodes that offer it now, if nobody vouches for it yet; returns to which it is pinned.
+
+        Raises:
+            NotFound: nobody in the network offers it.
+            Unavailable, TooManyRequests: as `use`.
+        """
+        await self.use(name)
+        pinned = self._backbone.pinned.get(name)
+        if pinned is None:
+            raise NotFound(f"{name[:80]!r} is offered by no stranger, so there is nothing to pin it to")
+        return pinned
 
     def is_unverified(self, name: str) -> bool:
         """Says whether only strangers offer a name, and it is not pinned to any of them."""
@@ -288,3 +317,9 @@ class Strangers:
     def _stop(stranger: _Stranger) -> None:
         if stranger.task is not None and stranger.task is not asyncio.current_task():
             stranger.task.cancel()
+
+
+def _meant(name: str) -> str:
+    """Returns what is looked for under a name: a version is none of it, a node is."""
+    service, _, rest = name.partition("@")
+    return name if is_nid(rest) else service

@@ -33,6 +33,7 @@ def exchange_call(
     headers: Mapping[str, str] | None = None,
 ) -> bytes:
     """Calls an endpoint and returns the answer's bytes."""
+    session.meet(service)
 
     async def work() -> bytes:
         client = await session.client()
@@ -69,6 +70,7 @@ async def _advised(session: Session, service: str, endpoint: str, fault: NotFoun
 
 def find_endpoint(session: Session, service: str, endpoint: str) -> Mapping[str, Any]:
     """Returns what a service says of an endpoint, nothing where it does not speak of it."""
+    session.meet(service)
 
     async def work() -> Mapping[str, Any]:
         route = await (await session.client()).route(service)
@@ -147,6 +149,7 @@ def exchange_stream(
 
     Ctrl-C withdraws from the stream and is its usual end; `--timeout` is how long the whole may take.
     """
+    session.meet(service)
 
     async def work() -> None:
         client = await session.client()

@@ -91,6 +91,15 @@ def pins(session: Session) -> None:
     session.show_rows(found, found["pins"], [Column("name"), Column("nodes")])
 
 
+@network.command_of("pin", example="micro network pin greeter")
+@click.argument("name")
+def pin(session: Session, name: str) -> None:
+    """Take a name that nobody owns for the service of the nodes that offer it now, and of no others."""
+    session.hint = f"micro services {name}"
+    found = _ask(session, "Network.Pin", {"name": name}, waiting=f"looking for {name}")
+    session.show_rows(found, [{"node": nid} for nid in found["nodes"]], [Column("node")])
+
+
 @network.command_of("unpin", example="micro network unpin greeter")
 @click.argument("name")
 def unpin(session: Session, name: str) -> None:

@@ -6,9 +6,11 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
+
 from micro.doors.cli.output import Column, Form, as_line, clean, fields_text, rows_text, value_text
-from micro.doors.cli.terminal import say, spinning, width
-from micro.errors import Timeout
+from micro.doors.cli.terminal import note, say, spinning, width
+from micro.errors import Forbidden, NotFound, Timeout
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,6 +41,7 @@ class Session:
         self.hint = ""
         self._runner: asyncio.Runner | None = None
         self._client: Client | None = None
+        self._met: set[str] = set()
         self._linked: tuple[str | None, str | None] = (None, None)
 
     # -- the node ---------------------------------------------------------------------------------------------------
@@ -120,6 +123,34 @@ class Session:
     def ask(self, service: str, endpoint: str, request: Mapping[str, Any] | None = None, *, waiting: str = "") -> Any:
         """Calls an endpoint and waits for its answer."""
         return self.run(lambda: self.call(service, endpoint, request), waiting=waiting)
+
+    def meet(self, service: str) -> None:
+        """Asks the person once, before a service of strangers is used under a name that nobody vouches for.
+
+        Raises:
+            Forbidden: he says no, or there is nobody to ask.
+        """
+        if service in self._met:
+            return
+        try:
+            found = self.ask("network", "Network.Meet", {"name": service}, waiting=f"looking for {service}")
+        except NotFound:  # the node was started without a network
+            found = {"unverified": False}
+        if found["unverified"]:
+            self._introduce(service, found["nodes"])
+        self._met.add(service)
+
+    def _introduce(self, service: str, nodes: Sequence[str]) -> None:
+        whom = f"{len(nodes)} nodes" if len(nodes) > 1 else "a node"
+        shown = ", ".join(clean(nid) for nid in nodes[:3]) + (", …" if len(nodes) > 3 else "")
+        note(f"{service} is offered by {whom} of strangers ({shown}), and nobody vouches for that name.")
+        self.hint = f"micro describe {service}; then: micro network pin {service}"
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise Forbidden(f"{service} was never used here, and its name is unverified: look at it, and pin it first")
+        if not click.confirm("Use it, now and from then on?", default=False, err=True):
+            raise Forbidden(f"{service} was not used")
+        self.ask("network", "Network.Pin", {"name": service})
+        self.hint = ""
 
     def close(self) -> None:
         """Ends the link and the loop."""

@@ -39,10 +39,21 @@ class Joining(Protocol):
         """Returns which network this is, and the node's place in it."""
 
 
+class Meeting(Protocol):
+    """What binds names that nobody owns to nodes."""
+
+    async def offering(self, name: str) -> tuple[str, ...]:
+        """Returns the nodes that offer a name which nobody vouches for."""
+
+    async def pin(self, name: str) -> tuple[str, ...]:
+        """Pins a name to those who offer it now, and returns to whom it is pinned."""
+
+
 class Network:
     """The endpoints."""
 
-    def __init__(self, peers: Peers, ticket: Callable[[], Ticket], backbone: Joining) -> None:
+    def __init__(self, peers: Peers, ticket: Callable[[], Ticket], backbone: Joining, meeting: Meeting) -> None:
+        self._meeting = meeting
         self._peers = peers
         self._ticket = ticket
         self._backbone = backbone
@@ -95,6 +106,23 @@ class Network:
         found = [{"name": name, "nodes": list(nids)} for name, nids in self._backbone.pins().items()]
         return {"pins": found[:PINS_SHOWN_MAX], "total": len(found)}
 
+    async def meet(self, name: str) -> dict[str, Any]:
+        """Says whether somebody vouches for a name: this node, a neighbour, or an earlier use of it.
+
+        Args:
+            name: of a service.
+        """
+        nodes = await self._meeting.offering(name)
+        return {"name": name, "unverified": bool(nodes), "nodes": list(nodes)}
+
+    async def pin(self, name: str) -> dict[str, Any]:
+        """Pins a name that nobody owns to the nodes that offer it now, as its first use would.
+
+        Args:
+            name: of a service.
+        """
+        return {"name": name, "nodes": list(await self._meeting.pin(name))}
+
     async def unpin(self, name: str) -> dict[str, Any]:
         """Lets the next use of a name bind it anew.
 
@@ -106,9 +134,11 @@ class Network:
         return {"name": name}
 
 
-def network_service(peers: Peers, ticket: Callable[[], Ticket], backbone: Joining, paths: Paths) -> Service:
+def network_service(
+    peers: Peers, ticket: Callable[[], Ticket], backbone: Joining, meeting: Meeting, paths: Paths
+) -> Service:
     """Returns the service."""
-    endpoints = Network(peers, ticket, backbone)
+    endpoints = Network(peers, ticket, backbone, meeting)
     service = Service("network", description="This node's neighbours.", platform=True)
     service.add("Network.Ticket", endpoints.ticket, idempotent=True)
     service.add("Network.Connect", endpoints.connect, idempotent=True)
@@ -119,4 +149,6 @@ def network_service(peers: Peers, ticket: Callable[[], Ticket], backbone: Joinin
     service.add("Network.Leave", endpoints.leave)
     service.add("Network.Pins", endpoints.pins, idempotent=True)
     service.add("Network.Unpin", endpoints.unpin)
+    service.add("Network.Meet", endpoints.meet, idempotent=True)
+    service.add("Network.Pin", endpoints.pin, idempotent=True)
     return service
