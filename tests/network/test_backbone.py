@@ -272,3 +272,34 @@ async def test_a_super_node_needs_the_network(start_node: StartNode) -> None:
     """It says so instead of being none."""
     with pytest.raises(ConfigError, match="need the network"):
         await start_node(network=False, super_node=True)
+
+
+async def typed(node: Node, *words: str) -> tuple[int, str]:
+    """Types a command at a node, and returns its exit code and output."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "micro", "network", *words),
+        env={**os.environ, "MICRO_HOME": str(node.home.path)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+async def test_a_network_is_joined_and_left_by_typing(start_node: StartNode) -> None:
+    """As the page says; what cannot be done is refused with the command that helps."""
+    keeper, node = (await network(start_node, 1))[0], await start_node(network=True)
+    assert node.backbone is not None
+
+    code, told = await typed(node, "join", keeper.ticket().encode(), "--output", "json")
+    assert (code, keeper.nid in told) == (0, True)
+    node.backbone.pinned.use("bank", [keeper.nid])
+    code, told = await typed(node, "pins", "--output", "json")
+    assert (code, "bank" in told, keeper.nid in told) == (0, True, True)
+    assert (await typed(node, "unpin", "bank"))[0] == 0
+    assert (await typed(node, "unpin", "bank"))[0] == 4
+    assert (await typed(node, "leave"))[0] == 0
+    assert node.ticket().network is None
+    code, told = await typed(node, "leave")
+    assert (code, "micro network join" in told) == (4, True)

@@ -116,6 +116,7 @@ def test_of_everything_only_the_newest_waits() -> None:
     outbox, target, key = Outbox(), b"target", b"node"
     outbox.put_record(target, key, "greeter", b"old")
     outbox.put_record(target, key, "greeter", b"new")
+    outbox.put_beat(target, key, 0, Beat(9, b"of another chain"))
     outbox.put_presence(target, key, Living(b"presence", 1, Beat(0, b"")))
     outbox.put_beat(target, key, 1, Beat(3, b"three"))
     outbox.put_beat(target, b"other", 1, Beat(4, b"four"))
