@@ -266,6 +266,21 @@ def test_whoever_forges_is_not_heard_again(play: Any) -> None:
     play(scenario)
 
 
+def test_whoever_talks_nonsense_is_not_heard_either(play: Any) -> None:
+    """Three messages that are none are too much."""
+
+    async def scenario(town: Town) -> None:
+        supers = await town.supers(1)
+        eve = await town.start(66, ticket=supers[0].ticket().encode())
+        for body in (b"nonsense", bytes(70_000), b"\x0a\x01"):
+            stream = await eve.backbone._reach.open(supers[0].ticket(), "Backbone.Home", body)
+            await asyncio.sleep(0.5)
+            stream.cancel()
+        assert holder_of(supers[0]).penalties.banished_seconds(eve.nid, asyncio.get_running_loop().time()) > 0
+
+    play(scenario)
+
+
 def test_a_super_node_that_is_not_reachable_is_not_taken_in(play: Any) -> None:
     """The keeper looks for it where it says it is."""
 

@@ -15,12 +15,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
-from micro.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
+from micro.errors import BadRequest, Forbidden, TooLarge, TooManyRequests, Unauthorized, Unavailable
 from micro.ports import Clock, Entropy
 from micro.service.context import Context
 from micro.service.registry import backbone as said
 from micro.service.registry.charting import Charting
 from micro.service.registry.holder import Heard, Holder, Moment
+from micro.service.registry.layout import Layout
 from micro.service.registry.rates import Rates
 from micro.service.registry.shardmap import SuperNode
 from micro.service.service import Service
@@ -95,7 +96,7 @@ class BackboneService:
             raise Forbidden(
                 f"{context.caller} is no super node by map {holder.atlas.version} or the one before; only those store"
             )
-        parcel = said.STORE.decode(body)
+        parcel = self._read(said.STORE, holder, sender, body, context)
         heard = holder.store(sender, parcel, self._moment())
         self._newer(parcel["map_version"], sender)
         self._banish(context, heard)
@@ -121,7 +122,10 @@ class BackboneService:
                 yield self._word(version, heard)
 
     def _announced(self, holder: Holder, sender: bytes, body: bytes, context: Context) -> Heard:
-        heard = holder.announce(sender, said.ANNOUNCE.decode(body), self._moment()) if body else Heard()
+        heard = Heard()
+        if body:
+            words = self._read(said.ANNOUNCE, holder, sender, body, context)
+            heard = holder.announce(sender, words, self._moment())
         self._parcelled()
         self._banish(context, heard)
         return heard
@@ -185,6 +189,14 @@ class BackboneService:
         if self._role.holder is None:
             raise Unavailable("this node is no super node; the shard map names those")
         return self._role.holder
+
+    def _read(self, layout: Layout, holder: Holder, sender: bytes, body: bytes, context: Context) -> dict[str, Any]:
+        """Reads what a sender says; whoever says what is no message is charged for it."""
+        try:
+            return layout.decode(body)
+        except (BadRequest, TooLarge):
+            self._banish(context, holder.garbled(sender, self._moment()))
+            raise
 
     def _moment(self) -> Moment:
         return Moment(self._clock.now(), self._clock.monotonic())

@@ -59,6 +59,8 @@ WORD_BYTES_MAX: Final = 127
 TEXT_BYTES_MAX: Final = 512
 REQUEST_BYTES_MAX: Final = 65_536
 ANSWER_BYTES_MAX: Final = 1_048_576
+MAP_ANSWER_BYTES_MAX: Final = 4_100_000
+"""Every node takes a message of 4 MiB."""
 
 _BEAT = Layout(
     "the beat",
@@ -81,7 +83,7 @@ MAP_REQUEST: Final = Layout("the request for the map", 64, version=Part(1, "numb
 
 MAP_ANSWER: Final = Layout(
     "the answer with maps",
-    2 * MAP_BYTES_MAX,
+    MAP_ANSWER_BYTES_MAX,
     current=Part(1, "bytes", bytes_max=MAP_BYTES_MAX),
     previous=Part(2, "bytes", bytes_max=MAP_BYTES_MAX),
 )

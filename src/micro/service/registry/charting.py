@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from micro.errors import BadRequest, MicroError
+from micro.errors import MicroError, TooLarge
 from micro.service.registry.atlas import Atlas, Chart
 from micro.service.registry.backbone import MAP_ANSWER, MAP_REQUEST
 from micro.service.registry.reach import Reach
@@ -106,7 +106,7 @@ class Charting:
             wanted["previous"] = charts[1].signed.sealed
         try:
             return MAP_ANSWER.encode(wanted)
-        except BadRequest:
+        except TooLarge:
             return MAP_ANSWER.encode({"current": wanted["current"]})
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from micro.errors import BadRequest
+from micro.errors import BadRequest, TooLarge
 from micro.service.registry.presence import (
     Beat,
     PresenceRecord,
@@ -73,7 +73,7 @@ def genuine_records(
     for each in sealed:
         try:
             signed = read_record(each)
-        except BadRequest:
+        except (BadRequest, TooLarge):
             honest = False
             continue
         record = signed.record
@@ -106,7 +106,7 @@ def genuine_presence(living: Mapping[str, Any], now: float, wanted: Mapping[byte
     """
     try:
         signed = read_presence(living["sealed"])
-    except BadRequest:
+    except (BadRequest, TooLarge):
         return None
     record, beat = signed.record, Beat(living["step"], living["value"])
     if record.key not in wanted or record.is_leaving or beat.step > record.steps:

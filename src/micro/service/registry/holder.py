@@ -115,6 +115,8 @@ class Holder:
         count = len(said["records"]) + bool(said["presence"]) + (said["beat"] is not None)
         if not self._says.allow(key, moment.monotonic, count):
             self._charge(heard, key, Verdict.FLOOD, "this", moment)
+            if homed.living is None:
+                del self._homed[key]
             return heard
         if said["presence"]:
             self._charge(heard, key, self._home_presence(key, homed, said["presence"], moment), "the presence", moment)
@@ -206,6 +208,12 @@ class Holder:
             if verdict is Verdict.UNKNOWN:
                 heard.unknown.append(each["key"])
             self._charge(heard, sender, verdict, "a beat", moment)
+        return heard
+
+    def garbled(self, sender: bytes, moment: Moment) -> Heard:
+        """Charges a sender for a message that is none."""
+        heard = Heard()
+        self._charge(heard, sender, Verdict.MALFORMED, "a message", moment)
         return heard
 
     def _moved(self, signed: SignedPresence) -> None:

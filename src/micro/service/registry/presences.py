@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from micro.errors import BadRequest
+from micro.errors import BadRequest, TooLarge
 from micro.service.registry.calendar import Calendar
 from micro.service.registry.penalties import Verdict
 from micro.service.registry.presence import (
@@ -150,7 +150,7 @@ class Presences:
         """Reads a presence that came, None where it is malformed."""
         try:
             return read_presence(sealed)
-        except BadRequest:
+        except (BadRequest, TooLarge):
             return None
 
     def drop(self, key: bytes) -> bool:

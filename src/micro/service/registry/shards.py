@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from micro.errors import BadRequest
+from micro.errors import BadRequest, TooLarge
 from micro.service.registry.calendar import Calendar
 from micro.service.registry.penalties import Verdict
 from micro.service.registry.places import Places
@@ -134,7 +134,7 @@ class Shards:
         """Reads a record that came, None where it is malformed."""
         try:
             return read_record(sealed)
-        except BadRequest:
+        except (BadRequest, TooLarge):
             return None
 
     def expire(self, now: float) -> list[SignedRecord]:

@@ -34,11 +34,12 @@ def test_what_is_asked_for_is_believed() -> None:
     "sealed",
     [
         b"nothing",
+        bytes(2000),
         signed_of(ANN, "other").sealed,
         signed_of(BOB).sealed,
         seal(BOB, b"micro-record-v1", record_of(ANN).encode()),
     ],
-    ids=["no record", "another name", "another node", "forged"],
+    ids=["no record", "too large", "another name", "another node", "forged"],
 )
 def test_anything_else_speaks_against_whoever_sent_it(sealed: bytes) -> None:
     """And is left out."""

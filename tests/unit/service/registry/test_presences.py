@@ -163,6 +163,13 @@ def test_a_place_used_again_does_not_end_early(presences: Presences) -> None:
     assert presences.expire(NOW + 200) == [KEY]
 
 
+def test_what_is_no_presence_is_not_read(presences: Presences) -> None:
+    """None instead of an error: whoever sent it pays."""
+    assert presences.read(b"nothing") is None
+    assert presences.read(bytes(2000)) is None
+    assert presences.read(SIGNED.sealed) == SIGNED
+
+
 def test_after_another_map_the_rest_is_dropped(presences: Presences) -> None:
     """Slice by slice."""
     put(presences)
