@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import assert_type
 
 from micro import Client, Context, Event, Fault, Service, Stream, errors
+from micro.testing import STORMY, Ordeal, World
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,25 @@ async def faults(context: Context) -> None:
         assert_type(fault.code, int)
     except Fault as fault:
         assert_type(fault.detail, str)
+
+
+class NobodyDown:
+    """What a test says must always hold."""
+
+    def check(self, world: World) -> Iterator[str]:
+        """Yields the nodes that are down."""
+        yield from (name for name in world.nodes if not world.is_up(name))
+
+
+async def scenario(world: World) -> None:
+    """What a test plays in a world."""
+    world.serve("a", Service("empty"))
+    assert_type(await world.client("b").publish("moves", {"name": "Ann"}), str)
+    world.partition({"a"}, {"b"})
+    await world.settle()
+
+
+def worlds() -> None:
+    """What a test writes around it."""
+    assert_type(World(seed=1, nodes=2, weather=STORMY, invariants=[NobodyDown()]).run(scenario), World)
+    World(2).run(Ordeal())

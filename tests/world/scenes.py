@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
 from micro.service.service import Service
 from micro.service.subscription import Event
 from micro.testing import World
+
+PIECE_BYTES = 8_000
 
 
 def greeter() -> Service:
@@ -15,6 +20,19 @@ def greeter() -> Service:
         return f"Hello {name}"
 
     service.add("Say.Hello", hello, idempotent=True)
+    return service
+
+
+def pourer() -> Service:
+    """Returns a service that pours out pieces of text, and goes on a second later until it is left."""
+    service = Service("pourer")
+
+    async def pour(pieces: int) -> AsyncIterator[str]:
+        for _ in range(pieces):
+            yield "x" * PIECE_BYTES
+        await asyncio.sleep(1.0)
+
+    service.add("Pour.Out", pour)
     return service
 
 

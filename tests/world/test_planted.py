@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from micro.mucp.exchange import Exchange
 from micro.service.broker.append import Appends
 from micro.service.broker.broker import StoredEvent
 from micro.service.broker.embedded import EmbeddedBroker
@@ -20,6 +21,7 @@ from micro.store import schema
 from micro.testing import CALM, World, WorldBroken
 from micro.testing.ordeal import Ordeal
 from micro.testing.world import Scenario
+from tests.world.scenes import PIECE_BYTES, pourer
 
 SEEDS_MAX = 12
 """Each bug is caught in one of so many worlds."""
@@ -72,6 +74,17 @@ def believes_what_is_said_of_others(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Instance, "parse", staticmethod(parse))
 
 
+def keeps_credit_back(patch: pytest.MonkeyPatch) -> None:
+    """What was consumed is booked, and the sender is never told."""
+    before = Exchange.release
+
+    def release(self: Exchange, size: int) -> int:
+        before(self, size)
+        return 0
+
+    patch.setattr(Exchange, "release", release)
+
+
 def believes_for_ever(patch: pytest.MonkeyPatch) -> None:
     """A lease that has ended changes nothing."""
     patch.setattr(Catalog, "expire", lambda self, now: ())
@@ -107,6 +120,15 @@ async def slander(world: World) -> None:
     await world.sleep(1.0)
 
 
+async def torrent(world: World) -> None:
+    """A stream brings more than a window holds."""
+    world.serve("b", pourer())
+    await world.settle()
+    async with world.client("a").stream("pourer", "Pour.Out", {"pieces": 40}, returns=str) as stream:
+        sizes = [len(piece) async for piece in stream]
+    assert sizes == [PIECE_BYTES] * 40
+
+
 async def silence(world: World) -> None:
     """A guest offers something and then says nothing more, while its link lives."""
     guest = await world.guest("a", [("alpha", "1")])
@@ -134,6 +156,7 @@ PLANTED: list[tuple[Plant, Callable[[], Scenario], str]] = [
     (brings_back_what_was_withdrawn, lambda: gossip, "is back"),
     (believes_what_is_said_of_others, lambda: slander, "which it never had"),
     (believes_for_ever, lambda: silence, "after its lease"),
+    (keeps_credit_back, lambda: torrent, "may be sent"),
 ]
 
 
@@ -148,7 +171,7 @@ def test_a_planted_bug_is_caught(
         run_all(scenario, SEEDS_MAX)
 
 
-@pytest.mark.parametrize("scenario", [gossip, slander, silence])
+@pytest.mark.parametrize("scenario", [gossip, slander, silence, torrent])
 def test_without_a_bug_the_same_worlds_hold(scenario: Scenario) -> None:
     """What catches the bugs does not complain of anything else."""
     run_all(lambda: scenario, SEEDS_MAX // 3)

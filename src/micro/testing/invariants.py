@@ -17,7 +17,7 @@ from micro.service.registry.instance import InstanceKey
 if TYPE_CHECKING:
     from micro.testing.machine import Machine
 
-__all__ = ["CreditIsBounded", "Invariant", "LeasesRise", "LinksLive", "RecordsAreTrue", "Watched", "standing"]
+__all__ = ["CreditIsKept", "Invariant", "LeasesRise", "LinksLive", "RecordsAreTrue", "Watched", "standing"]
 
 EXPIRY_SECONDS_LATE = 0.25
 """A node looks for leases that have ended every tenth of a second; so much late is never right."""
@@ -39,8 +39,8 @@ class Watched(Protocol):
     def name_of(self, nid: str) -> str:
         """Returns what a node is called here."""
 
-    def receivers(self) -> Iterator[tuple[str, Any]]:
-        """Yields what stands on each end of each pipe, with the pipe's name."""
+    def receivers(self) -> Iterator[tuple[str, Any, Any]]:
+        """Yields each pipe's end: its name, what stands on it, and on the other end if nothing is between."""
 
 
 class Invariant(Protocol):
@@ -52,7 +52,7 @@ class Invariant(Protocol):
 
 def standing() -> list[Invariant]:
     """Returns the invariants that every world has, each with a memory of its own."""
-    return [RecordsAreTrue(), LeasesRise(), CreditIsBounded(), LinksLive()]
+    return [RecordsAreTrue(), LeasesRise(), CreditIsKept(), LinksLive()]
 
 
 class RecordsAreTrue:
@@ -103,24 +103,36 @@ class LeasesRise:
         self._before = after
 
 
-class CreditIsBounded:
-    """Nobody sends without credit: a window may be overdrawn once, by one message, and never exceeds what it began as.
+class CreditIsKept:
+    """No credit is lost or made up: a sender has what the receiver gave it.
 
-    That is so at both ends of every stream and subscription.
+    A window may be overdrawn once, by one message, and never exceeds what it began as. When nothing is between the two
+    ends of a link they agree, for each direction of each stream and subscription.
     """
 
     def check(self, world: Watched) -> Iterator[str]:
         """See `Invariant`."""
-        for name, receiver in world.receivers():
-            if not isinstance(receiver, Link):
-                continue
-            least = -(receiver.session.limits.message_bytes + FRAME_COST_BYTES)
-            for number, exchange in receiver.session.exchanges.items():
-                for what, window in (("send", exchange.send_window), ("receive", exchange.receive_window)):
-                    if not least <= window <= WINDOW_BYTES:
-                        yield f"{name}: the {what} window of exchange {number} is {window} bytes"
-                if exchange.consumed < 0:
-                    yield f"{name}: exchange {number} consumed {exchange.consumed} bytes"
+        for name, near, far in world.receivers():
+            if isinstance(near, Link) and near.closed is None and near.session.exchanges:
+                yield from self._bounds(name, near)
+                if isinstance(far, Link) and far.closed is None and not near.session.output and not far.session.output:
+                    yield from self._agreement(name, near, far)
+
+    @staticmethod
+    def _bounds(name: str, link: Link) -> Iterator[str]:
+        least = -(link.session.limits.message_bytes + FRAME_COST_BYTES)
+        for number, exchange in link.session.exchanges.items():
+            for what, window in (("send", exchange.send_window), ("receive", exchange.receive_window)):
+                if not least <= window <= WINDOW_BYTES:
+                    yield f"{name}: the {what} window of exchange {number} is {window} bytes"
+
+    @staticmethod
+    def _agreement(name: str, near: Link, far: Link) -> Iterator[str]:
+        for number, exchange in near.session.exchanges.items():
+            other = far.session.exchanges.get(number)
+            if other is not None and exchange.send_window != other.receive_window:
+                sends, receives = exchange.send_window, other.receive_window
+                yield f"{name}: on exchange {number} {sends} bytes may be sent, and {receives} are taken"
 
 
 class LinksLive:

@@ -119,11 +119,15 @@ class Wire:
             self.loop.call_later(when, ends[1].lose, "the network broke", context=ends[1].context)
         return ends[0]
 
-    def receivers(self) -> Iterator[tuple[str, Any]]:
-        """Yields what stands on the pipes that are open, with their names."""
+    def receivers(self) -> Iterator[tuple[str, Any, Any]]:
+        """Yields the name of each end of a pipe that is open, what stands on it, and what stands on the other end.
+
+        The last is None where that end is not there, or while anything is on its way between the two.
+        """
         for pipe in self._pipes:
             if pipe._receiver is not None and not pipe.is_over:
-                yield pipe._name, pipe._receiver
+                is_still = pipe.far in self._pipes and pipe.is_still and pipe.far.is_still
+                yield pipe._name, pipe._receiver, pipe.far._receiver if is_still else None
 
     def forget(self, pipe: WorldPipe) -> None:
         """A pipe's end is over."""
@@ -209,6 +213,11 @@ class WorldPipe(BufferedPipe):
     def is_over(self) -> bool:
         """Whether its program is."""
         return self.life is not None and not self.life.alive
+
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing is under way from this end, or has arrived at it and was not taken."""
+        return not (self.is_over or self._closing or self._waiting or self._flying or self._arrived or self._early)
 
     # -- away from here -----------------------------------------------------------------------------------------------
 

@@ -212,8 +212,8 @@ class World:
         await guest.watched.wait()
         return guest
 
-    def receivers(self) -> Iterator[tuple[str, Any]]:
-        """Yields what stands on each end of each pipe of this world, with the pipe's name."""
+    def receivers(self) -> Iterator[tuple[str, Any, Any]]:
+        """Yields each pipe's end: its name, what stands on it, and on the other end if nothing is between."""
         return self._wire.receivers()
 
     def client(self, name: str) -> WorldClient:
