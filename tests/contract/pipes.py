@@ -23,11 +23,8 @@ from micro.testing.weather import Weather
 from micro.testing.wire import Wire
 
 WAIT_SECONDS_MAX = 30.0
-LOOPS: dict[str, Callable[[], Any]] = {
-    "asyncio": asyncio.new_event_loop,
-    "uvloop": uvloop.new_event_loop,
-    "virtual": VirtualLoop,
-}
+LOOPS: dict[str, Callable[[], Any]] = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+EVERY_LOOP = {**LOOPS, "virtual": VirtualLoop}
 
 
 class Recorder(asyncio.BufferedProtocol):
@@ -188,7 +185,9 @@ def over_our_pipes(scenario: Scenario) -> Callable[[str, str], None]:
 
 
 def _over(scenario: Scenario, kinds: list[str]) -> Callable[[str, str], None]:
-    @pytest.mark.parametrize(("kind", "loop"), [(kind, loop) for kind in kinds for loop in LOOPS if _fits(kind, loop)])
+    @pytest.mark.parametrize(
+        ("kind", "loop"), [(kind, loop) for kind in kinds for loop in EVERY_LOOP if _fits(kind, loop)]
+    )
     @functools.wraps(scenario, assigned=("__module__", "__name__", "__qualname__", "__doc__"), updated=())
     def test(kind: str, loop: str) -> None:
         async def meet() -> None:
@@ -206,7 +205,7 @@ def _over(scenario: Scenario, kinds: list[str]) -> Callable[[str, str], None]:
             gc.collect(1)  # tasks that failed unseen tell when they are let go
             assert reported == []
 
-        with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        with asyncio.Runner(loop_factory=EVERY_LOOP[loop]) as runner:
             runner.run(play())
 
     del test.__wrapped__  # type: ignore[attr-defined]  # or pytest would read the scenario's arguments as fixtures
