@@ -143,6 +143,8 @@ class _Forward:
 
 
 def _refusal(fault: Fault) -> Way:
+    fault.__traceback__ = None  # its frames hold the block that keeps this, and the collector does not look into blocks
+
     def refuse(link: Link, event: Opened) -> None:
         link.fail(event.number, fault, refused=True)
 

@@ -177,6 +177,8 @@ class Subscription(Owner):
             Fault: it ended for a reason; subscribe again to go on where the queue stands.
         """
         session, incoming = self.link.session, self._incoming
+        first: Delivered | Spread | _Several | None = None
+        several: _Several | None = None
         while True:
             while incoming:
                 first = incoming[0]
@@ -192,6 +194,9 @@ class Subscription(Owner):
                 if incoming and incoming[0] is several:  # else an iteration within this one has done so
                     incoming.popleft()
                     session.consumed(self.exchange, several.size)
+            # What the link brought stays in no frame: the failure's traceback would hold that, and it the subscription,
+            # in a circle into which the collector does not look.
+            first = several = None
             self._settle()
             if self._failure is not None:
                 raise self._failure
@@ -235,6 +240,7 @@ class Subscription(Owner):
 
     async def close(self) -> None:
         """Leaves; what was acknowledged counts, the rest goes to other members of the queue."""
+        self._incoming.clear()  # else these and the subscription hold each other for ever
         self._settle()
         self.link.cancel(self.exchange.number)
 

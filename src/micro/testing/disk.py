@@ -8,6 +8,7 @@ system has what it wrote.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import random
@@ -116,6 +117,7 @@ class MemoryDisk:
         self._folders: dict[str, None] = {}
         self._locks: dict[str, None] = {}
         self._systems = [_FileSystem(self)]
+        self._connections: list[apsw.Connection] = []
 
     # -- what happens to it -------------------------------------------------------------------------------------------
 
@@ -145,10 +147,14 @@ class MemoryDisk:
         self._locks.clear()
 
     def close(self) -> None:
-        """Takes the file systems away again."""
+        """Takes the file systems away again, and all that was opened on them: SQLite holds what holds it."""
         for system in self._systems:
             system.is_over = True
             system.unregister()
+        for connection in self._connections:
+            with contextlib.suppress(apsw.Error):
+                connection.close(force=True)
+        self._connections.clear()
 
     def step(self, kind: str, name: str) -> None:
         """Counts one step of SQLite's; refuses it to programs that are over."""
@@ -180,6 +186,7 @@ class MemoryDisk:
             connection = apsw.Connection(str(path), vfs=self._systems[-1].title)
         except apsw.Error as error:
             raise EngineError(f"cannot open the database {path.name}: {error}") from error
+        self._connections.append(connection)
         connection.pragma("locking_mode", "exclusive")  # no memory is shared here, and a log needs it otherwise
         return connection
 

@@ -15,6 +15,7 @@ from enum import Enum, auto
 from typing import Any
 
 from micro.errors import LinkClosed
+from micro.network.link import Link
 from micro.network.transport.pipe import BufferedPipe
 from micro.testing.loop import LIFE, Life, VirtualLoop
 from micro.testing.trace import Trace
@@ -61,6 +62,7 @@ class Wire:
         self._cuts: dict[tuple[str, str], int] = {}
         self._cut_number = 0
         self._pipes: dict[WorldPipe, None] = {}
+        self._every: list[WorldPipe] = []
         self._up: dict[str, None] = {}
 
     # -- cuts ---------------------------------------------------------------------------------------------------------
@@ -112,6 +114,7 @@ class Wire:
         ends[1].announce = announce
         for end in ends:
             self._pipes[end] = None
+            self._every.append(end)
         rate = ends[0].weather.breaks_per_second
         if rate:
             when = self.chance.expovariate(rate)
@@ -128,6 +131,16 @@ class Wire:
             if pipe._receiver is not None and not pipe.is_over:
                 is_still = pipe.far in self._pipes and pipe.is_still and pipe.far.is_still
                 yield pipe._name, pipe._receiver, pipe.far._receiver if is_still else None
+
+    def close(self) -> None:
+        """Has every session let go of its exchanges: events hold them, and the collector does not look into those."""
+        for pipe in self._every:
+            if isinstance(pipe._receiver, Link):
+                for exchange in pipe._receiver.session.exchanges.values():
+                    exchange.owner = None
+                pipe._receiver.session.lose()
+        self._every.clear()
+        self._pipes.clear()
 
     def forget(self, pipe: WorldPipe) -> None:
         """A pipe's end is over."""

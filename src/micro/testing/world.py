@@ -144,6 +144,7 @@ class World:
             self._loop.bury(lives)
         finally:
             logging.disable(logging.NOTSET)
+        self._wire.close()
         self._loop.close()
         for machine in self.machines.values():
             machine.disk.close()
