@@ -66,4 +66,6 @@ def test_a_subscription_that_is_left_is_let_go_of() -> None:
 
 def test_an_ordeal_is_let_go_of() -> None:
     """However a world ended for its programs, all of it goes."""
-    assert not is_left_behind(Ordeal(60, accidents=0.1), nodes=3, weather=True)
+    is_left = is_left_behind(Ordeal(60, accidents=0.1), nodes=3, weather=True)  # an assert would hold the ordeal
+
+    assert not is_left
