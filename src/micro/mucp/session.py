@@ -339,6 +339,8 @@ class Session(Hearing):
         self.serving.clear()
         for number in list(self.exchanges):
             self._close(number)
+        for block in self._blocks.values():
+            block.route = None  # whoever holds an event of this link for longer holds nothing that led on from it
         return owners
 
     def _unsaid(self) -> set[int]:

@@ -19,6 +19,7 @@ def quiet_surroundings() -> Iterator[None]:
     """
     before = {id(handler) for _, handler in _handlers()}
     collects = gc.isenabled()
+    gc.collect(1)  # the world before this one, if there was one and nobody holds it
     gc.disable()
     try:
         yield
