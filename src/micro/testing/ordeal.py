@@ -27,6 +27,8 @@ TRIES_MAX = 5
 """How often a client says the same again."""
 DELIVERY_SECONDS_MAX = 30.0
 """How long the last event may take after all was mended."""
+SKEW_SECONDS_MAX = 86_400.0
+"""A machine's calendar is wrong by up to a day."""
 DOWN_SECONDS_MAX = 1.5
 CUT_SECONDS_MAX = 3.0
 COUNT = 12
@@ -57,6 +59,8 @@ class Ordeal:
 
     async def __call__(self, world: World) -> None:
         """Plays it: a scenario for `World.run`."""
+        for machine in world.machines.values():
+            machine.clock.skew_seconds = world.random.uniform(-SKEW_SECONDS_MAX, SKEW_SECONDS_MAX)
         keepers = [name for name in KEEPERS if name in world.nodes]
         for name in keepers:
             world.serve(name, self._keeper(world, name))
