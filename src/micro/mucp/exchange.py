@@ -35,6 +35,7 @@ class Exchange:
         form: stream or subscribe, as in `micro.mucp.message.Form`.
         local: whether this side opened it.
         owner: whoever handles its events.
+        patient: whether nobody waits for it in a hurry, so that silence on its link may be long: a watch.
         overdraft: by how much the peer's last large message overdrew the window, while the window is not positive.
     """
 
@@ -45,6 +46,7 @@ class Exchange:
         "number",
         "overdraft",
         "owner",
+        "patient",
         "peer_ended",
         "receive_window",
         "self_ended",
@@ -56,6 +58,7 @@ class Exchange:
         self.form = form
         self.local = local
         self.owner = owner
+        self.patient = False
         self.send_window = WINDOW_BYTES
         self.receive_window = WINDOW_BYTES
         self.consumed = 0

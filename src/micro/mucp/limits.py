@@ -113,7 +113,8 @@ class Liveness:
     idle_dead_seconds: float = 30.0
 
 
-NETWORK = Liveness()
+NETWORK = Liveness(idle_ping_seconds=3.0, idle_dead_seconds=9.0)
+"""Also where nothing is open a dead neighbour is known within ten seconds, so that nobody finds its services longer."""
 VISIT = Liveness(ping_seconds=3.0, dead_seconds=9.0, idle_ping_seconds=20.0, idle_dead_seconds=40.0)
 """Of a visit nothing depends in a hurry: whoever asks has a deadline of its own, and a super node has many visitors."""
 LOCAL = Liveness(ping_seconds=10.0, dead_seconds=60.0, idle_ping_seconds=30.0, idle_dead_seconds=120.0)

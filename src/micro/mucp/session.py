@@ -360,5 +360,7 @@ class Session(Hearing):
 
     @property
     def busy(self) -> bool:
-        """Whether any exchange is open, so that silence matters."""
-        return bool(self.calls or self.exchanges or self.serving)
+        """Whether an exchange is open for which somebody waits, so that silence matters."""
+        if self.calls or self.serving:
+            return True
+        return any(not exchange.patient for exchange in self.exchanges.values())

@@ -161,7 +161,7 @@ class Visits:
     def _make_room(self) -> None:
         if len(self._visits) + len(self._dialing) <= VISITS_MAX:
             return
-        idle = [nid for nid, visit in self._visits.items() if not visit.link.session.busy]
+        idle = [nid for nid, visit in self._visits.items() if _is_unused(visit.link)]
         if not idle:
             raise TooManyRequests(f"{VISITS_MAX} nodes are visited at once already; try again later")
         self._leave(min(idle, key=lambda nid: self._visits[nid].used))
@@ -169,8 +169,12 @@ class Visits:
     def _sweep(self) -> None:
         self._sweeping = self._loop.call_later(UNUSED_SECONDS, self._sweep)
         since = self._loop.time() - UNUSED_SECONDS
-        for nid in [nid for nid, v in self._visits.items() if v.used <= since and not v.link.session.busy]:
+        for nid in [nid for nid, v in self._visits.items() if v.used <= since and _is_unused(v.link)]:
             self._leave(nid)
 
     def _leave(self, nid: str) -> None:
         self._visits.pop(nid).link.close("the visit is over")
+
+
+def _is_unused(link: Link) -> bool:
+    return not link.session.busy and not link.session.exchanges

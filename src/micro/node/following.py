@@ -68,6 +68,7 @@ class Following:
         wish = encode_json({"services": list(services)} if services else {})
         prefix = self.link.session.begin(Form.STREAM, headers, 0)
         stream.exchange = self.link.open(Form.STREAM, prefix, wish, stream)
+        stream.exchange.patient = True
         async with stream:
             async for body in stream:
                 item = decode_json(body)

@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from micro.errors import MicroError, NotFound, TooManyRequests, Unavailable
+from micro.mucp.limits import NETWORK
 from micro.network.link import Link
+from micro.network.vigil import Vigil
 from micro.network.visits import Visits
 from micro.node.backbone import Backbone
 from micro.node.following import Following
@@ -286,6 +288,7 @@ class Strangers:
             self._stop(stranger)
         elif len(self._followed) >= FOLLOWED_MAX:
             self._forget(min(self._followed, key=lambda other: self._followed[other].used))
+        link.vigil = Vigil(NETWORK, asyncio.get_running_loop().time())  # calls go there: its death is to be known soon
         following = Following(self._catalog, self._clock, nid, link)
         stranger = self._followed[nid] = _Stranger(following, services, now)
         following.heard = lambda word: self._heard(stranger, word)

@@ -24,9 +24,10 @@ class Context:
         headers: the headers of the exchange.
         deadline: when the caller stops waiting, on the loop's clock; None where it waits for ever.
         service: the `Service` whose handler this is.
+        exchange: of a stream, what the link knows of it; for the node's own services.
     """
 
-    __slots__ = ("_extra", "_headers", "caller", "deadline", "link", "service")
+    __slots__ = ("_extra", "_headers", "caller", "deadline", "exchange", "link", "service")
 
     def __init__(
         self,
@@ -36,11 +37,13 @@ class Context:
         extra: Headers | None,
         deadline: float | None,
         link: Any = None,
+        exchange: Any = None,
     ) -> None:
         self.service = service
         self.caller = caller
         self.deadline = deadline
         self.link = link
+        self.exchange = exchange
         self._headers = headers
         self._extra = extra
 

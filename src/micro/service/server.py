@@ -264,7 +264,7 @@ class Server:
             raw = RawStream(link)
             raw.exchange = event.exchange
             event.exchange.owner = raw
-            context = Context(self._owner, caller, headers, event.extra, None, link)
+            context = Context(self._owner, caller, headers, event.extra, None, link, event.exchange)
             raw.on_cancel = self._start(link, event.number, self._flow(raw, endpoint, arguments, context, codec))
 
         return serve

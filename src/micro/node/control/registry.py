@@ -175,6 +175,7 @@ class Registry:
         Args:
             services: of these services alone, at most 64.
         """
+        context.exchange.patient = True
         foreign = context.caller.peer
         if services is not None and len(services) > WATCHED_MAX:
             raise BadRequest(f"services: at most {WATCHED_MAX} are watched by name; leave it out to watch all")
