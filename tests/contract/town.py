@@ -21,6 +21,7 @@ from micro.network.transport.memory import MemoryPipe, pair
 from micro.network.transport.transport import FreshPipe
 from micro.node.backbone import Backbone
 from micro.node.control.registry import Bell
+from micro.node.gatekeeper import Gatekeeper
 from micro.node.local import Platform, dial_own
 from micro.node.membership import Membership
 from micro.node.pinned import Pinned
@@ -29,6 +30,7 @@ from micro.service.registry.announcement import Place
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.description import Description, check_description
 from micro.service.router import Facts, Router
+from micro.store.auth import AuthStore
 from micro.system import SystemDisk
 from micro.trust.identity import nid_of
 from micro.trust.policy import Caller
@@ -114,11 +116,16 @@ class TownNode:
         clock = TownClock()
         platform = Platform(clock.now)
         events: Any = None
+        home.mkdir(exist_ok=True)
+        disk = SystemDisk()
+        self._auth = AuthStore(disk, home / "auth.db", threaded=False)
+        self._auth.open()
         self.router = Router(
             self.nid,
             self.catalog,
             platform,
             events,
+            gate=Gatekeeper(self._auth, self.key, clock),
             link_to=lambda _: None,
             on_greeted=lambda link, hello: None,
             on_going=lambda link, reason: None,
@@ -141,8 +148,6 @@ class TownNode:
             on_down=lambda nid, reason: None,
             on_known=lambda: None,
         )
-        home.mkdir(exist_ok=True)
-        disk = SystemDisk()
         usual = {"super_node": False, "owner": f"owner-{number}", "ticket": ""}
         self.backbone = Backbone(
             self.key,
@@ -197,6 +202,7 @@ class TownNode:
         self.backbone.announcer = None
         await self.backbone.stop()
         await self.peers.close()
+        await self._auth.close()
 
 
 class Town:
