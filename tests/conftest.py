@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["MICRO_HOME"] = config.stash[HOME]
     for name in ("MICRO_ADDRESS", "MICRO_TOKEN"):
         os.environ.pop(name, None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script leaves it to what it starts with `&`
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # else no process of a test could be interrupted
     # No deadlines: a busy machine is no bug. The guard of a commit gives the same verdict twice; a proof looks further.
     hypothesis.settings.register_profile("commit", deadline=None, derandomize=True, print_blob=True)
     hypothesis.settings.register_profile("prove", deadline=None, max_examples=2_000, print_blob=True)
