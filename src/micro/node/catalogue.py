@@ -10,7 +10,7 @@ from pathlib import Path
 from micro.errors import ConfigError, MicroError
 from micro.runtime.supervisor import Supervisor
 
-__all__ = ["run_catalogue"]
+__all__ = ["run_catalogue", "services_below"]
 
 STARTS_MAX = 4
 """How many services of a catalogue start at the same time."""
@@ -24,7 +24,7 @@ async def run_catalogue(supervisor: Supervisor, folder: Path) -> AsyncIterator[s
     Raises:
         ConfigError: there is no such folder.
     """
-    places = await asyncio.to_thread(_services_below, folder)
+    places = await asyncio.to_thread(services_below, folder)
     if places is None:
         raise ConfigError(f"{folder} is no folder of services")
     room = asyncio.Semaphore(STARTS_MAX)
@@ -53,5 +53,6 @@ async def _run_place(supervisor: Supervisor, place: Path, room: asyncio.Semaphor
     return ""
 
 
-def _services_below(folder: Path) -> list[Path] | None:
+def services_below(folder: Path) -> list[Path] | None:
+    """Returns the folders of services in a folder, in the order of their names; None where there is no such folder."""
     return sorted(file.parent.resolve() for file in folder.glob("*/main.py")) if folder.is_dir() else None

@@ -46,6 +46,7 @@ ENTRIES: dict[str, Entry] = {
     "config": Entry("config", "config", KEEP, "Read and write the settings that services see."),
     "auth": Entry("auth", "auth", KEEP, "Say who may call what: accounts, tokens, rules."),
     "network": Entry("network", "network", KEEP, "Link this node with others."),
+    "testnet": Entry("testnet_command", "testnet", MORE, "Run a network of nodes on this machine."),
     "bench": Entry("bench_command", "bench", MORE, "Measure calls on this machine."),
     "doctor": Entry("doctor", "doctor", MORE, "Check this machine, and say what to do about what is wrong."),
     "completion": Entry("completion", "completion", MORE, "Print what makes a shell complete what is typed."),

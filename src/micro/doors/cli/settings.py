@@ -8,7 +8,12 @@ from typing import Any
 
 from micro.node.config import NodeConfig, unknown_variables
 
-__all__ = ["load_config", "unknown_words"]
+__all__ = ["home_folder", "load_config", "unknown_words"]
+
+
+def home_folder(home: str | None) -> Path:
+    """Returns a node's home: the one that was typed, else the environment's, else that of a node without any."""
+    return Path(home or os.environ.get("MICRO_HOME") or NodeConfig().home).expanduser()
 
 
 def load_config(home: str | None, settings: dict[str, Any]) -> NodeConfig:
@@ -17,7 +22,7 @@ def load_config(home: str | None, settings: dict[str, Any]) -> NodeConfig:
     Raises:
         ConfigError: one of them is wrong.
     """
-    where = Path(home or os.environ.get("MICRO_HOME") or NodeConfig().home).expanduser()
+    where = home_folder(home)
     file = where / "config.toml"
     text = file.read_text() if file.is_file() else None
     return NodeConfig.load(text, os.environ, {**settings, "home": str(where)})
