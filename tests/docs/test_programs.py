@@ -53,6 +53,7 @@ def control_services() -> list[Service]:
         reception=nothing,
         look=nothing,
         use=nothing,
+        search=nothing,
     )
     return [
         auth_service(nothing, nothing, nothing),

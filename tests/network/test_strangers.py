@@ -151,3 +151,16 @@ async def typed(home: str, *words: str) -> tuple[int, str, str]:
     )
     out, err = await process.communicate()
     return process.returncode or 0, out.decode().strip(), err.decode()
+
+
+async def test_strangers_are_searched_by_words(start_node: StartNode, greeter_folder: Path) -> None:
+    """Where it is asked for; what is in reach comes first and once."""
+    [provider], seeker = await town(start_node, greeter_folder, 1)
+    async with client_of(seeker) as client:
+        assert (await client.call("registry", "Registry.Search", {"query": "greets people"}))["services"] == []
+        wish = {"query": "greets people", "everywhere": True}
+        [found] = (await client.call("registry", "Registry.Search", wish))["services"]
+        assert (found["name"], found["where"], found["owner"]) == ("greeter", "strangers", provider.nid)
+        await client.call("greeter", "Say.Hello")
+        [found] = (await client.call("registry", "Registry.Search", wish))["services"]
+        assert (found["name"], found["where"]) == ("greeter", "network")

@@ -177,6 +177,7 @@ class Node:
             reception=self.reception,
             look=self._look,
             use=self._use,
+            search=self._search,
         )
         for service in (
             registry_service(registry),
@@ -243,6 +244,10 @@ class Node:
         """Does as `_look`, for a call."""
         if self._outside is not None:
             await self._outside.strangers.use(name)
+
+    async def _search(self, text: str, limit: int) -> list[dict[str, Any]]:
+        """Returns what fits words in the network, where the node is in one."""
+        return await self._outside.strangers.search(text, limit) if self._outside is not None else []
 
     def _expected(self, service: str) -> str:
         """Says why a service that is not in the catalog will be there again; "" where it will not."""

@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from micro.errors import MicroError, NotFound, TooManyRequests, Unavailable
 from micro.mucp.limits import NETWORK
@@ -127,6 +127,32 @@ class Strangers:
         view = self._catalog.lookup(name)
         if view is not None and "@" not in name and self.is_unverified(name):
             self._backbone.pinned.use(name, [offer.nid for offer in await self._backbone.offers(name)] or view.nids)
+
+    async def search(self, text: str, limit: int) -> list[dict[str, Any]]:
+        """Returns lines of services in the network that fit words, as `Registry.Search` has them, best first.
+
+        What a record says of a service is its words; the description is met with the service.
+
+        Raises:
+            Unavailable: no super node answers.
+        """
+        if self._backbone.finder is None:
+            return []
+        found: dict[str, dict[str, Any]] = {}
+        for record in await self._backbone.finder.search(text, LOOKED_FOR_MAX):
+            line = found.get(record.name)
+            if line is None:
+                found[record.name] = {
+                    "name": record.name,
+                    "version": record.version,
+                    "description": ", ".join(record.terms),
+                    "nodes": 1,
+                    "owner": record.nid,
+                    "where": "strangers",
+                }
+            else:
+                line["nodes"] += 1
+        return list(found.values())[:limit]
 
     async def offering(self, name: str) -> tuple[str, ...]:
         """Returns the nodes that offer a name which nobody vouches for yet: the next use would pin it to them.

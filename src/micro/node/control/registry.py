@@ -28,6 +28,7 @@ WATCH_BEAT_SECONDS = 20.0
 """A watch says so often that nothing changed."""
 
 Names = list[str]
+Lines = list[dict[str, Any]]
 
 
 class Bell:
@@ -72,6 +73,7 @@ class Registry:
         reception: Reception,
         look: Callable[[str], Awaitable[None]],
         use: Callable[[str], Awaitable[None]],
+        search: Callable[[str, int], Awaitable[Lines]],
     ) -> None:
         self._catalog = catalog
         self._bell = bell
@@ -82,6 +84,7 @@ class Registry:
         self._reception = reception
         self._look = look
         self._use = use
+        self._search_network = search
 
     async def list(self, context: Context, limit: int = 1000, offset: int = 0) -> dict[str, Any]:
         """Lists the services in reach, by name."""
@@ -102,13 +105,23 @@ class Registry:
                 node.pop("address", None)
         return found
 
-    async def search(self, query: str, limit: int = 20) -> dict[str, Any]:
-        """Finds services by words of their names, descriptions, endpoints and tags, best first."""
+    async def search(self, query: str, context: Context, limit: int = 20, everywhere: bool = False) -> dict[str, Any]:
+        """Finds services by words of their names, descriptions, endpoints and tags, best first.
+
+        Args:
+            query: words; the last may be unfinished.
+            limit: at most so many.
+            everywhere: in the network too, where the node is in one; those in reach come first.
+        """
         found = []
         for match in self._catalog.search(query, limit):
             view = self._catalog.lookup(match.name)
             if view is not None:
                 found.append({**view.summary(), "score": round(match.score, 4)})
+        if everywhere and not context.caller.peer and len(found) < limit:
+            known = {line["name"] for line in found}
+            further = await self._search_network(query, limit)
+            found += [line for line in further if line["name"] not in known][: limit - len(found)]
         return {"services": found, "total": len(found)}
 
     async def route(self, name: str, context: Context) -> dict[str, Any]:

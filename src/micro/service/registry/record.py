@@ -210,8 +210,8 @@ def written(term: str) -> bytes:
 
 
 def terms_of(description: Description) -> tuple[str, ...]:
-    """Returns the words under which a service is filed: of its name, its tags, its endpoints, its first line."""
+    """Returns the words under which a service is filed: of its name, its tags, its first line, its endpoints."""
     texts = description.texts()
     prose = [word for word in words(texts["summary"]) if len(word) >= SUMMARY_CHARACTERS_MIN]
-    said = [*words(texts["name"]), *words(texts["tags"]), *words(texts["endpoint"]), *prose]
+    said = [*words(texts["name"]), *words(texts["tags"]), *prose, *words(texts["endpoint"])]
     return tuple(dict.fromkeys(word for word in said if is_word(word)))[:TERMS_MAX]
