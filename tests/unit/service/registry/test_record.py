@@ -156,7 +156,7 @@ def test_a_withdrawal_names_no_description() -> None:
 
 
 def test_a_service_is_filed_under_what_people_look_for() -> None:
-    """Name, tags, endpoints, and words of the first line that tell something."""
+    """Name, tags, words of the first line that tell something, and endpoints."""
     description = check_description(
         {
             "name": "image-resize",
@@ -167,7 +167,7 @@ def test_a_service_is_filed_under_what_people_look_for() -> None:
         }
     )
 
-    assert terms_of(description) == ("image", "resize", "photo", "thumbnail", "shrink", "make", "picture", "smaller")
+    assert terms_of(description) == ("image", "resize", "photo", "thumbnail", "make", "picture", "smaller", "shrink")
 
 
 def test_a_word_is_found_in_the_bytes() -> None:
