@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from micro.errors import BadRequest, TooManyRequests
 from micro.store.kv import KeyValue, KeyValueLimits
+from micro.trust.identity import SERVICE_CHARACTERS_MAX, is_service_name
 
 if TYPE_CHECKING:
     from micro.ports import Clock, Disk
 
 __all__ = ["Stores"]
-
-SERVICE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
-SERVICE_CHARACTERS_MAX = 64
 
 STORES_OPEN_MAX = 128
 """Stores open at once; the one unused for longest is closed for another."""
@@ -53,7 +50,7 @@ class Stores:
             TooManyRequests: too many stores are in use.
             EngineError: its file is damaged, or was written by a newer version.
         """
-        if len(service) > SERVICE_CHARACTERS_MAX or not SERVICE.match(service):
+        if not is_service_name(service):
             raise BadRequest(f"service: {service[:SERVICE_CHARACTERS_MAX]!r} is no name of a service")
         found = self._open.pop(service, None)
         if found is None:

@@ -21,7 +21,7 @@ from typing import Final, Literal, get_args
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from micro.errors import BadRequest
-from micro.trust.identity import SERVICE_CHARACTERS_MAX, is_nid
+from micro.trust.identity import is_nid, is_service_name
 
 __all__ = [
     "SALT_BYTES",
@@ -50,7 +50,6 @@ SECRET_CHARACTERS_MAX: Final = 256
 SALT_BYTES: Final = 16
 
 _USER = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])?")
-_SERVICE = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _SCOPE = re.compile(r"[a-z0-9](?:[a-z0-9._/-]*[a-z0-9])?")
 _TAKEN = frozenset({"public", "owner", "anonymous"})
 """Words that mean somebody already."""
@@ -98,7 +97,7 @@ def _check_id(id: str, kind: str) -> None:
         raise BadRequest(f"type: an account is a user, a service or a node, not {kind[:20]!r}")
     if kind == "node" and not is_nid(id):
         raise BadRequest(f"id: the account of a node is called by its nid, not {id[:80]!r}; see `micro network peers`")
-    if kind == "service" and (len(id) > SERVICE_CHARACTERS_MAX or _SERVICE.fullmatch(id) is None):
+    if kind == "service" and not is_service_name(id):
         raise BadRequest(f"id: the account of a service is called as the service is, such as greeter, not {id[:80]!r}")
     if kind == "user" and (_USER.fullmatch(id) is None or id in _TAKEN):
         raise BadRequest(

@@ -23,6 +23,7 @@ __all__ = [
     "VERSION_CHARACTERS_MAX",
     "instance_id",
     "is_nid",
+    "is_service_name",
     "nid_of",
     "public_key_of",
     "short",
@@ -98,6 +99,11 @@ def short(nid: str) -> str:
     return nid[_SHORT_FROM:_SHORT_TO]
 
 
+def is_service_name(name: str) -> bool:
+    """Says whether a service may be called so: lower-case words and digits joined by dashes, a letter first."""
+    return len(name) <= SERVICE_CHARACTERS_MAX and _SERVICE.fullmatch(name) is not None
+
+
 def instance_id(nid: str, service: str, version: str, instance: int) -> str:
     """Returns the SPIFFE id of one instance, `spiffe://<nid>/svc/<service>/v/<version>/i/<n>`.
 
@@ -111,7 +117,7 @@ def instance_id(nid: str, service: str, version: str, instance: int) -> str:
         BadRequest: a part has another form; the detail names it.
     """
     public_key_of(nid)
-    if len(service) > SERVICE_CHARACTERS_MAX or _SERVICE.fullmatch(service) is None:
+    if not is_service_name(service):
         raise BadRequest(f"service {service[:80]!r}: a name is lower-case words with dashes, such as image-resize")
     if len(version) > VERSION_CHARACTERS_MAX or _VERSION.fullmatch(version) is None:
         raise BadRequest(f"version {version[:80]!r}: up to 64 letters, digits, dots, dashes, underscores are allowed")

@@ -22,10 +22,11 @@ from micro.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyReque
 from micro.service.registry.changes import CHANGES_MAX, Change, ChangeLog, Changes
 from micro.service.registry.description import Description, Shelf, check_description
 from micro.service.registry.holding import LOCAL_ALLOWANCE, PEER_ALLOWANCE, Allowance, Entry, Holding
-from micro.service.registry.instance import PLATFORM_NAMES, RESERVED_NAMES, Instance, InstanceKey
+from micro.service.registry.instance import Instance, InstanceKey
 from micro.service.registry.leases import Leases
 from micro.service.registry.search import Match, SearchIndex
 from micro.service.registry.view import View, precedence
+from micro.service.schema.naming import PLATFORM_NAMES, RESERVED_NAMES
 
 __all__ = ["LEASE_SECONDS_MAX", "LIST_MAX", "Catalog"]
 

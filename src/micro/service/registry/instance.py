@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from micro.errors import BadRequest
+from micro.trust.identity import SERVICE_CHARACTERS_MAX, is_service_name
 
 __all__ = [
-    "PLATFORM_NAMES",
     "RECORD_BYTES_MAX",
-    "RESERVED_NAMES",
-    "SERVICE_CHARACTERS_MAX",
     "Instance",
     "InstanceKey",
     "check_service",
@@ -29,19 +27,6 @@ __all__ = [
     "shown",
     "split_version",
 ]
-
-SERVICE_CHARACTERS_MAX = 63
-"""A service's name fits a DNS label."""
-
-RESERVED_NAMES = frozenset(
-    {"api", "assets", "docs", "favicon", "healthz", "mcp", "metrics", "openapi", "readyz", "robots", "rpc", "static"}
-)
-"""The roots of the node's HTTP server: a service of such a name could not be reached there."""
-
-PLATFORM_NAMES = frozenset(
-    {"auth", "backbone", "config", "debug", "events", "network", "node", "owner", "registry", "runtime", "store"}
-)
-"""A node's own services: a peer cannot offer them to us."""
 
 VERSION_CHARACTERS_MAX = 64
 ID_CHARACTERS_MAX = 64
@@ -54,7 +39,6 @@ SHOWN_CHARACTERS_MAX = 80
 NUMBER_MAX = 2**63 - 1
 """Generation and sequence are non-negative and fit 64 bits."""
 
-_SERVICE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]*")
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*")
 _PART = re.compile(r"[0-9]+|[A-Za-z]+")
@@ -170,7 +154,7 @@ def check_service(name: object) -> str:
     Raises:
         BadRequest: it is not.
     """
-    if isinstance(name, str) and len(name) <= SERVICE_CHARACTERS_MAX and _SERVICE.fullmatch(name):
+    if isinstance(name, str) and is_service_name(name):
         return name
     raise BadRequest(
         f"service name: expected lower-case words joined by dashes, beginning with a letter, at most "

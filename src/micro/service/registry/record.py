@@ -19,9 +19,10 @@ from typing import Any, Final
 
 from micro.errors import BadRequest, TooLarge
 from micro.service.registry.description import Description, check_description
-from micro.service.registry.instance import PLATFORM_NAMES, RESERVED_NAMES, check_service, check_version
+from micro.service.registry.instance import check_service, check_version
 from micro.service.registry.layout import NUMBER_MAX, Layout, Part
 from micro.service.registry.words import is_word, words
+from micro.service.schema.naming import PLATFORM_NAMES, RESERVED_NAMES
 from micro.trust.identity import nid_of
 from micro.trust.keys import KEY_BYTES, SIGNATURE_BYTES, NodeKey, is_weak
 from micro.trust.seal import body_of, is_genuine, seal

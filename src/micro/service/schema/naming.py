@@ -11,20 +11,18 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from micro.trust.identity import SERVICE_CHARACTERS_MAX, is_service_name
+
 __all__ = [
     "ENDPOINT_CHARACTERS_MAX",
     "PLATFORM_NAMES",
     "RESERVED_NAMES",
-    "SERVICE_CHARACTERS_MAX",
     "check_endpoint_name",
     "check_service_name",
     "endpoint_name",
     "function_name",
     "struct_name",
 ]
-
-SERVICE_CHARACTERS_MAX = 63
-"""A service's name fits into a DNS label."""
 
 ENDPOINT_CHARACTERS_MAX = 128
 
@@ -36,9 +34,8 @@ RESERVED_NAMES = frozenset(
 PLATFORM_NAMES = frozenset(
     {"auth", "backbone", "config", "debug", "events", "network", "node", "owner", "registry", "runtime", "store"}
 )
-"""The node's own services: only the node itself may bear these names."""
+"""The node's own services: only the node itself may bear these names, and no peer can offer them to us."""
 
-_SERVICE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _ENDPOINT = re.compile(r"[A-Z][A-Za-z0-9]*\.[A-Z][A-Za-z0-9]*")
 _WORDS = re.compile(r"[A-Za-z0-9]+")
 
@@ -53,18 +50,20 @@ def check_service_name(name: str, *, platform: bool = False) -> str:
     Raises:
         ValueError: the name is malformed, reserved or too long; the message says which.
     """
-    if not _SERVICE.fullmatch(name):
+    if len(name) > SERVICE_CHARACTERS_MAX:
+        raise ValueError(f"the service name {name[:20]!r}… has {len(name)} characters; {SERVICE_CHARACTERS_MAX} fit")
+    if not is_service_name(name):
         better = "-".join(word.lower() for word in _WORDS.findall(name)).lstrip("0123456789-")
         hint = f"; try {better[:SERVICE_CHARACTERS_MAX]!r}" if better else ""
         raise ValueError(
             f"{name[:SERVICE_CHARACTERS_MAX]!r} cannot name a service: lower-case letters and digits joined by dashes,"
             f" a letter first, for instance 'greeter' or 'word-count'{hint}"
         )
-    if len(name) > SERVICE_CHARACTERS_MAX:
-        raise ValueError(f"the service name {name[:20]!r}… has {len(name)} characters; {SERVICE_CHARACTERS_MAX} fit")
     if name in RESERVED_NAMES or (name in PLATFORM_NAMES and not platform):
         why = "is an address of every node" if name in RESERVED_NAMES else "is a service of the node itself"
         raise ValueError(f"{name!r} cannot name a service, because it {why}; choose another, such as 'my-{name}'")
+    if platform and name not in PLATFORM_NAMES:
+        raise ValueError(f"{name!r} is not kept for nodes: anybody could offer it; add it to PLATFORM_NAMES")
     return name
 
 

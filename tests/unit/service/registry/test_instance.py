@@ -8,8 +8,6 @@ import pytest
 
 from micro.errors import BadRequest
 from micro.service.registry.instance import (
-    PLATFORM_NAMES,
-    RESERVED_NAMES,
     Instance,
     check_service,
     matches,
@@ -17,7 +15,6 @@ from micro.service.registry.instance import (
     shown,
     split_version,
 )
-from micro.service.schema import naming
 
 HERE = "b" + "a" * 55
 GREETER = Instance("greeter", "1.2.0", "7f3a", HERE, address="/run/s/7f3a.sock", local=True, generation=3)
@@ -107,11 +104,6 @@ def test_a_malformed_record_is_refused(record: object) -> None:
 def test_names_are_those_of_the_house() -> None:
     """Lower-case words joined by single dashes."""
     assert check_service("image-resize2") == "image-resize2"
-
-
-def test_reserved_names_are_those_that_services_refuse() -> None:
-    """What an author is told when he declares a service, the registry holds against everybody."""
-    assert (RESERVED_NAMES, PLATFORM_NAMES) == (naming.RESERVED_NAMES, naming.PLATFORM_NAMES)
 
 
 @pytest.mark.parametrize("value", ["\x1b[2J", "x" * 1000, [["deep"]], 1 << 20000, None, 1.5, b"bytes"], ids=type)

@@ -38,7 +38,7 @@ def test_a_better_service_name_is_suggested() -> None:
         check_service_name("Word_Count")
 
 
-@pytest.mark.parametrize("name", ["api", "metrics", "registry", "store"])
+@pytest.mark.parametrize("name", ["api", "backbone", "metrics", "registry", "store"])
 def test_reserved_service_names_are_refused(name: str) -> None:
     """The node's addresses and services are not for others."""
     with pytest.raises(ValueError, match=f"choose another, such as 'my-{name}'"):
@@ -48,6 +48,12 @@ def test_reserved_service_names_are_refused(name: str) -> None:
 def test_the_node_may_use_its_own_names() -> None:
     """Its services are declared like any other."""
     assert check_service_name("registry", platform=True) == "registry"
+
+
+def test_the_node_uses_no_name_that_is_not_kept_for_it() -> None:
+    """Else a stranger could offer a service that others take for the node's."""
+    with pytest.raises(ValueError, match="anybody could offer it"):
+        check_service_name("greeter", platform=True)
 
 
 def test_even_the_node_cannot_use_its_addresses() -> None:
