@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from micro.errors import Fault, Timeout
 from micro.mucp.codec import BYTES, JSON, PROTOBUF
-from micro.network.link import Link
 from micro.service.raw import RawClient, Sent
 from micro.service.route import Route
 from micro.service.schema.value import decode_value, encode_value, json_body
@@ -118,7 +117,7 @@ class Client(RawClient):
             return codecs[1].decode(answer, returns)
         if kind is bytes and returns in (None, bytes):
             return answer
-        return (self.known_route(service) or route).reader(endpoint, returns)(answer)
+        return (self._ways.known(service) or route).reader(endpoint, returns)(answer)
 
     @overload
     def stream(
@@ -159,7 +158,7 @@ class Client(RawClient):
         """
         raw: RawStream = await self.stream_raw(service, endpoint, encode_value(request, JSON), headers=headers)
         async with raw:
-            route = self.known_route(service)
+            route = self._ways.known(service)
             decode = partial(decode_value, content_type=JSON, returns=returns)
             yield TypedStream(raw, _encode_item, decode if route is None else route.reader(endpoint, returns))
 
@@ -209,10 +208,6 @@ class _Until(Client):
 
     def __init__(self, client: Client, deadline: float) -> None:
         self.__dict__ = {**client.__dict__, "_whole": client, "_deadline": deadline}
-
-    async def node(self) -> Link:
-        whole: Client = self.__dict__["_whole"]
-        return await whole.node()
 
     def _send(self, route: Route, endpoint: str, content_type: str, body: bytes) -> Sent | None:
         """Every call has a deadline of its own."""

@@ -1,8 +1,4 @@
-"""The client in bytes: call, stream, publish and subscribe by name.
-
-A name leads to a route: links straight to the service's instances where the node hands out their sockets, else the link
-to the node, which passes the exchange on. A route is kept until its links end or say that they are going away.
-"""
+"""The client in bytes: call, stream, publish and subscribe by name; `ways` says by which link."""
 
 from __future__ import annotations
 
@@ -20,20 +16,18 @@ from micro.mucp.message import Form
 from micro.network.link import CALL_TIMEOUT_SECONDS, Link
 from micro.ports import Clock, Entropy
 from micro.service.budget import RetryBudget, RetryPolicy
-from micro.service.dialed import ClientLinks, Dialer
+from micro.service.dialed import Dialer
 from micro.service.ephemeral import EphemeralPublisher
 from micro.service.identifier import Identifiers
-from micro.service.once import call_once
-from micro.service.route import DEFAULT_MILLISECONDS, Route, RouteAnswer
+from micro.service.route import DEFAULT_MILLISECONDS, Route
 from micro.service.selector import is_failure
 from micro.service.stream import RawStream
 from micro.service.subscription import Subscription
+from micro.service.ways import Ways
 
 __all__ = ["Dialer", "RawClient", "Sent"]
 
 TIMEOUT_MILLISECONDS_MAX = 2**32 - 1
-ROUTES_MAX = 4_096
-CHANCE_BYTES = 4
 CALLS_COUNTED_MAX = 1_000
 """Calls that earn retries for the budget are counted between two retries up to here."""
 
@@ -69,24 +63,15 @@ class RawClient:
         direct: bool = True,
     ) -> None:
         self.timeout_seconds = timeout_seconds
-        self._dialer = dialer
         self._clock = clock
         self._entropy = entropy
         self._identifiers = Identifiers(clock, entropy)
-        self._direct = direct
-        self._links = ClientLinks(self.forget)
-        self._node: Link | None = None
-        self._dialing: asyncio.Lock = asyncio.Lock()
-        self._routes: dict[str, Route] = {}
-        self._last: dict[str, Route] = {}
-        self._asking: dict[str, asyncio.Future[Route]] = {}
-        self._direct_links: dict[str, Link] = {}
+        self._ways = Ways(dialer, entropy=entropy, direct=direct)
+        self._routes = self._ways.routes
         self._budget = RetryBudget()
         self._policy = RetryPolicy()
         self._calls = 0
         self._ephemeral = EphemeralPublisher()
-
-    # -- ways -------------------------------------------------------------------------------------------------------
 
     async def node(self) -> Link:
         """Returns the link to the node, dialling where there is none.
@@ -94,72 +79,15 @@ class RawClient:
         Raises:
             NoNode: none answers.
         """
-        if self._node is None or self._node.closed is not None:
-            async with self._dialing:
-                if self._node is None or self._node.closed is not None:
-                    self._node = await self._dialer.dial(None, self._links)
-        return self._node
+        return await self._ways.node()
 
     async def route(self, service: str) -> Route:
         """Returns how to reach `service`, asking the node where it is not known."""
-        route = self._routes.get(service)
-        if route is not None:
-            return route
-        asking = self._asking.get(service)
-        if asking is None:  # many callers at once ask once
-            asking = self._asking[service] = asyncio.ensure_future(self._learn(service))
-            asking.add_done_callback(lambda _: self._asking.pop(service, None))
-        return await asyncio.shield(asking)
-
-    async def _learn(self, service: str) -> Route:
-        route = await self._ask(service, await self.node())
-        if len(self._last) >= ROUTES_MAX:
-            self._routes.clear()
-            self._last.clear()
-        if route.description is not None:
-            self._routes[service] = self._last[service] = route
-        return route
-
-    def _chance(self) -> float:
-        return int.from_bytes(self._entropy.random_bytes(CHANCE_BYTES)) / (1 << 8 * CHANCE_BYTES)
-
-    def known_route(self, service: str) -> Route | None:
-        """Returns how `service` is reached, or was before its link ended: that says how its answers are read."""
-        return self._routes.get(service) or self._last.get(service)
-
-    async def _ask(self, service: str, node: Link) -> Route:
-        """Asks the node for a service's description and the sockets it hands out."""
-        try:
-            answer = RouteAnswer.read(await call_once(node, "registry", "Registry.Route", {"name": service}))
-        except Fault:  # unknown here, or not ours to ask: the node answers the call itself
-            return Route(service, [node], chance=self._chance)
-        addresses = answer.addresses if self._direct else []
-        links = [link for address in addresses if (link := await self._straight(address)) is not None]
-        return Route(service, links or [node], description=answer.description, chance=self._chance)
-
-    async def _straight(self, address: str) -> Link | None:
-        known = self._direct_links.get(address)
-        if known is not None and known.closed is None:
-            return known
-        try:
-            link = await self._dialer.dial(address, self._links)
-        except (LinkClosed, OSError):
-            return None
-        self._direct_links[address] = link
-        return link
+        return await self._ways.route(service)
 
     def forget(self, link: Link) -> None:
         """Uses a link for nothing new."""
-        if link is self._node:
-            self._routes.clear()
-            if link.closed is not None:
-                self._node = None
-        for address, known in list(self._direct_links.items()):
-            if known is link:
-                del self._direct_links[address]
-        for service, route in list(self._routes.items()):
-            if link in route.links and route.drop(link):
-                del self._routes[service]
+        self._ways.forget(link)
 
     # -- the forms --------------------------------------------------------------------------------------------------
 
@@ -341,7 +269,7 @@ class RawClient:
         Raises:
             Fault: it was refused, or its outcome is unknown; publish again with the same id.
         """
-        link = self._node if self._node is not None and self._node.closed is None else await self.node()
+        link = await self._ways.node()
         if link.full:
             await link.drained()
         if not durable:
@@ -381,9 +309,4 @@ class RawClient:
 
     async def close(self) -> None:
         """Ends all links; calls under way fail."""
-        links = [*self._direct_links.values(), *([self._node] if self._node is not None else [])]
-        self._node = None
-        self._direct_links.clear()
-        self._routes.clear()
-        for link in links:
-            link.close("the client was closed")
+        self._ways.close("the client was closed")
