@@ -76,7 +76,7 @@ class _Served(_Idle):
 def _link(pipe: IrohPipe, serving: _Idle, *, dialed: bool) -> Link:
     """Makes a link as a node makes one to its neighbour."""
     link = Link(serving, dialed=dialed, limits=STRANGER, liveness=NETWORK)
-    link.keeps_deadlines = False
+    link.watch.keeps_deadlines = False
     pipe.start(link)
     return link
 

@@ -1,7 +1,7 @@
 """The link: a session on a pipe; the one place where bytes meet the protocol.
 
-It adds to the pure session only what needs a loop: when to write, waiting while the pipe is full, the ticks that notice
-a dead peer and a passed deadline, and telling whoever owns an exchange what happened to it.
+It adds to the pure session only what needs a loop: when to write, waiting while the pipe is full, the `Watch` for dead
+peers and passed deadlines, and telling whoever owns an exchange what happened to it.
 
 What is said is written at the end of a turn of the loop, so that much of it shares a write. Only where the peer was
 last heard saying one thing, and the one call or the last answer is all there is to say, nothing would be shared: then
@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from micro.errors import Fault, InternalError, LinkClosed, Timeout, TooManyRequests, Unavailable
+from micro.errors import Fault, InternalError, LinkClosed, TooManyRequests, Unavailable
 from micro.mucp import event as happened
 from micro.mucp.event import Delivered, Event, Hello, Opened, Published, Received, Replied
 from micro.mucp.exchange import Exchange
@@ -23,7 +23,8 @@ from micro.mucp.session import Session
 from micro.network.owner import Owner, is_told, tell_failure
 from micro.network.serving import Serving
 from micro.network.transport.transport import Pipe
-from micro.network.vigil import CALL_TIMEOUT_SECONDS, Deadlines, Vigil
+from micro.network.vigil import CALL_TIMEOUT_SECONDS
+from micro.network.watch import Watch
 
 __all__ = ["CALL_TIMEOUT_SECONDS", "Link", "Owner", "Serving"]
 
@@ -48,8 +49,7 @@ class Link(asyncio.BufferedProtocol):
         door: where it came in, for who made the link.
         path: says how bytes travel now, `direct ip:port` or `relayed url`, where who made the link knows.
         closed: None while it lives, then the reason of its end.
-        vigil: listens for silence; another one may take its place.
-        keeps_deadlines: whether calls end after `CALL_TIMEOUT_SECONDS` here; not where they are only passed on.
+        watch: looks whether the peer lives, and for calls past their deadline.
         future: returns a future to own a call with.
     """
 
@@ -69,18 +69,15 @@ class Link(asyncio.BufferedProtocol):
         self.door: Any = None
         self.path: Any = None
         self.closed: str | None = None
-        self.keeps_deadlines = True
         self._loop = asyncio.get_running_loop()
         self.future: Callable[[], asyncio.Future[Any]] = self._loop.create_future
         self._pipe: Pipe | None = None
-        self._scheduled = self._paused = self._heard = False
+        self._scheduled = self._paused = False
         self._waiting: list[asyncio.Future[None]] = []
         self._greeting: asyncio.Future[Hello] = self._loop.create_future()
         self._greeting.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self.vigil = Vigil(liveness, self._loop.time())
-        self._deadlines = Deadlines()
+        self.watch = Watch(self, liveness)
         self._is_quiet = True  # one thing at a time was heard last
-        self._tick_handle: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
         self._reason = ""
 
@@ -89,14 +86,14 @@ class Link(asyncio.BufferedProtocol):
     def connection_made(self, transport: Any) -> None:
         self._pipe = transport
         transport.set_write_buffer_limits(high=WRITE_AT_ONCE_BYTES)
-        self._tick_handle = self._loop.call_later(self.vigil.interval, self._tick)
+        self.watch.begin()
         self.flush()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self.session.buffer(sizehint)
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._heard = self._scheduled = True  # whatever is said meanwhile is written below
+        self.watch.heard = self._scheduled = True  # whatever is said meanwhile is written below
         session = self.session
         events = session.received(nbytes)
         if events:
@@ -109,7 +106,7 @@ class Link(asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Takes bytes from a pipe that has memory of its own."""
-        self._heard = self._scheduled = True
+        self.watch.heard = self._scheduled = True
         events = self.session.receive(data)
         if events:
             self._is_quiet = len(events) == 1
@@ -302,19 +299,18 @@ class Link(asyncio.BufferedProtocol):
 
     def expire(self, number: int, seconds: float) -> asyncio.TimerHandle:
         """Gives a call a deadline of its own; cancel the handle when the answer came."""
-        self._deadlines.exempt(number)
-        return self._loop.call_later(seconds, self._expire, number, seconds)
+        return self.watch.expire(number, seconds)
 
     def cancel(self, number: int) -> None:
         """Withdraws from an exchange."""
         if self.closed is None:
-            self._deadlines.forget(number)
+            self.watch.forget(number)
             self.session.cancel(number)
             self.schedule()
 
     def done(self, number: int) -> None:
         """Forgets a deadline of its own after the answer."""
-        self._deadlines.forget(number)
+        self.watch.forget(number)
 
     def reply(self, number: int, body: bytes) -> None:
         """Answers a call of the peer."""
@@ -352,8 +348,7 @@ class Link(asyncio.BufferedProtocol):
         if self.closed is not None:
             return
         self.closed = reason
-        if self._tick_handle is not None:
-            self._tick_handle.cancel()
+        self.watch.end()
         if not self._greeting.done():
             self._greeting.set_exception(LinkClosed(reason))
         unknown = f"outcome unknown: the link ended before the answer ({reason})"
@@ -365,33 +360,3 @@ class Link(asyncio.BufferedProtocol):
                 self._complain(error)
         self.resume_writing()
         self.serving.lost(self, reason)
-
-    # -- time -------------------------------------------------------------------------------------------------------
-
-    def _tick(self) -> None:
-        now, session = self._loop.time(), self.session
-        self._tick_handle = self._loop.call_later(self.vigil.interval, self._tick)
-        if self.keeps_deadlines:
-            self._sweep(now)
-        heard, self._heard = self._heard, False
-        verdict, reason = self.vigil.look(now, heard=heard, greeted=session.peer is not None, busy=session.busy)
-        if verdict == "end":
-            self.abort(reason)
-        elif verdict == "ask":
-            session.ping()
-            self.flush()
-
-    def _sweep(self, now: float) -> None:
-        session = self.session
-        if not session.calls:
-            self._deadlines.clear()
-            return
-        for number in self._deadlines.late(session.calls, session.reached, now):
-            self._expire(number, CALL_TIMEOUT_SECONDS)
-
-    def _expire(self, number: int, seconds: float) -> None:
-        self._deadlines.forget(number)
-        owner = self.session.cancel(number)
-        if owner is not None:
-            tell_failure(owner, Timeout(f"no answer within {seconds:.3g} s; the call was cancelled"), refused=False)
-            self.schedule()

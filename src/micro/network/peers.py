@@ -274,7 +274,7 @@ class Peers:
     def _link(self, pipe: FreshPipe, nid: str, *, dialed: bool, purpose: str = "") -> Link:
         hello = msgspec.structs.replace(self._hello, purpose=purpose)
         link = Link(self._serving, dialed=dialed, limits=STRANGER, liveness=NETWORK, hello=hello)
-        link.keeps_deadlines = False
+        link.watch.keeps_deadlines = False
         link.path = pipe.get_extra_info("path")
         self._prepare(link, nid)
         pipe.start(link)

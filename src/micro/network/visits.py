@@ -110,7 +110,7 @@ class Visits:
         """
         if len(self._guests) >= self._guests_max:
             raise TooManyRequests(f"{self._guests_max} nodes visit this one already; ask another one, or later")
-        link.vigil = Vigil(VISIT, self._loop.time())
+        link.watch.vigil = Vigil(VISIT, self._loop.time())
         self._guests[link] = None
 
     def lost(self, nid: str, link: Link) -> None:
@@ -140,7 +140,7 @@ class Visits:
                     ticket.nid, ticket.addresses, ticket.relay, timeout_seconds=VISIT_TIMEOUT_SECONDS
                 )
                 link = self._opened(pipe, ticket.nid)
-                link.vigil = Vigil(VISIT, self._loop.time())
+                link.watch.vigil = Vigil(VISIT, self._loop.time())
                 await link.greeted()
         except (MicroError, TimeoutError) as error:
             if isinstance(error, Fault | HandshakeFailed):

@@ -104,7 +104,7 @@ class InsideDialer:
             raise LinkClosed("a program inside the node goes through the node")
         there = Link(self._router, dialed=False, limits=OWNER, hello=Hello([], agent="node"))
         there.facts = Facts(self._caller)
-        there.keeps_deadlines = False
+        there.watch.keeps_deadlines = False
         here = Link(serving, dialed=True, limits=OWNER, hello=Hello([], agent="node", instance=instance))
         near, far = pair()
         far.start(there)

@@ -104,7 +104,7 @@ class Reception:
                     self.abort("this socket is for the owner of the node alone")
 
         link = OwnerLink(self._router(), dialed=False, limits=OWNER, hello=self._hello)
-        link.keeps_deadlines = False
+        link.watch.keeps_deadlines = False
         return link
 
     def introduce(self, link: Link, nid: str) -> None:
@@ -140,7 +140,7 @@ class Reception:
 
     def _instance_link(self, place: _Place) -> Link:
         link = Link(self._router(), dialed=False, limits=INSTANCE, hello=self._hello)
-        link.keeps_deadlines = False
+        link.watch.keeps_deadlines = False
         link.door = place
         return link
 

@@ -256,7 +256,7 @@ def test_an_answered_deadline_is_forgotten() -> None:
         await future
         handle.cancel()
         one.done(number)
-        assert one._deadlines._exempt == set()
+        assert one.watch._deadlines._exempt == set()
 
     run(scenario())
 
@@ -266,7 +266,7 @@ def test_what_is_only_passed_on_has_no_deadline_here() -> None:
 
     async def scenario() -> None:
         one, *_ = await linked(answers=False)
-        one.keeps_deadlines = False
+        one.watch.keeps_deadlines = False
         _, future = called(one)
         await asyncio.sleep(10 * CALL_TIMEOUT_SECONDS)
         assert not future.done()
