@@ -80,12 +80,12 @@ def checked(value: str) -> str:
     """Returns a header value unchanged.
 
     Raises:
-        ValueError: it is longer than 4,096 bytes, cannot be spelled, or has a control character, which could end a line
-            elsewhere.
+        ValueError: it is no text, longer than 4,096 bytes, cannot be spelled, or has a control character, which could
+            end a line elsewhere.
     """
-    if value.isascii() and value.isprintable() and len(value) <= VALUE_BYTES_MAX:
-        return value  # as nearly all are
     try:
+        if value.isascii() and value.isprintable() and len(value) <= VALUE_BYTES_MAX:
+            return value  # as nearly all are
         size = len(value.encode())
     except AttributeError:
         raise ValueError(f"a header value is text, not {type(value).__name__}") from None
