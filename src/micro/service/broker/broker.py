@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -20,6 +20,7 @@ __all__ = [
     "Ephemeral",
     "Limits",
     "Member",
+    "Output",
     "QueueReport",
     "StoredEvent",
     "Subscription",
@@ -64,6 +65,22 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     time: float
     attempt: int = 1
+
+
+class Output(msgspec.Struct, frozen=True, gc=False):
+    """An event that follows from another, for `Subscription.complete`.
+
+    Attributes:
+        topic: where it is to be published.
+        id: the same whenever it follows from the same event, so that it enters the log once.
+        headers: as for `Broker.publish`.
+        body: the event.
+    """
+
+    topic: str
+    id: str
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Ephemeral:
@@ -129,6 +146,10 @@ class Limits(msgspec.Struct, frozen=True):
     members: int = 1_024
     """Subscribers of one topic, with and without a queue."""
     body_bytes: int = 4 * 1024 * 1024
+    outputs: int = 256
+    """Events that follow from one, and are published with its acknowledgement."""
+    outputs_bytes: int = 8 * 1024 * 1024
+    """What they are reckoned to cost together."""
     uncommitted_bytes: int = 64 * 1024 * 1024
     """Events on their way to the disk; more are refused."""
     disk_bytes: int = 8 * 1024 * 1024 * 1024
@@ -165,6 +186,21 @@ class Subscription(Protocol):
 
     def acknowledge(self, sequence: int) -> None:
         """The event was handled and never comes again. What is not in flight here is ignored."""
+
+    def complete(
+        self, sequence: int, publisher: str, outputs: Sequence[Output], done: Callable[[Fault | None], None]
+    ) -> None:
+        """The event was handled, and these follow from it. Never raises.
+
+        In one transaction the event is marked as done and the outputs enter their logs, or neither happens.
+
+        Args:
+            sequence: of the event, in flight to this member of a queue.
+            publisher: who publishes the outputs.
+            outputs: at most `Limits.outputs`, with `Limits.outputs_bytes` together.
+            done: called once: with None when all is on disk, else with the fault: `Conflict` where the event is not
+                this member's any more, so that somebody else's outputs count.
+        """
 
     def negative(self, sequence: int, delay_seconds: float = 0.0, error: str = "") -> None:
         """The event was not handled: it comes again after the delay, here or at another member of the queue."""

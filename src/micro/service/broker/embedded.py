@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from micro.errors import Fault, TooManyRequests, Unavailable
+from micro.errors import Fault, TooLarge, TooManyRequests, Unavailable
 from micro.mucp.batch import Batch
 from micro.service.broker.append import Append, Appends
 from micro.service.broker.broker import (
@@ -16,6 +16,7 @@ from micro.service.broker.broker import (
     Ephemeral,
     Limits,
     Member,
+    Output,
     StoredEvent,
     Subscription,
     TopicReport,
@@ -23,6 +24,7 @@ from micro.service.broker.broker import (
     check_name,
     event_bytes,
 )
+from micro.service.broker.complete import Completion, Completions
 from micro.service.broker.courier import Courier
 from micro.service.broker.inbox import Numbered
 from micro.service.broker.keeper import Keeper
@@ -64,7 +66,8 @@ class EmbeddedBroker:
         self._limits = limits = limits if limits is not None else Limits()
         self._counters: Counter[str] = Counter()
         self._database = Database(disk, path, MIGRATIONS, threaded=threaded)
-        self._log = Log(self._database, Appends(self._written), limits)
+        appends = Appends(self._written)
+        self._log = Log(self._database, appends, Completions(appends, self._completed), limits)
         self._topics = Topics(limits)
         self._courier = Courier(self._topics, self._log, clock, self._counters, self._record)
         self._keeper = Keeper(self._topics, self._log, clock, limits, self._topic, self._courier.rouse)
@@ -250,7 +253,57 @@ class EmbeddedBroker:
         """See `Broker.subscribe`. Nothing is delivered before it has returned."""
         place = self._topics.subscribe(self._topic(topic), queue, member)
         self._courier.rouse()
-        return _Subscription(self._topics, self._courier, self._counters, place)
+        return _Subscription(self, self._topics, self._courier, self._counters, place)
+
+    def complete(self, place: Place, sequence: int, publisher: str, outputs: Sequence[Output], done: Done) -> None:
+        """See `Subscription.complete`."""
+        try:
+            inbox = self._topics.completing(place, sequence)
+            events = self._outputs(publisher, outputs)
+        except Fault as fault:
+            self._counters["refused"] += 1
+            done(fault)
+            return
+
+        def finished(fault: Fault | None) -> None:
+            if fault is None:
+                self._counters["acknowledged"] += 1
+                self._topics.completed(inbox, sequence)
+            done(fault)
+
+        for topic, _, size in events:
+            topic.used = self._topics.now
+            self._uncommitted += size
+        self._log.complete(inbox, sequence, events, finished)
+
+    def _outputs(self, publisher: str, outputs: Sequence[Output]) -> list[tuple[Topic, StoredEvent, int]]:
+        limits, now = self._limits, self._clock.now()
+        if len(outputs) > limits.outputs:
+            raise TooLarge(f"{len(outputs):,} events follow from one; at most {limits.outputs} may, publish the rest")
+        events = []
+        for output in outputs:
+            size = check_event(publisher, output.id, output.headers, output.body, limits)
+            event = StoredEvent(output.id, output.topic, publisher, output.headers, output.body, now)
+            events.append((self._admit(output.topic), event, size))
+        total = sum(size for _, _, size in events)
+        if total > limits.outputs_bytes:
+            limit = limits.outputs_bytes
+            raise TooLarge(f"{total:,} bytes of events follow from one; at most {limit:,} may, publish references")
+        return events
+
+    def _completed(self, items: list[Completion], results: Sequence[list[int] | Fault]) -> None:
+        """Events are done and their outputs committed, or neither."""
+        written: list[Append] = []
+        sequences: list[object] = []
+        for item, result in zip(items, results, strict=True):
+            fault = result if isinstance(result, Fault) else None
+            written += item.outputs
+            sequences += [result] * len(item.outputs) if isinstance(result, Fault) else result
+            try:
+                item.done(fault)
+            except Exception as error:  # noqa: BLE001 - one member's mistake is not another's
+                self._courier.report("a member's callback failed", error)
+        self._written(written, sequences)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
@@ -273,9 +326,12 @@ class EmbeddedBroker:
 class _Subscription:
     """One member's place, for `micro.service.broker.broker.Subscription`."""
 
-    __slots__ = ("_counters", "_courier", "_place", "_topics")
+    __slots__ = ("_broker", "_counters", "_courier", "_place", "_topics")
 
-    def __init__(self, topics: Topics, courier: Courier, counters: Counter[str], place: Place) -> None:
+    def __init__(
+        self, broker: EmbeddedBroker, topics: Topics, courier: Courier, counters: Counter[str], place: Place
+    ) -> None:
+        self._broker = broker
         self._topics = topics
         self._courier = courier
         self._counters = counters
@@ -285,6 +341,9 @@ class _Subscription:
         if self._topics.acknowledge(self._place, sequence):
             self._counters["acknowledged"] += 1
         self._courier.rouse()
+
+    def complete(self, sequence: int, publisher: str, outputs: Sequence[Output], done: Done) -> None:
+        self._broker.complete(self._place, sequence, publisher, outputs, done)
 
     def negative(self, sequence: int, delay_seconds: float = 0.0, error: str = "") -> None:
         if self._topics.negative(self._place, sequence, delay_seconds, error):

@@ -317,13 +317,22 @@ class Inbox:
             member.held.discard(entry.sequence)
             self.turns.admit(member)
 
+    def holds(self, member: Membership, sequence: int) -> bool:
+        """Says whether an event is this member's to end, as for `acknowledge`."""
+        entry = self._unfinished.get(sequence)
+        return entry is not None and entry.member in (member, None)
+
     def acknowledge(self, member: Membership, sequence: int) -> bool:
         """Ends an event; returns False if it is not this member's to end.
 
         It is, while it is in flight to it, and also when it came late, as long as nobody else has the event now.
         """
+        return self.holds(member, sequence) and self.finish(sequence)
+
+    def finish(self, sequence: int) -> bool:
+        """Ends an event, whoever has it; returns False if it was ended before."""
         entry = self._unfinished.get(sequence)
-        if entry is None or (entry.member is not member and entry.member is not None):
+        if entry is None:
             return False
         self._release(entry)
         del self._unfinished[sequence]

@@ -11,6 +11,7 @@ import msgspec
 from micro.errors import Fault, TooManyRequests
 from micro.service.broker.append import SEQUENCE_BITS, Append, Appends
 from micro.service.broker.broker import EVENT_BYTES, Limits, StoredEvent
+from micro.service.broker.complete import Completion, Completions, clear_marks, with_marks
 from micro.service.broker.inbox import Cursor, Inbox, Numbered
 from micro.service.broker.topic import Topic
 from micro.service.broker.topics import Drop
@@ -18,6 +19,8 @@ from micro.service.broker.trim import trim
 from micro.store.database import Database, Row
 
 __all__ = ["MIGRATIONS", "Log"]
+
+Done = Callable[[Fault | None], None]
 
 MIGRATIONS = (
     """
@@ -48,6 +51,14 @@ MIGRATIONS = (
         PRIMARY KEY (topic, queue)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE done (             -- events that were completed since their queue's cursor was saved
+        topic INTEGER NOT NULL,
+        queue TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        PRIMARY KEY (topic, queue, sequence)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 _AFTER = """
@@ -62,9 +73,10 @@ _THESE = """
 class Log:
     """Reads and writes `broker.db`. Reading is for the loop: every query is indexed, and bounded in rows and bytes."""
 
-    def __init__(self, database: Database, appends: Appends, limits: Limits) -> None:
+    def __init__(self, database: Database, appends: Appends, completions: Completions, limits: Limits) -> None:
         self._database = database
         self._appends = appends
+        self._completions = completions
         self._limits = limits
         self._numbers: dict[str, int] = {}
         self._number = 0
@@ -103,12 +115,32 @@ class Log:
         cursors = {queue: msgspec.json.decode(state, type=Cursor) for queue, state in saved}
         newest, trimmed = kept[0] if kept else (0, 0)
         if first is not None:
-            return Topic(name, first=first - low, last=last[0] - low, size=last[1] - trimmed), cursors
-        return Topic(name, first=newest + 1, last=newest), cursors
+            topic = Topic(name, first=first - low, last=last[0] - low, size=last[1] - trimmed)
+        else:
+            topic = Topic(name, first=newest + 1, last=newest)
+        return topic, self._marked(number, topic, cursors)
 
-    def append(self, topic: Topic, event: StoredEvent, size: int, done: Callable[[Fault | None], None]) -> None:
+    def _marked(self, number: int, topic: Topic, cursors: dict[str, Cursor]) -> dict[str, Cursor]:
+        """Returns the cursors as the marks of completed events correct them."""
+        marks: dict[str, list[int]] = {}
+        for queue, sequence in self._database.read("SELECT queue, sequence FROM done WHERE topic = ?", (number,)):
+            marks.setdefault(queue, []).append(sequence)
+        start = Cursor(topic.first - 1)
+        return cursors | {queue: with_marks(cursors.get(queue, start), found) for queue, found in marks.items()}
+
+    def append(self, topic: Topic, event: StoredEvent, size: int, done: Done) -> None:
         """Has an event written."""
         self._database.submit(self._appends, Append(self._numbers[topic.name], topic, event, size, done))
+
+    def complete(
+        self, inbox: Inbox, sequence: int, outputs: Sequence[tuple[Topic, StoredEvent, int]], done: Done
+    ) -> None:
+        """Has an event marked as done, and its outputs, with their sizes, written with that."""
+        appends = [
+            Append(self._numbers[topic.name], topic, event, size, _answered_together) for topic, event, size in outputs
+        ]
+        completion = Completion(self._numbers[inbox.topic], inbox.queue, sequence, appends, done)
+        self._database.submit(self._completions, completion)
 
     def after(self, name: str, sequence: int, *, count: int, size: int) -> list[Numbered]:
         """Returns the events after a sequence: at most `count`, and no more once they exceed `size` bytes."""
@@ -135,8 +167,8 @@ class Log:
 
     def save(self, inbox: Inbox, done: Callable[[Any, Fault | None], None]) -> None:
         """Has a queue's cursor written."""
-        state = msgspec.json.encode(inbox.cursor())
-        self._database.submit(_save, (self._numbers[inbox.topic], inbox.topic, inbox.queue, state), done)
+        arguments = (self._numbers[inbox.topic], inbox.topic, inbox.queue, inbox.cursor())
+        self._database.submit(_save, arguments, done)
 
     def trim(self, drop: Drop, done: Callable[[Any, Fault | None], None]) -> None:
         """Has a log shortened by a stride; the result is a `Trimmed`."""
@@ -145,7 +177,8 @@ class Log:
     def forget_queue(self, inbox: Inbox) -> None:
         """Has a queue's cursor removed."""
         number = self._numbers[inbox.topic]
-        self._database.submit("DELETE FROM cursors WHERE topic = ? AND queue = ?", (number, inbox.queue))
+        for table in ("cursors", "done"):
+            self._database.submit(f"DELETE FROM {table} WHERE topic = ? AND queue = ?", (number, inbox.queue))
 
     def forget_topic(self, name: str) -> None:
         """Has an empty topic removed. Its number is not used again before the next start."""
@@ -178,9 +211,15 @@ class _Budget:
         return self._left <= 0
 
 
-def _save(connection: apsw.Connection, number: int, name: str, queue: str, state: bytes) -> None:
+def _answered_together(fault: Fault | None) -> None:
+    """Outputs have no publisher who waits: their completion is answered."""
+
+
+def _save(connection: apsw.Connection, number: int, name: str, queue: str, cursor: Cursor) -> None:
     connection.execute("INSERT OR IGNORE INTO topics VALUES (?, ?, 0, 0)", (number, name))
+    state = msgspec.json.encode(cursor)
     connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", (number, queue, state))
+    clear_marks(connection, number, queue, cursor)
 
 
 def _forget(connection: apsw.Connection, appends: Appends, number: int) -> None:
@@ -189,4 +228,5 @@ def _forget(connection: apsw.Connection, appends: Appends, number: int) -> None:
     connection.execute("DELETE FROM log WHERE key > ? AND key < ?", (low, high))
     connection.execute("DELETE FROM seen WHERE key > ? AND key < ?", (low, high))
     connection.execute("DELETE FROM cursors WHERE topic = ?", (number,))
+    connection.execute("DELETE FROM done WHERE topic = ?", (number,))
     connection.execute("DELETE FROM topics WHERE number = ?", (number,))

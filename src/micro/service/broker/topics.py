@@ -27,6 +27,8 @@ is to be done, and answered, before the next is taken:
     events are in the log                          committed
     a member came, has credit again, left          subscribe, resume, leave
     a member has handled an event, or could not    acknowledge, negative
+    it has, with what follows from it: may it?     completing
+    that is on disk                                completed
     time passed                                    tick
     the log lost its front                         trimmed
 
@@ -45,7 +47,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from micro.errors import TooManyRequests
+from micro.errors import Conflict, TooManyRequests
 from micro.service.broker.actions import Action, Bury, Deliver, Missed, Mourn, Read, Reread
 from micro.service.broker.broker import Limits, check_name
 from micro.service.broker.inbox import Cursor, Inbox, Numbered
@@ -195,6 +197,24 @@ class Topics:
             return False
         self._stir(place.topic)
         return place.inbox.acknowledge(place.member, sequence)
+
+    def completing(self, place: Place, sequence: int) -> Inbox:
+        """Returns the queue in which a member may complete an event, which ends it once `completed`.
+
+        Raises:
+            Conflict: it is not the member's to end.
+        """
+        if place.inbox is None or place.member is None or not place.inbox.holds(place.member, sequence):
+            raise Conflict(
+                f"event {sequence} of {place.topic.name} is not in flight here: it was done, or given to another member"
+            )
+        return place.inbox
+
+    def completed(self, inbox: Inbox, sequence: int) -> None:
+        """An event is marked as done on disk, whoever has it now."""
+        topic = self._topics.get(inbox.topic)
+        if topic is not None and inbox.finish(sequence):
+            self._stir(topic)
 
     def negative(self, place: Place, sequence: int, delay_seconds: float, error: str) -> bool:
         """A member could not handle an event, which is delivered again; returns whether it was in flight to it."""
