@@ -13,6 +13,7 @@ import micro
 from micro.node.control.auth import auth_service
 from micro.node.control.backbone import BackboneService, Role, backbone_service
 from micro.node.control.config import config_service
+from micro.node.control.events import events_service
 from micro.node.control.network import network_service
 from micro.node.control.node import node_service
 from micro.node.control.registry import Registry, registry_service
@@ -58,6 +59,7 @@ def control_services() -> list[Service]:
     return [
         auth_service(nothing, nothing, nothing),
         config_service(nothing),
+        events_service(nothing),
         network_service(
             nothing,
             nothing,

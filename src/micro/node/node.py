@@ -14,6 +14,7 @@ from micro.node.backbone import Backbone
 from micro.node.config import NodeConfig
 from micro.node.control.auth import auth_service
 from micro.node.control.config import config_service
+from micro.node.control.events import events_service
 from micro.node.control.node import node_service
 from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
 from micro.node.control.runtime import runtime_service
@@ -186,6 +187,7 @@ class Node:
             store_service(self._stores, self.ports.clock),
             config_service(self._settings),
             auth_service(self.gate, self.ports.clock, self.ports.entropy),
+            events_service(self._desk),
         ):
             self.platform.add(service)
 

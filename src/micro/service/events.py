@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from micro.errors import Fault, TooLarge
+from micro.errors import Conflict, Fault, TooLarge
 from micro.mucp import headers as names
 from micro.mucp.event import Block, Opened, Published
 from micro.mucp.headers import Headers, encode
@@ -14,7 +14,7 @@ from micro.mucp.limits import BATCHES_VERSION
 from micro.network.link import Link
 from micro.network.owner import Owner
 from micro.ports import Clock, Entropy
-from micro.service.broker.broker import EPHEMERAL_ID, Broker, Ephemeral, Member, StoredEvent, Subscription
+from micro.service.broker.broker import EPHEMERAL_ID, Broker, Ephemeral, Member, Output, StoredEvent, Subscription
 from micro.service.gate import Gate
 from micro.service.identifier import Identifiers
 from micro.trust.policy import Caller
@@ -101,7 +101,7 @@ class EventDesk:
     def __init__(self, broker: Broker, *, nid: str, gate: Gate, clock: Clock, entropy: Entropy) -> None:
         self.broker = broker
         self._gate = gate
-        self._subscribers: set[_Subscriber] = set()
+        self._subscribers: dict[tuple[Link, int], _Subscriber] = {}
         self._nid = nid
         self._identifiers = Identifiers(clock, entropy)
         self._tail_of: StoredEvent | None = None
@@ -163,7 +163,7 @@ class EventDesk:
         link.session.note(event.number, {names.TOPIC: topic})
         try:
             subscriber.subscription = self.broker.subscribe(topic, queue, subscriber)
-            self._subscribers.add(subscriber)
+            self._subscribers[link, event.number] = subscriber
         except Fault as error:
             link.fail(event.number, error)
 
@@ -172,12 +172,30 @@ class EventDesk:
 
     def judge_again(self) -> None:
         """Ends the subscriptions of those who may have them no longer."""
-        for subscriber in list(self._subscribers):
+        for subscriber in list(self._subscribers.values()):
             subscriber.judge(self._refused(subscriber.link, subscriber.topic))
 
-    def forget(self, subscriber: _Subscriber) -> None:
+    def complete(
+        self, link: Link, number: int, sequence: int, outputs: list[Output], done: Callable[[Fault | None], None]
+    ) -> None:
+        """Completes an event of the subscription `number` of a link, and publishes what follows; see the broker's."""
+        subscriber = self._subscribers.get((link, number))
+        caller = link.facts.caller
+        fault: Fault | None = None
+        if subscriber is None or subscriber.subscription is None:
+            fault = Conflict(f"subscription {number} of this link has ended; its events come again to another")
+        for topic in {output.topic for output in outputs}:
+            fault = fault or _refused(self._gate.may_publish, self._gate, caller, topic)
+        for output in outputs:
+            fault = fault or _too_many(output.headers)
+        if fault is not None or subscriber is None or subscriber.subscription is None:
+            done(fault)
+            return
+        subscriber.subscription.complete(sequence, publisher_of(caller, self._nid), outputs, done)
+
+    def forget(self, link: Link, number: int) -> None:
         """A subscription has ended."""
-        self._subscribers.discard(subscriber)
+        self._subscribers.pop((link, number), None)
 
     def tail(self, event: StoredEvent) -> tuple[bytes, int]:
         """Returns an event's varying headers and body as one piece, and how long the headers are.
@@ -296,7 +314,7 @@ class _Subscriber(Owner, Member):
         if self.subscription is not None:
             self.subscription.close()
             self.subscription = None
-            self._desk.forget(self)
+            self._desk.forget(self.link, self._exchange.number)
 
     def judge(self, fault: Fault | None) -> None:
         """Ends the subscription if there is a reason."""

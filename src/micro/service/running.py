@@ -7,7 +7,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from micro.errors import Fault, LinkClosed, MicroError, NoNode
+from micro.errors import LinkClosed, NoNode
 from micro.mucp import headers as names
 from micro.mucp.event import Hello, Opened, Published
 from micro.mucp.headers import Headers
@@ -18,12 +18,14 @@ from micro.ports import Clock, Entropy
 from micro.service.client import Client
 from micro.service.context import Context
 from micro.service.events import ACCOUNT
+from micro.service.function import Function
+from micro.service.handling import Handling
 from micro.service.keeping import Settings, Store
 from micro.service.once import call_once
 from micro.service.raw import Dialer
 from micro.service.server import Server, caller_from
 from micro.service.service import Service, Subscriber
-from micro.service.subscription import Event, Subscription
+from micro.service.subscription import Event
 from micro.trust.policy import Caller
 
 __all__ = ["Running"]
@@ -32,12 +34,6 @@ BACKOFF_SECONDS_MIN = 0.1
 BACKOFF_SECONDS_MAX = 5.0
 DRAIN_SECONDS = 10.0
 """How long exchanges under way may go on after the service was told to stop."""
-HANDLERS_MAX = 64
-"""How many events of one subscription are handled at once."""
-INLINE_EVENTS_MAX = 16
-"""How many events a handler that never waits is given before the loop may do something else."""
-RETRY_SECONDS = 1.0
-"""An event whose handler failed is wanted again after so long."""
 
 log = logging.getLogger("micro.service")
 
@@ -85,6 +81,7 @@ class Running:
         self._subscribing: list[asyncio.Task[None]] = []
         self.client = Client(dialer, clock=clock, entropy=entropy)
         self.config = Settings(self.client)
+        self._handling = Handling(lambda: service.name, self.client, self._context, self._start)
         self.registered = asyncio.Event()
         self.debug = service.with_debug(clock.now)
         self.server = Server(
@@ -104,6 +101,9 @@ class Running:
         if self.service.store_scope == "shared":
             return Store(self.client, "")
         return Store(self.client, _scope_of(caller))
+
+    def _context(self, event: Event) -> Context:
+        return Context(self, _publisher_as_caller(event.publisher), event.headers, None, None)
 
     # -- links ------------------------------------------------------------------------------------------------------
 
@@ -208,8 +208,9 @@ class Running:
             {"instance": self.instance, "address": address, "description": self.service.describe()},
         )
         self.registered.set()
-        for subscriber in self.service.subscribers:
-            self._subscribing.append(self._start(self._subscribed(subscriber, link)))
+        handlers: list[Subscriber | Function] = [*self.service.subscribers, *self.service.functions.values()]
+        for handler in handlers:
+            self._subscribing.append(self._start(self._handling.subscribed(handler, link)))
 
     async def _until_gone(self) -> None:
         waits = [asyncio.create_task(self._gone.wait()), asyncio.create_task(self._stopping.wait())]
@@ -240,73 +241,10 @@ class Running:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._handling.close()
         await self.client.close()
         for link in links:
             link.close("the service has stopped")
-
-    # -- events -----------------------------------------------------------------------------------------------------
-
-    async def _subscribed(self, subscriber: Subscriber, link: Link) -> None:
-        """Handles the events of one subscription for as long as the link to the node lives."""
-        room = asyncio.Semaphore(HANDLERS_MAX if subscriber.queue else 1)
-        while self._serves(link):
-            try:
-                async with self.client.subscribe(subscriber.topic, subscriber.queue) as events:
-                    if subscriber.inline:
-                        await self._handle_inline(subscriber, events)
-                    else:
-                        await self._handle_apart(subscriber, events, room)
-            except MicroError as error:
-                if not self._serves(link):
-                    return
-                log.warning("the subscription to %s ended: %s; subscribing again", subscriber.topic, error)
-                await asyncio.sleep(BACKOFF_SECONDS_MAX if isinstance(error, Fault) else BACKOFF_SECONDS_MIN)
-
-    @staticmethod
-    def _serves(link: Link) -> bool:
-        return link.closed is None
-
-    async def _handle_inline(self, subscriber: Subscriber, events: Subscription) -> None:
-        """Handles events where they come, for as long as the subscription is in force."""
-        count = 0
-        async for event in events:
-            await self._handle(subscriber, event)
-            count += 1
-            if count % INLINE_EVENTS_MAX == 0:
-                await asyncio.sleep(0)
-
-    async def _handle_apart(self, subscriber: Subscriber, events: Subscription, room: asyncio.Semaphore) -> None:
-        """Handles each event in a task, as many at once as there is room for."""
-
-        async def handle(event: Event) -> None:
-            try:
-                await self._handle(subscriber, event)
-            finally:
-                room.release()
-
-        async for event in events:
-            await room.acquire()
-            self._start(handle(event))
-
-    async def _handle(self, subscriber: Subscriber, event: Event) -> None:
-        try:
-            if subscriber.wants_context:
-                caller = _publisher_as_caller(event.publisher)
-                await subscriber.function(event, Context(self, caller, event.headers, None, None))
-            else:
-                await subscriber.function(event)
-            await event.ack()
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            log.error(
-                "%s failed on an event of %s (attempt %s)",
-                subscriber.function,
-                event.topic,
-                event.attempt,
-                exc_info=error,
-            )
-            await event.nack(RETRY_SECONDS)
 
 
 def _scope_of(caller: Caller) -> str:

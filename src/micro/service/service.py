@@ -10,9 +10,11 @@ from typing import Any, Literal, TypeVar, overload
 from micro.service.context import Context
 from micro.service.debug import Debug, Stats
 from micro.service.endpoint import Endpoint
+from micro.service.function import Function as EventFunction
 from micro.service.schema.describe import describe_service
 from micro.service.schema.form import suspends
 from micro.service.schema.naming import check_endpoint_name, check_service_name, endpoint_name
+from micro.service.subscription import Event
 from micro.service.typed import Stream
 
 __all__ = ["Service", "Subscriber"]
@@ -20,6 +22,7 @@ __all__ = ["Service", "Subscriber"]
 Function = TypeVar("Function", bound=Callable[..., Any] | type)
 ENDPOINTS_MAX = 256
 SUBSCRIBERS_MAX = 64
+FUNCTIONS_MAX = 64
 DEFAULT_VERSION = "0.1.0"
 
 
@@ -40,6 +43,14 @@ class Subscriber:
         parameters = len(inspect.signature(function).parameters)
         self.wants_context = parameters > 1
         self.inline = not suspends(function)
+
+    async def handle(self, event: Event, context: Callable[[Event], Context]) -> None:
+        """Handles an event and acknowledges it."""
+        if self.wants_context:
+            await self.function(event, context(event))
+        else:
+            await self.function(event)
+        await event.ack()
 
 
 class Service:
@@ -71,6 +82,7 @@ class Service:
         self.store_scope = store
         self.endpoints: dict[str, Endpoint] = {}
         self.subscribers: list[Subscriber] = []
+        self.functions: dict[str, EventFunction] = {}
         self.runtime: Any = None
         """What the service has while it runs: its client, store, settings."""
 
@@ -165,6 +177,38 @@ class Service:
 
         return declare
 
+    def function(self, topic: str, *, emits: str = "", queue: str = "") -> Callable[[Function], Function]:
+        """Declares a function from events to events: `async def bill(order: Order) -> Invoice`.
+
+        It takes one event: a parameter of the event's type, or `event: Event`; and `context: Context` where wanted.
+        What it returns, or each of what it yields, is an event that follows; None is none. It may be `async def` or
+        not.
+
+        The input's acknowledgement and all that follows are on disk together, or neither is, so each output is
+        published exactly once. The function itself may run again after a crash: what it calls, it calls at least once.
+
+        Args:
+            topic: where its inputs come from.
+            emits: where its outputs go.
+            queue: whose members share the inputs; without it those of this function in all instances.
+
+        Raises:
+            TypeError: its annotations do not tell what it takes and gives; from the decorator, as all of these.
+            ValueError: the service has a function of that name, or too many.
+            BadRequest: a topic or the queue has no possible name.
+        """
+
+        def declare(function: Function) -> Function:
+            declared = EventFunction(function, topic, emits=emits, queue=queue)
+            if declared.name in self.functions:
+                raise ValueError(f"{self.name} has a function {declared.name} already; give this one another name")
+            if len(self.functions) >= FUNCTIONS_MAX:
+                raise ValueError(f"a service has at most {FUNCTIONS_MAX} functions")
+            self.functions[declared.name] = declared
+            return function
+
+        return declare
+
     # -- describing -------------------------------------------------------------------------------------------------
 
     def describe(self) -> dict[str, Any]:
@@ -175,7 +219,11 @@ class Service:
             description=self.description,
             metadata=self.metadata,
             endpoints=[endpoint.describe() for endpoint in self.endpoints.values() if not endpoint.hidden],
-            topics=[{"topic": s.topic, "queue": s.queue or ""} for s in self.subscribers],
+            topics=[
+                *({"topic": s.topic, "queue": s.queue or ""} for s in self.subscribers),
+                *({"topic": f.topic, "queue": f.queue_of(self.name)} for f in self.functions.values()),
+            ],
+            functions=[function.describe(self.name) for function in self.functions.values()],
         )
 
     def with_debug(self, now: Callable[[], float]) -> Debug:

@@ -21,7 +21,7 @@ from micro.network.owner import Owner
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Event", "Subscription"]
+__all__ = ["Event", "Subscription", "place_of", "settle"]
 
 ACKNOWLEDGE_EVENTS = 128
 """Acknowledgements gather up to so many, or to the end of the loop's turn."""
@@ -99,6 +99,16 @@ class Event(msgspec.Struct, eq=False):
 
     def __repr__(self) -> str:
         return f"Event(topic={self.topic!r}, id={self.id!r}, body={self.body[:60]!r})"
+
+
+def place_of(event: Event) -> tuple[Subscription, int]:
+    """Returns the subscription an event came over and its sequence there, by which it is acknowledged."""
+    return event._subscription, event._sequence
+
+
+def settle(event: Event) -> None:
+    """Takes note that an event's keeper knows what became of it."""
+    event._settled = True
 
 
 class _Several:

@@ -37,8 +37,8 @@ __all__ = [
 
 Kind = Literal["owner", "service", "user", "peer", "anonymous"]
 
-CONTROL_SERVICES: Final = frozenset({"auth", "config", "keys", "network", "node", "runtime", "wallet"})
-"""Services of the node that answer its owner only, but for `CONFIG_OWN` and `AUTH_OPEN`."""
+CONTROL_SERVICES: Final = frozenset({"auth", "config", "events", "keys", "network", "node", "runtime", "wallet"})
+"""Services of the node that answer its owner only, but for the endpoints of the tables below."""
 
 AUTH_OPEN: Final = frozenset({"auth.token", "auth.inspect"})
 """Endpoints of `auth` that answer everybody: what is shown to them, a secret or a token, is the proof."""
@@ -53,6 +53,9 @@ REGISTRY_OWN: Final = frozenset({"registry.register", "registry.deregister"})
 
 CONFIG_OWN: Final = frozenset({"config.get", "config.watch"})
 """Endpoints of `config` by which a service reads what its owner gave it; `config` itself shows it nothing else."""
+
+EVENTS_OWN: Final = frozenset({"events.complete"})
+"""Endpoints of `events` by which a service says what its functions made of their events."""
 
 NETWORK_OPEN: Final = frozenset({"network.ping", "network.trace"})
 """Endpoints of `network` that answer other nodes and our services too: how long the way is to what they may call."""
@@ -153,6 +156,7 @@ def may_call(caller: Caller, service: str, endpoint: str, *, exported: bool = Tr
         return None
     elif service in CONTROL_SERVICES:
         own = caller.supervised and service == "config" and method in CONFIG_OWN
+        own = own or (caller.supervised and service == "events" and method in EVENTS_OWN)
         allowed = own or (service == "network" and method in NETWORK_OPEN and not caller.anonymous)
     elif service == "registry":
         allowed = method in REGISTRY_READ or (caller.supervised and method in REGISTRY_OWN)

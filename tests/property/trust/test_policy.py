@@ -53,7 +53,8 @@ def test_refusals_ask_the_unknown_and_forbid_the_known(
 
 @given(st.sampled_from([INSTANCE, PEER, ANONYMOUS]), st.sampled_from(sorted(CONTROL_SERVICES)), endpoints)
 def test_control_is_for_the_owner(caller: Caller, service: str, endpoint: str) -> None:
-    """No spelling opens a control service, but for what every service tells about itself, and a service's settings."""
+    """No spelling opens a control service, but for what every service tells, and what is a service's own."""
     told = endpoint.lower() in ("debug.health", "debug.stats")
-    own = caller.supervised and service == "config" and endpoint.lower() in ("config.get", "config.watch")
+    of_services = {"config": ("config.get", "config.watch"), "events": ("events.complete",)}
+    own = caller.supervised and endpoint.lower() in of_services.get(service, ())
     assert (may_call(caller, service, endpoint) is None) == (told or own)

@@ -107,6 +107,13 @@ def _show(found: Mapping[str, Any]) -> None:
         for line in _field_lines(endpoint):
             say(f"  {line}")
         say(f"  {paint(clean(example_line(found, endpoint)), 'dim', sys.stdout)}")
+    for function in found.get("functions", ()):
+        follows = f" -> {function['emits']}" if function.get("emits") else ""
+        say("")
+        said = clean(f"{function['topic']} -> {function['name']}{follows}")
+        say(f"{paint(said, 'cyan', sys.stdout)}  function")
+        if function.get("description"):
+            say(f"  {_first_line(function)}")
     if found.get("topics"):
         say("")
         topics = [

@@ -148,8 +148,8 @@ class Limits(msgspec.Struct, frozen=True):
     body_bytes: int = 4 * 1024 * 1024
     outputs: int = 256
     """Events that follow from one, and are published with its acknowledgement."""
-    outputs_bytes: int = 8 * 1024 * 1024
-    """What they are reckoned to cost together."""
+    outputs_bytes: int = 2 * 1024 * 1024
+    """What they are reckoned to cost together; so much fits into one message of a link, in base64."""
     uncommitted_bytes: int = 64 * 1024 * 1024
     """Events on their way to the disk; more are refused."""
     disk_bytes: int = 8 * 1024 * 1024 * 1024

@@ -177,8 +177,11 @@ class Log:
     def forget_queue(self, inbox: Inbox) -> None:
         """Has a queue's cursor removed."""
         number = self._numbers[inbox.topic]
-        for table in ("cursors", "done"):
-            self._database.submit(f"DELETE FROM {table} WHERE topic = ? AND queue = ?", (number, inbox.queue))
+        for statement in (
+            "DELETE FROM cursors WHERE topic = ? AND queue = ?",
+            "DELETE FROM done WHERE topic = ? AND queue = ?",
+        ):
+            self._database.submit(statement, (number, inbox.queue))
 
     def forget_topic(self, name: str) -> None:
         """Has an empty topic removed. Its number is not used again before the next start."""

@@ -28,6 +28,7 @@ DESCRIPTION_BYTES_MAX = 256 * 1024
 
 ENDPOINTS_MAX = 256
 TOPICS_MAX = 256
+FUNCTIONS_MAX = 64
 METADATA_MAX = 64
 TAGS_MAX = 8
 """More tags are ignored: a record is filed under at most eight words."""
@@ -142,8 +143,8 @@ def check_description(fields: object) -> Description:
     """Checks a description and returns it in its kept form.
 
     Args:
-        fields: the description object: `name`, `version`, `description`, `metadata`, `topics`, `endpoints`; `nodes`
-            and `owner` are left out, fields of a later version are kept as they are.
+        fields: the description object: `name`, `version`, `description`, `metadata`, `topics`, `endpoints`,
+            `functions`; `nodes` and `owner` are left out, fields of a later version are kept as they are.
 
     Raises:
         BadRequest: a field is missing or wrong; the detail names it.
@@ -158,6 +159,7 @@ def check_description(fields: object) -> Description:
     text = _text(own.get("description", ""), f"{what}: description")
     _check_metadata(own.get("metadata", {}), what)
     _check_topics(own.get("topics", []), what)
+    _check_functions(own.get("functions", []), what)
     endpoints = _endpoints(own.get("endpoints", []), what)
     body = canonical_json(own, bytes_max=DESCRIPTION_BYTES_MAX, what=what)
     summary = text.strip().partition("\n")[0][:SUMMARY_CHARACTERS_MAX]
@@ -208,6 +210,23 @@ def _check_topics(topics: object, what: str) -> None:
         _text(topic.get("topic"), f"{where}: topic", NAME_CHARACTERS_MAX)
         if topic.get("queue") is not None:
             _text(topic["queue"], f"{where}: queue", NAME_CHARACTERS_MAX)
+
+
+def _check_functions(functions: object, what: str) -> None:
+    found: set[str] = set()
+    for number, function in enumerate(_items(functions, f"{what}: functions", FUNCTIONS_MAX)):
+        where = f"{what}: functions[{number}]"
+        name = _text(function.get("name"), f"{where}: name", NAME_CHARACTERS_MAX)
+        if not name or name in found:
+            raise BadRequest(f"{where}: name: {shown(name)} is empty or there twice; names are unique")
+        found.add(name)
+        _text(function.get("topic"), f"{where} ({name}): topic", NAME_CHARACTERS_MAX)
+        for field in ("emits", "queue"):
+            _text(function.get(field, ""), f"{where} ({name}): {field}", NAME_CHARACTERS_MAX)
+        _text(function.get("description", ""), f"{where} ({name}): description")
+        for schema in ("event", "result"):
+            if not isinstance(function.get(schema, {}), Mapping | bool):
+                raise BadRequest(f"{where} ({name}): {schema}: expected a JSON Schema, got {shown(function[schema])}")
 
 
 def _endpoints(endpoints: object, what: str) -> tuple[EndpointSummary, ...]:

@@ -32,6 +32,7 @@ def describe_service(
     metadata: Mapping[str, Any] | None = None,
     endpoints: Sequence[Mapping[str, Any]] = (),
     topics: Sequence[Mapping[str, Any]] = (),
+    functions: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Returns a service's description, without `owner` and `nodes`, which the registry adds.
 
@@ -42,6 +43,7 @@ def describe_service(
         metadata: further things it says of itself.
         endpoints: from `describe_endpoint`.
         topics: what it subscribes to: `{topic, queue}`.
+        functions: its functions from events to events; a service without any has no such field.
     """
     return {
         "name": name,
@@ -50,6 +52,7 @@ def describe_service(
         "metadata": dict(metadata or {}),
         "topics": [dict(topic) for topic in topics],
         "endpoints": [dict(endpoint) for endpoint in endpoints],
+        **({"functions": [dict(function) for function in functions]} if functions else {}),
     }
 
 

@@ -20,7 +20,7 @@ from micro.service.schema.shape import bare, is_object, shape_of
 from micro.service.schema.signature import REQUIRED, Parameter, Signature
 from micro.service.schema.strict import strict_twin
 
-__all__ = ["Part", "answer_part", "item_part", "request_part"]
+__all__ = ["Part", "answer_part", "item_part", "request_part", "value_part"]
 
 BYTES_SCHEMA = {"type": "string", "format": "binary", "contentMediaType": BYTES}
 """The schema of a body that is bytes as they are."""
@@ -64,7 +64,7 @@ def request_part(signature: Signature) -> Part:
 
 def item_part(signature: Signature) -> Part | None:
     """Returns the part of one message of the incoming stream, or None where there is no such stream."""
-    return _value(signature, signature.stream_item, "Item", closed=True) if signature.stream else None
+    return value_part(signature, signature.stream_item, "Item", closed=True) if signature.stream else None
 
 
 def answer_part(signature: Signature) -> Part:
@@ -73,12 +73,12 @@ def answer_part(signature: Signature) -> Part:
         nothing = _declared(f"{_title(signature)}Response", ())
         shape = shape_of(nothing, signature.name)
         return Part(nothing, shape, schema_of(shape, closed=False), shape)
-    part = _value(signature, signature.result, "Response", closed=False)
+    part = value_part(signature, signature.result, "Response", closed=False)
     text = signature.documentation.result
     return replace(part, schema={"description": text, **part.schema}) if text else part
 
 
-def _value(signature: Signature, annotation: Any, suffix: str, *, closed: bool) -> Part:
+def value_part(signature: Signature, annotation: Any, suffix: str, *, closed: bool) -> Part:
     """Returns the part of a value that may stand alone, be wrapped, or be bytes."""
     value = shape_of(annotation, f"{signature.name}: {suffix.lower()}")
     if isinstance(bare(value), inspect.BytesType):

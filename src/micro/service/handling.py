@@ -1,0 +1,143 @@
+"""How a running service handles events: its subscribers and functions at work for as long as its node is there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+
+from micro.errors import Conflict, Fault, MicroError
+from micro.network.link import Link
+from micro.service.client import Client
+from micro.service.context import Context
+from micro.service.function import Function, publish_given
+from micro.service.once import call_once
+from micro.service.service import Subscriber
+from micro.service.subscription import Event, Subscription, place_of, settle
+
+__all__ = ["Handling"]
+
+AGAIN_SECONDS_MIN = 0.1
+AGAIN_SECONDS_MAX = 5.0
+"""A subscription that ended is made again after so long, and after so long where it was refused."""
+HANDLERS_MAX = 64
+"""How many events of one subscription are handled at once."""
+THREADS_MAX = 32
+"""How many plain functions run at once."""
+INLINE_EVENTS_MAX = 16
+"""How many events a handler that never waits is given before the loop may do something else."""
+RETRY_SECONDS = 1.0
+"""An event whose handler failed is wanted again after so long."""
+
+log = logging.getLogger("micro.service")
+
+
+class Handling:
+    """Handles the events of one service.
+
+    Args:
+        service: the service's name, as it is then.
+        client: what subscribes.
+        context: makes the context in which an event is handled.
+        start: starts a task that ends with the service.
+    """
+
+    def __init__(
+        self,
+        service: Callable[[], str],
+        client: Client,
+        context: Callable[[Event], Context],
+        start: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self._service = service
+        self._client = client
+        self._context = context
+        self._start = start
+        self._pool: ThreadPoolExecutor | None = None
+
+    async def subscribed(self, handler: Subscriber | Function, link: Link) -> None:
+        """Handles the events of one subscription for as long as the link to the node lives."""
+        queue = handler.queue_of(self._service()) if isinstance(handler, Function) else handler.queue
+        room = asyncio.Semaphore(HANDLERS_MAX if queue else 1)
+        while _is_open(link):
+            try:
+                async with self._client.subscribe(handler.topic, queue) as events:
+                    if handler.inline:
+                        await self._handle_inline(handler, events)
+                    else:
+                        await self._handle_apart(handler, events, room)
+            except MicroError as error:
+                if not _is_open(link):
+                    return
+                log.warning("the subscription to %s ended: %s; subscribing again", handler.topic, error)
+                await asyncio.sleep(AGAIN_SECONDS_MAX if isinstance(error, Fault) else AGAIN_SECONDS_MIN)
+
+    async def _handle_inline(self, handler: Subscriber | Function, events: Subscription) -> None:
+        """Handles events where they come, for as long as the subscription is in force."""
+        count = 0
+        async for event in events:
+            await self._handle(handler, event)
+            count += 1
+            if count % INLINE_EVENTS_MAX == 0:
+                await asyncio.sleep(0)
+
+    async def _handle_apart(
+        self, handler: Subscriber | Function, events: Subscription, room: asyncio.Semaphore
+    ) -> None:
+        """Handles each event in a task, as many at once as there is room for."""
+
+        async def handle(event: Event) -> None:
+            try:
+                await self._handle(handler, event)
+            finally:
+                room.release()
+
+        async for event in events:
+            await room.acquire()
+            self._start(handle(event))
+
+    async def _handle(self, handler: Subscriber | Function, event: Event) -> None:
+        try:
+            if isinstance(handler, Function):
+                await self._run(handler, event)
+            else:
+                await handler.handle(event, self._context)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            name = handler.name if isinstance(handler, Function) else handler.function
+            log.error("%s failed on an event of %s (attempt %s)", name, event.topic, event.attempt, exc_info=error)
+            await event.nack(RETRY_SECONDS)
+
+    async def _run(self, function: Function, event: Event) -> None:
+        """Runs a function, and has its node publish what follows together with the acknowledgement."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix=self._service())
+        given = await function.outputs(event, self._context(event), self._pool)
+        if event.settled:  # it was published for those who were there, and nobody keeps it
+            await publish_given(self._client, given)
+            return
+        subscription, sequence = place_of(event)
+        request = {
+            "subscription": subscription.exchange.number,
+            "sequence": sequence,
+            "outputs": [msgspec.structs.asdict(each) for each in given],
+        }
+        try:
+            await call_once(subscription.link, "events", "Events.Complete", request)
+        except Conflict as conflict:
+            log.info("%s: what it made of an event of %s does not count: %s", function.name, event.topic, conflict)
+        settle(event)
+
+    def close(self) -> None:
+        """Ends the threads."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_open(link: Link) -> bool:
+    return link.closed is None
