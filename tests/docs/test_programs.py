@@ -59,7 +59,7 @@ def control_services() -> list[Service]:
     return [
         auth_service(nothing, nothing, nothing),
         config_service(nothing),
-        events_service(nothing),
+        events_service(nothing, nothing, nothing),
         network_service(
             nothing,
             nothing,

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,62 @@ async def test_what_a_function_made_is_said_by_its_service_alone(start_node: Sta
             await owner.call("events", "Events.Complete", request)
         with pytest.raises(BadRequest):
             await owner.call("events", "Events.Complete", {"subscription": 1})
+
+
+async def test_the_flow_is_known_to_the_owner(start_node: StartNode, billing_folder: Path) -> None:
+    """From topic to topic, on which nodes."""
+    node = await start_node()
+    await run(node, billing_folder)
+    async with client_of(node) as client:
+        steps = (await client.call("events", "Events.Flow"))["steps"]
+
+    assert [(step["topic"], step["function"], step["emits"]) for step in steps] == [
+        ("invoices", "post", "letters"),
+        ("letters", "note", ""),
+        ("many", "too_many", "invoices"),
+        ("orders", "bill", "invoices"),
+    ]
+    assert {tuple(step["nodes"]) for step in steps} == {(node.nid,)}
+
+
+async def test_a_replay_makes_nothing_twice(start_node: StartNode, billing_folder: Path) -> None:
+    """Functions get their events again, and what they make of them is known."""
+    node = await start_node()
+    await run(node, billing_folder)
+    async with client_of(node) as client:
+        for number in range(20):
+            await client.publish("orders", {"number": number, "lines": 2})
+        await kept(client, "letters", 20)
+        before = node.broker.stats()
+        again = await client.call("events", "Events.Replay", {"topic": "orders", "queue": "billing.bill"})
+        await until(lambda: node.broker.stats()["acknowledged"] >= before["acknowledged"] + 20)
+
+        assert (again["sequence"], again["events"]) == (1, 20)
+        assert node.broker.stats()["duplicates"] - before.get("duplicates", 0) == 40
+        await kept(client, "invoices", 40)
+
+
+async def test_kept_events_are_read_from_a_point_in_time(start_node: StartNode) -> None:
+    """With their ids and dates, as many as there are or are asked for; by the owner alone."""
+    node = await start_node()
+    async with client_of(node) as client:
+        for number in range(150):
+            await client.publish("orders", {"number": number}, id=str(number))
+        everything = [event async for event in reading(client, {"topic": "orders"})]
+        later = [event async for event in reading(client, {"topic": "orders", "since": everything[100]["time"]})]
+        few = [event async for event in reading(client, {"topic": "orders", "limit": 70})]
+        nothing = [
+            event async for event in reading(client, {"topic": "orders", "since": everything[-1]["time"] + 1_000})
+        ]
+
+    assert [event["id"] for event in everything] == [str(number) for number in range(150)]
+    assert later == everything[100:]
+    assert few == everything[:70]
+    assert nothing == []
+    assert everything[3]["publisher"] == node.nid
+
+
+async def reading(client: Client, request: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async with client.stream("events", "Events.Read", request) as events:
+        async for event in events:
+            yield event

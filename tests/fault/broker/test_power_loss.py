@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from micro.service.broker.delivery import Cursor
 from micro.service.broker.embedded import EmbeddedBroker
-from micro.service.broker.inbox import Cursor, Inbox
+from micro.service.broker.inbox import Inbox
 from micro.store import schema, writer
 from tests.conftest import Campaign
 from tests.fault.broker.scene import Promises, broken_promises, forgetful, play

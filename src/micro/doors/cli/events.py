@@ -18,7 +18,7 @@ from micro.doors.cli.values import parse_json
 if TYPE_CHECKING:
     from micro.service.subscription import Event
 
-__all__ = ["content_type_of", "publish", "subscribe"]
+__all__ = ["content_type_of", "publish", "subscribe", "value_of"]
 
 
 @command("publish", example="""micro publish events '{"kind": "greeted"}'""")
@@ -101,7 +101,7 @@ def subscribe(session: Session, topic: str, queue: str | None, count: int | None
 
 
 def _show(session: Session, event: Event, *, raw: bool) -> None:
-    value = _value(event)
+    value = value_of(event.body)
     if raw:
         say_bytes(event.body)
     elif session.shape() == "json":
@@ -115,14 +115,14 @@ def _show(session: Session, event: Event, *, raw: bool) -> None:
         say(f"{when}  {cell(value)}{again}".strip())
 
 
-def _value(event: Event) -> Any:
-    """Returns the body as a value: of JSON, of text, else base64."""
+def value_of(body: bytes) -> Any:
+    """Returns the body of an event as a value: of JSON, of text, else base64."""
     from base64 import b64encode
 
     try:
-        text = event.body.decode()
+        text = body.decode()
     except UnicodeDecodeError:
-        return b64encode(event.body).decode("ascii")
+        return b64encode(body).decode("ascii")
     try:
         return parse_json(text)
     except ValueError:

@@ -1,26 +1,35 @@
-"""The service `events`: what functions made of their events."""
+"""The service `events`: how events flow, those that are kept, and what functions made of theirs."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from micro.errors import Fault
 from micro.mucp import headers as names
-from micro.service.broker.broker import Output
+from micro.service.broker.broker import Broker, Output, StoredEvent
 from micro.service.context import Context
 from micro.service.events import EventDesk
+from micro.service.flow import steps_of
 from micro.service.function import Given
+from micro.service.registry.catalog import LIST_MAX, Catalog
 from micro.service.service import Service
 
 __all__ = ["events_service"]
+
+READ_EVENTS = 64
+READ_BYTES = 262_144
+"""So many kept events are read at once, of about so many bytes."""
 
 
 class EventsControl:
     """The endpoints."""
 
-    def __init__(self, desk: EventDesk) -> None:
+    def __init__(self, desk: EventDesk, broker: Broker, catalog: Catalog) -> None:
         self._desk = desk
+        self._broker = broker
+        self._catalog = catalog
 
     async def complete(
         self, subscription: int, sequence: int, context: Context, outputs: list[Given] | None = None
@@ -32,25 +41,75 @@ class EventsControl:
             sequence: its sequence there.
             outputs: what follows from it.
         """
-        told: asyncio.Future[Fault | None] = asyncio.get_running_loop().create_future()
-
-        def done(fault: Fault | None) -> None:
-            if not told.done():
-                told.set_result(fault)
-
         given = [
             Output(each.topic, each.id, {names.CONTENT_TYPE: each.content_type}, each.body) for each in outputs or []
         ]
-        self._desk.complete(context.link, subscription, sequence, given, done)
-        fault = await told
-        if fault is not None:
-            raise fault
+        await _told(lambda done: self._desk.complete(context.link, subscription, sequence, given, done))
         return {"completed": True}
 
+    async def flow(self) -> dict[str, Any]:
+        """Lists how events flow: each step from a topic through a service's function, or to its subscriber."""
+        views = [view for view in self._catalog.list(LIST_MAX) if view.subscribes]
+        described = [{**view.describe(), "nodes": [{"nid": nid} for nid in view.nids]} for view in views]
+        return {"steps": steps_of(described)}
 
-def events_service(desk: EventDesk) -> Service:
+    async def read(self, topic: str, since: float = 0.0, limit: int = 0) -> AsyncIterator[dict[str, Any]]:
+        """Yields the kept events of a topic, in order, up to the newest at the time.
+
+        Args:
+            topic: whose.
+            since: those taken at this date or later, in seconds since 1970; 0 for all.
+            limit: how many at most; 0 for all.
+        """
+        sequence, left = self._broker.since(topic, since), limit or None
+        while left != 0:
+            count = READ_EVENTS if left is None else min(left, READ_EVENTS)
+            events = self._broker.read(topic, sequence, count=count, size=READ_BYTES)
+            for number, event in events:
+                yield _shown(number, event)
+            if not events:
+                return
+            sequence = events[-1][0] + 1
+            left = None if left is None else left - len(events)
+
+    async def replay(self, topic: str, queue: str, since: float = 0.0) -> dict[str, Any]:
+        """Has a queue get the kept events of a topic again, from a date on; a queue that is new begins there.
+
+        Args:
+            topic: whose.
+            queue: to which of its queues.
+            since: those taken at this date or later, in seconds since 1970; 0 for all.
+        """
+        sequence, counts = self._broker.since(topic, since), list[int]()
+        await _told(lambda done: counts.append(self._broker.replay(topic, queue, sequence, done)))
+        return {"topic": topic, "queue": queue, "sequence": sequence, "events": counts[0]}
+
+
+async def _told(start: Callable[[Callable[[Fault | None], None]], object]) -> None:
+    """Starts what calls back with a fault or None, waits for that, and raises the fault."""
+    told: asyncio.Future[Fault | None] = asyncio.get_running_loop().create_future()
+
+    def done(fault: Fault | None) -> None:
+        if not told.done():
+            told.set_result(fault)
+
+    start(done)
+    fault = await told
+    if fault is not None:
+        raise fault
+
+
+def _shown(sequence: int, event: StoredEvent) -> dict[str, Any]:
+    said = {"sequence": sequence, "id": event.id, "publisher": event.publisher, "time": event.time}
+    return {**said, "content_type": event.headers.get(names.CONTENT_TYPE, ""), "body": event.body}
+
+
+def events_service(desk: EventDesk, broker: Broker, catalog: Catalog) -> Service:
     """Returns the service."""
-    endpoints = EventsControl(desk)
+    endpoints = EventsControl(desk, broker, catalog)
     service = Service("events", description="The events that this node keeps.", platform=True)
     service.add("Events.Complete", endpoints.complete)
+    service.add("Events.Flow", endpoints.flow, idempotent=True)
+    service.add("Events.Read", endpoints.read, idempotent=True)
+    service.add("Events.Replay", endpoints.replay)
     return service

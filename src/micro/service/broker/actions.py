@@ -10,7 +10,8 @@ from __future__ import annotations
 import msgspec
 
 from micro.service.broker.broker import StoredEvent
-from micro.service.broker.inbox import Delivery, Inbox, Unfinished
+from micro.service.broker.delivery import Delivery, Unfinished
+from micro.service.broker.inbox import Inbox
 from micro.service.broker.listener import Listener
 
 __all__ = ["Action", "Bury", "Deliver", "Missed", "Mourn", "Read", "Reread"]

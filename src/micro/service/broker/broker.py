@@ -276,6 +276,39 @@ class Broker(Protocol):
             Fault: a name is wrong, or a limit is reached.
         """
 
+    def since(self, topic: str, time: float) -> int:
+        """Returns the sequence of the earliest kept event of a topic that was taken at `time` or later, in seconds
+        since 1970; of the next one to come where there is none.
+
+        Raises:
+            Fault: there is no such topic.
+        """
+
+    def read(self, topic: str, sequence: int, *, count: int, size: int) -> Sequence[tuple[int, StoredEvent]]:
+        """Returns kept events of a topic from a sequence on: at most `count`, no more once they exceed `size` bytes.
+
+        Raises:
+            Fault: there is no such topic, or the disk failed.
+        """
+
+    def replay(self, topic: str, queue: str, sequence: int, done: Callable[[Fault | None], None]) -> int:
+        """Has a queue begin again at a sequence, as far as its events are kept; a queue that is new begins there.
+
+        What is in flight or waits to be delivered again is not delivered twice for that. A queue that has not come so
+        far stays where it is.
+
+        Args:
+            topic, queue: which; the topic exists.
+            sequence: the first event that is to come again.
+            done: called once the queue's new place is on disk, else with the fault. The queue has it at once.
+
+        Returns:
+            How many events come again.
+
+        Raises:
+            Fault: there is no such topic, the queue's name is wrong, or there are too many.
+        """
+
     def tick(self, now: float) -> None:
         """Lets time pass: `now` is `Clock.monotonic`, in seconds. To be called about every 100 ms."""
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from micro.service.broker.broker import NAME_CHARACTERS_MAX, StoredEvent
-from micro.service.broker.inbox import Unfinished
+from micro.service.broker.delivery import Unfinished
 
 __all__ = ["dead_letter", "dead_topic", "expiry_notice", "is_dead"]
 

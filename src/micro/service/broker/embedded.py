@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from micro.errors import Fault, TooLarge, TooManyRequests, Unavailable
+from micro.errors import Fault, NotFound, TooLarge, TooManyRequests, Unavailable
 from micro.mucp.batch import Batch
 from micro.service.broker.append import Append, Appends
 from micro.service.broker.broker import (
@@ -26,7 +26,7 @@ from micro.service.broker.broker import (
 )
 from micro.service.broker.complete import Completion, Completions
 from micro.service.broker.courier import Courier
-from micro.service.broker.inbox import Numbered
+from micro.service.broker.delivery import Numbered
 from micro.service.broker.keeper import Keeper
 from micro.service.broker.log import MIGRATIONS, Log
 from micro.service.broker.topic import Place, Topic
@@ -304,6 +304,35 @@ class EmbeddedBroker:
             except Exception as error:  # noqa: BLE001 - one member's mistake is not another's
                 self._courier.report("a member's callback failed", error)
         self._written(written, sequences)
+
+    # -- looking back -------------------------------------------------------------------------------------------------
+
+    def since(self, topic: str, time: float) -> int:
+        """See `Broker.since`."""
+        return self._log.since(self._existing(topic), time)
+
+    def read(self, topic: str, sequence: int, *, count: int, size: int) -> Sequence[Numbered]:
+        """See `Broker.read`."""
+        return self._log.after(self._existing(topic).name, sequence - 1, count=count, size=size)
+
+    def replay(self, topic: str, queue: str, sequence: int, done: Done) -> int:
+        """See `Broker.replay`."""
+        inbox, count = self._topics.rewind(self._existing(topic), queue, sequence)
+        inbox.is_changed = False
+
+        def saved(_result: object, fault: Fault | None) -> None:
+            inbox.is_changed = inbox.is_changed or fault is not None
+            done(fault)
+
+        self._log.rewind(inbox, saved)
+        self._courier.rouse()
+        return count
+
+    def _existing(self, name: str) -> Topic:
+        if name not in self._log:
+            self._check(name)
+            raise NotFound(f"no topic is called {name}; `micro events list` shows those that are kept here")
+        return self._topic(name)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 

@@ -31,9 +31,10 @@ from itertools import takewhile
 import msgspec
 
 from micro.service.broker.broker import Limits, StoredEvent
+from micro.service.broker.delivery import Cursor, Delivery, Numbered, Unfinished
 from micro.service.broker.turns import Membership, Turns
 
-__all__ = ["Cursor", "Delivery", "Inbox", "Numbered", "Unfinished"]
+__all__ = ["Inbox"]
 
 ERROR_CHARACTERS_MAX = 200
 """What is kept of the reason why a delivery failed."""
@@ -45,36 +46,6 @@ BUFFERED_EVENT_BYTES = 256
 """What an event in memory is reckoned to cost beside its body."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
-
-Numbered = tuple[int, StoredEvent]
-
-
-class Unfinished:
-    """An event that was handed out and is not done."""
-
-    __slots__ = ("attempts", "deadline", "error", "member", "sequence")
-
-    def __init__(self, sequence: int, attempts: int = 0, error: str = "") -> None:
-        self.sequence = sequence
-        self.attempts = attempts
-        self.error = error
-        self.member: Membership | None = None
-        self.deadline = 0.0
-
-
-class Delivery(msgspec.Struct, gc=False):
-    """Hand `event` to `member`; if it has no credit, answer with `Inbox.refuse`."""
-
-    member: Membership
-    sequence: int
-    event: StoredEvent
-
-
-class Cursor(msgspec.Struct, frozen=True):
-    """What is saved of an inbox: all up to `handed_out` are done, but for `unfinished` (sequence, attempts, error)."""
-
-    handed_out: int
-    unfinished: tuple[tuple[int, int, str], ...] = ()
 
 
 class Inbox:
@@ -121,7 +92,7 @@ class Inbox:
     @property
     def floor(self) -> int:
         """All events up to this one are done."""
-        return min(self._unfinished) - 1 if self._unfinished else self.handed_out
+        return min(min(self._unfinished) - 1, self.handed_out) if self._unfinished else self.handed_out
 
     @property
     def in_flight(self) -> int:
@@ -211,10 +182,22 @@ class Inbox:
             if sequence > self._position:
                 self._jump(sequence - 1)
                 self._position = sequence
-                self._ahead.append((sequence, event))
-                self._bytes += BUFFERED_EVENT_BYTES + len(event.body)
+                if sequence not in self._unfinished:  # after `rewind`; it was handed out and comes again by itself
+                    self._ahead.append((sequence, event))
+                    self._bytes += BUFFERED_EVENT_BYTES + len(event.body)
         if not events:
             self._jump(self.tail)
+
+    def rewind(self, sequence: int) -> int:
+        """Goes back to before an event, and returns how many come again; those that are unfinished come in any case."""
+        start = self.handed_out
+        if sequence > start:
+            return 0
+        self._position = sequence - 1
+        self._bytes -= sum(BUFFERED_EVENT_BYTES + len(event.body) for _, event in self._ahead)
+        self._ahead.clear()
+        self.is_changed = True
+        return start + 1 - sequence - sum(sequence <= known <= start for known in self._unfinished)
 
     def _jump(self, position: int) -> None:
         if position > self._position:

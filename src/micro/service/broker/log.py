@@ -12,7 +12,8 @@ from micro.errors import Fault, TooManyRequests
 from micro.service.broker.append import SEQUENCE_BITS, Append, Appends
 from micro.service.broker.broker import EVENT_BYTES, Limits, StoredEvent
 from micro.service.broker.complete import Completion, Completions, clear_marks, with_marks
-from micro.service.broker.inbox import Cursor, Inbox, Numbered
+from micro.service.broker.delivery import Cursor, Numbered
+from micro.service.broker.inbox import Inbox
 from micro.service.broker.topic import Topic
 from micro.service.broker.topics import Drop
 from micro.service.broker.trim import trim
@@ -82,6 +83,10 @@ class Log:
         self._number = 0
         self._headers: tuple[bytes, dict[str, str]] = (b"{}", {})
 
+    def __contains__(self, name: str) -> bool:
+        """Says whether there is a topic of this name."""
+        return name in self._numbers
+
     @property
     def names(self) -> list[str]:
         """All topics, by name."""
@@ -148,6 +153,19 @@ class Log:
         rows = self._database.read(_AFTER, (low + sequence, high, count), enough=_Budget(size))
         return [self._event(name, low, row) for row in rows]
 
+    def since(self, topic: Topic, time: float) -> int:
+        """Returns the sequence of the earliest event taken at a date or later, as far as dates rise."""
+        low, _ = _range(self._numbers[topic.name])
+        first, after = topic.first, topic.last + 1
+        while first < after:
+            middle = (first + after) // 2
+            rows = self._database.read("SELECT time FROM log WHERE key = ?", (low + middle,))
+            if rows and rows[0][0] >= time:
+                after = middle
+            else:
+                first = middle + 1
+        return first
+
     def these(self, name: str, sequences: Sequence[int], *, size: int) -> tuple[list[Numbered], int]:
         """Returns those of the events that are still kept, in order, and the last sequence that was looked for.
 
@@ -169,6 +187,10 @@ class Log:
         """Has a queue's cursor written."""
         arguments = (self._numbers[inbox.topic], inbox.topic, inbox.queue, inbox.cursor())
         self._database.submit(_save, arguments, done)
+
+    def rewind(self, inbox: Inbox, done: Callable[[Any, Fault | None], None]) -> None:
+        """Has the cursor written of a queue that went back; no mark of before counts any more."""
+        self._database.submit(_rewind, (self._numbers[inbox.topic], inbox.topic, inbox.queue, inbox.cursor()), done)
 
     def trim(self, drop: Drop, done: Callable[[Any, Fault | None], None]) -> None:
         """Has a log shortened by a stride; the result is a `Trimmed`."""
@@ -223,6 +245,11 @@ def _save(connection: apsw.Connection, number: int, name: str, queue: str, curso
     state = msgspec.json.encode(cursor)
     connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", (number, queue, state))
     clear_marks(connection, number, queue, cursor)
+
+
+def _rewind(connection: apsw.Connection, number: int, name: str, queue: str, cursor: Cursor) -> None:
+    connection.execute("DELETE FROM done WHERE topic = ? AND queue = ?", (number, queue))
+    _save(connection, number, name, queue, cursor)
 
 
 def _forget(connection: apsw.Connection, appends: Appends, number: int) -> None:

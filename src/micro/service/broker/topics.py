@@ -26,6 +26,7 @@ is to be done, and answered, before the next is taken:
     an event came: may it enter?                   check
     events are in the log                          committed
     a member came, has credit again, left          subscribe, resume, leave
+    a queue is to begin again somewhere            rewind
     a member has handled an event, or could not    acknowledge, negative
     it has, with what follows from it: may it?     completing
     that is on disk                                completed
@@ -50,7 +51,8 @@ import msgspec
 from micro.errors import Conflict, TooManyRequests
 from micro.service.broker.actions import Action, Bury, Deliver, Missed, Mourn, Read, Reread
 from micro.service.broker.broker import Limits, check_name
-from micro.service.broker.inbox import Cursor, Inbox, Numbered
+from micro.service.broker.delivery import Cursor, Numbered
+from micro.service.broker.inbox import Inbox
 from micro.service.broker.listener import Listener
 from micro.service.broker.topic import Place, Topic
 
@@ -161,17 +163,33 @@ class Topics:
             listener = Listener(handle)
             topic.audience = (*topic.audience, listener)
             return Place(topic, listener=listener)
-        check_name("queue", queue)
-        inbox = topic.inboxes.get(queue)
-        if inbox is None:
-            if len(topic.inboxes) >= self.limits.queues:
-                raise TooManyRequests(f"topic {topic.name} has {self.limits.queues} queues, which is the limit")
-            inbox = topic.inboxes[queue] = Inbox(topic.name, queue, self.limits, Cursor(topic.first - 1), now=self.now)
-            inbox.tail = topic.last
-            inbox.is_changed = True
+        inbox = self._inbox(topic, queue)
         member = inbox.join(handle, self.limits.in_flight)
         self._stir(topic)
         return Place(topic, inbox, member)
+
+    def _inbox(self, topic: Topic, queue: str, start: int | None = None) -> Inbox:
+        """Returns a queue of a topic; one that is new starts with event `start`, else with the earliest kept."""
+        inbox = topic.inboxes.get(queue)
+        if inbox is None:
+            check_name("queue", queue)
+            if len(topic.inboxes) >= self.limits.queues:
+                raise TooManyRequests(f"topic {topic.name} has {self.limits.queues} queues, which is the limit")
+            cursor = Cursor((topic.first if start is None else start) - 1)
+            inbox = topic.inboxes[queue] = Inbox(topic.name, queue, self.limits, cursor, now=self.now)
+            inbox.tail = topic.last
+            inbox.is_changed = True
+        return inbox
+
+    def rewind(self, topic: Topic, queue: str, sequence: int) -> tuple[Inbox, int]:
+        """Has a queue begin again at an event, and returns it and how many come again; see `Broker.replay`."""
+        first = max(sequence, topic.first)
+        is_new = queue not in topic.inboxes
+        inbox = self._inbox(topic, queue, first)
+        count = topic.last + 1 - first if is_new else inbox.rewind(first)
+        topic.needed = topic.needs(self.limits, self.now)
+        self._stir(topic)
+        return inbox, count
 
     def leave(self, place: Place) -> None:
         """A member is gone; what it had not acknowledged is delivered again at once."""

@@ -89,6 +89,11 @@ class View:
             self._providing[endpoint] = found
         return found
 
+    @property
+    def subscribes(self) -> bool:
+        """Whether it takes events from any topic."""
+        return any(b'"topics":[{' in description.body for description in self._descriptions)
+
     def of_version(self, wanted: str) -> tuple[Instance, ...]:
         """Returns the instances of a version as asked for: itself or below it, all for ""."""
         return tuple(instance for instance in self.instances if matches(instance.version, wanted))
@@ -113,20 +118,25 @@ class View:
         }
 
     def describe(self) -> dict[str, Any]:
-        """Returns the description object with merged endpoints and topics, without `nodes`."""
+        """Returns the description object with merged endpoints, topics and functions, without `nodes`."""
         found = self.description.decode()
         found = {"name": self.name, "version": "", "description": "", "metadata": {}, "topics": [], **found}
         found["owner"] = self.owner
         others = [description.decode() for description in self._descriptions[1:]]
         endpoints = {endpoint["name"]: endpoint for endpoint in found.get("endpoints", [])}
         topics = {(topic["topic"], topic.get("queue")): topic for topic in found["topics"]}
+        functions = {function["name"]: function for function in found.get("functions", [])}
         for other in others:
             for endpoint in other.get("endpoints", []):
                 endpoints.setdefault(endpoint["name"], endpoint)
+            for function in other.get("functions", []):
+                functions.setdefault(function["name"], function)
             for topic in other.get("topics", []):
                 topics.setdefault((topic["topic"], topic.get("queue")), topic)
         found["endpoints"] = [endpoints[name] for name in self.endpoints]
         found["topics"] = list(topics.values())
+        if functions:
+            found["functions"] = list(functions.values())
         return found
 
 

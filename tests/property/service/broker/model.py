@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from micro.service.broker.actions import Bury, Deliver, Missed, Mourn, Read, Reread
 from micro.service.broker.broker import Limits, StoredEvent
-from micro.service.broker.inbox import Cursor, Inbox
+from micro.service.broker.delivery import Cursor
+from micro.service.broker.inbox import Inbox
 from micro.service.broker.topic import Place, Topic
 from micro.service.broker.topics import Topics
 

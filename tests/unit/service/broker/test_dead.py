@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from micro.service.broker.broker import StoredEvent, check_name
 from micro.service.broker.dead import dead_letter, dead_topic, expiry_notice, is_dead
-from micro.service.broker.inbox import Unfinished
+from micro.service.broker.delivery import Unfinished
 
 EVENT = StoredEvent("1", "news", "me", {"a": "b"}, b"body", 5.0)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from micro.service.broker.broker import Limits, StoredEvent
-from micro.service.broker.inbox import BURIAL_PAUSE_SECONDS, ERROR_CHARACTERS_MAX, Cursor, Inbox
+from micro.service.broker.delivery import Cursor
+from micro.service.broker.inbox import BURIAL_PAUSE_SECONDS, ERROR_CHARACTERS_MAX, Inbox
 from micro.service.broker.turns import Membership
 
 LIMITS = Limits(attempts=2, acknowledge_seconds=10.0, delay_seconds=100.0, buffered_messages=4)

@@ -1,0 +1,113 @@
+"""The commands `micro events …`: the events that the node keeps."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64decode
+from typing import Any
+
+import click
+
+from micro.doors.cli.events import value_of
+from micro.doors.cli.moment import ago, length, moment
+from micro.doors.cli.options import Function, group
+from micro.doors.cli.output import Column, as_line, cell
+from micro.doors.cli.session import Session
+from micro.doors.cli.terminal import note, say
+
+__all__ = ["events"]
+
+TOPICS = [Column(name) for name in ("topic", "messages", "bytes", "subscribers", "queues")]
+EVENTS = [Column(name) for name in ("sequence", "when", "id", "publisher", "body")]
+LIMIT = 100
+
+
+@group("events", example="micro events list orders --from 1h")
+def events() -> None:
+    """List the events that are kept, and replay them.
+
+    A topic keeps its events for some days, also those that everybody has had: see the setting kept_days.
+    """
+
+
+def _point(function: Function) -> Function:
+    """Adds the options that say from which point in time on."""
+    about = "From this date on, in the form of ISO 8601."
+    function = click.option("--since", type=moment, metavar="DATE", help=about)(function)
+    return click.option("--from", "length", type=length, metavar="TIME", help="From so long ago on: 90s, 15m, 1h, 7d.")(
+        function
+    )
+
+
+def _start(since: float | None, back: float | None) -> float:
+    """Returns the point in time that was asked for, 0 for none."""
+    if since is not None and back is not None:
+        raise click.UsageError("--since and --from both say from when on; give one of them.")
+    return since if since is not None else time.time() - back if back is not None else 0.0
+
+
+@events.command_of("list", example="micro events list orders --since 2026-11-01T00:00:00Z")
+@click.argument("topic", required=False)
+@_point
+@click.option("--limit", type=click.IntRange(1), default=LIMIT, metavar="N", help=f"How many.  [default: {LIMIT}]")
+def list_(session: Session, topic: str | None, since: float | None, length: float | None, limit: int) -> None:
+    """List the topics, or the events of one topic that are kept, the oldest first."""
+    start = _start(since, length)
+    if topic is None:
+        found = session.ask("node", "Node.Topics")
+        rows = [{**each, "queues": [queue["queue"] for queue in each["queues"]]} for each in found["topics"]]
+        session.show_rows(found, rows, TOPICS)
+        return
+    session.hint = "micro events list"
+    kept = _read(session, topic, start, limit)
+    rows = [{**event, "when": ago(event["time"]), "body": cell(event["body"])} for event in kept]
+    session.show_rows({"topic": topic, "events": kept}, rows, EVENTS)
+    if not kept and session.shape() == "table":
+        note("no such event is kept")
+
+
+def _read(session: Session, topic: str, since: float, limit: int) -> list[dict[str, Any]]:
+    async def work() -> list[dict[str, Any]]:
+        asked = {"topic": topic, "since": since, "limit": limit}
+        return [_with_value(event) async for event in session.stream("events", "Events.Read", asked)]
+
+    return session.run(work, waiting=f"reading {topic}", whole=f"reading {topic}")
+
+
+def _with_value(event: dict[str, Any]) -> dict[str, Any]:
+    return {**event, "body": value_of(b64decode(event["body"]))}
+
+
+@events.command_of("replay", example="micro events replay orders --from 1h --queue kitchen")
+@click.argument("topic")
+@_point
+@click.option("--queue", metavar="QUEUE", help="Hand them to this queue once more.")
+@click.option("--print", "prints", is_flag=True, help="Print them, and hand them to nobody.")
+def replay(
+    session: Session, topic: str, since: float | None, length: float | None, queue: str | None, prints: bool
+) -> None:
+    """Replay the kept events of a topic from a point in time on.
+
+    The members of the queue get them as if for the first time; a queue that is new begins there. What is under way in
+    the queue is not delivered twice, and what functions make of an event anew is known and published once.
+    """
+    if since is None and length is None:
+        raise click.UsageError("Say from when on, with --since DATE or --from TIME.")
+    if (queue is None) == (not prints):
+        raise click.UsageError("Say where to: --queue QUEUE, or --print.")
+    start = _start(since, length)
+    session.hint = "micro events list"
+    if queue is not None:
+        found = session.ask("events", "Events.Replay", {"topic": topic, "queue": queue, "since": start})
+        session.show_fields(found)
+        return
+
+    async def work() -> None:
+        async for event in session.stream("events", "Events.Read", {"topic": topic, "since": start}):
+            shown = _with_value(event)
+            if session.shape() == "json":
+                session.show_item(shown)
+            else:
+                say(shown["body"] if isinstance(shown["body"], str) else as_line(shown["body"]))
+
+    session.run(work, whole=f"replaying {topic}")
