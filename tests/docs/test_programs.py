@@ -55,11 +55,13 @@ def control_services() -> list[Service]:
         look=nothing,
         use=nothing,
         search=nothing,
+        logs=nothing,
+        declare=nothing,
     )
     return [
         auth_service(nothing, nothing, nothing),
         config_service(nothing),
-        events_service(nothing, nothing, nothing),
+        events_service(nothing, nothing, nothing, nothing),
         network_service(
             nothing,
             nothing,

@@ -38,6 +38,7 @@ async def test_a_neighbours_service_is_called_like_ones_own(start_node: StartNod
             await words.end()
             assert [word async for word in words] == ["ABC"]
         assert (await client.call("greeter", "Say.Who"))["nid"] == near.nid
+        await client.call("events", "Events.Export", {"topic": "orders"})
         await client.publish("orders", {"n": 7})
 
         async def handled() -> bool:

@@ -40,6 +40,7 @@ class Following:
     Attributes:
         descriptions: the descriptions that were taken, by hash.
         heard: see above.
+        told_logs: told the topics whose log the other node keeps for us, whatever it says they are.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Following:
         self.link = link
         self.descriptions: dict[str, dict[str, Any]] = {}
         self.heard = heard
+        self.told_logs: Callable[[Any], None] = lambda topics: None
         self._catalog = catalog
         self._clock = clock
         self._stale: dict[InstanceKey, Instance] = {}
@@ -86,6 +88,8 @@ class Following:
                 self._register(item, services, now)
             elif kind == "removed":
                 self._catalog.deregister(Instance.parse(item.get("instance"), self.nid), now)
+            elif kind == "logs":
+                self.told_logs(item.get("topics"))
             elif kind == "ready":
                 for instance in self._stale.values():
                     self._catalog.deregister(replace(instance, sequence=0), now)

@@ -52,6 +52,8 @@ class Gatekeeper:
         self._tokens: dict[str, Claims] = {}
         self.nid = nid_of(key.public)
         self.number = 0
+        self.exported: Callable[[str], bool] = lambda topic: False
+        """Says whether a topic is open to other nodes."""
         self.on_change: Callable[[str], None] = lambda account: None
         """Told after each change; with the id of a user whose tokens or links may no longer count, else ""."""
 
@@ -84,15 +86,19 @@ class Gatekeeper:
 
     def may_publish(self, caller: Caller, topic: str) -> Fault | None:
         """Returns None where a known caller may publish on a topic, else the fault to answer with."""
-        return may_publish(caller, topic) or self._topic(caller, topic, "Publish")
+        return may_publish(caller, topic, exported=self.exported(topic)) or self._topic(caller, topic, "Publish")
 
     def may_subscribe(self, caller: Caller, topic: str) -> Fault | None:
         """Returns None where a known caller may receive a topic's events, else the fault to answer with."""
-        return may_subscribe(caller, topic) or self._topic(caller, topic, "Subscribe")
+        return may_subscribe(caller, topic, exported=self.exported(topic)) or self._topic(caller, topic, "Subscribe")
 
-    def may_send(self, nid: str, topic: str) -> bool:
-        """Says whether a topic's events may be sent to a neighbour, whose services subscribe to them there."""
-        return self._topic(self.known(Caller(nid=nid)), topic, "Subscribe") is None
+    def may_hear(self, nid: str, topic: str) -> bool:
+        """Says whether subscribers here are given another node's events: those whom it may publish to here, by rule."""
+        return self._topic(self.known(Caller(nid=nid)), topic, "Publish") is None
+
+    def may_follow(self, nid: str, topic: str) -> bool:
+        """Says whether a neighbour may subscribe to a topic here, so that it is worth telling it of the topic."""
+        return self.may_subscribe(self.known(Caller(nid=nid)), topic) is None
 
     def _topic(self, caller: Caller, topic: str, verb: str) -> Fault | None:
         return (
@@ -103,14 +109,12 @@ class Gatekeeper:
         """Returns what the answer to a caller is, and by what: `owner`, `policy`, `rule`, or `no rule`."""
         caller = self.known(caller)
         type_, name, endpoint = resource
-        subscribes = type_ == "topic" and endpoint.lower() == "subscribe"
         if type_ == "service":
             fixed = may_call(caller, name, endpoint)
             ruled = is_ruled(name, endpoint)
         else:
-            fixed = may_publish(caller, name)
-            if subscribes and not caller.peer:  # a neighbour does not ask, it is sent what `may_send` lets
-                fixed = may_subscribe(caller, name)
+            asked = may_subscribe if endpoint.lower() == "subscribe" else may_publish
+            fixed = asked(caller, name, exported=self.exported(name))
             ruled = True
         said = {"caller": str(caller), "scopes": [scope or "public" for scope in held_by(caller)]}
         if caller.owner:
@@ -208,6 +212,10 @@ class Gatekeeper:
     async def delete_rule(self, id: str) -> None:
         """Removes a rule; raises what the store does."""
         await self._store.delete_rule(id)
+        self._changed()
+
+    def exports_changed(self) -> None:
+        """Takes note that other topics are open to other nodes than before."""
         self._changed()
 
     def _changed(self, account: str = "") -> None:

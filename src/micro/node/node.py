@@ -20,10 +20,12 @@ from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, reg
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
 from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores
+from micro.node.exports import Exports
 from micro.node.figures import Figures
 from micro.node.gatekeeper import Gatekeeper
 from micro.node.home import Home
 from micro.node.local import InsideClients, InsideDialer, Platform
+from micro.node.logs import NeighbourLogs
 from micro.node.neighbours import Neighbours
 from micro.node.outside import Outside
 from micro.node.reception import Reception
@@ -131,7 +133,7 @@ class Node:
             sockets=ports.sockets,
         )
         self.reception.on_change = self.bell.ring
-        self._desk = EventDesk(self.broker, nid=self.nid, gate=self.gate, clock=ports.clock, entropy=ports.entropy)
+        self._open_events()
         self.router = Router(
             self.nid,
             self.catalog,
@@ -146,14 +148,7 @@ class Node:
             chance=lambda: int.from_bytes(ports.entropy.random_bytes(4)) / 256**4,
             now=ports.clock.monotonic,
         )
-        self._neighbours = Neighbours(
-            self.catalog,
-            self.broker,
-            nid=self.nid,
-            clock=ports.clock,
-            changed=self.bell.ring,
-            may_send=self.gate.may_send,
-        )
+        self._neighbours = Neighbours(self.catalog, self._logs, nid=self.nid, clock=ports.clock, changed=self.bell.ring)
         self.supervisor = open_supervisor(
             home.path,
             self.reception,
@@ -167,6 +162,22 @@ class Node:
         self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
         self._add_platform()
 
+    def _open_events(self) -> None:
+        """Makes what takes events and subscriptions, and knows which topics are open to whom."""
+        ports = self.ports
+        self._logs = logs = NeighbourLogs(self.gate.may_follow, self.bell.ring)
+        self._exports = Exports(ports.disk, self.home.path / "exports.json", logs, self.gate.exports_changed)
+        self.gate.exported = self._exports.is_exported
+        self._desk = EventDesk(
+            self.broker,
+            logs,
+            nid=self.nid,
+            gate=self.gate,
+            clock=ports.clock,
+            entropy=ports.entropy,
+            link_to=lambda nid: self.peers.link(nid) if self.peers is not None else None,
+        )
+
     def _add_platform(self) -> None:
         registry = Registry(
             self.catalog,
@@ -179,6 +190,8 @@ class Node:
             look=self._look,
             use=self._use,
             search=self._search,
+            logs=self._logs.told,
+            declare=self._exports.declare,
         )
         for service in (
             registry_service(registry),
@@ -187,7 +200,7 @@ class Node:
             store_service(self._stores, self.ports.clock),
             config_service(self._settings),
             auth_service(self.gate, self.ports.clock, self.ports.entropy),
-            events_service(self._desk, self.broker, self.catalog),
+            events_service(self._desk, self.broker, self.catalog, self._exports),
         ):
             self.platform.add(service)
 
@@ -335,7 +348,7 @@ class Node:
         """Has a change of accounts or rules count at once; `account` is a user whose links end."""
         self.router.epoch += 1
         self._desk.judge_again()
-        self._neighbours.judge_again()
+        self.bell.ring()
         if account:
             self.reception.expel(account)
             self.client.drop(account)

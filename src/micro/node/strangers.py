@@ -314,7 +314,7 @@ class Strangers:
             self._stop(stranger)
         elif len(self._followed) >= FOLLOWED_MAX:
             self._forget(min(self._followed, key=lambda other: self._followed[other].used))
-        link.watch.vigil = Vigil(NETWORK, asyncio.get_running_loop().time())  # calls go there: its death is to be known soon
+        link.watch.vigil = Vigil(NETWORK, asyncio.get_running_loop().time())  # calls go there
         following = Following(self._catalog, self._clock, nid, link)
         stranger = self._followed[nid] = _Stranger(following, services, now)
         following.heard = lambda word: self._heard(stranger, word)

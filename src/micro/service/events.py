@@ -10,33 +10,19 @@ from micro.errors import Conflict, Fault, TooLarge
 from micro.mucp import headers as names
 from micro.mucp.event import Block, Opened, Published
 from micro.mucp.headers import Headers, encode
-from micro.mucp.limits import BATCHES_VERSION
 from micro.network.link import Link
-from micro.network.owner import Owner
 from micro.ports import Clock, Entropy
-from micro.service.broker.broker import EPHEMERAL_ID, Broker, Ephemeral, Member, Output, StoredEvent, Subscription
+from micro.service.broker.broker import EPHEMERAL_ID, Broker, Output, StoredEvent
+from micro.service.broker.directory import LogDirectory
 from micro.service.gate import Gate
 from micro.service.identifier import Identifiers
+from micro.service.subscriber import OURS, Subscriber
 from micro.trust.policy import Caller
 
 __all__ = ["ACCOUNT", "EventDesk", "publisher_of"]
 
 ACCOUNT = "account:"
 """What stands before an account where else a service's name stands, which has no colon."""
-
-OURS = (
-    names.ID,
-    names.TOPIC,
-    names.QUEUE,
-    names.CALLER,
-    names.ACCOUNT,
-    names.SCOPES,
-    names.FROM_NODE,
-    names.FROM_SERVICE,
-    names.TIMESTAMP,
-    names.ATTEMPT,
-)
-"""Headers of an event that its keeper writes; what a publisher puts there does not count."""
 
 
 def publisher_of(caller: Caller, nid: str) -> str:
@@ -46,6 +32,11 @@ def publisher_of(caller: Caller, nid: str) -> str:
         return f"{node}/{ACCOUNT}{caller.account}"
     return f"{node}/{caller.service}" if caller.service else node
 
+
+UPSTREAMS_MAX = 64
+"""How many logs of other nodes one subscriber is given the events of."""
+RELINK_SECONDS = 5.0
+"""A log of another node that ended a subscription is asked again after so long."""
 
 HEADERS_MAX = names.HEADERS_MAX - 8
 """Headers an event may bring: its keeper adds those in `OURS` when it hands the event out."""
@@ -98,10 +89,23 @@ def _answer(link: Link, number: int, fault: Fault | None) -> None:
 class EventDesk:
     """Takes events and subscriptions that come over links, for `micro.service.router.Router`."""
 
-    def __init__(self, broker: Broker, *, nid: str, gate: Gate, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        directory: LogDirectory,
+        *,
+        nid: str,
+        gate: Gate,
+        clock: Clock,
+        entropy: Entropy,
+        link_to: Callable[[str], Link | None],
+    ) -> None:
         self.broker = broker
+        self._directory = directory
+        self._link_to = link_to
+        directory.watch(self._relink_all)
         self._gate = gate
-        self._subscribers: dict[tuple[Link, int], _Subscriber] = {}
+        self._subscribers: dict[tuple[Link, int], Subscriber] = {}
         self._nid = nid
         self._identifiers = Identifiers(clock, entropy)
         self._tail_of: StoredEvent | None = None
@@ -158,12 +162,13 @@ class EventDesk:
         if fault is not None:
             link.fail(event.number, fault, refused=True)
             return
-        subscriber = _Subscriber(self, link, event)
+        subscriber = Subscriber(self, link, event)
         event.exchange.owner = subscriber
         link.session.note(event.number, {names.TOPIC: topic})
         try:
             subscriber.subscription = self.broker.subscribe(topic, queue, subscriber)
             self._subscribers[link, event.number] = subscriber
+            self.relink(subscriber)
         except Fault as error:
             link.fail(event.number, error)
 
@@ -174,6 +179,7 @@ class EventDesk:
         """Ends the subscriptions of those who may have them no longer."""
         for subscriber in list(self._subscribers.values()):
             subscriber.judge(self._refused(subscriber.link, subscriber.topic))
+        self._relink_all()
 
     def complete(
         self, link: Link, number: int, sequence: int, outputs: list[Output], done: Callable[[Fault | None], None]
@@ -188,10 +194,27 @@ class EventDesk:
             fault = fault or _refused(self._gate.may_publish, self._gate, caller, topic)
         for output in outputs:
             fault = fault or _too_many(output.headers)
-        if fault is not None or subscriber is None or subscriber.subscription is None:
+        if fault is not None or subscriber is None:
             done(fault)
-            return
-        subscriber.subscription.complete(sequence, publisher_of(caller, self._nid), outputs, done)
+        else:
+            subscriber.complete(sequence, publisher_of(caller, self._nid), outputs, done)
+
+    def relink(self, subscriber: Subscriber) -> None:
+        """Has a subscriber of this node's subscribe to the logs of other nodes, too, as far as they are in reach."""
+        if subscriber.link.facts.caller.peer or subscriber.subscription is None:
+            return  # another node asks every log itself; were it asked for in turn, events would go round
+        topic = subscriber.topic
+        heard = [nid for nid in self._directory.find(topic) if self._gate.may_hear(nid, topic)]
+        links = {nid: self._link_to(nid) for nid in heard[:UPSTREAMS_MAX]}
+        subscriber.follow({nid: link for nid, link in links.items() if link is not None and link.closed is None})
+
+    def relink_later(self, subscriber: Subscriber) -> None:
+        """Does that once more after a while; something did not go well."""
+        asyncio.get_running_loop().call_later(RELINK_SECONDS, self.relink, subscriber)
+
+    def _relink_all(self) -> None:
+        for subscriber in list(self._subscribers.values()):
+            self.relink(subscriber)
 
     def forget(self, link: Link, number: int) -> None:
         """A subscription has ended."""
@@ -211,120 +234,3 @@ class EventDesk:
                 extra = encode(varying)
             self._tail_of, self._tail = event, (extra + event.body, len(extra))
         return self._tail
-
-
-class _Subscriber(Owner, Member):
-    """One subscription that came over a link: a member of the broker on one side, an exchange on the other."""
-
-    __slots__ = (
-        "_block",
-        "_desk",
-        "_draining",
-        "_exchange",
-        "_extra",
-        "_headers",
-        "_publisher",
-        "link",
-        "subscription",
-        "topic",
-    )
-
-    def __init__(self, desk: EventDesk, link: Link, event: Opened) -> None:
-        assert event.exchange is not None
-        self._desk = desk
-        self.link = link
-        self._exchange = event.exchange
-        self.topic = str(event.block.headers.get(names.TOPIC, ""))
-        self._headers: Mapping[str, str] | None = None
-        self._publisher = ""
-        self._block, self._extra = 0, b""
-        self._draining: asyncio.Task[None] | None = None
-        self.subscription: Subscription | None = None
-
-    # -- the broker's side ------------------------------------------------------------------------------------------
-
-    def deliver(self, sequence: int, event: StoredEvent) -> bool:
-        if not self._can(event):
-            return False
-        link = self.link
-        tail, extra_bytes = self._desk.tail(event)
-        if self._extra:
-            tail, extra_bytes = self._extra + tail, extra_bytes + len(self._extra)
-        link.session.deliver(self._exchange, self._block, sequence, tail, extra_bytes)
-        link.schedule()
-        return True
-
-    def deliver_all(self, events: Ephemeral) -> int:
-        if not self._can(events):
-            return 0
-        session = self.link.session
-        if session.version < BATCHES_VERSION or self._extra:
-            return Member.deliver_all(self, events)
-        session.spread(self._exchange, self._block, events.batch)
-        self.link.schedule()
-        return events.batch.count
-
-    def _can(self, event: StoredEvent | Ephemeral) -> bool:
-        """Whether there is room for an event, whose headers the peer then knows."""
-        link = self.link
-        if self._exchange.send_window <= 0 or link.closed is not None:
-            return False
-        if link.full:
-            self._resume_when_drained()
-            return False
-        if event.headers is not self._headers or event.publisher != self._publisher:
-            self._refer(event)
-        return True
-
-    def dropped(self, count: int) -> None:
-        if self.link.closed is None:
-            self.link.session.note(self._exchange.number, {names.DROPPED: str(count)})
-            self.link.schedule()
-
-    def _refer(self, event: StoredEvent | Ephemeral) -> None:
-        headers = {names.TOPIC: self.topic, **event.headers, names.CALLER: event.publisher}
-        self._block, self._extra = self.link.session.refer(headers)
-        self._headers, self._publisher = event.headers, event.publisher
-
-    def _resume_when_drained(self) -> None:
-        if self._draining is None:
-            self._draining = asyncio.get_running_loop().create_task(self._drain())
-
-    async def _drain(self) -> None:
-        await self.link.drained()
-        self._draining = None
-        self.credited(0)
-
-    # -- the link's side --------------------------------------------------------------------------------------------
-
-    def credited(self, count: int) -> None:
-        if self.subscription is not None:
-            self.subscription.resume()
-
-    def acknowledged(self, sequences: list[int], delay_milliseconds: int | None) -> None:
-        if self.subscription is None:
-            return
-        for sequence in sequences:
-            if delay_milliseconds is None:
-                self.subscription.acknowledge(sequence)
-            else:
-                self.subscription.negative(sequence, delay_milliseconds / 1000)
-
-    def cancelled(self) -> None:
-        if self.subscription is not None:
-            self.subscription.close()
-            self.subscription = None
-            self._desk.forget(self.link, self._exchange.number)
-
-    def judge(self, fault: Fault | None) -> None:
-        """Ends the subscription if there is a reason."""
-        if fault is not None:
-            self.cancelled()
-            if self.link.closed is None:
-                self.link.fail(self._exchange.number, fault)
-
-    def ended(self) -> None:
-        self.cancelled()
-
-    def failed(self, fault: Fault, *, refused: bool) -> None:
-        self.cancelled()

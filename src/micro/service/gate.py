@@ -34,3 +34,6 @@ class Gate(Protocol):
 
     def may_subscribe(self, caller: Caller, topic: str) -> Fault | None:
         """Returns None where a known caller may receive a topic's events, else the fault to answer with."""
+
+    def may_hear(self, nid: str, topic: str) -> bool:
+        """Says whether subscribers here are given the events that another node keeps of a topic."""

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar, overload
 
+from micro.service.broker.broker import check_name
 from micro.service.context import Context
 from micro.service.debug import Debug, Stats
 from micro.service.endpoint import Endpoint
@@ -23,6 +24,7 @@ Function = TypeVar("Function", bound=Callable[..., Any] | type)
 ENDPOINTS_MAX = 256
 SUBSCRIBERS_MAX = 64
 FUNCTIONS_MAX = 64
+TOPICS_MAX = 64
 DEFAULT_VERSION = "0.1.0"
 
 
@@ -83,6 +85,7 @@ class Service:
         self.endpoints: dict[str, Endpoint] = {}
         self.subscribers: list[Subscriber] = []
         self.functions: dict[str, EventFunction] = {}
+        self.topics: dict[str, bool] = {}
         self.runtime: Any = None
         """What the service has while it runs: its client, store, settings."""
 
@@ -209,6 +212,23 @@ class Service:
 
         return declare
 
+    def topic(self, name: str, *, export: bool = False) -> None:
+        """Says that a topic is this service's own, so that no other service of its node can say so.
+
+        Args:
+            name: the topic.
+            export: whether other nodes may ask for its events and publish on it, as far as their rules at this node
+                let them. The node's owner may say otherwise: `micro events export`.
+
+        Raises:
+            BadRequest: the topic has no possible name.
+            ValueError: the service has too many topics.
+        """
+        check_name("topic", name)
+        if len(self.topics) >= TOPICS_MAX:
+            raise ValueError(f"a service has at most {TOPICS_MAX} topics of its own")
+        self.topics[name] = export
+
     # -- describing -------------------------------------------------------------------------------------------------
 
     def describe(self) -> dict[str, Any]:
@@ -223,6 +243,7 @@ class Service:
                 *({"topic": s.topic, "queue": s.queue or ""} for s in self.subscribers),
                 *({"topic": f.topic, "queue": f.queue_of(self.name)} for f in self.functions.values()),
             ],
+            logs=[{"topic": topic, "export": export} for topic, export in self.topics.items()],
             functions=[function.describe(self.name) for function in self.functions.values()],
         )
 

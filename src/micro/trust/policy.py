@@ -11,7 +11,7 @@ it is known and may not. Whatever is not allowed here is refused; what is allowe
 | owner | `run/node.sock` with his own uid, or the token | everything |
 | instance | a service, on its own socket | call, stream, publish, subscribe; register itself; its own store, config |
 | user | with a token of its account | call services, publish, subscribe, read the registry |
-| peer | another node, over an authenticated link | call exported services, publish, read the registry |
+| peer | another node, over an authenticated link | call exported services, use exported topics, read the registry |
 | anonymous | loopback without credentials | call services that cost nothing, read the registry |
 """
 
@@ -182,19 +182,21 @@ def may_register(caller: Caller, service: str) -> Fault | None:
     return _owner_only(caller, f"registering {service}")
 
 
-def may_publish(caller: Caller, topic: str) -> Fault | None:
-    """Says whether a caller may publish events on a topic of this node."""
-    if caller.anonymous:
-        return _unknown(f"publishing on {topic}")
-    return None
+def may_publish(caller: Caller, topic: str, *, exported: bool) -> Fault | None:
+    """Says whether a caller may publish events on a topic of this node; `exported` is whether it is open to others."""
+    return _topic(caller, topic, "publishing on", exported=exported)
 
 
-def may_subscribe(caller: Caller, topic: str) -> Fault | None:
-    """Says whether a caller may receive the events of a topic; other nodes are sent theirs, they do not ask."""
+def may_subscribe(caller: Caller, topic: str, *, exported: bool) -> Fault | None:
+    """Says whether a caller may receive the events of a topic; `exported` is whether it is open to other nodes."""
+    return _topic(caller, topic, "subscribing to", exported=exported)
+
+
+def _topic(caller: Caller, topic: str, doing: str, *, exported: bool) -> Fault | None:
     if caller.anonymous:
-        return _unknown(f"subscribing to {topic}")
-    if caller.peer:
-        return Forbidden(f"{caller} may not subscribe to {topic} here; events reach the subscribers of its own node")
+        return _unknown(f"{doing} {topic}")
+    if caller.peer and not exported:
+        return Forbidden(f"{doing} {topic} is not open to {caller}; ask the topic's owner to export it")
     return None
 
 

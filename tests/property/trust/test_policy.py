@@ -45,8 +45,8 @@ def test_refusals_ask_the_unknown_and_forbid_the_known(
     answers = [
         may_call(caller, service, endpoint, exported=exported),
         may_register(caller, service),
-        may_publish(caller, service),
-        may_subscribe(caller, service),
+        may_publish(caller, service, exported=exported),
+        may_subscribe(caller, service, exported=exported),
     ]
     assert {answer.code for answer in answers if answer} <= {401 if caller.anonymous else 403}
 

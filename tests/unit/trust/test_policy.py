@@ -86,7 +86,8 @@ def test_a_user_may_what_a_peer_may(
 
 def test_a_user_publishes_and_subscribes() -> None:
     """As a service of this node does; the rules may say otherwise."""
-    assert (may_publish(USER, "orders"), may_subscribe(USER, "orders")) == (None, None)
+    assert may_publish(USER, "orders", exported=False) is None
+    assert may_subscribe(USER, "orders", exported=False) is None
 
 
 @pytest.mark.parametrize(
@@ -123,13 +124,15 @@ def test_an_instance_does_not_register_another() -> None:
 
 
 def test_who_may_publish() -> None:
-    """Everybody who is known."""
-    assert [code(may_publish(caller, "orders")) for caller in CALLERS] == [0, 0, 0, 401]
+    """Everybody who is known; another node where the topic is exported."""
+    assert [code(may_publish(caller, "orders", exported=True)) for caller in CALLERS] == [0, 0, 0, 401]
+    assert [code(may_publish(caller, "orders", exported=False)) for caller in CALLERS] == [0, 0, 403, 401]
 
 
 def test_who_may_subscribe() -> None:
-    """The owner and his services; other nodes are sent what their subscribers want."""
-    assert [code(may_subscribe(caller, "orders")) for caller in CALLERS] == [0, 0, 403, 401]
+    """The owner and his services; another node where the topic is exported."""
+    assert [code(may_subscribe(caller, "orders", exported=True)) for caller in CALLERS] == [0, 0, 0, 401]
+    assert [code(may_subscribe(caller, "orders", exported=False)) for caller in CALLERS] == [0, 0, 403, 401]
 
 
 def test_who_may_spend() -> None:

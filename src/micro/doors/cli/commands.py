@@ -42,7 +42,9 @@ ENTRIES: dict[str, Entry] = {
     "logs": Entry("runtime", "logs", LOOK, "Print what a service wrote."),
     "health": Entry("debug", "health", LOOK, "Ask services whether they are well."),
     "stats": Entry("debug", "stats", LOOK, "Show what services have done so far."),
-    "events": Entry("kept", "events", LOOK, "List the events that are kept, and replay them."),
+    "events": Entry(
+        "kept", "events", LOOK, "List the events that are kept, replay them, and open topics to other nodes."
+    ),
     "flow": Entry("flow", "flow", LOOK, "Draw how events flow from function to function."),
     "store": Entry("store", "store", KEEP, "Read and write the keys of a store."),
     "config": Entry("config", "config", KEEP, "Read and write the settings that services see."),

@@ -18,13 +18,14 @@ from micro.doors.cli.terminal import note, say
 __all__ = ["events"]
 
 TOPICS = [Column(name) for name in ("topic", "messages", "bytes", "subscribers", "queues")]
+OWNED = [Column(name) for name in ("topic", "service", "exported")]
 EVENTS = [Column(name) for name in ("sequence", "when", "id", "publisher", "body")]
 LIMIT = 100
 
 
 @group("events", example="micro events list orders --from 1h")
 def events() -> None:
-    """List the events that are kept, and replay them.
+    """List the events that are kept, replay them, and open topics to other nodes.
 
     A topic keeps its events for some days, also those that everybody has had: see the setting kept_days.
     """
@@ -76,6 +77,26 @@ def _read(session: Session, topic: str, since: float, limit: int) -> list[dict[s
 
 def _with_value(event: dict[str, Any]) -> dict[str, Any]:
     return {**event, "body": value_of(b64decode(event["body"]))}
+
+
+@events.command_of("export", example="micro events export orders")
+@click.argument("topic", required=False)
+@click.option("--off", is_flag=True, help="Close it again.")
+def export(session: Session, topic: str | None, off: bool) -> None:
+    """Open a topic to other nodes, or list those that belong to a service or were opened.
+
+    Subscribers on linked nodes then get its events, as far as the rules let those nodes.
+    """
+    if topic is None and off:
+        raise click.UsageError("Say which topic to close.")
+    if topic is not None:
+        found = session.ask("events", "Events.Export", {"topic": topic, "exported": not off})
+        session.show_fields(found)
+        return
+    found = session.ask("events", "Events.Exports")
+    session.show_rows(found, found["topics"], OWNED)
+    if not found["topics"] and session.shape() == "table":
+        note("every topic is the node's own, and local")
 
 
 @events.command_of("replay", example="micro events replay orders --from 1h --queue kitchen")

@@ -8,6 +8,7 @@ from typing import Any
 
 from micro.errors import Fault
 from micro.mucp import headers as names
+from micro.node.exports import Exports, Owned
 from micro.service.broker.broker import Broker, Output, StoredEvent
 from micro.service.context import Context
 from micro.service.events import EventDesk
@@ -26,10 +27,11 @@ READ_BYTES = 262_144
 class EventsControl:
     """The endpoints."""
 
-    def __init__(self, desk: EventDesk, broker: Broker, catalog: Catalog) -> None:
+    def __init__(self, desk: EventDesk, broker: Broker, catalog: Catalog, exports: Exports) -> None:
         self._desk = desk
         self._broker = broker
         self._catalog = catalog
+        self._exports = exports
 
     async def complete(
         self, subscription: int, sequence: int, context: Context, outputs: list[Given] | None = None
@@ -84,6 +86,23 @@ class EventsControl:
         await _told(lambda done: counts.append(self._broker.replay(topic, queue, sequence, done)))
         return {"topic": topic, "queue": queue, "sequence": sequence, "events": counts[0]}
 
+    async def export(self, topic: str, exported: bool = True) -> dict[str, Any]:
+        """Opens a topic to other nodes, or closes it; that counts above what its service says.
+
+        Args:
+            topic: which.
+            exported: false closes it.
+        """
+        return _owned(self._exports.export(topic, exported=exported))
+
+    async def exports(self) -> dict[str, Any]:
+        """Lists the topics that belong to a service, or that were opened to other nodes, or closed."""
+        return {"topics": [_owned(owned) for owned in self._exports.all()]}
+
+
+def _owned(owned: Owned) -> dict[str, Any]:
+    return {"topic": owned.topic, "service": owned.service, "exported": owned.exported}
+
 
 async def _told(start: Callable[[Callable[[Fault | None], None]], object]) -> None:
     """Starts what calls back with a fault or None, waits for that, and raises the fault."""
@@ -104,12 +123,14 @@ def _shown(sequence: int, event: StoredEvent) -> dict[str, Any]:
     return {**said, "content_type": event.headers.get(names.CONTENT_TYPE, ""), "body": event.body}
 
 
-def events_service(desk: EventDesk, broker: Broker, catalog: Catalog) -> Service:
+def events_service(desk: EventDesk, broker: Broker, catalog: Catalog, exports: Exports) -> Service:
     """Returns the service."""
-    endpoints = EventsControl(desk, broker, catalog)
+    endpoints = EventsControl(desk, broker, catalog, exports)
     service = Service("events", description="The events that this node keeps.", platform=True)
     service.add("Events.Complete", endpoints.complete)
     service.add("Events.Flow", endpoints.flow, idempotent=True)
     service.add("Events.Read", endpoints.read, idempotent=True)
     service.add("Events.Replay", endpoints.replay)
+    service.add("Events.Export", endpoints.export)
+    service.add("Events.Exports", endpoints.exports, idempotent=True)
     return service

@@ -12,6 +12,7 @@ from micro.ports import Clock
 from micro.service.context import Context
 from micro.service.registry.catalog import LIST_MAX, Catalog
 from micro.service.registry.changes import Change
+from micro.service.registry.description import check_description
 from micro.service.registry.instance import Instance
 from micro.service.registry.view import View
 from micro.service.service import Service
@@ -74,6 +75,8 @@ class Registry:
         look: Callable[[str], Awaitable[None]],
         use: Callable[[str], Awaitable[None]],
         search: Callable[[str, int], Awaitable[Lines]],
+        logs: Callable[[str], list[str]],
+        declare: Callable[[str, Any], None],
     ) -> None:
         self._catalog = catalog
         self._bell = bell
@@ -85,6 +88,8 @@ class Registry:
         self._look = look
         self._use = use
         self._search_network = search
+        self._logs = logs
+        self._declare = declare
 
     async def list(self, context: Context, limit: int = 1000, offset: int = 0) -> dict[str, Any]:
         """Lists the services in reach, by name."""
@@ -166,7 +171,9 @@ class Registry:
             local=True,
             generation=self._reception.generation_of(instance),
         )
-        self._catalog.register(record, description, LOCAL_LEASE_SECONDS, self._clock.monotonic())
+        described = check_description(description)
+        self._declare(name, description.get("logs", []))
+        self._catalog.register(record, described, LOCAL_LEASE_SECONDS, self._clock.monotonic())
         link.facts.instances.append(record)
         self._reception.registered_now(link, record)
         return {"nid": self._nid, "lease_seconds": LOCAL_LEASE_SECONDS}
@@ -183,7 +190,7 @@ class Registry:
     async def watch(self, context: Context, services: Names | None = None) -> AsyncIterator[dict[str, Any]]:
         """Yields every instance there is, then `ready`, then every change, and a beat where nothing changes.
 
-        Another node sees the instances of this node alone.
+        Another node sees the instances of this node alone, and is told which logs it may subscribe to, as `logs`.
 
         Args:
             services: of these services alone, at most 64.
@@ -193,6 +200,7 @@ class Registry:
         if services is not None and len(services) > WATCHED_MAX:
             raise BadRequest(f"services: at most {WATCHED_MAX} are watched by name; leave it out to watch all")
         wanted = None if services is None else frozenset(services)
+        told: list[str] | None = None
         sent: set[str] = set()
         number = -1
         while True:
@@ -209,6 +217,9 @@ class Registry:
                     if (instance.local or not foreign) and (wanted is None or instance.service in wanted):
                         yield self._change(change, sent)
             number = changes.number
+            if foreign and (logs := self._logs(context.caller.nid)) != told:
+                told = logs
+                yield {"kind": "logs", "topics": logs}
             if number == self._catalog.number and not await self._bell.heard(WATCH_BEAT_SECONDS):
                 yield {"kind": "beat"}
 

@@ -265,6 +265,13 @@ class Broker(Protocol):
             durable: False brings the event to those who are subscribed now, at most once, and touches no disk.
         """
 
+    def publish_all(self, publisher: str, outputs: Sequence[Output], done: Callable[[Fault | None], None]) -> None:
+        """Publishes several events in one transaction: all, or none. Never raises.
+
+        Args:
+            publisher, outputs, done: as for `Subscription.complete`.
+        """
+
     def spread(self, publisher: str, topic: str, headers: Mapping[str, str], batch: Batch) -> None:
         """Brings events to those who are subscribed now, as `publish` does where `durable` is False. Never raises."""
 

@@ -26,7 +26,7 @@ class Completion(msgspec.Struct, gc=True):
 
     Attributes:
         number: the number of its topic in the database.
-        queue: whose event it is.
+        queue: whose event it is; "" where it is none of ours, and leaves no mark.
         sequence: the event.
         outputs: what follows from it.
         done: to be called when all is there, or cannot be.
@@ -73,6 +73,8 @@ class Completions(Group):
 
 
 def _mark(connection: apsw.Connection, item: Completion) -> bool:
+    if not item.queue:
+        return True
     connection.execute("INSERT OR IGNORE INTO done VALUES (?, ?, ?)", (item.number, item.queue, item.sequence))
     return connection.changes() == 1
 

@@ -27,8 +27,10 @@ from micro.service.broker.broker import (
 from micro.service.broker.complete import Completion, Completions
 from micro.service.broker.courier import Courier
 from micro.service.broker.delivery import Numbered
+from micro.service.broker.inbox import Inbox
 from micro.service.broker.keeper import Keeper
 from micro.service.broker.log import MIGRATIONS, Log
+from micro.service.broker.seat import Seat
 from micro.service.broker.topic import Place, Topic
 from micro.service.broker.topics import Topics
 from micro.store.database import Database
@@ -253,7 +255,7 @@ class EmbeddedBroker:
         """See `Broker.subscribe`. Nothing is delivered before it has returned."""
         place = self._topics.subscribe(self._topic(topic), queue, member)
         self._courier.rouse()
-        return _Subscription(self, self._topics, self._courier, self._counters, place)
+        return Seat(self, self._topics, self._courier, self._counters, place)
 
     def complete(self, place: Place, sequence: int, publisher: str, outputs: Sequence[Output], done: Done) -> None:
         """See `Subscription.complete`."""
@@ -271,10 +273,25 @@ class EmbeddedBroker:
                 self._topics.completed(inbox, sequence)
             done(fault)
 
+        self._complete(inbox, sequence, events, finished)
+
+    def publish_all(self, publisher: str, outputs: Sequence[Output], done: Done) -> None:
+        """See `Broker.publish_all`."""
+        try:
+            events = self._outputs(publisher, outputs)
+        except Fault as fault:
+            self._counters["refused"] += 1
+            done(fault)
+            return
+        self._complete(None, 0, events, done)
+
+    def _complete(
+        self, inbox: Inbox | None, sequence: int, events: Sequence[tuple[Topic, StoredEvent, int]], done: Done
+    ) -> None:
         for topic, _, size in events:
             topic.used = self._topics.now
             self._uncommitted += size
-        self._log.complete(inbox, sequence, events, finished)
+        self._log.complete(inbox, sequence, events, done)
 
     def _outputs(self, publisher: str, outputs: Sequence[Output]) -> list[tuple[Topic, StoredEvent, int]]:
         limits, now = self._limits, self._clock.now()
@@ -350,39 +367,3 @@ class EmbeddedBroker:
         `uncommitted_bytes` wait for the disk.
         """
         return {**self._counters, "uncommitted_bytes": self._uncommitted}
-
-
-class _Subscription:
-    """One member's place, for `micro.service.broker.broker.Subscription`."""
-
-    __slots__ = ("_broker", "_counters", "_courier", "_place", "_topics")
-
-    def __init__(
-        self, broker: EmbeddedBroker, topics: Topics, courier: Courier, counters: Counter[str], place: Place
-    ) -> None:
-        self._broker = broker
-        self._topics = topics
-        self._courier = courier
-        self._counters = counters
-        self._place = place
-
-    def acknowledge(self, sequence: int) -> None:
-        if self._topics.acknowledge(self._place, sequence):
-            self._counters["acknowledged"] += 1
-        self._courier.rouse()
-
-    def complete(self, sequence: int, publisher: str, outputs: Sequence[Output], done: Done) -> None:
-        self._broker.complete(self._place, sequence, publisher, outputs, done)
-
-    def negative(self, sequence: int, delay_seconds: float = 0.0, error: str = "") -> None:
-        if self._topics.negative(self._place, sequence, delay_seconds, error):
-            self._counters["negative"] += 1
-        self._courier.rouse()
-
-    def resume(self) -> None:
-        self._topics.resume(self._place)
-        self._courier.rouse()
-
-    def close(self) -> None:
-        self._topics.leave(self._place)
-        self._courier.rouse()

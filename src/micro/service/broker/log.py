@@ -138,13 +138,14 @@ class Log:
         self._database.submit(self._appends, Append(self._numbers[topic.name], topic, event, size, done))
 
     def complete(
-        self, inbox: Inbox, sequence: int, outputs: Sequence[tuple[Topic, StoredEvent, int]], done: Done
+        self, inbox: Inbox | None, sequence: int, outputs: Sequence[tuple[Topic, StoredEvent, int]], done: Done
     ) -> None:
-        """Has an event marked as done, and its outputs, with their sizes, written with that."""
+        """Has an event of a queue of ours marked as done, and its outputs, with their sizes, written with that."""
         appends = [
             Append(self._numbers[topic.name], topic, event, size, _answered_together) for topic, event, size in outputs
         ]
-        completion = Completion(self._numbers[inbox.topic], inbox.queue, sequence, appends, done)
+        number, queue = (self._numbers[inbox.topic], inbox.queue) if inbox is not None else (0, "")
+        completion = Completion(number, queue, sequence, appends, done)
         self._database.submit(self._completions, completion)
 
     def after(self, name: str, sequence: int, *, count: int, size: int) -> list[Numbered]:

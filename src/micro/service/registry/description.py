@@ -159,6 +159,7 @@ def check_description(fields: object) -> Description:
     text = _text(own.get("description", ""), f"{what}: description")
     _check_metadata(own.get("metadata", {}), what)
     _check_topics(own.get("topics", []), what)
+    _check_logs(own.get("logs", []), what)
     _check_functions(own.get("functions", []), what)
     endpoints = _endpoints(own.get("endpoints", []), what)
     body = canonical_json(own, bytes_max=DESCRIPTION_BYTES_MAX, what=what)
@@ -210,6 +211,14 @@ def _check_topics(topics: object, what: str) -> None:
         _text(topic.get("topic"), f"{where}: topic", NAME_CHARACTERS_MAX)
         if topic.get("queue") is not None:
             _text(topic["queue"], f"{where}: queue", NAME_CHARACTERS_MAX)
+
+
+def _check_logs(logs: object, what: str) -> None:
+    for number, log in enumerate(_items(logs, f"{what}: logs", TOPICS_MAX)):
+        where = f"{what}: logs[{number}]"
+        _text(log.get("topic"), f"{where}: topic", NAME_CHARACTERS_MAX)
+        if not isinstance(log.get("export", False), bool):
+            raise BadRequest(f"{where}: export: expected true or false, got {shown(log['export'])}")
 
 
 def _check_functions(functions: object, what: str) -> None:

@@ -33,6 +33,7 @@ def describe_service(
     endpoints: Sequence[Mapping[str, Any]] = (),
     topics: Sequence[Mapping[str, Any]] = (),
     functions: Sequence[Mapping[str, Any]] = (),
+    logs: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Returns a service's description, without `owner` and `nodes`, which the registry adds.
 
@@ -44,6 +45,7 @@ def describe_service(
         endpoints: from `describe_endpoint`.
         topics: what it subscribes to: `{topic, queue}`.
         functions: its functions from events to events; a service without any has no such field.
+        logs: the topics that are its own: `{topic, export}`; the same holds for them.
     """
     return {
         "name": name,
@@ -53,6 +55,7 @@ def describe_service(
         "topics": [dict(topic) for topic in topics],
         "endpoints": [dict(endpoint) for endpoint in endpoints],
         **({"functions": [dict(function) for function in functions]} if functions else {}),
+        **({"logs": [dict(log) for log in logs]} if logs else {}),
     }
 
 

@@ -1,0 +1,72 @@
+"""The directory of logs among neighbours: each tells the other, in the registry it watches, which topics it exports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+__all__ = ["LOGS_MAX", "NeighbourLogs"]
+
+LOGS_MAX = 256
+"""How many logs a node announces, and how many are believed of one neighbour."""
+NAME_CHARACTERS_MAX = 128
+
+
+class NeighbourLogs:
+    """`micro.service.broker.directory.LogDirectory` for nodes that are linked.
+
+    Args:
+        may_follow: whether a neighbour may subscribe to a topic here, so that it is worth telling it.
+        ring: wakes the watches of the registry, over which neighbours are told.
+    """
+
+    def __init__(self, may_follow: Callable[[str, str], bool], ring: Callable[[], None]) -> None:
+        self._may_follow = may_follow
+        self._ring = ring
+        self._announced: dict[str, None] = {}
+        self._heard: dict[str, frozenset[str]] = {}
+        self._changed: list[Callable[[], None]] = []
+
+    def announce(self, topic: str) -> None:
+        """See `LogDirectory.announce`."""
+        if topic not in self._announced and len(self._announced) < LOGS_MAX:
+            self._announced[topic] = None
+            self._ring()
+
+    def withdraw(self, topic: str) -> None:
+        """See `LogDirectory.withdraw`."""
+        if topic in self._announced:
+            del self._announced[topic]
+            self._ring()
+
+    def find(self, topic: str) -> Sequence[str]:
+        """See `LogDirectory.find`."""
+        return sorted(nid for nid, topics in self._heard.items() if topic in topics)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """See `LogDirectory.watch`."""
+        self._changed.append(changed)
+
+    # -- what neighbours tell each other ----------------------------------------------------------------------------
+
+    def told(self, nid: str) -> list[str]:
+        """Returns the topics that a neighbour is told of."""
+        return [topic for topic in sorted(self._announced) if self._may_follow(nid, topic)]
+
+    def hear(self, nid: str, topics: Any) -> None:
+        """Takes note of what a neighbour said; what is no list of names says nothing."""
+        names = topics if isinstance(topics, list) else []
+        kept = [name for name in names if isinstance(name, str) and 0 < len(name) <= NAME_CHARACTERS_MAX]
+        found = frozenset(kept[:LOGS_MAX])
+        if found != self._heard.get(nid, frozenset()):
+            self._heard[nid] = found
+            self._tell()
+
+    def lose(self, nid: str) -> None:
+        """Forgets what a neighbour said; it is gone."""
+        if self._heard.pop(nid, None):
+            self._tell()
+
+    def _tell(self) -> None:
+        for changed in self._changed:
+            changed()

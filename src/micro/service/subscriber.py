@@ -1,0 +1,248 @@
+"""One subscription that came over a link: a member of the broker on one side, an exchange on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from micro.errors import Conflict, Fault
+from micro.mucp import headers as names
+from micro.mucp.event import Opened
+from micro.mucp.limits import BATCHES_VERSION
+from micro.network.link import Link
+from micro.network.owner import Owner
+from micro.service.broker.broker import Broker, Ephemeral, Member, Output, StoredEvent, Subscription
+from micro.service.upstream import Upstream
+
+__all__ = ["OURS", "REMOTE_FIRST", "REMOTE_MAX", "Subscriber"]
+
+OURS = frozenset(
+    {
+        names.ID,
+        names.TOPIC,
+        names.QUEUE,
+        names.CALLER,
+        names.ACCOUNT,
+        names.SCOPES,
+        names.FROM_NODE,
+        names.FROM_SERVICE,
+        names.TIMESTAMP,
+        names.ATTEMPT,
+    }
+)
+"""Headers of an event that its keeper writes; what a publisher puts there does not count."""
+
+REMOTE_FIRST = 1 << 62
+"""Events from other nodes are numbered from here on, which no log of ours reaches."""
+REMOTE_MAX = 1_024
+"""So many of them may wait for one subscriber's acknowledgement."""
+
+
+class Desk(Protocol):
+    """What takes subscriptions, as a subscriber needs it: `micro.service.events.EventDesk`."""
+
+    broker: Broker
+
+    def tail(self, event: StoredEvent) -> tuple[bytes, int]:
+        """Returns an event's varying headers and body as one piece, and how long the headers are."""
+
+    def forget(self, link: Link, number: int) -> None:
+        """A subscription has ended."""
+
+    def relink_later(self, subscriber: Subscriber) -> None:
+        """Has it subscribe to the logs of other nodes once more after a while."""
+
+
+class Subscriber(Owner, Member):
+    """One subscription that came over a link: a member of the broker on one side, an exchange on the other."""
+
+    __slots__ = (
+        "_block",
+        "_desk",
+        "_draining",
+        "_exchange",
+        "_extra",
+        "_headers",
+        "_publisher",
+        "_queue",
+        "_remote",
+        "_remote_next",
+        "_upstreams",
+        "link",
+        "subscription",
+        "topic",
+    )
+
+    def __init__(self, desk: Desk, link: Link, event: Opened) -> None:
+        assert event.exchange is not None
+        self._desk = desk
+        self.link = link
+        self._exchange = event.exchange
+        self.topic = str(event.block.headers.get(names.TOPIC, ""))
+        self._headers: Mapping[str, str] | None = None
+        self._publisher = ""
+        self._block, self._extra = 0, b""
+        self._draining: asyncio.Task[None] | None = None
+        self._queue = event.block.headers.get(names.QUEUE)
+        self._upstreams: dict[str, Upstream] = {}
+        self._remote: dict[int, tuple[Upstream, int]] = {}
+        self._remote_next = REMOTE_FIRST
+        self.subscription: Subscription | None = None
+
+    # -- the broker's side ------------------------------------------------------------------------------------------
+
+    def deliver(self, sequence: int, event: StoredEvent) -> bool:
+        if not self._can(event):
+            return False
+        link = self.link
+        tail, extra_bytes = self._desk.tail(event)
+        if self._extra:
+            tail, extra_bytes = self._extra + tail, extra_bytes + len(self._extra)
+        link.session.deliver(self._exchange, self._block, sequence, tail, extra_bytes)
+        link.schedule()
+        return True
+
+    def deliver_all(self, events: Ephemeral) -> int:
+        if not self._can(events):
+            return 0
+        session = self.link.session
+        if session.version < BATCHES_VERSION or self._extra:
+            return Member.deliver_all(self, events)
+        session.spread(self._exchange, self._block, events.batch)
+        self.link.schedule()
+        return events.batch.count
+
+    def _can(self, event: StoredEvent | Ephemeral) -> bool:
+        """Whether there is room for an event, whose headers the peer then knows."""
+        link = self.link
+        if self._exchange.send_window <= 0 or link.closed is not None:
+            return False
+        if link.full:
+            self._resume_when_drained()
+            return False
+        if event.headers is not self._headers or event.publisher != self._publisher:
+            self._refer(event)
+        return True
+
+    def dropped(self, count: int) -> None:
+        if self.link.closed is None:
+            self.link.session.note(self._exchange.number, {names.DROPPED: str(count)})
+            self.link.schedule()
+
+    def _refer(self, event: StoredEvent | Ephemeral) -> None:
+        headers = {names.TOPIC: self.topic, **event.headers, names.CALLER: event.publisher}
+        self._block, self._extra = self.link.session.refer(headers)
+        self._headers, self._publisher = event.headers, event.publisher
+
+    def _resume_when_drained(self) -> None:
+        if self._draining is None:
+            self._draining = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        await self.link.drained()
+        self._draining = None
+        self.credited(0)
+
+    # -- logs of other nodes ----------------------------------------------------------------------------------------
+
+    def follow(self, links: Mapping[str, Link]) -> None:
+        """Subscribes to the logs of these nodes and of no others."""
+        for nid, upstream in list(self._upstreams.items()):
+            if links.get(nid) is not upstream.link:
+                self._leave(upstream)
+        for nid, link in links.items():
+            if nid not in self._upstreams:
+                self._upstreams[nid] = Upstream(self, link, nid, self._queue, OURS)
+
+    def _leave(self, upstream: Upstream) -> None:
+        if self._upstreams.get(upstream.nid) is upstream:
+            del self._upstreams[upstream.nid]
+        for number in [number for number, (known, _) in self._remote.items() if known is upstream]:
+            del self._remote[number]
+        upstream.close()
+
+    def parted(self, upstream: Upstream, fault: Fault) -> None:
+        if self._upstreams.get(upstream.nid) is upstream:
+            self._leave(upstream)
+            self._desk.relink_later(self)
+
+    def take(self, upstream: Upstream, sequence: int, event: StoredEvent) -> bool:
+        number = self._remote_next if sequence else 0
+        if len(self._remote) >= REMOTE_MAX or not self.deliver(number, event):
+            return False
+        if sequence:
+            self._remote[number] = (upstream, sequence)
+            self._remote_next += 1
+        return True
+
+    def complete(
+        self, sequence: int, publisher: str, outputs: list[Output], done: Callable[[Fault | None], None]
+    ) -> None:
+        """Completes an event: one of another node's log is acknowledged there once what follows from it is on disk."""
+        if self.subscription is None:
+            done(Conflict("the subscription has ended; its events come again to another"))
+        elif sequence < REMOTE_FIRST:
+            self.subscription.complete(sequence, publisher, outputs, done)
+        elif sequence not in self._remote:
+            done(Conflict("the link to the event's log was lost, or it was done; it comes again to some member"))
+        else:
+            upstream, number = self._remote[sequence]
+
+            def published(fault: Fault | None) -> None:
+                if fault is None and self._remote.pop(sequence, None) is not None:
+                    upstream.acknowledge(number)
+                    upstream.drain()
+                done(fault)
+
+            self._desk.broker.publish_all(publisher, outputs, published)
+
+    # -- the link's side --------------------------------------------------------------------------------------------
+
+    def credited(self, count: int) -> None:
+        if self.subscription is not None:
+            self.subscription.resume()
+        for upstream in list(self._upstreams.values()):
+            upstream.drain()
+
+    def acknowledged(self, sequences: list[int], delay_milliseconds: int | None) -> None:
+        if self.subscription is None:
+            return
+        for sequence in sequences:
+            if sequence >= REMOTE_FIRST:
+                self._acknowledged_remote(sequence, delay_milliseconds)
+            elif delay_milliseconds is None:
+                self.subscription.acknowledge(sequence)
+            else:
+                self.subscription.negative(sequence, delay_milliseconds / 1000)
+
+    def _acknowledged_remote(self, sequence: int, delay_milliseconds: int | None) -> None:
+        upstream, number = self._remote.pop(sequence, (None, 0))
+        if upstream is None:
+            return
+        if delay_milliseconds is None:
+            upstream.acknowledge(number)
+        else:
+            upstream.negative(number, delay_milliseconds)
+        upstream.drain()
+
+    def cancelled(self) -> None:
+        for upstream in list(self._upstreams.values()):
+            self._leave(upstream)
+        if self.subscription is not None:
+            self.subscription.close()
+            self.subscription = None
+            self._desk.forget(self.link, self._exchange.number)
+
+    def judge(self, fault: Fault | None) -> None:
+        """Ends the subscription if there is a reason."""
+        if fault is not None:
+            self.cancelled()
+            if self.link.closed is None:
+                self.link.fail(self._exchange.number, fault)
+
+    def ended(self) -> None:
+        self.cancelled()
+
+    def failed(self, fault: Fault, *, refused: bool) -> None:
+        self.cancelled()
