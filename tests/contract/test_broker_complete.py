@@ -142,6 +142,20 @@ async def test_a_topic_that_is_full_takes_no_outputs(house: House) -> None:
     assert await completed(person, 1, output("a")) is None
 
 
+async def test_several_events_are_published_together(house: House) -> None:
+    """All of them, or none where one cannot be; what is there already is no second event."""
+    invoices, told = house.join("all", topic="invoices"), list[Fault | None]()
+    house.broker.publish_all("biller", [output("a"), output("b", topic="no topic")], told.append)
+    house.broker.publish_all("biller", [output("a"), output("b")], told.append)
+    house.broker.publish_all("biller", [output("a"), output("c")], told.append)
+    house.broker.publish_all("biller", [], told.append)
+    await until(lambda: len(told) == 4)
+    await until(lambda: len(invoices.got) == 3)
+
+    assert [type(fault) for fault in told] == [BadRequest, type(None), type(None), type(None)]
+    assert invoices.ids == ["a", "b", "c"]
+
+
 async def test_without_a_queue_there_is_nothing_to_complete(house: House) -> None:
     """A subscriber that acknowledges nothing cannot complete anything."""
     person = house.join()

@@ -84,7 +84,10 @@ class Exports:
             owned = self._owned.get(topic)
             if owned is not None and owned.service not in ("", service):
                 raise Conflict(f"the topic {topic} belongs to the service {owned.service}; choose another name for it")
-        after = {topic: owned for topic, owned in self._owned.items() if owned.service != service or owned.ruled}
+        after = {topic: owned for topic, owned in self._owned.items() if owned.service != service}
+        for topic, owned in self._owned.items():
+            if owned.service == service and owned.ruled:  # what the node's owner said stays
+                after[topic] = msgspec.structs.replace(owned, service="")
         for topic, exported in said.items():
             before = self._owned.get(topic)
             if before is not None and before.ruled:

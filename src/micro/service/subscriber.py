@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from micro.errors import Conflict, Fault
+from micro.errors import Conflict, Fault, LinkClosed
 from micro.mucp import headers as names
 from micro.mucp.event import Opened
 from micro.mucp.limits import BATCHES_VERSION
@@ -153,7 +153,10 @@ class Subscriber(Owner, Member):
                 self._leave(upstream)
         for nid, link in links.items():
             if nid not in self._upstreams:
-                self._upstreams[nid] = Upstream(self, link, nid, self._queue, OURS)
+                try:
+                    self._upstreams[nid] = Upstream(self, link, nid, self._queue, OURS)
+                except (Fault, LinkClosed):  # so many exchanges are open on it, or it has just gone
+                    self._desk.relink_later(self)
 
     def _leave(self, upstream: Upstream) -> None:
         if self._upstreams.get(upstream.nid) is upstream:

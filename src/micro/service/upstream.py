@@ -23,6 +23,9 @@ from micro.service.broker.broker import EPHEMERAL_ID, StoredEvent
 __all__ = ["Sink", "Upstream"]
 
 
+COUNT_DIGITS_MAX = 9
+
+
 class Sink(Protocol):
     """Who gets the events: the subscriber here."""
 
@@ -85,9 +88,9 @@ class Upstream(Owner):
         self.drain()
 
     def noted(self, headers: Headers) -> None:
-        dropped = headers.get(names.DROPPED, "")
-        if dropped.isdecimal():
-            self._sink.dropped(int(dropped))
+        dropped = _count(headers.get(names.DROPPED, ""))
+        if dropped:
+            self._sink.dropped(dropped)
 
     def failed(self, fault: Fault, *, refused: bool) -> None:
         self._held.clear()
@@ -110,15 +113,14 @@ class Upstream(Owner):
         self._block = block
 
     def _stored(self, extra: Headers, body: bytes) -> StoredEvent:
-        time, attempt = extra.get(names.TIMESTAMP, ""), extra.get(names.ATTEMPT, "")
         return StoredEvent(
             id=extra.get(names.ID, "") or EPHEMERAL_ID,
             topic=self._sink.topic,
             publisher=self._publisher,
             headers=self._headers,
             body=body,
-            time=_seconds(time),
-            attempt=int(attempt) if attempt.isdecimal() and len(attempt) < 6 else 1,
+            time=_seconds(extra.get(names.TIMESTAMP, "")),
+            attempt=max(1, _count(extra.get(names.ATTEMPT, ""))),
         )
 
     # -- what the subscriber tells ----------------------------------------------------------------------------------
@@ -152,6 +154,11 @@ class Upstream(Owner):
         self._held.clear()
         if self.link.closed is None:
             self.link.cancel(self.exchange.number)
+
+
+def _count(text: str) -> int:
+    """Returns a number that another node counted, 0 where it makes no sense."""
+    return int(text) if text.isdecimal() and len(text) <= COUNT_DIGITS_MAX else 0
 
 
 def _seconds(text: str) -> float:

@@ -100,6 +100,8 @@ def test_the_hash_is_blake3_of_the_canonical_form() -> None:
         (greeter(topics=["events"]), r"topics\[0\]: expected an object"),
         (greeter(topics=[{"queue": "q"}]), r"topics\[0\]: topic: expected text"),
         (greeter(topics=[{"topic": "t", "queue": 7}]), r"topics\[0\]: queue"),
+        (greeter(logs=[{"export": True}]), r"logs\[0\]: topic: expected text"),
+        (greeter(logs=[{"topic": "t", "export": 1}]), r"logs\[0\]: export"),
         (greeter(functions=[{"topic": "t"}]), r"functions\[0\]: name: expected text"),
         (greeter(functions=[{"name": "", "topic": "t"}]), r"functions\[0\]: name"),
         (greeter(functions=[{"name": "f", "topic": "t"}] * 2), r"functions\[1\]: name"),
