@@ -118,7 +118,7 @@ def client_of(node: Node, *, direct: bool = True) -> Client:
     return Client(home=str(node.home.path), direct=direct)
 
 
-async def until(condition: Callable[[], object | Awaitable[object]], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], object | Awaitable[object]], seconds: float = 40.0) -> None:
     """Waits until a condition holds; a condition that raises does not hold yet."""
     async with asyncio.timeout(seconds):
         while True:

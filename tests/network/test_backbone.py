@@ -28,7 +28,7 @@ async def network(start_node: StartNode, supers: int) -> list[Node]:
     for number in range(supers):
         join = found[0].ticket().encode() if found else ""
         found.append(await start_node(network=True, super_node=True, owner_label=f"owner-{number}", join=join))
-    await until(lambda: all(node.status()["backbone"]["super_nodes"] == supers for node in found), 20)
+    await until(lambda: all(node.status()["backbone"]["super_nodes"] == supers for node in found))
     return found
 
 
@@ -61,7 +61,7 @@ async def test_strangers_find_each_other(start_node: StartNode, greeter_folder: 
     assert seeker.backbone is not None
     assert seeker.backbone.finder is not None
 
-    await until(lambda: finds(seeker, "greeter", [provider.nid]), 20)
+    await until(lambda: finds(seeker, "greeter", [provider.nid]))
     offer = (await seeker.backbone.find("greeter"))[0]
     assert offer.ticket.addresses == provider.ticket().addresses
     assert [found.name for found in await seeker.backbone.finder.search("greeters say hello")] == ["greeter"]
@@ -70,7 +70,7 @@ async def test_strangers_find_each_other(start_node: StartNode, greeter_folder: 
     assert seeker.catalog.lookup("greeter") is None  # nobody is followed
 
     await provider.stop()
-    await until(lambda: finds(seeker, "greeter", []), 20)
+    await until(lambda: finds(seeker, "greeter", []))
 
 
 async def test_every_holder_has_what_a_node_serves(start_node: StartNode, greeter_folder: Path) -> None:
@@ -81,12 +81,12 @@ async def test_every_holder_has_what_a_node_serves(start_node: StartNode, greete
     async with client_of(node) as owner:
         await owner.call("network", "Network.Join", {"ticket": supers[2].ticket().encode()})
         for each in supers:
-            await until(lambda each=each: shows(each, "greeter", [node.nid]), 20)  # type: ignore[misc]
+            await until(lambda each=each: shows(each, "greeter", [node.nid]))  # type: ignore[misc]
         assert node.ticket().network == supers[0].nid
 
         assert (await owner.call("network", "Network.Leave"))["network"] == supers[0].nid
         for each in supers:
-            await until(lambda each=each: shows(each, "greeter", []), 20)  # type: ignore[misc]
+            await until(lambda each=each: shows(each, "greeter", []))  # type: ignore[misc]
         assert node.ticket().network is None
 
 
@@ -96,15 +96,15 @@ async def test_a_node_takes_another_home_when_its_own_is_gone(start_node: StartN
     node = await start_node(network=True, join=supers[0].ticket().encode())
     await run(node, greeter_folder)
     seeker = await start_node(network=True, join=supers[0].ticket().encode())
-    await until(lambda: finds(seeker, "greeter", [node.nid]), 20)
+    await until(lambda: finds(seeker, "greeter", [node.nid]))
     home = next(each for each in supers if each.nid == node.status()["backbone"]["home"])
 
     await home.stop()
 
     others = [each for each in supers if each is not home]
-    await until(lambda: node.status()["backbone"]["home"] in [each.nid for each in others], 20)
+    await until(lambda: node.status()["backbone"]["home"] in [each.nid for each in others])
     for each in others:
-        await until(lambda each=each: shows(each, "greeter", [node.nid]), 20)  # type: ignore[misc]
+        await until(lambda each=each: shows(each, "greeter", [node.nid]))  # type: ignore[misc]
     assert await finds(seeker, "greeter", [node.nid])
 
 
@@ -113,7 +113,7 @@ async def test_a_network_and_its_members_come_back_after_a_restart(start_node: S
     supers = await network(start_node, 2)
     node = await start_node(network=True, join=supers[0].ticket().encode())
     await run(node, greeter_folder)
-    await until(lambda: shows(supers[0], "greeter", [node.nid]), 20)
+    await until(lambda: shows(supers[0], "greeter", [node.nid]))
     before = supers[0].status()["backbone"]
     for each in (node, *supers):
         await each.stop()
@@ -124,8 +124,8 @@ async def test_a_network_and_its_members_come_back_after_a_restart(start_node: S
     ]
     node = await start_node(str(node.home.path), network=True)
 
-    await until(lambda: shows(again[0], "greeter", [node.nid]), 20)
-    await until(lambda: shows(again[1], "greeter", [node.nid]), 20)
+    await until(lambda: shows(again[0], "greeter", [node.nid]))
+    await until(lambda: shows(again[1], "greeter", [node.nid]))
     after = again[0].status()["backbone"]
     assert (after["network"], after["super_nodes"]) == (before["network"], 2)
     assert after["map_version"] >= before["map_version"]
@@ -140,18 +140,18 @@ async def test_an_unowned_name_is_pinned_to_whoever_offered_it_first(
     first, second, seeker = [await start_node(network=True, join=join) for _ in range(3)]
     assert seeker.backbone is not None
     await run(first, greeter_folder)
-    await until(lambda: finds(seeker, "greeter", [first.nid]), 20)
+    await until(lambda: finds(seeker, "greeter", [first.nid]))
     assert [offer.nid for offer in await seeker.backbone.find("greeter")] == [first.nid]
 
     await run(second, greeter_folder)
-    await until(lambda: finds(seeker, "greeter", sorted([first.nid, second.nid])), 20)
+    await until(lambda: finds(seeker, "greeter", sorted([first.nid, second.nid])))
     assert [offer.nid for offer in await seeker.backbone.find("greeter")] == [first.nid]
 
     await first.stop()
     await seeker.stop()
     seeker = await start_node(str(seeker.home.path), network=True)
     assert seeker.backbone is not None
-    await until(lambda: finds(seeker, "greeter", [second.nid]), 20)
+    await until(lambda: finds(seeker, "greeter", [second.nid]))
     with pytest.raises(Unavailable, match="unpin"):
         await seeker.backbone.find("greeter")
     async with client_of(seeker) as owner:
@@ -256,7 +256,7 @@ async def test_a_killed_super_node_takes_nothing_with_it(start_node: StartNode, 
         await run(provider, greeter_folder)
         places = [Ticket.decode(ticket) for ticket in tickets[1:]]
         for place in places:
-            await until(lambda place=place: _has(seeker, place, provider.nid), 20)  # type: ignore[misc]
+            await until(lambda place=place: _has(seeker, place, provider.nid))  # type: ignore[misc]
 
         nids = [place.nid for place in places]
         killed = nids.index(provider.status()["backbone"]["home"])

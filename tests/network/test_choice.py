@@ -42,7 +42,7 @@ async def instances(node: Node, folder: Path, *environments: dict[str, str]) -> 
         for environment in environments
     ]
     try:
-        await until(lambda: len(getattr(node.catalog.lookup("moody"), "instances", ())) == len(started), 20)
+        await until(lambda: len(getattr(node.catalog.lookup("moody"), "instances", ())) == len(started))
         yield
     finally:
         for process in started:

@@ -36,7 +36,7 @@ async def node_process(home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
             sys.executable, "-m", "micro", "server", env=environment, stdout=out, stderr=out
         )
     try:
-        await until(lambda: _answers(home), 20)
+        await until(lambda: _answers(home))
         yield process
     finally:
         if process.returncode is None:

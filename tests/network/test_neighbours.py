@@ -73,7 +73,7 @@ async def test_a_neighbour_that_leaves_is_forgotten_and_found_again(
         with pytest.raises((NotFound, Unavailable)):
             await client.call("greeter", "Say.Hello")
         await start_node(str(far.home.path), network=True)
-        await until(lambda: near.catalog.lookup("greeter"), 20)
+        await until(lambda: near.catalog.lookup("greeter"))
         assert await client.call("greeter", "Say.Hello") == "Hello world"
 
 
@@ -130,4 +130,4 @@ async def test_a_peer_that_breaks_the_protocol_loses_its_link_alone(
         link.flush()
         await until(lambda: link.closed is not None)
         assert await call == "at last"
-    await until(lambda: near.catalog.lookup("greeter"), 20)
+    await until(lambda: near.catalog.lookup("greeter"))

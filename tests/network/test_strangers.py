@@ -29,7 +29,7 @@ async def town(start_node: StartNode, folder: Path, providers: int) -> tuple[lis
         seeker.backbone.doubt("greeter")
         return len(await seeker.backbone.offers("greeter")) == providers
 
-    await until(all_offer, 20)
+    await until(all_offer)
     return found, seeker
 
 
@@ -74,7 +74,7 @@ async def test_the_first_use_pins_a_name(start_node: StartNode, greeter_folder: 
             seeker.backbone.doubt(f"greeter@{late.nid}")
             return bool(await seeker.backbone.offers(f"greeter@{late.nid}"))
 
-        await until(offered, 20)
+        await until(offered)
         pids = {await client.call("greeter", "Say.Pid") for _ in range(20)}
         assert len(pids) == 1
         assert await client.call(f"greeter@{late.nid}", "Say.Pid") not in pids
