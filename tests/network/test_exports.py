@@ -267,7 +267,7 @@ async def test_a_node_asks_in_vain_for_what_is_not_exported(town: Town) -> None:
 
     async def asked() -> list[type[Fault]]:
         client = Client(home=str(town.near.home.path))
-        client._node = link
+        client._ways._node = link
         refused = []
         for ask in (client.subscribe_raw("orders"), client.publish_raw("orders", b"{}")):
             try:
