@@ -12,7 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-__all__ = ["Allowance", "Client", "Desk", "Limits"]
+from micro.network.bucket import Bucket
+
+__all__ = ["Client", "Desk", "Limits"]
 
 Line = TypeVar("Line")
 
@@ -44,25 +46,6 @@ class Limits:
     silence_seconds: float = 45.0
 
 
-class Allowance:
-    """A bucket of bytes that fills with time, and is emptied by what a client sends."""
-
-    __slots__ = ("_at", "_left", "_limits")
-
-    def __init__(self, limits: Limits, now: float) -> None:
-        self._limits = limits
-        self._left = float(limits.burst_bytes)
-        self._at = now
-
-    def take(self, count: int, now: float) -> bool:
-        """Says whether `count` bytes more may pass at `now`, and takes them if so."""
-        limits = self._limits
-        left = min(limits.burst_bytes, self._left + (now - self._at) * limits.bytes_per_second)
-        self._at = now
-        self._left = left - count if left >= count else left
-        return left >= count
-
-
 @dataclass(slots=True, eq=False)
 class Client(Generic[Line]):
     """One client with a proved key.
@@ -70,13 +53,13 @@ class Client(Generic[Line]):
     Attributes:
         key: the key, 32 bytes.
         line: its connection.
-        allowance: what it may still send.
+        allowance: how many bytes it may still send.
         correspondents: keys of those it sent something to.
     """
 
     key: bytes
     line: Line
-    allowance: Allowance
+    allowance: Bucket
     correspondents: dict[bytes, None] = field(default_factory=dict)
 
 
@@ -93,8 +76,9 @@ class Desk(Generic[Line]):
 
     def enter(self, key: bytes, line: Line, now: float) -> tuple[Client[Line], Client[Line] | None]:
         """Takes a client in; returns it, and the one whose place it took."""
+        limits = self._limits
         before = self._clients.pop(key, None)
-        client = self._clients[key] = Client(key, line, Allowance(self._limits, now))
+        client = self._clients[key] = Client(key, line, Bucket(limits.bytes_per_second, limits.burst_bytes, now))
         return client, before
 
     def receiver(self, sender: Client[Line], key: bytes, count: int, now: float) -> Client[Line] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from micro.network.relay.desk import Allowance, Desk, Limits
+from micro.network.relay.desk import Desk, Limits
 
 LIMITS = Limits(bytes_per_second=100, burst_bytes=1000, correspondents_max=2)
 
@@ -55,23 +55,6 @@ def test_how_many_are_told_is_bounded() -> None:
     for other in others:
         at.receiver(ann, other.key, 1, 0.0)
     assert at.leave(ann) == others[1:]
-
-
-def test_what_is_sent_too_fast_is_dropped() -> None:
-    """A burst passes, then the rate; what did not pass costs nothing."""
-    allowance = Allowance(LIMITS, 0.0)
-    assert allowance.take(1000, 0.0)
-    assert not allowance.take(1, 0.0)
-    assert not allowance.take(200, 1.0)
-    assert allowance.take(100, 1.0)
-
-
-def test_what_is_saved_up_is_bounded() -> None:
-    """After a long silence a burst is allowed, not more."""
-    allowance = Allowance(LIMITS, 0.0)
-    assert allowance.take(1000, 0.0)
-    assert not allowance.take(1001, 1e9)
-    assert allowance.take(1000, 1e9)
 
 
 def test_a_client_beyond_its_rate_reaches_nobody() -> None:
