@@ -30,11 +30,7 @@ def with_member(found: ShardMap, member: SuperNode, now: int) -> ShardMap | None
         TooManyRequests: the map is full.
     """
     known = next((other for other in found.members if other.key == member.key), None)
-    if known is not None and (known.addresses, known.relay, known.owner) == (
-        member.addresses,
-        member.relay,
-        member.owner,
-    ):
+    if known is not None and known.is_like(member):
         return None
     others = [other for other in found.members if other.key != member.key]
     if len(others) >= SUPER_NODES_MAX:

@@ -22,6 +22,7 @@ from typing import Final
 import blake3
 
 from micro.errors import BadRequest
+from micro.network.prefix import prefix_of_host
 from micro.service.registry.layout import NUMBER_MAX, Layout, Part
 from micro.trust.identity import nid_of
 from micro.trust.keys import KEY_BYTES, SIGNATURE_BYTES, NodeKey, is_weak
@@ -62,10 +63,6 @@ OWNER_CHARACTERS_MAX: Final = 64
 MEMBER_BYTES_MAX: Final = 1024
 MAP_BYTES_MAX: Final = 4_000_000
 """The most bytes of a map with its signature: a map fits into one message of a link."""
-
-IPV4_PREFIX_BITS: Final = 24
-IPV6_PREFIX_BITS: Final = 48
-"""Addresses that agree in so many bits are counted as one place on the net."""
 
 ADDRESS_BYTES_MAX: Final = 47
 
@@ -133,6 +130,10 @@ class SuperNode:
     def nid(self) -> str:
         """Its node id."""
         return nid_of(self.key)
+
+    def is_like(self, other: SuperNode) -> bool:
+        """Says whether two entries of one super node say the same of where it is and whose."""
+        return (self.addresses, self.relay, self.owner) == (other.addresses, other.relay, other.owner)
 
     def ticket(self) -> Ticket:
         """Returns where it can be reached."""
@@ -258,8 +259,7 @@ def prefix_of(addresses: Iterable[str]) -> str:
     if not hosts:
         return ""
     host = next((host for host in hosts if host.is_global), hosts[0])
-    bits = IPV4_PREFIX_BITS if host.version == 4 else IPV6_PREFIX_BITS
-    return str(ipaddress.ip_network((host, bits), strict=False))
+    return prefix_of_host(host)
 
 
 def shard_of_name(service: str) -> int:
