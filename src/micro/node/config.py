@@ -31,6 +31,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "network_port": (0, 65_535),
     "relay_port": (0, 65_535),
     "peers_max": (1, 10_000),
+    "stranger_calls_per_second": (1, 1_000_000),
+    "stranger_bytes_per_second": (1_048_576, 1e12),
     "kept_days": (0.001, 3_650),
 }
 """The least and the most that a number may be."""
@@ -62,7 +64,9 @@ class NodeConfig:
     network_host: str = _setting("0.0.0.0", "The address the network listens on.")  # noqa: S104 - to be reached
     network_port: int = _setting(0, "The UDP port of the network; 0 chooses one once and keeps it.")
     relay: bool = _setting(
-        False, "Whether this node passes sealed datagrams on between nodes that cannot reach each other."
+        False,
+        "Whether this node passes sealed datagrams on between nodes that cannot reach each other. "
+        "A super node always does.",
     )
     relay_port: int = _setting(
         3340, "The TCP port of the relay; if it is taken, any free one is used. 0 takes any free one."
@@ -73,7 +77,26 @@ class NodeConfig:
     relays: str = _setting(
         "", "URLs of relays through which this node can be reached, separated by commas, beside those of its network."
     )
-    peers_max: int = _setting(64, "How many other nodes may be linked at once.")
+    peers_max: int = _setting(
+        64,
+        "How many other nodes may be linked at once. 16 of these places, half of a smaller number, are for those that "
+        "this node asked for: nobody who comes by himself takes them.",
+    )
+    trusted_networks: str = _setting(
+        "",
+        "Networks such as `192.168.0.0/16`, separated by commas, from which many nodes may come at once because their "
+        "owner is known: they are not counted by address prefix. Each address of theirs still is.",
+    )
+    stranger_calls_per_second: float = _setting(
+        1000.0,
+        "How many calls, streams, subscriptions and events this node takes in a second of one node that its owner did "
+        "not connect to; five times as many after a silence. More are refused with 429.",
+    )
+    stranger_bytes_per_second: float = _setting(
+        33_554_432.0,
+        "How many bytes this node reads in a second of one node that its owner did not connect to; five times as many "
+        "after a silence. More wait.",
+    )
     super_node: bool = _setting(
         False, "Whether the node is a super node: it holds a part of its network's registry. Alone it founds a network."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from micro.network.prefix import Prefixes, read_networks
 from micro.network.transport import stream
 from micro.network.transport.admission import Limits as Admitted
 from micro.network.transport.iroh import IrohEndpoint
@@ -23,7 +24,14 @@ from micro.trust.keys import NodeKey
 __all__ = ["Ports", "open_auth", "open_broker", "open_settings", "open_stores", "system_ports"]
 
 DAY_SECONDS = 86_400.0
-SUPER_LIMITS = Admitted(connections_max=12_000, connections_per_origin_max=128, handshakes_max=512)
+SUPER_LIMITS = Admitted(
+    connections_max=12_000,
+    connections_per_origin_max=128,
+    connections_per_prefix_max=1_024,
+    connections_per_relay_max=6_000,
+    handshakes_max=512,
+    handshakes_per_prefix_max=128,
+)
 """How many connections a super node takes: thousands of nodes have their home there."""
 
 
@@ -76,4 +84,5 @@ def open_stores(home: Home, ports: Ports) -> Stores:
 async def _open_iroh(key: NodeKey, config: NodeConfig, port: int) -> Transport:
     """Opens the network of strangers."""
     limits = SUPER_LIMITS if config.super_node else None
-    return await IrohEndpoint.bind(key.seed, port, config.network_host, limits=limits)
+    prefixes = Prefixes(read_networks(config.trusted_networks))
+    return await IrohEndpoint.bind(key.seed, port, config.network_host, limits=limits, prefixes=prefixes)

@@ -16,6 +16,7 @@ from typing import Any, Final
 import iroh
 
 from micro.errors import BadRequest, ConfigError, EngineError, HandshakeFailed, LinkClosed, MicroError, Unavailable
+from micro.network.prefix import Prefixes
 from micro.network.transport import iroh_bytes, iroh_wake
 from micro.network.transport.admission import Admission, Limits, Verdict, origin_of
 from micro.network.transport.iroh_pipe import LINGER_SECONDS_MAX, IrohPipe, plain_reason
@@ -43,7 +44,9 @@ _log = logging.getLogger(__name__)
 class IrohEndpoint:
     """This node's place on the network; a `micro.network.transport.transport.Transport`."""
 
-    def __init__(self, endpoint: iroh.Endpoint, port: int, limits: Limits, relays: Sequence[str]) -> None:
+    def __init__(
+        self, endpoint: iroh.Endpoint, port: int, limits: Limits, relays: Sequence[str], prefixes: Prefixes
+    ) -> None:
         """For `bind`; not to be called otherwise."""
         self._endpoint: iroh.Endpoint | None = endpoint
         self._loop = asyncio.get_running_loop()
@@ -51,6 +54,7 @@ class IrohEndpoint:
         self._relays = tuple(relays)
         self._nid = nid_of(endpoint.id().to_bytes())
         self._admission = Admission(limits)
+        self._prefixes = prefixes
         self._wakes = iroh_wake.Wakes(self._loop) if iroh_wake.available() else None
         self._pipes: set[IrohPipe] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -64,6 +68,7 @@ class IrohEndpoint:
         *,
         relays: Sequence[str] = (),
         limits: Limits | None = None,
+        prefixes: Prefixes | None = None,
     ) -> IrohEndpoint:
         """Opens the UDP sockets of a node; nobody is let in before `listen`.
 
@@ -74,6 +79,7 @@ class IrohEndpoint:
                 IP is bound to loopback only.
             relays: URLs of relays to be reachable through; `use_relays` changes them.
             limits: on connections from others.
+            prefixes: what is counted together of them.
 
         Raises:
             ConfigError: the seed, the host or a relay has a wrong form.
@@ -92,7 +98,8 @@ class IrohEndpoint:
             except iroh.IrohError as error:
                 problem = problem or error
                 continue
-            return cls(endpoint, _port_of(endpoint, sockets[0]), limits or Limits(), urls)
+            port = _port_of(endpoint, sockets[0])
+            return cls(endpoint, port, limits or Limits(), urls, prefixes or Prefixes())
         assert problem is not None
         where = f"UDP port {port} of {bind_host}"
         raise EngineError(f"iroh cannot bind {where}: {plain_reason(problem)}; choose another port") from problem
@@ -170,7 +177,7 @@ class IrohEndpoint:
         if self._pipes:
             await asyncio.wait([pipe.gone for pipe in self._pipes], timeout=LINGER_SECONDS_MAX)
         for pipe in list(self._pipes):
-            pipe.abort()
+            pipe.give_up()
         for task in self._tasks:
             task.cancel()
         if self._wakes is not None:
@@ -212,28 +219,30 @@ class IrohEndpoint:
         """Decides on a connection before its handshake costs anything."""
         try:
             peername, origin, proved = _where_from(await incoming.remote_addr())
-            verdict = self._admission.knock(origin, proved=proved or await incoming.remote_addr_validated())
+            prefix = self._prefixes.of(peername)
+            verdict = self._admission.knock(origin, prefix, proved=proved or await incoming.remote_addr_validated())
             if verdict is Verdict.REFUSE:
                 await incoming.refuse()
             elif verdict is Verdict.RETRY:
                 await incoming.retry()
             else:
-                self._keep(self._shake_hands(incoming, origin, peername, accept))
+                self._keep(self._shake_hands(incoming, (origin, prefix), peername, accept))
         except iroh.IrohError as error:  # it went away meanwhile
             _log.debug("a connection that began is gone: %s", plain_reason(error))
 
     async def _shake_hands(
-        self, incoming: iroh.Incoming, origin: str, peername: str, accept: Callable[[IrohPipe], None]
+        self, incoming: iroh.Incoming, where: tuple[str, str], peername: str, accept: Callable[[IrohPipe], None]
     ) -> None:
+        origin, prefix = where
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS_MAX):
                 connection = await (await incoming.accept()).connect()
             nid = nid_of(connection.remote_id().to_bytes())
         except (iroh.IrohError, TimeoutError, BadRequest) as error:
-            self._admission.give_up(origin)
+            self._admission.give_up(origin, prefix)
             _log.debug("a handshake with %s failed: %s", peername, error)
             return
-        if not self._admission.enter(origin, nid):
+        if not self._admission.enter(origin, nid, prefix):
             connection.close(TURNED_AWAY, b"this node has connections enough")
             return
         try:
@@ -241,10 +250,10 @@ class IrohEndpoint:
                 stream = await connection.accept_bi()
         except (iroh.IrohError, TimeoutError):
             connection.close(TURNED_AWAY, b"nothing was said")
-            self._admission.leave(origin, nid)
+            self._admission.leave(origin, nid, prefix)
             return
-        facts = {"nid": nid, "peername": peername}
-        accept(self._pipe(connection, stream, facts, lambda: self._admission.leave(origin, nid)))
+        facts = {"nid": nid, "peername": peername, "prefix": prefix}
+        accept(self._pipe(connection, stream, facts, lambda: self._admission.leave(origin, nid, prefix)))
 
 
 class _Sockets(iroh.Preset):

@@ -185,6 +185,11 @@ class IrohPipe(BufferedPipe):
         if not self._flushed:
             self._leave(ABORTED, b"aborted")
 
+    def give_up(self) -> None:
+        """Closes the connection now, also where the far end still reads what was said in order."""
+        self.abort()
+        self._leave(ABORTED, b"aborted")
+
     def _leave(self, code: int, reason: bytes) -> None:
         """Closes the connection now, stops all tasks, and lets go of what belongs to iroh: it would hold the port."""
         if self.gone.done():

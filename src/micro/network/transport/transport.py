@@ -79,6 +79,7 @@ class Pipe(Protocol):
         """Returns a fact about the pipe, or `default`.
 
         `peername`: the far end's address, for people. `nid`: the far end's node, proved by its key (iroh only).
+        `prefix`: what whoever dialled is counted under with others, "" for nothing (iroh only).
         `path`: a function that returns how bytes travel now, `direct ip:port` or `relayed url` (iroh only).
         `socket`: the socket (stream only).
         """

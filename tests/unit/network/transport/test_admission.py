@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from micro.network.prefix import Prefixes
 from micro.network.transport.admission import Admission, Limits, Verdict, origin_of
 
 ADMIT, REFUSE, RETRY = Verdict.ADMIT, Verdict.REFUSE, Verdict.RETRY
@@ -103,3 +104,45 @@ def test_a_node_that_was_turned_away_is_not_counted() -> None:
 def test_what_one_sender_can_have_counts_as_one(address: str, origin: str) -> None:
     """A port changes nothing, nor does an address within one's own IPv6 network."""
     assert origin_of(address) == origin
+
+
+def test_one_prefix_has_so_many_connections_from_however_many_addresses() -> None:
+    """And other prefixes, and what is counted under none, have theirs."""
+    admission = Admission(Limits(connections_per_prefix_max=2))
+    for origin in ("a", "b"):
+        assert admission.knock(origin, "near", proved=True) is ADMIT
+        assert admission.enter(origin, origin, "near")
+    assert admission.knock("c", "near", proved=True) is REFUSE
+    assert admission.knock("c", "far", proved=True) is ADMIT
+    assert admission.knock("c", proved=True) is ADMIT
+
+
+def test_one_prefix_has_so_many_handshakes() -> None:
+    """A forged address of it is asked to prove itself, so that it locks nobody out."""
+    admission = Admission(Limits(handshakes_per_prefix_max=2))
+    assert [admission.knock(origin, "near", proved=False) for origin in "abc"] == [ADMIT, ADMIT, RETRY]
+    assert admission.knock("c", "near", proved=True) is REFUSE
+
+
+def test_those_behind_a_relay_have_a_bound_of_their_own() -> None:
+    """It is not that of a prefix of addresses."""
+    admission = Admission(Limits(connections_per_prefix_max=1, connections_per_relay_max=3))
+    relay = Prefixes().of("https://relay.example node")
+    for origin in ("a", "b", "c"):
+        assert admission.knock(origin, relay, proved=True) is ADMIT
+        assert admission.enter(origin, origin, relay)
+    assert admission.knock("d", relay, proved=True) is REFUSE
+
+
+def test_nothing_of_a_prefix_stays_counted() -> None:
+    """Whether a handshake failed, was turned away or was a connection."""
+    admission = Admission(Limits(connections_per_node_max=1))
+    for _ in range(3):
+        assert admission.knock("a", "near", proved=True) is ADMIT
+    admission.give_up("a", "near")
+    assert admission.enter("a", "x", "near")
+    assert not admission.enter("a", "x", "near")
+    assert admission.connections_by_prefix == {"near": 1}
+    admission.leave("a", "x", "near")
+    assert not admission.connections_by_prefix
+    assert not admission.handshakes_by_prefix
