@@ -87,8 +87,9 @@ async def serve(folder: Path) -> AsyncIterator[Place]:
         Client(home=str(far_home)) as far,
     ):
         pids = (near_pid, far_pid, await _run(near, NEAR), await _run(far, FAR))
-        ticket = (await far.call("network", "Network.Ticket"))["ticket"]
-        await near.call("network", "Network.Connect", {"ticket": ticket})
+        for one, other in ((near, far), (far, near)):  # neighbours that asked for each other have no rate
+            ticket = (await other.call("network", "Network.Ticket"))["ticket"]
+            await one.call("network", "Network.Connect", {"ticket": ticket})
 
         async def known() -> bool:
             try:

@@ -17,6 +17,7 @@ from micro.errors import Unavailable
 from micro.mucp.event import Hello
 from micro.network.link import Link
 from micro.network.peers import Peers
+from micro.network.relays import Relays
 from micro.network.transport.memory import MemoryPipe, pair
 from micro.network.transport.transport import FreshPipe
 from micro.node.backbone import Backbone
@@ -137,12 +138,14 @@ class TownNode:
         self._platform = platform
         self.transport = TownTransport(town, self.nid, f"203.0.{number}.1:4040")
         town.transports[self.nid] = self.transport
+        self.relays = Relays()
         self.peers = Peers(
             self.transport,
             self.router,
             entropy=TownEntropy(f"peers {number}"),
             peers_max=16,
-            hello=Hello([], agent="node"),
+            hello=lambda: Hello([], agent="node", ticket=Ticket(self.nid, self.transport.addresses()).encode()),
+            relays=self.relays,
             prepare=self._introduce,
             on_up=lambda nid, link: None,
             on_down=lambda nid, reason: None,
@@ -159,6 +162,7 @@ class TownNode:
             place=lambda: Place(self.transport.addresses()),
             heard=self.bell.heard,
             pinned=Pinned(disk, home / "pins.json", self.catalog),
+            relays=self.relays,
             **{**usual, **settings},
         )
         platform.add(self.backbone.service())

@@ -64,6 +64,12 @@ class Host:
         if state == "up" and self.lab.only.get(self.name):
             self._routes(self.lab.only[self.name])
 
+    def renumber(self, address: str) -> None:
+        """Gives the machine another address in place of the one it has."""
+        _ip("-n", self.space, "addr", "del", f"{self.address}/24", "dev", "e0")
+        _ip("-n", self.space, "addr", "add", f"{address}/24", "dev", "e0")
+        self.address = address
+
     def _routes(self, only: Sequence[Host]) -> None:
         for host in only:
             _ip("-n", self.space, "route", "replace", host.address, "dev", "e0")

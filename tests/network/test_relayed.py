@@ -49,6 +49,62 @@ async def test_two_hidden_nodes_reach_each_other_through_a_relay(lab: Lab, greet
     )
 
 
+async def test_two_hidden_nodes_find_each_other_by_name(lab: Lab, greeter_folder: Path) -> None:
+    """All they were told is a ticket of the network's only super node; its map names the relay that they are at."""
+    hub = lab.host("hub")
+    ann, bob = lab.hidden("ann", [hub]), lab.hidden("bob", [hub])
+    await hub.start("--super")
+    ticket = await hub.micro("network", "ticket", "--output", "plain")
+    await asyncio.gather(ann.start("--join", ticket), bob.start("--join", ticket))
+    await ann.micro("run", str(greeter_folder))
+
+    async def called() -> str:
+        await bob.micro("network", "pin", "greeter", check=False)
+        return await bob.micro("call", "greeter", "Say.Hello", '{"name": "Ann"}', "--output", "plain", check=False)
+
+    await _until(called, lambda out: out == "Hello Ann")
+    url = f"http://{hub.address}:3340"
+    assert (await bob.json("status"))["relay"]["through"] == url
+    hops = (await bob.json("network", "trace", "greeter"))["hops"]
+    assert [hop["over"] for hop in hops] == ["socket", f"relayed {url}", "socket"]
+
+
+async def test_a_node_that_moved_is_found_within_its_lease(lab: Lab, greeter_folder: Path) -> None:
+    """Killed, and back at another port: its new presence is newer than the one that still counts."""
+    hub, ann, bob = lab.host("hub"), lab.host("ann"), lab.host("bob")
+    await hub.start("--super")
+    ticket = await hub.micro("network", "ticket", "--output", "plain")
+    await asyncio.gather(ann.start("--join", ticket, "--network-port", "4101"), bob.start("--join", ticket))
+    nid = (await ann.json("status"))["nid"]
+    await ann.micro("run", str(greeter_folder))
+
+    async def called() -> str:
+        await bob.micro("network", "pin", "greeter", check=False)
+        return await bob.micro("call", "greeter", "Say.Hello", "--timeout", "5", "--output", "plain", check=False)
+
+    await _until(called, lambda out: out == "Hello world")
+    await ann.kill()
+    await ann.start("--network-port", "4202")
+    await _until(called, lambda out: out == "Hello world", seconds=90)
+    [node] = [node for node in (await bob.json("network", "nodes"))["nodes"] if node["nid"] == nid]
+    assert node["over"] == f"direct {ann.address}:4202"
+
+
+async def test_a_neighbour_hears_of_a_new_address(lab: Lab) -> None:
+    """The machine gets another one in place of its own, as in another network; the neighbour remembers the new one."""
+    ann, bob = lab.host("ann"), lab.host("bob")
+    await asyncio.gather(ann.start("--network-host", "0.0.0.0"), bob.start("--network-host", "0.0.0.0"))
+    await bob.micro("network", "connect", await ann.micro("network", "ticket", "--output", "plain"))
+    ann.renumber("10.77.0.201")
+
+    async def known() -> list[str]:
+        [peer] = [peer for peer in (await bob.json("network", "peers"))["peers"] if peer["nid"] == nid]
+        return [address.rpartition(":")[0] for address in peer["addresses"]]
+
+    nid = (await ann.json("status"))["nid"]
+    await _until(known, lambda addresses: "10.77.0.201" in addresses)
+
+
 async def _reached_by_ticket(ann: object, bob: object) -> None:
     """Connects once the ticket names the relay: a node is at its relay a moment after its start."""
 
@@ -59,7 +115,7 @@ async def _reached_by_ticket(ann: object, bob: object) -> None:
     await _until(connected, bool)
 
 
-async def _until(attempt: object, wanted: object) -> None:
-    async with asyncio.timeout(60):
+async def _until(attempt: object, wanted: object, *, seconds: float = 60.0) -> None:
+    async with asyncio.timeout(seconds):
         while not wanted(await attempt()):  # type: ignore[operator]  # noqa: ASYNC110 - it does not tell
             await asyncio.sleep(0.2)

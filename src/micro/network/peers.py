@@ -8,32 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import msgspec
 
-from micro.errors import (
-    Conflict,
-    Fault,
-    HandshakeFailed,
-    LinkClosed,
-    MicroError,
-    NotFound,
-    TooManyRequests,
-    Unavailable,
-)
+from micro.errors import Conflict, Fault, HandshakeFailed, LinkClosed, MicroError, NotFound, Unavailable
 from micro.mucp.event import Hello
 from micro.mucp.limits import NETWORK, STRANGER
 from micro.network.link import Link, Serving
+from micro.network.node_link import NodeLink
+from micro.network.peer import Peer, renewed, ticket_of
+from micro.network.relays import Relays
+from micro.network.slots import Slots
 from micro.network.transport.transport import FreshPipe, Transport
 from micro.network.visits import PURPOSE, Visits
 from micro.ports import Entropy
 from micro.trust.identity import short
-from micro.trust.ticket import ADDRESSES_MAX, Ticket
+from micro.trust.ticket import Ticket
 
-__all__ = ["Peer", "Peers"]
+__all__ = ["Peers"]
 
 DIAL_TIMEOUT_SECONDS = 5.0
 BACKOFF_SECONDS_MIN = 0.5
@@ -49,32 +43,10 @@ GUESTS_MAX = 64
 PARTED_MAX = 1_024
 """How many nodes are remembered as disconnected by the owner; the one longest so is forgotten first."""
 PARTED = "its owner disconnected"
+GAVE_WAY = "its place was needed for a node that the owner connected to"
+MOVED = "this node is somewhere else now"
 
 log = logging.getLogger("micro.network")
-
-
-@dataclass(slots=True)
-class Peer:
-    """One neighbour.
-
-    Attributes:
-        ticket: where it is reached.
-        wanted: whether our owner asked for it; others came by themselves.
-        link: the link to it while there is one.
-        state: `linked`, `dialing`, `waiting` or `lost`.
-        error: why the last attempt failed, "" while all is well.
-        since: when the state began, on the loop's clock.
-        failures: attempts that failed in a row.
-    """
-
-    ticket: Ticket
-    wanted: bool
-    link: Link | None = None
-    state: str = "waiting"
-    error: str = ""
-    since: float = 0.0
-    failures: int = 0
-    dialing: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
 class Peers:
@@ -84,8 +56,9 @@ class Peers:
         transport: how other nodes are reached.
         serving: what serves their exchanges.
         entropy: for the jitter of back-off.
-        peers_max: how many neighbours there may be.
-        hello: what this node says of itself.
+        peers_max: how many neighbours there may be; `Slots` says who gets a place.
+        hello: returns what this node says of itself now.
+        relays: which relays others are dialled through.
         prepare: gives a new link its facts, before anything is heard on it.
         on_up, on_down: told when a neighbour has a link, or lost it.
         on_known: told when the neighbours to be remembered changed.
@@ -104,7 +77,8 @@ class Peers:
         *,
         entropy: Entropy,
         peers_max: int,
-        hello: Hello,
+        hello: Callable[[], Hello],
+        relays: Relays,
         prepare: Callable[[Link, str], None],
         on_up: Callable[[str, Link], None],
         on_down: Callable[[str, str], None],
@@ -114,30 +88,36 @@ class Peers:
         self._transport = transport
         self._serving = serving
         self._entropy = entropy
-        self._peers_max = peers_max
+        self._slots = Slots(peers_max)
         self._hello = hello
+        self._relays = relays
         self._prepare = prepare
         self._on_up = on_up
         self._on_down = on_down
         self._on_known = on_known
         self._loop = asyncio.get_running_loop()
         self._closing = False
-        self._greetings: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.known: dict[str, Peer] = {}
         self.parted: dict[str, None] = {}
-        self.visits = Visits(transport, self._visit_link, neighbour=self.link, guests_max=guests_max)
+        self.visits = Visits(transport, self._visit_link, neighbour=self.link, relays=relays, guests_max=guests_max)
 
-    def start(self, remembered: list[tuple[Ticket, bool]], parted: Iterable[str] = ()) -> None:
-        """Begins to accept, and dials the neighbours remembered, each with whether the owner wanted it.
+    def start(self, remembered: Iterable[Peer], parted: Iterable[str] = ()) -> None:
+        """Begins to accept, and dials the neighbours remembered: first those wanted, then anchors.
 
         Args:
-            remembered: tickets of neighbours, and whether the owner asked for them.
+            remembered: the neighbours as they were.
             parted: nodes that the owner disconnected and that are not taken in until he connects them again.
         """
         self.parted = dict.fromkeys(parted)
-        self._transport.listen(self._accept)
-        for ticket, wanted in remembered[: self._peers_max]:
-            self._keep(self._learn(ticket, wanted=wanted))
+        ordered = sorted(remembered, key=lambda peer: (not peer.wanted, not peer.is_anchor))
+        for peer in ordered[: self._slots.total]:
+            peer.since = self._loop.time()
+            if peer.wanted:
+                self._relays.vouch(peer.ticket)
+            self.known[peer.ticket.nid] = peer
+            self._keep(peer)
+        self._transport.listen(self._accept)  # they have their places before anybody comes in
 
     def link(self, nid: str) -> Link | None:
         """Returns the link to a neighbour, or None."""
@@ -154,6 +134,7 @@ class Peers:
         if ticket.nid == self._transport.nid:
             raise Conflict("this ticket is this node's own; give it to another node")
         self.parted.pop(ticket.nid, None)
+        self._relays.vouch(ticket)
         peer = self._learn(ticket, wanted=True)
         peer.wanted, peer.ticket = True, ticket
         self._on_known()
@@ -173,16 +154,30 @@ class Peers:
         peer = self.known.pop(nid, None)
         if peer is None:
             raise NotFound(f"{nid[:64]!r} is no neighbour; `micro network peers` lists them")
-        if peer.dialing is not None:
-            peer.dialing.cancel()
         if len(self.parted) >= PARTED_MAX:
             del self.parted[next(iter(self.parted))]
         self.parted[nid] = None
-        if peer.link is not None:
-            peer.link.session.go_away(PARTED, code=403)
-            peer.link.close(PARTED)
-            self._on_down(nid, PARTED)
+        self._part(peer, PARTED, code=403)
         self._on_known()
+
+    def moved(self) -> None:
+        """Takes note that this node is somewhere else now: neighbours hear so, and the others are dialled at once."""
+        for peer in self.known.values():
+            if peer.link is not None:
+                self._spawn(self._tell(peer.ticket))
+            elif peer.dialing is not None:
+                peer.dialing.cancel()
+                peer.dialing, peer.failures = None, 0
+                self._keep(peer)
+
+    def choose_anchors(self) -> None:
+        """Looks who has served well by now; to be called from time to time."""
+        chosen = self._slots.anchors(self.known, self._loop.time())
+        changed = [nid for nid, peer in self.known.items() if peer.is_anchor != (nid in chosen)]
+        for nid in changed:
+            self.known[nid].is_anchor = nid in chosen
+        if changed:
+            self._on_known()
 
     async def close(self) -> None:
         """Ends all links and the transport."""
@@ -197,23 +192,44 @@ class Peers:
 
     # -- within -----------------------------------------------------------------------------------------------------
 
-    def _learn(self, ticket: Ticket, *, wanted: bool) -> Peer:
+    def _learn(self, ticket: Ticket, *, wanted: bool, prefix: str = "") -> Peer:
+        """Returns a neighbour, a new one where there is a place; raises as `Slots.make_room` does."""
         peer = self.known.get(ticket.nid)
         if peer is None:
-            if len(self.known) >= self._peers_max:
-                self._make_room()
-            peer = self.known[ticket.nid] = Peer(ticket, wanted, since=self._loop.time())
+            leaving = self._slots.make_room(self.known, wanted=wanted, prefix=prefix)
+            if leaving is not None:
+                self._part(self.known.pop(leaving), GAVE_WAY, code=429)
+            peer = self.known[ticket.nid] = Peer(ticket, wanted, prefix=prefix, since=self._loop.time())
         return peer
 
-    def _make_room(self) -> None:
-        """Forgets a neighbour that nobody asked for and that has no link."""
-        for nid, peer in self.known.items():
-            if not peer.wanted and peer.link is None:
-                if peer.dialing is not None:
-                    peer.dialing.cancel()
-                del self.known[nid]
-                return
-        raise TooManyRequests(f"{self._peers_max} neighbours are linked, the setting peers_max; disconnect one first")
+    def _part(self, peer: Peer, reason: str, *, code: int) -> None:
+        """Ends what there is with a node that is no neighbour any more."""
+        if peer.dialing is not None:
+            peer.dialing.cancel()
+        if peer.link is not None:
+            peer.link.session.go_away(reason, code=code)
+            peer.link.close(reason)
+            self._on_down(peer.ticket.nid, reason)
+
+    async def _tell(self, ticket: Ticket) -> None:
+        """Lets a neighbour hear where this node is now: from the HELLO of a visit, since its link goes on."""
+        try:
+            async with asyncio.timeout(DIAL_TIMEOUT_SECONDS):
+                pipe = await self._pipe(ticket)
+                link = self._visit_link(pipe, ticket.nid)
+                await link.greeted()
+                link.close(MOVED)
+        except (MicroError, TimeoutError) as error:
+            log.info("%s did not hear that this node is somewhere else: %s", short(ticket.nid), error)
+
+    async def _pipe(self, ticket: Ticket) -> FreshPipe:
+        relay = self._relays.of(ticket)
+        return await self._transport.dial(ticket.nid, ticket.addresses, relay, timeout_seconds=DIAL_TIMEOUT_SECONDS)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _keep(self, peer: Peer) -> None:
         """Sees to it that a neighbour without a link is dialled."""
@@ -250,9 +266,7 @@ class Peers:
         self._set(peer, "dialing")
         try:
             async with asyncio.timeout(DIAL_TIMEOUT_SECONDS):
-                pipe = await self._transport.dial(
-                    ticket.nid, ticket.addresses, ticket.relay, timeout_seconds=DIAL_TIMEOUT_SECONDS
-                )
+                pipe = await self._pipe(ticket)
                 link = self._link(pipe, ticket.nid, dialed=True)
                 hello = await link.greeted()
                 if link.closed is not None:  # the other side greeted and refused in one breath
@@ -272,8 +286,8 @@ class Peers:
         return self._link(pipe, nid, dialed=True, purpose=PURPOSE)
 
     def _link(self, pipe: FreshPipe, nid: str, *, dialed: bool, purpose: str = "") -> Link:
-        hello = msgspec.structs.replace(self._hello, purpose=purpose)
-        link = Link(self._serving, dialed=dialed, limits=STRANGER, liveness=NETWORK, hello=hello)
+        hello = msgspec.structs.replace(self._hello(), purpose=purpose)
+        link = NodeLink(self._serving, dialed=dialed, limits=STRANGER, liveness=NETWORK, hello=hello)
         link.watch.keeps_deadlines = False
         link.path = pipe.get_extra_info("path")
         self._prepare(link, nid)
@@ -285,31 +299,39 @@ class Peers:
         if nid in self.parted:
             pipe.abort()
             return
-        address = str(pipe.get_extra_info("peername") or "")
-        task = self._loop.create_task(self._greet(pipe, nid, address))
-        self._greetings.add(task)
-        task.add_done_callback(self._greetings.discard)
+        self._spawn(self._greet(pipe, nid))
 
-    async def _greet(self, pipe: FreshPipe, nid: str, address: str) -> None:
+    async def _greet(self, pipe: FreshPipe, nid: str) -> None:
+        if self._closing:
+            pipe.abort()
+            return
+        address, prefix = (str(pipe.get_extra_info(fact) or "") for fact in ("peername", "prefix"))
         link = self._link(pipe, nid, dialed=False)
         try:
             hello = await link.greeted()
             if link.closed is not None:
                 return
+            ticket = ticket_of(nid, hello, address)
             if hello.purpose == PURPOSE:
+                self._renew(ticket)
                 self.visits.welcome(link)
                 return
-            ticket = _ticket_of(nid, hello, address)
-            peer = self._learn(ticket, wanted=False)
+            self._learn(ticket, wanted=False, prefix=prefix)
         except LinkClosed:
             return
         except Fault as fault:
             link.session.go_away(fault.detail, code=fault.code)
             link.close(fault.detail)
             return
-        if ticket.addresses:
-            peer.ticket = _renewed(peer.ticket, ticket)
+        self._renew(ticket)
         self._up(nid, link, hello, dialed=False)
+
+    def _renew(self, said: Ticket) -> None:
+        """Takes note of where a neighbour says it is."""
+        peer = self.known.get(said.nid)
+        if peer is not None:
+            peer.ticket = renewed(peer.ticket, said, self._relays)
+            self._on_known()
 
     def _up(self, nid: str, link: Link, hello: Hello, *, dialed: bool) -> None:
         peer = self.known.get(nid)
@@ -356,21 +378,3 @@ class Peers:
             }
             for nid, peer in sorted(self.known.items())
         ]
-
-
-def _ticket_of(nid: str, hello: Hello, address: str) -> Ticket:
-    """Returns where a node that dialled us can be dialled: where it says, else where it came from."""
-    if hello.ticket:
-        try:
-            said = Ticket.decode(hello.ticket)
-        except Fault:
-            said = None
-        if said is not None and said.nid == nid:
-            return said
-    return Ticket(nid, (address,) if address else ())
-
-
-def _renewed(known: Ticket, said: Ticket) -> Ticket:
-    """Returns where a node is reached that said so itself; where it was reached before is tried as well."""
-    addresses = dict.fromkeys((*said.addresses, *known.addresses))
-    return Ticket(known.nid, tuple(addresses)[:ADDRESSES_MAX], said.relay or known.relay, known.genesis)

@@ -13,6 +13,7 @@ from typing import Final
 from micro.errors import Fault, HandshakeFailed, MicroError, TooManyRequests, Unavailable
 from micro.mucp.limits import VISIT
 from micro.network.link import Link
+from micro.network.relays import Relays
 from micro.network.transport.transport import FreshPipe, Transport
 from micro.network.vigil import Vigil
 from micro.trust.identity import short
@@ -51,6 +52,7 @@ class Visits:
         transport: how other nodes are reached.
         opened: makes a link on a fresh pipe to a node.
         neighbour: the link to a node that is a neighbour, or None.
+        relays: which relays others are dialled through.
         guests_max: how many others may visit this node at once.
     """
 
@@ -60,11 +62,13 @@ class Visits:
         opened: Callable[[FreshPipe, str], Link],
         *,
         neighbour: Callable[[str], Link | None],
+        relays: Relays,
         guests_max: int,
     ) -> None:
         self._transport = transport
         self._opened = opened
         self._neighbour = neighbour
+        self._relays = relays
         self._guests_max = guests_max
         self._loop = asyncio.get_running_loop()
         self._visits: dict[str, _Visit] = {}
@@ -137,7 +141,7 @@ class Visits:
         try:
             async with asyncio.timeout(VISIT_TIMEOUT_SECONDS):
                 pipe = await self._transport.dial(
-                    ticket.nid, ticket.addresses, ticket.relay, timeout_seconds=VISIT_TIMEOUT_SECONDS
+                    ticket.nid, ticket.addresses, self._relays.of(ticket), timeout_seconds=VISIT_TIMEOUT_SECONDS
                 )
                 link = self._opened(pipe, ticket.nid)
                 link.watch.vigil = Vigil(VISIT, self._loop.time())

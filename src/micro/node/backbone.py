@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from micro.errors import BadRequest, ConfigError, Conflict, Fault, MicroError, NotFound, Unavailable
+from micro.network.relays import Relays
 from micro.node.control.backbone import BackboneService, Role, backbone_service
 from micro.node.membership import Membership
 from micro.node.pinned import Pinned
 from micro.node.reach import NodeReach
-from micro.node.supernode import SuperRole
+from micro.node.supernode import SuperRole, keeper_of
 from micro.ports import Clock, Entropy
 from micro.service.registry.announcement import Announcement, Place
 from micro.service.registry.announcer import Announcer
@@ -66,6 +68,7 @@ class Backbone:
         owner: the label of its owner as a super node.
         ticket: of a network to join at the start, "" for none.
         pinned: to which nodes names were bound at their first use.
+        relays: which relays others are dialled through.
 
     Attributes:
         charting: the maps of the network, None while the node is in none; so are the following.
@@ -89,6 +92,7 @@ class Backbone:
         owner: str,
         ticket: str,
         pinned: Pinned,
+        relays: Relays,
     ) -> None:
         self._key = key
         self._nid = nid_of(key.public)
@@ -101,6 +105,8 @@ class Backbone:
         self._heard = heard
         self._ticket = ticket
         self.pinned = pinned
+        self._relays = relays
+        self._moved = asyncio.Event()
         self._super_node = super_node
         self._owner = check_owner(owner)
         self._role = Role()
@@ -127,9 +133,12 @@ class Backbone:
         Raises:
             ConfigError: the setting `join` holds no ticket of a network, or one of another network.
         """
+        for known in self._membership.tickets:
+            self._relays.vouch(Ticket.decode(known))
         if self._ticket:
             try:
                 ticket = Ticket.decode(self._ticket)
+                self._relays.vouch(ticket)
                 if self.expect(ticket) != self.network:
                     self._membership.enter(self.expect(ticket), [ticket.encode()])
             except Fault as fault:
@@ -150,6 +159,7 @@ class Backbone:
         network = self.expect(ticket)
         if self.network == network:
             return
+        self._relays.vouch(ticket)
         atlas = Atlas(network)
         if not await Charting(atlas, self._reach, on_change=lambda _: None).learn(ticket) or atlas.current is None:
             raise Unavailable(f"{short(ticket.nid)} knows no map of its network; ask for another ticket")
@@ -200,6 +210,12 @@ class Backbone:
             await self._super.stop()
         if self.charting is not None:
             self.charting.close()
+
+    def moved(self) -> None:
+        """Takes note that the node can be reached elsewhere now: its presence says so, and as a super node the map."""
+        self._moved.set()
+        if self.announcer is not None:
+            self.announcer.changed()
 
     async def find(self, name: str) -> tuple[Offer, ...]:
         """Returns who offers a service and may be called: of a name that nobody owns those it is pinned to.
@@ -304,6 +320,7 @@ class Backbone:
             entropy=self._entropy,
             offers=self._offers,
             place=self._place,
+            known=[home.nid for home in self._membership.homes],
         )
         self.announcer.start()
         loop = asyncio.get_running_loop()
@@ -319,36 +336,12 @@ class Backbone:
             self._role.admit = role.admit
             await role.admit(self._member(), self._key.public)
         else:
-            await self._stand(role)
+            await role.stand(self._member, self._keeper)
         role.start()
 
-    async def _stand(self, role: SuperRole) -> None:
-        """Sees to it that the map has this super node as it is; the keeper may be away."""
-        assert self.charting is not None
-        known, wanted = self.charting.atlas.member(self._key.public), self._member()
-        if known is not None and (known.addresses, known.relay, known.owner) == (
-            wanted.addresses,
-            wanted.relay,
-            wanted.owner,
-        ):
-            return
-        try:
-            await role.join(self._keeper(), wanted)
-        except (MicroError, TimeoutError) as error:
-            log.warning("the keeper of the network did not take this super node in; it is asked again: %s", error)
-
     def _keeper(self) -> Ticket:
-        """Returns where the keeper was last known to be."""
-        for text in self._membership.tickets:
-            ticket = Ticket.decode(text)
-            if ticket.nid == self.network:
-                return ticket
-        charts = self.charting.atlas.charts() if self.charting is not None else []
-        for chart in charts:
-            for member in chart.ring.members:
-                if member.nid == self.network:
-                    return member.ticket()
-        raise Unavailable("it is not known where the keeper of the network is; join with a ticket of it")
+        assert self.charting is not None
+        return keeper_of(self.charting, self._membership.tickets)
 
     async def _learn(self) -> None:
         """Asks from time to time for a newer map, wherever one may be had, and to be in it."""
@@ -356,9 +349,12 @@ class Backbone:
             charting = self.charting
             assert charting is not None
             await self._learn_once(charting)
-            if self._super is not None and self.network != self._nid:
-                await self._stand(self._super)
-            await asyncio.sleep(LEARN_SECONDS)
+            if self._super is not None:
+                await self._super.stand(self._member, self._keeper)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LEARN_SECONDS):
+                    await self._moved.wait()
+            self._moved.clear()
 
     async def _learn_once(self, charting: Charting) -> None:
         for ticket in self._known_tickets(charting):
@@ -379,7 +375,8 @@ class Backbone:
         members = [member for chart in charting.atlas.charts() for member in chart.ring.members]
         turn = self._entropy.random_bytes(1)[0] % len(members) if members else 0
         found = [member.ticket() for member in (*members[turn:], *members[:turn]) if member.nid != self._nid]
-        return [*found[:3], *(Ticket.decode(text) for text in self._membership.tickets)]
+        joined = (Ticket.decode(text) for text in self._membership.tickets)
+        return list(dict.fromkeys([*self._membership.homes, *found[:3], *joined]))
 
     def _remapped(self, before: Chart | None) -> None:
         assert self.charting is not None

@@ -12,12 +12,16 @@ from typing import Final
 
 import msgspec
 
-from micro.errors import ConfigError
+from micro.errors import ConfigError, Fault
 from micro.ports import Disk
+from micro.trust.ticket import Ticket
 
 __all__ = ["Membership"]
 
 SEQUENCE_STEP: Final = 1000
+
+HOMES_MAX: Final = 4
+"""So many super nodes that were a home for long are remembered, to be asked first after a restart."""
 
 log = logging.getLogger("micro.backbone")
 
@@ -27,6 +31,7 @@ class _File(msgspec.Struct):
     maps: list[bytes] = []
     tickets: list[str] = []
     sequence: int = 0
+    homes: list[str] = []
 
 
 class Membership:
@@ -60,9 +65,28 @@ class Membership:
         """Where the node came into the network."""
         return list(self._file.tickets)
 
+    @property
+    def homes(self) -> list[Ticket]:
+        """Where those super nodes were that served as a home, the last one first."""
+        found: list[Ticket] = []
+        for text in self._file.homes:
+            try:
+                found.append(Ticket.decode(text))
+            except Fault as fault:
+                log.warning("a former home is forgotten: %s", fault)
+        return found
+
+    def served(self, home: Ticket) -> None:
+        """Takes note of a super node that was a home for long."""
+        texts = [home.encode(), *(other.encode() for other in self.homes if other.nid != home.nid)][:HOMES_MAX]
+        if texts != self._file.homes:
+            self._file.homes = texts
+            self._write()
+
     def enter(self, network: str, tickets: Sequence[str]) -> None:
         """Takes note of a network, and where to ask for its maps."""
         self._file.network, self._file.maps, self._file.tickets = network, [], list(tickets)
+        self._file.homes = []
         self._write()
 
     def leave(self) -> None:

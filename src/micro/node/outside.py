@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from micro.errors import EngineError
 from micro.mucp.event import Hello
 from micro.network.link import Link
+from micro.network.metering import Meters, Rates
 from micro.network.peers import GUESTS_MAX, Peers
+from micro.network.relays import Relays
 from micro.network.transport.transport import Transport
 from micro.node.backbone import Backbone, offers_of
 from micro.node.config import NodeConfig
@@ -27,6 +30,7 @@ from micro.node.reach import NodeReach
 from micro.node.relaying import Relaying
 from micro.node.remembered import Remembered
 from micro.node.strangers import Strangers
+from micro.node.whereabouts import Whereabouts
 from micro.service.registry.announcement import Place
 from micro.service.registry.catalog import Catalog
 from micro.service.router import Router
@@ -73,21 +77,17 @@ class Outside:
         self.nid = nid_of(key.public)
         self._transport = transport
         self._remembered = remembered
-        self.relaying = Relaying(config, transport, ports.entropy)
-        self.peers = peers = Peers(
-            transport,
-            router,
-            entropy=ports.entropy,
-            peers_max=config.peers_max,
-            guests_max=SUPER_GUESTS_MAX if config.super_node else GUESTS_MAX,
-            hello=Hello([], agent="node", ticket=Ticket(self.nid, self._addresses(), transport.relay).encode()),
-            prepare=introduce,
-            on_up=neighbours.up,
-            on_down=neighbours.down,
-            on_known=lambda: remembered.save(peers.known.values(), peers.parted),
-        )
+        self._introduced = introduce
+        rates = Rates(config.stranger_calls_per_second, config.stranger_bytes_per_second)
+        self._meters = Meters(rates, ports.clock.monotonic)
+        relays = Relays()
+        self.relaying = Relaying(config, transport, ports.entropy, relays)
+        self.peers = peers = self._peers(config, ports, router, neighbours, relays)
         reach = NodeReach(self.nid, peers.visits, partial(dial_own, router, self.nid))
-        self.backbone = _backbone(key, config, home, ports, catalog, reach, place=self._place, heard=bell.heard)
+        membership = Membership(ports.disk, home.path / "backbone.json")
+        self.backbone = _backbone(
+            key, config, home, ports, catalog, reach, membership, relays, place=self._place, heard=bell.heard
+        )
         self.strangers = Strangers(
             self.backbone,
             peers.visits,
@@ -107,6 +107,9 @@ class Outside:
             node_link=self.link,
             visited=self.strangers.linked,
             linked=lambda: transport.relay or "",
+        )
+        self._whereabouts = Whereabouts(
+            self._place, self.relaying, peers, self.backbone, membership, nid=self.nid, clock=ports.clock
         )
 
     @classmethod
@@ -148,20 +151,22 @@ class Outside:
         await self.relaying.start()
         self.peers.start(self._remembered.load(), self._remembered.parted)
         await self.backbone.start()
+        self._whereabouts.start()
 
     async def withdraw(self) -> None:
         """Leaves the network in order: nobody new is sent here."""
+        self._whereabouts.stop()
         self.strangers.close()
         await self.backbone.stop()
 
     async def stop(self) -> None:
         """Ends all links."""
-        await self.relaying.stop()
         await self.peers.close()
+        await self.relaying.stop()  # last: farewells may pass through it
 
     def ticket(self) -> Ticket:
         """Returns where this node can be reached now."""
-        return Ticket(self.nid, self._addresses(), self._transport.relay, network=self.backbone.network or None)
+        return replace(self._whereabouts_ticket(), network=self.backbone.network or None)
 
     def lost(self, link: Link, reason: str) -> None:
         """Takes note that a link to another node is gone."""
@@ -185,11 +190,42 @@ class Outside:
             found["backbone"] = self.backbone.status()
         return found
 
-    def _place(self) -> Place:
-        return Place(self._addresses(), self._transport.relay or "")
+    def _peers(self, config: NodeConfig, ports: Ports, router: Router, neighbours: Neighbours, relays: Relays) -> Peers:
+        return Peers(
+            self._transport,
+            router,
+            entropy=ports.entropy,
+            peers_max=config.peers_max,
+            guests_max=SUPER_GUESTS_MAX if config.super_node else GUESTS_MAX,
+            hello=lambda: Hello([], agent="node", ticket=self._whereabouts_ticket().encode()),
+            relays=relays,
+            prepare=self._introduce,
+            on_up=neighbours.up,
+            on_down=neighbours.down,
+            on_known=self._acquainted,
+        )
 
-    def _addresses(self) -> tuple[str, ...]:
-        return self._transport.addresses()[:ADDRESSES_MAX]
+    def _place(self) -> Place:
+        return Place(self._transport.addresses()[:ADDRESSES_MAX], self.relaying.home)
+
+    def _whereabouts_ticket(self) -> Ticket:
+        place = self._place()
+        return Ticket(self.nid, place.addresses, place.relay or None)
+
+    def _introduce(self, link: Link, nid: str) -> None:
+        """Gives a link to another node its facts; a stranger's is metered."""
+        self._introduced(link, nid)
+        peer = self.peers.known.get(nid)
+        if peer is None or not peer.wanted:
+            link.facts.meter = self._meters.of(nid)
+
+    def _acquainted(self) -> None:
+        """The neighbours changed, or who is wanted of them."""
+        peers = self.peers
+        for nid, peer in peers.known.items():
+            if peer.link is not None:
+                peer.link.facts.meter = None if peer.wanted else self._meters.of(nid)
+        self._remembered.save(peers.known.values(), peers.parted)
 
 
 def _backbone(
@@ -199,13 +235,15 @@ def _backbone(
     ports: Ports,
     catalog: Catalog,
     reach: NodeReach,
+    membership: Membership,
+    relays: Relays,
     *,
     place: Callable[[], Place],
     heard: Callable[[float], Awaitable[bool]],
 ) -> Backbone:
     return Backbone(
         key,
-        Membership(ports.disk, home.path / "backbone.json"),
+        membership,
         reach,
         clock=ports.clock,
         entropy=ports.entropy,
@@ -216,4 +254,5 @@ def _backbone(
         owner=config.owner_label,
         ticket=config.join,
         pinned=Pinned(ports.disk, home.path / "pins.json", catalog),
+        relays=relays,
     )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from micro.errors import BadRequest, ConfigError, EngineError
 from micro.network.relay.server import RelayServer
+from micro.network.relays import Relays
 from micro.network.transport.transport import Transport
 from micro.node.config import NodeConfig
 from micro.ports import Entropy
-from micro.trust.ticket import canonical_relay
+from micro.trust.ticket import ADDRESSES_MAX, canonical_relay
 
 __all__ = ["Relaying"]
 
@@ -24,16 +25,36 @@ log = logging.getLogger("micro.network")
 class Relaying:
     """Opens the relay of a node, and keeps the list of those it uses.
 
-    Attributes:
-        url: where others reach this node's own relay, "" where it runs none.
+    Args:
+        config: the settings.
+        transport: the node's endpoint.
+        entropy: for the relay's challenges.
+        relays: which relays others are dialled through.
     """
 
-    def __init__(self, config: NodeConfig, transport: Transport, entropy: Entropy) -> None:
-        self.url = ""
+    def __init__(self, config: NodeConfig, transport: Transport, entropy: Entropy, relays: Relays) -> None:
         self._config = config
         self._transport = transport
-        self._server = RelayServer(entropy) if config.relay else None
+        self._relays = relays
+        self._server = RelayServer(entropy) if config.relay or config.super_node else None
+        self._bound = 0
         self._network: tuple[str, ...] = ()
+        self._used: tuple[str, ...] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where others reach this node's own relay, "" where it runs none."""
+        if not self._bound:
+            return ""
+        if self._config.relay_url:
+            return _checked(self._config.relay_url)
+        addresses = self._transport.addresses()[:ADDRESSES_MAX]
+        return f"http://{_host(self._config.network_host, addresses)}:{self._bound}"
+
+    @property
+    def home(self) -> str:
+        """The relay through which this node is reached, "" while there is none: its own where it runs one."""
+        return self.url or self._transport.relay or ""
 
     async def start(self) -> None:
         """Opens the relay, if the node is to run one, and makes the node reachable through the relays it knows.
@@ -43,16 +64,21 @@ class Relaying:
             EngineError: the relay cannot listen.
         """
         if self._server is not None:
-            self.url = await self._open(self._server)
+            self._bound = await self._open(self._server)
             log.info("relaying for others at %s", self.url)
         await self._use()
 
-    async def network(self, relays: Iterable[str]) -> None:
-        """Takes note of the relays of the network that the node is in, the ones to prefer first."""
-        found = tuple(dict.fromkeys(relays))[:RELAYS_MAX]
-        if found != self._network:
-            self._network = found
-            await self._use()
+    async def network(self, nearest: Sequence[str], known: Sequence[str] | None) -> None:
+        """Takes note of the relays of the network that the node is in.
+
+        Args:
+            nearest: those it is to be at, the ones to prefer first. A node that runs a relay is at its own.
+            known: all of them, through which others may be dialled; None where they are as they were.
+        """
+        if known is not None:
+            self._relays.learn(known)
+        self._network = tuple(nearest)
+        await self._use()
 
     async def stop(self) -> None:
         """Ends the relay."""
@@ -66,23 +92,25 @@ class Relaying:
             found |= {"url": self.url, **self._server.status()}
         return found
 
-    async def _open(self, server: RelayServer) -> str:
+    async def _open(self, server: RelayServer) -> int:
         host, port = self._config.network_host, self._config.relay_port
         try:
-            bound = await server.start(host, port)
+            return await server.start(host, port)
         except EngineError as error:
             if not port:
                 raise
             log.warning("%s; another port is taken", error)
-            bound = await server.start(host, 0)
-        if self._config.relay_url:
-            return _checked(self._config.relay_url)
-        return f"http://{_host(host, self._transport.addresses())}:{bound}"
+            return await server.start(host, 0)
 
     async def _use(self) -> None:
         settings = [_checked(part.strip()) for part in self._config.relays.split(",") if part.strip()]
         own = [self.url] if self.url else []
-        await self._transport.use_relays(list(dict.fromkeys([*own, *settings, *self._network]))[:RELAYS_MAX])
+        network = () if own else self._network
+        wanted = tuple(dict.fromkeys([*own, *settings, *network]))[:RELAYS_MAX]
+        if wanted != self._used:
+            self._used = wanted
+            self._relays.use([*own, *settings])
+            await self._transport.use_relays(wanted)
 
 
 def _checked(url: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from micro.errors import Fault
-from micro.network.peers import Peer
+from micro.network.peer import Peer
 from micro.ports import Disk
 from micro.trust.ticket import Ticket
 
@@ -21,6 +21,8 @@ log = logging.getLogger("micro.network")
 class _Neighbour(msgspec.Struct):
     ticket: str
     wanted: bool
+    is_anchor: bool = False
+    prefix: str = ""
 
 
 class _File(msgspec.Struct):
@@ -52,14 +54,16 @@ class Remembered:
             self._file.port = port
             self._write()
 
-    def load(self) -> list[tuple[Ticket, bool]]:
-        """Returns the neighbours, each with whether the owner asked for it."""
-        found: list[tuple[Ticket, bool]] = []
+    def load(self) -> list[Peer]:
+        """Returns the neighbours, without links."""
+        found: list[Peer] = []
         for neighbour in self._file.neighbours:
             try:
-                found.append((Ticket.decode(neighbour.ticket), neighbour.wanted))
+                ticket = Ticket.decode(neighbour.ticket)
             except Fault as fault:
                 log.warning("a neighbour is forgotten: %s", fault)
+            else:
+                found.append(Peer(ticket, neighbour.wanted, neighbour.is_anchor, neighbour.prefix))
         return found
 
     @property
@@ -69,7 +73,7 @@ class Remembered:
 
     def save(self, peers: Iterable[Peer], parted: Iterable[str]) -> None:
         """Writes the neighbours down, if they changed."""
-        found = [_Neighbour(peer.ticket.encode(), peer.wanted) for peer in peers]
+        found = [_Neighbour(peer.ticket.encode(), peer.wanted, peer.is_anchor, peer.prefix) for peer in peers]
         away = list(parted)
         if found != self._file.neighbours or away != self._file.parted:
             self._file.neighbours, self._file.parted = found, away

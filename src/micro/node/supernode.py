@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from micro.errors import Conflict, MicroError
+from micro.errors import Conflict, MicroError, Unavailable
 from micro.node.reach import NodeReach
 from micro.ports import Clock, Entropy
 from micro.service.registry.atlas import Chart
@@ -23,7 +24,7 @@ from micro.trust.identity import nid_of, short
 from micro.trust.keys import NodeKey
 from micro.trust.ticket import Ticket
 
-__all__ = ["JOIN_TIMEOUT_SECONDS", "SuperRole"]
+__all__ = ["JOIN_TIMEOUT_SECONDS", "SuperRole", "keeper_of"]
 
 STORE_TIMEOUT_SECONDS: Final = 3.0
 JOIN_TIMEOUT_SECONDS: Final = 5.0
@@ -120,6 +121,27 @@ class SuperRole:
                 await self._charting.take(sign_map(self._key, change).sealed)
                 self._greet_all()
 
+    async def stand(self, member: Callable[[], SuperNode], keeper: Callable[[], Ticket]) -> None:
+        """Sees to it that the map has this super node as it is; the keeper may be away.
+
+        Args:
+            member: returns how it is.
+            keeper: returns where the keeper was last known to be.
+        """
+        chart = self._charting.atlas.current
+        members = chart.signed.map.members if chart is not None else ()
+        known = next((one for one in members if one.key == self._key.public), None)
+        try:
+            wanted = member()
+            if known is not None and known.is_like(wanted):
+                return
+            if self._charting.atlas.network == nid_of(self._key.public):
+                await self.admit(wanted, self._key.public)
+            else:
+                await self.join(keeper(), wanted)
+        except (MicroError, TimeoutError) as error:
+            log.warning("the keeper of the network did not take this super node in; it is asked again: %s", error)
+
     async def join(self, keeper: Ticket, member: SuperNode) -> None:
         """Asks the keeper to be taken into the map.
 
@@ -207,3 +229,22 @@ class SuperRole:
         while True:
             self._greet_all()
             await asyncio.sleep(GREET_SECONDS)
+
+
+def keeper_of(charting: Charting, tickets: Sequence[str]) -> Ticket:
+    """Returns where the keeper of a network was last known to be.
+
+    Args:
+        charting: the maps of the network.
+        tickets: where the node came into it.
+
+    Raises:
+        Unavailable: that is not known.
+    """
+    network = charting.atlas.network
+    known = [Ticket.decode(text) for text in tickets]
+    known += [member.ticket() for chart in charting.atlas.charts() for member in chart.ring.members]
+    for ticket in known:
+        if ticket.nid == network:
+            return ticket
+    raise Unavailable("it is not known where the keeper of the network is; join with a ticket of it")

@@ -17,6 +17,7 @@ from micro.mucp.event import Block, Hello, Opened, Published
 from micro.mucp.headers import Headers, encode
 from micro.mucp.message import Form
 from micro.network.link import Link
+from micro.network.metering import Meter
 from micro.service.gate import Gate
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
@@ -42,14 +43,16 @@ class Facts:
         caller: who speaks there.
         instances: the instances that registered themselves over it.
         passing: calls of it that were passed on, by number.
+        meter: counts what comes from there, None where that has no limit but the link's.
     """
 
-    __slots__ = ("caller", "instances", "passing")
+    __slots__ = ("caller", "instances", "meter", "passing")
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
         self.instances: list[Instance] = []
         self.passing: dict[int, Passing] = {}
+        self.meter: Meter | None = None
 
 
 class LocalServices(Protocol):
@@ -227,7 +230,10 @@ class Router:
         if link.facts is None:  # nothing is served before the peer said who it is
             link.fail(event.number, Unavailable("this link is not ready"), refused=True)
             return
-        if event.form == _PUBLISH:
+        if link.facts.meter is not None and (fault := link.facts.meter.refusal()) is not None:
+            if event.number:
+                link.fail(event.number, fault, refused=True)
+        elif event.form == _PUBLISH:
             self._events.publish(link, event)
         elif event.form == _SUBSCRIBE:
             self._events.subscribe(link, event)
@@ -239,7 +245,10 @@ class Router:
             kept[1](link, event)
 
     def published(self, link: Link, event: Published) -> None:
-        if link.facts is not None and not link.overloaded:
+        if link.facts is None or link.overloaded:
+            return
+        meter = link.facts.meter
+        if meter is None or meter.refusal(event.batch.count) is None:
             self._events.published(link, event)
 
     def _way(self, link: Link, block: Block) -> Way:

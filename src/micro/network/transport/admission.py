@@ -122,6 +122,7 @@ class Admission:
         _decrease(self.connections_by_prefix, prefix)
         _decrease(self.nodes, nid)
 
+
 def origin_of(address: str) -> str:
     """Returns what connections from `ip:port` are counted under; text of another form as it is."""
     host, _, _port = address.rpartition(":")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from micro.errors import LinkClosed, MicroError, Unavailable
@@ -54,6 +54,7 @@ class Announcer:
         clock, entropy: time, and the spread of pauses.
         offers: the descriptions of the services that the node offers now, by name.
         place: where the node can be reached now.
+        known: the node ids of super nodes that served well as a home; they are tried first.
 
     Attributes:
         home: the node id of the home, "" while there is none.
@@ -71,6 +72,7 @@ class Announcer:
         entropy: Entropy,
         offers: Callable[[], Mapping[str, Description]],
         place: Callable[[], Place],
+        known: Collection[str] = (),
     ) -> None:
         self._nid = nid
         self._shard = shard_of_node(nid)
@@ -81,6 +83,7 @@ class Announcer:
         self._entropy = entropy
         self._offers = offers
         self._place = place
+        self._known = known
         self._wake = asyncio.Event()
         self._again_at: float | None = None
         self._stream: RawStream | None = None
@@ -116,12 +119,15 @@ class Announcer:
     # -- within -----------------------------------------------------------------------------------------------------
 
     def _homes(self, avoided: bytes) -> list[SuperNode]:
-        """Returns who may be the home, in the order in which they are tried: this node itself, then by chance."""
+        """Returns who may be the home, as they are tried: this node itself, those that were one, then by chance."""
         current = self._charting.atlas.current
         newest = list(current.ring.holders(self._shard)) if current is not None else []
         turn = self._entropy.random_bytes(1)[0] % len(newest) if newest else 0
         ordered = [*newest[turn:], *newest[:turn]]
-        return sorted(ordered, key=lambda member: (member.key == avoided, member.nid != self._nid))
+        return sorted(
+            ordered,
+            key=lambda member: (member.key == avoided, member.nid != self._nid, member.nid not in self._known),
+        )
 
     def _is_home(self, member: SuperNode) -> bool:
         current = self._charting.atlas.current

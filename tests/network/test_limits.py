@@ -1,0 +1,103 @@
+"""What a node takes of nodes that its owner did not ask for, and what it does because of what they say."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from micro.errors import MicroError, TooManyRequests, Unavailable
+from micro.node.node import Node
+from micro.trust.identity import nid_of
+from micro.trust.keys import NodeKey
+from micro.trust.ticket import Ticket
+from tests.network.places import StartNode, client_of, run, until
+from tests.network.test_strangers import town
+
+CALLS = 30
+EVENTS = 200
+NOBODY = nid_of(NodeKey(bytes([9]) * 32).public)
+
+
+async def refused(node: Node) -> list[TooManyRequests]:
+    """Makes some calls at once and returns those that were refused."""
+    async with client_of(node) as client:
+        calls = [client.call("greeter", "Say.Who") for _ in range(CALLS)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(answer, dict | TooManyRequests) for answer in answers), answers
+    return [answer for answer in answers if isinstance(answer, TooManyRequests)]
+
+
+async def test_a_node_that_nobody_asked_for_has_a_rate(start_node: StartNode, greeter_folder: Path) -> None:
+    """It is told when to come again; the owner has none, and neither has a neighbour once the owner connects to it."""
+    far = await start_node(network=True, stranger_calls_per_second=1.0)
+    near = await start_node(network=True)
+    await run(far, greeter_folder)
+    async with client_of(near) as owner:
+        await owner.call("network", "Network.Connect", {"ticket": far.ticket().encode()})
+        await until(lambda: near.catalog.lookup("greeter"))
+
+    found = await refused(near)
+    assert found
+    assert "try again in" in found[0].detail
+    assert await refused(far) == []
+
+    async with client_of(far) as owner:
+        await owner.call("network", "Network.Connect", {"ticket": near.ticket().encode()})
+    assert await refused(near) == []
+
+
+async def test_a_visitor_has_a_rate_too(start_node: StartNode, greeter_folder: Path) -> None:
+    """One that found a service in the network and is no neighbour."""
+    [provider], seeker = await town(start_node, greeter_folder, 1)
+    async with client_of(seeker) as client:
+        await client.call("greeter", "Say.Who")
+    assert await refused(seeker) == []  # far below what an honest program asks for
+    [link] = provider.peers.visits._guests if provider.peers is not None else []
+    meter = link.facts.meter
+    while meter.refusal() is None:
+        pass
+    assert await refused(seeker)
+
+
+async def test_events_beyond_a_rate_come_later(start_node: StartNode, greeter_folder: Path) -> None:
+    """A neighbour that is refused some waits with the rest, and none is lost."""
+    far = await start_node(network=True, stranger_calls_per_second=20.0)
+    near = await start_node(network=True)
+    await run(far, greeter_folder)
+    async with client_of(near) as owner:
+        await owner.call("network", "Network.Connect", {"ticket": far.ticket().encode()})
+        await until(lambda: near.catalog.lookup("greeter"))
+        for number in range(EVENTS):
+            await owner.publish("orders", {"n": number})
+
+    async def handled() -> bool:
+        found = {line.line for line in await far.supervisor.tail("greeter", 10 * EVENTS)}
+        return found >= {f"order {number}" for number in range(EVENTS)}
+
+    await until(handled, 30)
+
+
+async def test_no_url_is_opened_because_a_stranger_named_it(start_node: StartNode) -> None:
+    """A relay in the ticket that the owner gave is, and then counts as his word."""
+    asked: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readline()).decode())
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    ticket = Ticket(NOBODY, (), f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    node = await start_node(network=True)
+    assert node.peers is not None
+    with pytest.raises(Unavailable):
+        await node.peers.visits.visit(ticket)
+    assert asked == []
+
+    async with client_of(node) as owner:
+        with pytest.raises(MicroError):
+            await owner.call("network", "Network.Connect", {"ticket": ticket.encode()}, timeout_seconds=10)
+    await until(lambda: asked)
+    assert asked[0].startswith("GET /relay")
+    server.close()
