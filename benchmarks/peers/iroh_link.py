@@ -22,7 +22,7 @@ from benchmarks.process import READY, program, until
 from benchmarks.services.bench.main import bench
 from micro.mucp import headers as names
 from micro.mucp.codec import BYTES
-from micro.mucp.event import Hello, Opened
+from micro.mucp.event import Hello, Opened, Published
 from micro.mucp.limits import NETWORK, STRANGER
 from micro.mucp.message import Form
 from micro.network.link import Link
@@ -48,6 +48,9 @@ class _Idle:
 
     def opened(self, link: Link, event: Opened) -> None:
         """Nothing is opened towards a caller."""
+
+    def published(self, link: Link, event: Published) -> None:
+        """Nobody listens."""
 
     def withdrawn(self, link: Link, number: int) -> None:
         """Answers are given at once, so it comes too late."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,6 +12,7 @@ from micro.errors import EngineError, TooLarge, TooManyRequests
 from micro.service.registry.commons import memory
 from micro.service.registry.commons.commons import VALUE_BYTES_MAX, VALUES_MAX, Commons, place_of
 from micro.service.registry.commons.memory import MemoryCommons, Square
+from tests.waiting import until
 
 TIMEOUT_SECONDS = 30.0
 GREETER = place_of("network", "name", "greeter")
@@ -36,16 +37,6 @@ async def commons(request: pytest.FixtureRequest) -> AsyncIterator[list[Commons]
     yield found
     for node in found:
         await node.stop()
-
-
-async def until(true: Callable[[], object]) -> None:
-    """Waits until something holds."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        while True:
-            found = true()
-            if await found if asyncio.iscoroutine(found) else found:
-                return
-            await asyncio.sleep(0.02)
 
 
 async def finds(node: Commons, *values: bytes) -> bool:

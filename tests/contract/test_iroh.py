@@ -16,6 +16,7 @@ from micro.network.transport.iroh import ALPN, IrohEndpoint
 from micro.trust.identity import nid_of
 from micro.trust.keys import NodeKey
 from tests.contract.pipes import Recorder
+from tests.waiting import until
 
 TIMEOUT_SECONDS = 30.0
 OURS, THEIRS, NOBODY = bytes([1]) * 32, bytes([2]) * 32, bytes([3]) * 32
@@ -81,13 +82,6 @@ async def refusal(endpoint: IrohEndpoint, other: IrohEndpoint) -> Exception | No
         return error
     await end.until_happened("lost")
     return end.error
-
-
-async def until(true: Callable[[], object]) -> None:
-    """Waits until something holds."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        while not true():  # noqa: ASYNC110 - what is waited for does not tell
-            await asyncio.sleep(0.005)
 
 
 def address_of(endpoint: IrohEndpoint) -> iroh.EndpointAddr:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -19,6 +18,7 @@ from micro.system import SystemEntropy
 from micro.trust.identity import nid_of
 from micro.trust.keys import NodeKey
 from tests.contract.pipes import Recorder
+from tests.waiting import until
 
 TIMEOUT_SECONDS = 30.0
 NOBODY = nid_of(NodeKey(bytes([9]) * 32).public)
@@ -48,13 +48,6 @@ async def small() -> AsyncIterator[Place]:
     server = RelayServer(SystemEntropy(), Limits(connections_per_origin_max=3, proof_seconds=0.2, burst_bytes=1000))
     yield Place(server, await server.start("127.0.0.1", 0))
     await server.stop()
-
-
-async def until(true: object) -> None:
-    """Waits until a condition holds."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        while not true():  # type: ignore[operator]  # noqa: ASYNC110 - what is waited for does not tell
-            await asyncio.sleep(0.005)
 
 
 async def endpoint(seed: int, *relays: str) -> IrohEndpoint:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from micro.node.front import Client
 from micro.node.node import Node
+from tests.waiting import until
+
+__all__ = ["GREETER", "StartNode", "client_of", "run", "until"]
 
 GREETER = '''
 import asyncio
@@ -116,18 +118,3 @@ async def run(node: Node, source: Path | str, name: str | None = None) -> str:
 def client_of(node: Node, *, direct: bool = True) -> Client:
     """Returns a client of a node's owner."""
     return Client(home=str(node.home.path), direct=direct)
-
-
-async def until(condition: Callable[[], object | Awaitable[object]], seconds: float = 40.0) -> None:
-    """Waits until a condition holds; a condition that raises does not hold yet."""
-    async with asyncio.timeout(seconds):
-        while True:
-            try:
-                found = condition()
-                if asyncio.iscoroutine(found):
-                    found = await found
-                if found:
-                    return
-            except Exception:  # noqa: BLE001 - it does not hold yet
-                pass
-            await asyncio.sleep(0.02)

@@ -17,7 +17,8 @@ from micro.errors import BadRequest, Conflict, InternalError, NotFound
 from micro.runtime.generation import Progress
 from micro.system import SystemDisk
 from tests.unit.runtime.source.forge import Repository
-from tests.unit.runtime.town import DEAF, SERVICE, Town, found, last, service, until, write
+from tests.unit.runtime.town import DEAF, SERVICE, Town, found, last, service, write
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -308,7 +309,7 @@ async def test_a_bad_update_leaves_no_variables(town: Town, source: Path) -> Non
     write(source, main_py=good)
     pid = status(town)["pid"]
     os.kill(pid, signal.SIGKILL)  # type: ignore[arg-type]
-    await until(lambda: status(town)["restarts"] and status(town)["state"] == "running", "it is back")
+    await until(lambda: status(town)["restarts"] and status(town)["state"] == "running", what="it is back")
 
     assert (await town.call("greeter"))["answer"] == "1"
 
@@ -330,8 +331,8 @@ async def test_a_killed_process_is_back(town: Town, source: Path) -> None:
     await run(town, source)
     pid, instance = status(town)["pid"], next(iter(town.posts))
     os.kill(pid, signal.SIGKILL)  # type: ignore[arg-type]
-    await until(lambda: status(town)["pid"] not in {0, pid} and town.posts, "it is back")
-    await until(lambda: status(town)["state"] == "running", "it runs")
+    await until(lambda: status(town)["pid"] not in {0, pid} and town.posts, what="it is back")
+    await until(lambda: status(town)["state"] == "running", what="it runs")
 
     assert (status(town)["restarts"], status(town)["generation"], instance in town.posts) == (1, 1, False)
     assert (await town.call("greeter"))["answer"] == "1"
@@ -342,7 +343,7 @@ async def test_one_that_cannot_live_waits(town: Town, source: Path) -> None:
     await run(town, source)
     write(source, main_py="raise SystemExit(9)")
     os.kill(status(town)["pid"], signal.SIGKILL)  # type: ignore[arg-type]
-    await until(lambda: status(town)["restarts"] >= 3 and status(town)["state"] == "waiting", "it waits")
+    await until(lambda: status(town)["restarts"] >= 3 and status(town)["state"] == "waiting", what="it waits")
 
     assert status(town)["reason"] == "it ended before it registered, with code 9"
     await town.supervisor.kill("greeter")
@@ -354,7 +355,7 @@ async def test_an_update_heals_one_that_waits(town: Town, source: Path) -> None:
     await run(town, source)
     write(source, main_py="raise SystemExit(9)")
     os.kill(status(town)["pid"], signal.SIGKILL)  # type: ignore[arg-type]
-    await until(lambda: status(town)["restarts"] >= 2, "it fails")
+    await until(lambda: status(town)["restarts"] >= 2, what="it fails")
     write(source, main_py=service(('VERSION = "1"', 'VERSION = "2"')))
     await last(town.supervisor.update("greeter"))
 
@@ -390,7 +391,7 @@ async def test_a_start_can_be_given_up(town: Town, source: Path) -> None:
     """Killing what has not registered yet ends it, and who looks on learns why."""
     write(source, main_py=DEAF)
     running = asyncio.ensure_future(run(town, source))
-    await until(lambda: town.changes, "it has started")
+    await until(lambda: town.changes, what="it has started")
     pid = int(town.changes[0].detail.rpartition(" ")[2])
     await town.supervisor.kill("greeter")
 
@@ -402,7 +403,7 @@ async def test_everybody_who_kills_gets_an_answer(town: Town, source: Path) -> N
     """Of several who kill one service while it starts, each learns that it is gone, and who waited to run it too."""
     write(source, main_py=DEAF)
     runs = [asyncio.ensure_future(run(town, source)) for _ in range(2)]
-    await until(lambda: town.changes, "it has started")
+    await until(lambda: town.changes, what="it has started")
     kills = await asyncio.gather(*(town.supervisor.kill("greeter") for _ in range(4)), return_exceptions=True)
 
     assert kills == [None] * 4
@@ -419,7 +420,7 @@ async def test_who_stops_waiting_for_a_kill_does_not_stop_it(town: Town, source:
         await asyncio.sleep(0)
     killing.cancel()
 
-    await until(lambda: not town.supervisor.status(), "it is gone")
+    await until(lambda: not town.supervisor.status(), what="it is gone")
     assert not alive(pid)
 
 
@@ -503,7 +504,7 @@ async def test_a_move_can_be_given_up(town: Town, source: Path) -> None:
     await asyncio.sleep(0.05)
     write(source, main_py=service(('VERSION = "1"', 'VERSION = "2"')))
     moving = asyncio.ensure_future(last(town.supervisor.update("greeter")))
-    await until(lambda: any(change.kind == "replaced" for change in town.changes), "it moves")
+    await until(lambda: any(change.kind == "replaced" for change in town.changes), what="it moves")
     pids = [int(change.detail.rpartition(" ")[2]) for change in town.changes if change.kind == "started"]
     await town.supervisor.kill("greeter")
 
@@ -557,7 +558,7 @@ async def test_who_looks_away_stops_nothing(town: Town, source: Path) -> None:
     looking = town.supervisor.run(str(source))
     await anext(looking)
     await looking.aclose()  # type: ignore[attr-defined]
-    await until(lambda: town.posts, "it runs")
+    await until(lambda: town.posts, what="it runs")
 
     assert (await town.call("greeter"))["answer"] == "1"
 
@@ -571,7 +572,7 @@ async def test_the_node_starts_what_ran(home: Path, source: Path) -> None:
     await town.supervisor.close()
     town = found(home)
     town.supervisor.restore()
-    await until(lambda: town.posts, "it is back")
+    await until(lambda: town.posts, what="it is back")
 
     assert (await town.call("greeter"))["answer"] == "2"
     assert status(town)["generation"] == 2
@@ -588,7 +589,7 @@ async def test_a_git_service_is_back_without_its_repository(home: Path, tmp_path
     repository.folder.rename(tmp_path / "gone")
     town = found(home)
     town.supervisor.restore()
-    await until(lambda: town.posts, "it is back")
+    await until(lambda: town.posts, what="it is back")
 
     assert status(town)["revision"] == commit
     await town.supervisor.close()
@@ -603,10 +604,10 @@ async def test_one_that_cannot_come_back_is_tried_again(home: Path, source: Path
     SystemDisk().move(source, away)
     town = found(home)
     town.supervisor.restore()
-    await until(lambda: status(town)["state"] == "waiting", "it waits")
+    await until(lambda: status(town)["state"] == "waiting", what="it waits")
     assert "no folder" in str(status(town)["reason"])
     SystemDisk().move(away, source)
-    await until(lambda: status(town)["state"] == "running", "it is back")
+    await until(lambda: status(town)["state"] == "running", what="it is back")
 
     assert (await town.call("greeter"))["answer"] == "1"
     await town.supervisor.close()
@@ -627,7 +628,7 @@ async def test_closing_in_the_middle_leaves_nothing(home: Path, source: Path) ->
     town = found(home)
     write(source, main_py=DEAF)
     running = asyncio.ensure_future(run(town, source))
-    await until(lambda: town.changes, "it has started")
+    await until(lambda: town.changes, what="it has started")
     await town.supervisor.close()
 
     assert (await running).detail == "the node is stopping"

@@ -163,14 +163,3 @@ def write(folder: Path, **files: str) -> Path:
             textwrap.dedent(text)
         )
     return folder
-
-
-async def until(check: object, what: str, seconds_max: float = 20.0) -> None:
-    """Waits for something to become true."""
-    assert callable(check)
-    try:
-        async with asyncio.timeout(seconds_max):
-            while not check():  # noqa: ASYNC110 - a process or a file cannot set an event
-                await asyncio.sleep(0.01)
-    except TimeoutError:
-        raise AssertionError(f"waited in vain until {what}") from None
