@@ -75,6 +75,7 @@ def test_noise_never_raises(noise: bytes, *, greeted: bool) -> None:
 
 
 @given(SPEECHES)
+@example(wire.frame(wire.DATA, 5, bytes(160_000)) * 2)
 def test_every_exchange_ends_at_most_once(speech: bytes) -> None:
     """No call, however answered, is answered twice; what is open is what was opened and has not ended."""
     session = prepared()
@@ -91,4 +92,5 @@ def test_every_exchange_ends_at_most_once(speech: bytes) -> None:
     peers = sum(not exchange.local for exchange in session.exchanges.values())
     assert peers == session._joined
     assert set(session._large) <= session.serving | set(session.exchanges)
-    assert session._large_bytes == sum(session._large.values())
+    overdrawn = sum(exchange.overdraft for exchange in session.exchanges.values())
+    assert session._large_bytes == sum(session._large.values()) + overdrawn
