@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from micro.errors import TooManyRequests
-from micro.network.bucket import Bucket
+from micro.trust.rates import Bucket
 
 __all__ = ["BURST_SECONDS", "METERS_MAX", "Meter", "Meters", "Rates"]
 
@@ -60,9 +60,9 @@ class Meter:
         """
         rate, now = self._rates.exchanges_per_second, self._now()
         count = min(count, int(rate * BURST_SECONDS))
-        if self._exchanges.take(count, now):
+        if self._exchanges.take(now, count):
             return None
-        seconds = max(0.001, self._exchanges.seconds_until(count, now))
+        seconds = max(0.001, self._exchanges.seconds_until(now, count))
         return TooManyRequests(
             f"this node answers {rate:g} exchanges a second of a node that its owner did not ask for; "
             f"try again in {seconds:.3f} s"
@@ -70,7 +70,7 @@ class Meter:
 
     def heard(self, count: int) -> float:
         """Counts bytes that came, and returns for how many seconds no more is to be read, 0 for no pause."""
-        return self._bytes.charge(count, self._now())
+        return self._bytes.charge(self._now(), count)
 
     def is_full(self) -> bool:
         """Says whether it is like a new one."""

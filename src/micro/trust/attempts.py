@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from micro.trust.rates import Rates
+
 __all__ = ["KEYS_MAX", "TRIES", "TRIES_PER_SECOND", "Attempts"]
 
 TRIES: Final = 10
@@ -26,7 +28,7 @@ class Attempts:
     """Tries left, by key."""
 
     def __init__(self) -> None:
-        self._left: dict[str, tuple[float, float]] = {}
+        self._rates: Rates[str] = Rates(TRIES_PER_SECOND, TRIES, senders_max=KEYS_MAX)
 
     def take(self, key: str, now: float) -> bool:
         """Takes one try; False if none is left.
@@ -35,14 +37,8 @@ class Attempts:
             key: whose secret it is.
             now: a clock that never goes back, in seconds.
         """
-        left, at = self._left.pop(key, (float(TRIES), now))
-        left = min(float(TRIES), left + (now - at) * TRIES_PER_SECOND)
-        if len(self._left) >= KEYS_MAX:
-            del self._left[next(iter(self._left))]
-        self._left[key] = (left - 1 if left >= 1 else left, now)
-        return left >= 1
+        return self._rates.allow(key, now)
 
     def give_back(self, key: str) -> None:
         """Gives a try back: the secret was right."""
-        left, at = self._left.get(key, (float(TRIES), 0.0))
-        self._left[key] = (min(float(TRIES), left + 1), at)
+        self._rates.give_back(key)

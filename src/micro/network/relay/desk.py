@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from micro.network.bucket import Bucket
+from micro.trust.rates import Bucket
 
 __all__ = ["Client", "Desk", "Limits"]
 
@@ -84,7 +84,7 @@ class Desk(Generic[Line]):
     def receiver(self, sender: Client[Line], key: bytes, count: int, now: float) -> Client[Line] | None:
         """Returns who is to get `count` bytes of `sender`; None where they are to be dropped."""
         receiver = self._clients.get(key)
-        if receiver is None or not sender.allowance.take(count, now):
+        if receiver is None or not sender.allowance.take(now, count):
             return None
         correspondents = sender.correspondents
         if key not in correspondents:

@@ -22,11 +22,11 @@ from micro.service.registry import backbone as said
 from micro.service.registry.charting import Charting
 from micro.service.registry.holder import Heard, Holder, Moment
 from micro.service.registry.layout import Layout
-from micro.service.registry.rates import Rates
 from micro.service.registry.shardmap import SuperNode
 from micro.service.service import Service
 from micro.service.typed import Stream
 from micro.trust.identity import public_key_of
+from micro.trust.rates import Rates
 
 __all__ = ["BackboneService", "Role", "backbone_service"]
 
@@ -60,7 +60,7 @@ class BackboneService:
         self._clock = clock
         self._entropy = entropy
         self._parcelled = parcelled
-        self._asks = Rates(ASKS_PER_SECOND, ASKS_BURST)
+        self._asks: Rates[bytes] = Rates(ASKS_PER_SECOND, ASKS_BURST)
 
     async def map(self, body: bytes, context: Context) -> bytes:
         """Returns the newest shard map, if it is newer than the asker's."""

@@ -19,12 +19,12 @@ from micro.service.registry.outbox import Living, Outbox
 from micro.service.registry.penalties import Penalties, Verdict
 from micro.service.registry.presence import Beat, SignedPresence
 from micro.service.registry.presences import Presences
-from micro.service.registry.rates import Rates
 from micro.service.registry.record import SignedRecord, is_timely
 from micro.service.registry.shardmap import shard_of_name, shard_of_node, shard_of_word
 from micro.service.registry.shards import NODE_RECORDS_MAX, Found, Shards
 from micro.service.registry.watchers import Watchers
 from micro.trust.identity import nid_of
+from micro.trust.rates import Rates
 
 __all__ = ["HOMED_MAX", "Heard", "Holder", "Moment"]
 
@@ -88,7 +88,7 @@ class Holder:
         self.outbox = Outbox()
         self.watchers = Watchers()
         self.penalties = Penalties()
-        self._says = Rates(SAYS_PER_SECOND, SAYS_BURST)
+        self._says: Rates[bytes] = Rates(SAYS_PER_SECOND, SAYS_BURST)
         self._homed: dict[bytes, _Homed] = {}
 
     # ------------------------------------------------------------------------------------------------------ from nodes

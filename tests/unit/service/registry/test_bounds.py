@@ -13,9 +13,9 @@ from micro.service.registry.charter import PER_OWNER_MAX, PER_PREFIX_MAX, with_m
 from micro.service.registry.outbox import Living, Outbox
 from micro.service.registry.pins import NODES_MAX, Pins
 from micro.service.registry.presence import Beat
-from micro.service.registry.rates import Rates
 from micro.service.registry.shardmap import ShardMap, SuperNode
 from micro.service.registry.watchers import Watchers
+from micro.trust.rates import Rates
 from tests.unit.service.registry.makings import NOW, key_of, map_of
 
 KEEPER = key_of(0)
