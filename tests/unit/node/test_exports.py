@@ -141,7 +141,7 @@ def test_logs_of_neighbours_are_found(house: House) -> None:
         "orders",
         {"orders": 1},
         [["orders"], 7, None, "", "x" * 129],
-        [f"t{n}" for n in range(LOGS_MAX)] + ["orders"],
+        [*(f"t{number}" for number in range(LOGS_MAX)), "orders"],
     ],
 )
 def test_what_makes_no_sense_is_not_believed(house: House, said: Any) -> None:

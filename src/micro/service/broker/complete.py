@@ -2,7 +2,7 @@
 
 A queue's cursor is saved now and then; a completion must be on disk at once, and with its outputs. So it leaves a mark
 beside the cursor, which is taken away when a cursor that covers it is saved. After a crash marks and cursor are read
-together: what is marked was done, what stands between the cursor and a mark was handed out and was not.
+together: what is marked was done.
 """
 
 from __future__ import annotations
@@ -96,8 +96,7 @@ def with_marks(cursor: Cursor, marks: Sequence[int]) -> Cursor:
     """Returns a saved cursor as the marks that were left beside it correct it."""
     if not marks:
         return cursor
-    done, last = set(marks), max(cursor.handed_out, *marks)
-    entries = [entry for entry in cursor.unfinished if entry[0] not in done]
-    # Events are handed out in order, so whatever comes before a mark was handed out, too.
-    entries += [(sequence, 1, "") for sequence in range(cursor.handed_out + 1, last + 1) if sequence not in done]
-    return Cursor(last, tuple(entries))
+    done = set(marks)
+    unfinished = tuple(entry for entry in cursor.unfinished if entry[0] not in done)
+    beyond = sorted(sequence for sequence in done.union(cursor.beyond) if sequence > cursor.handed_out)
+    return Cursor(cursor.handed_out, unfinished, tuple(beyond))

@@ -37,7 +37,11 @@ class Delivery(msgspec.Struct, gc=False):
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """What is saved of an inbox: all up to `handed_out` are done, but for `unfinished` (sequence, attempts, error)."""
+    """What is saved of an inbox: all up to `handed_out` are done, but for `unfinished` (sequence, attempts, error).
+
+    `beyond` are done, too, although they come after `handed_out`: the queue went back to before them.
+    """
 
     handed_out: int
     unfinished: tuple[tuple[int, int, str], ...] = ()
+    beyond: tuple[int, ...] = ()

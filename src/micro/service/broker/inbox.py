@@ -78,6 +78,7 @@ class Inbox:
         self._again: deque[int] = deque()
         self._delayed: list[tuple[float, int]] = []
         self._dying: deque[int] = deque()
+        self._beyond = set(cursor.beyond)
         for sequence, attempts, error in cursor.unfinished:
             entry = self._unfinished[sequence] = Unfinished(sequence, attempts, error)
             self._retry(entry)
@@ -117,7 +118,11 @@ class Inbox:
     def cursor(self) -> Cursor:
         """Returns what has to be saved."""
         entries = sorted(self._unfinished.values(), key=lambda entry: entry.sequence)
-        return Cursor(self.handed_out, tuple((entry.sequence, entry.attempts, entry.error) for entry in entries))
+        handed_out = self.handed_out
+        if self._beyond:
+            self._beyond = {sequence for sequence in self._beyond if sequence > handed_out}
+        unfinished = tuple((entry.sequence, entry.attempts, entry.error) for entry in entries)
+        return Cursor(handed_out, unfinished, tuple(sorted(self._beyond)))
 
     # -- members ------------------------------------------------------------------------------------------------------
 
@@ -182,7 +187,7 @@ class Inbox:
             if sequence > self._position:
                 self._jump(sequence - 1)
                 self._position = sequence
-                if sequence not in self._unfinished:  # after `rewind`; it was handed out and comes again by itself
+                if sequence not in self._unfinished and sequence not in self._beyond:  # as may be after `rewind`
                     self._ahead.append((sequence, event))
                     self._bytes += BUFFERED_EVENT_BYTES + len(event.body)
         if not events:
@@ -197,7 +202,9 @@ class Inbox:
         self._bytes -= sum(BUFFERED_EVENT_BYTES + len(event.body) for _, event in self._ahead)
         self._ahead.clear()
         self.is_changed = True
-        return start + 1 - sequence - sum(sequence <= known <= start for known in self._unfinished)
+        beyond = sum(known > start for known in self._beyond)
+        self._beyond.clear()
+        return start + 1 - sequence + beyond - sum(sequence <= known <= start for known in self._unfinished)
 
     def _jump(self, position: int) -> None:
         if position > self._position:
@@ -318,9 +325,15 @@ class Inbox:
         if entry is None:
             return False
         self._release(entry)
-        del self._unfinished[sequence]
-        self.is_changed = True
+        self._end(sequence)
         return True
+
+    def _end(self, sequence: int) -> None:
+        """An event is done, and stays so if the queue has gone back to before it."""
+        del self._unfinished[sequence]
+        if sequence > self.handed_out:
+            self._beyond.add(sequence)
+        self.is_changed = True
 
     def negative(self, member: Membership, sequence: int, delay_seconds: float, error: str, now: float) -> bool:
         """Has an event delivered again after the delay; returns False if it is not in flight to this member."""
@@ -368,7 +381,6 @@ class Inbox:
         if sequence not in self._unfinished:
             return
         if is_buried:
-            del self._unfinished[sequence]
-            self.is_changed = True
+            self._end(sequence)
         else:
             heappush(self._delayed, (now + BURIAL_PAUSE_SECONDS, sequence))

@@ -88,6 +88,26 @@ class World:
         self.act()
         return person
 
+    def replay(self, queue: str, sequence: int) -> None:
+        """Has a queue begin again: all that it had finished from there on, it has not."""
+        first = max(sequence, self.first)
+        inbox = self.topic.inboxes.get(queue)
+        if inbox is None:
+            if len(self.topic.inboxes) == self.limits.queues:
+                return
+            first = min(first, self.last + 1)
+            self.newest[queue], self.done[queue] = first - 1, set(range(1, first))
+            again = self.last + 1 - first
+        else:
+            again = 0
+            if first <= inbox.handed_out:
+                before = self.done[queue]
+                self.done[queue] = {known for known in before if known < first}
+                again = len(before) - len(self.done[queue])
+                self.newest[queue] = first - 1
+        assert self.topics.rewind(self.topic, queue, first)[1] == again, "as many come again as were finished"
+        self.act()
+
     def leave(self, person: Person) -> None:
         assert person.place is not None
         self.people.remove(person)

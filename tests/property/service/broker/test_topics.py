@@ -82,6 +82,10 @@ class Machine(RuleBasedStateMachine):
         if person is not None:
             self.world.resume(person, credit)
 
+    @rule(queue=QUEUES, back=st.integers(0, 40))
+    def replay(self, queue: str, back: int) -> None:
+        self.world.replay(queue, max(1, self.world.last + 1 - back))
+
     @rule(seconds=st.sampled_from([0.1, 6.0, 11.0, 200.0]))
     def pass_time(self, seconds: float) -> None:
         self.world.pass_time(seconds)
@@ -171,6 +175,17 @@ def try_for_ever(inbox: Inbox, entry: Any, when: float = 0.0, now: float = 0.0) 
     inbox._again.append(entry.sequence)
 
 
+def go_back_as_if_nothing_were_under_way(inbox: Inbox, sequence: int) -> int:
+    if sequence <= inbox.handed_out:
+        inbox._position = sequence - 1
+        inbox._ahead.clear()
+        inbox._recalled.clear()
+        inbox._again.clear()
+        inbox._unfinished.clear()
+        inbox._bytes = 0
+    return 0
+
+
 @pytest.mark.parametrize(
     ("method", "mutant"),
     [
@@ -179,6 +194,7 @@ def try_for_ever(inbox: Inbox, entry: Any, when: float = 0.0, now: float = 0.0) 
         ("refuse", drop_what_is_refused),
         ("offer", take_any_event),
         ("_retry", try_for_ever),
+        ("rewind", go_back_as_if_nothing_were_under_way),
     ],
 )
 def test_a_planted_bug_is_found(monkeypatch: pytest.MonkeyPatch, method: str, mutant: Callable[..., Any]) -> None:
