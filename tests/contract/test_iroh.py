@@ -206,6 +206,7 @@ async def test_the_port_is_the_one_that_was_asked_for(bind: Bind) -> None:
     """A node comes back at the place where its neighbours know it."""
     first = await bind(OURS)
     port = first.port
+    assert {address.rpartition(":")[2] for address in first._open().bound_sockets()} == {str(port)}  # of both families
     await first.close()
     assert (await bind(OURS, port=port)).port == port
 

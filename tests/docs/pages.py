@@ -72,6 +72,7 @@ class Reader:
 
     def __init__(self, folder: Path, home: Path) -> None:
         self._folder = folder
+        self._home = home
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         self._environment = os.environ | {"MICRO_HOME": str(home), "PATH": path, "PYTHONPATH": str(SOURCE)}
         self._environment |= {"NO_COLOR": "1", "COLUMNS": "120"}
@@ -82,6 +83,8 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if (self._home / "testnet").exists():  # the page did not come to the end, where it takes its nodes down
+            self._type(["micro", "testnet", "down"])
         for process in reversed(self._started):
             for number in (signal.SIGTERM, signal.SIGKILL):
                 with contextlib.suppress(ProcessLookupError):

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import socket
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final
 
@@ -278,9 +279,22 @@ def _socket_choices(bind_host: str, port: int) -> Iterator[list[str]]:
         first, second = str(host), "[::]" if host.is_unspecified else "[::1]"
     else:
         first, second = f"[{host}]", "0.0.0.0" if host.is_unspecified else "127.0.0.1"  # noqa: S104 - as asked
-    yield [f"{first}:{port}", f"{second}:{port}"]
+    # Of both families the same, also where any will do: the next start takes it again, and a node that comes back must
+    # be where it was, because iroh goes on sending to where it last was while a connection from it is open.
+    both = port or _free_port(str(host), host.version)
+    yield [f"{first}:{both}", f"{second}:{both}"]
     yield [f"{first}:{port}", f"{second}:0"]
     yield [f"{first}:{port}"]
+
+
+def _free_port(host: str, version: int) -> int:
+    """Returns a UDP port that is free now, 0 where the host has none to give."""
+    with socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return 0  # the binding itself tells why
+        return int(probe.getsockname()[1])
 
 
 def _port_of(endpoint: iroh.Endpoint, wanted: str) -> int:
