@@ -22,6 +22,9 @@ from typing import Any
 
 import pytest
 
+from micro.errors import NoNode
+from micro.node.front import Client
+
 __all__ = ["Host", "Lab", "reason_not_to"]
 
 READY_SECONDS = 30.0
@@ -74,10 +77,15 @@ class Host:
         for host in only:
             _ip("-n", self.space, "route", "replace", host.address, "dev", "e0")
 
-    async def start(self, *options: str) -> dict[str, Any]:
-        """Starts a node and returns its status once it serves."""
+    async def start(self, *options: str, program: Sequence[str] = ("-m", "micro")) -> dict[str, Any]:
+        """Starts a node and returns its status once it serves.
+
+        Args:
+            options: of `micro server`.
+            program: what Python runs as the command `micro`.
+        """
         self.home.mkdir(exist_ok=True, mode=0o700)
-        command = [sys.executable, "-m", "micro", "--home", str(self.home), "server", "--no-api"]
+        command = [sys.executable, *program, "--home", str(self.home), "server", "--no-api"]
         with (self.home / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *("ip", "netns", "exec", self.space, *command, "--network-host", self.address, *options),
@@ -87,11 +95,27 @@ class Host:
             )
         async with asyncio.timeout(READY_SECONDS):
             while True:
-                found = await self.micro("status", "--output", "json", check=False)
-                if found.startswith("{"):
-                    return dict(json.loads(found))
-                assert self.process.returncode is None, (self.home / "log").read_text()[-2000:]
-                await asyncio.sleep(0.1)
+                try:
+                    return dict(await self.ask("node", "Node.Status"))
+                except NoNode:
+                    assert self.process.returncode is None, (self.home / "log").read_text()[-2000:]
+                    await asyncio.sleep(0.1)
+
+    def client(self) -> Client:
+        """Returns a client of this host's owner: a socket of the home is reached from every namespace."""
+        return Client(home=str(self.home))
+
+    async def ask(self, service: str, endpoint: str, request: Any = None, *, timeout_seconds: float = 30.0) -> Any:
+        """Calls a service as this host's owner, over a link of its own."""
+        async with self.client() as client:
+            return await client.call(service, endpoint, request, timeout_seconds=timeout_seconds)
+
+    async def run(self, source: Path, name: str | None = None) -> None:
+        """Runs a service on this host's node."""
+        wish = {"source": str(source)} | ({"name": name} if name else {})
+        async with self.client() as client, client.stream("runtime", "Runtime.Run", wish) as steps:
+            async for step in steps:
+                assert not step["failed"], step
 
     async def micro(self, *words: str, check: bool = True) -> str:
         """Types a command at this host's node, and returns what it prints."""

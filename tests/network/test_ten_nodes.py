@@ -1,0 +1,272 @@
+"""An open network of ten real node processes, each on a machine of its own; two can reach nothing but the relay.
+
+The tests follow each other in one network, and each leaves it whole: three super nodes, a relay, three nodes in the
+open, one that speaks the first version of the protocol only, and two hidden ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from micro.errors import MicroError
+from tests.conftest import Campaign
+from tests.network.lab import Host, Lab, reason_not_to
+from tests.network.places import GREETER, until
+
+REASON = reason_not_to()
+pytestmark = [
+    pytest.mark.skipif(bool(REASON), reason=REASON or "there are namespaces"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+OLD = (str(Path(__file__).parent / "old_node.py"),)
+SETTLED_SECONDS = 90
+"""Bounds of waiting, not bars: the machine may be busy."""
+SUPERS, OPEN, HIDDEN = ("super-1", "super-2", "super-3"), ("ann", "bob", "cat"), ("hid", "den")
+
+
+class Town:
+    """The network."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.lab = lab
+        self.folder = folder
+        self.relay = lab.host("relay")
+        self.supers = [lab.host(name) for name in SUPERS]
+        self.ann, self.bob, self.cat = (lab.host(name) for name in OPEN)
+        self.old = lab.host("old")
+        self.hid, self.den = (lab.hidden(name, [self.relay]) for name in HIDDEN)
+        self._options: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def hosts(self) -> list[Host]:
+        return list(self.lab.hosts.values())
+
+    async def build(self) -> None:
+        """Starts the relay, the founder, the other super nodes, and then everybody else at the same time."""
+        relays = ("--relays", f"http://{self.relay.address}:3340")
+        await self.start(self.relay, "--relay")
+        founder = self.supers[0]
+        await self.start(founder, "--super", "--owner-label", founder.name, *relays)
+        await until(lambda: self._at_relay(founder), SETTLED_SECONDS)
+        join = ("--join", (await founder.ask("network", "Network.Ticket"))["ticket"], *relays)
+        others = [self.start(each, "--super", "--owner-label", each.name, *join) for each in self.supers[1:]]
+        await asyncio.gather(*others)
+        await self.settled(self.supers)
+        nodes = [self.start(each, *join) for each in (self.ann, self.bob, self.cat, self.old, self.hid, self.den)]
+        ticket = {"ticket": join[1]}
+        await asyncio.gather(*nodes, self.relay.ask("network", "Network.Join", ticket))
+        await self.settled()
+
+    async def start(self, host: Host, *options: str) -> None:
+        """Starts a node, as it was started before where nothing is said."""
+        self._options[host.name] = options or self._options[host.name]
+        await host.start(*self._options[host.name], **({"program": OLD} if host is self.old else {}))
+
+    async def settled(self, hosts: Iterable[Host] = ()) -> None:
+        """Waits until everybody, or these, see three super nodes and have a home."""
+        for host in hosts or self.hosts:
+            await until(lambda host=host: self._is_home(host), SETTLED_SECONDS)  # type: ignore[misc]
+
+    async def _at_relay(self, host: Host) -> bool:
+        return bool((await host.ask("node", "Node.Status"))["relay"]["through"])
+
+    async def _is_home(self, host: Host) -> bool:
+        found = (await host.ask("node", "Node.Status"))["backbone"]
+        return found["super_nodes"] == len(SUPERS) and bool(found["home"])
+
+    async def nid(self, host: Host) -> str:
+        return str((await host.ask("node", "Node.Status"))["nid"])
+
+    async def source(self, name: str) -> Path:
+        """Writes the greeter as a service of another name."""
+        place = self.folder / name
+        place.mkdir(exist_ok=True)
+        (place / "main.py").write_text(GREETER.replace('Service("greeter"', f'Service("{name}"'))
+        return place
+
+    async def offer(self, name: str, *hosts: Host) -> None:
+        """Runs a service on some nodes."""
+        place = await self.source(name)
+        for host in hosts:
+            await host.run(place)
+
+    async def pin(self, seeker: Host, name: str, *providers: Host) -> None:
+        """Waits until a node finds a service at just these others, and pins it to them."""
+        wanted = sorted([await self.nid(host) for host in providers])
+
+        async def found() -> bool:
+            return sorted((await seeker.ask("network", "Network.Meet", {"name": name}))["nodes"]) == wanted
+
+        await until(found, SETTLED_SECONDS)
+        assert sorted((await seeker.ask("network", "Network.Pin", {"name": name}))["nodes"]) == wanted
+
+    async def hello(self, host: Host, name: str) -> bool:
+        """Says whether a service greets a caller on that host."""
+        found = await host.ask(name, "Say.Hello", {"name": "Ann"}, timeout_seconds=5)
+        return bool(found == "Hello Ann")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    """The network, up and complete."""
+    lab = Lab()
+    try:
+        found = Town(lab, tmp_path_factory.mktemp("services"))
+        await found.build()
+        yield found
+    finally:
+        await lab.close()
+
+
+async def gone(attempt: Callable[[], Awaitable[Any]]) -> bool:
+    """Says whether a call fails."""
+    try:
+        await attempt()
+    except (MicroError, TimeoutError):
+        return True
+    return False
+
+
+async def test_ten_nodes_join(town: Town) -> None:
+    """Each sees the three super nodes and has one of them as its home; the hidden ones are there through the relay."""
+    statuses = [await host.ask("node", "Node.Status") for host in town.hosts]
+    supers = {await town.nid(host) for host in town.supers}
+
+    assert len(statuses) == 10
+    assert {status["backbone"]["super_nodes"] for status in statuses} == {3}
+    assert {status["backbone"]["home"] for status in statuses} <= supers
+    assert len({status["backbone"]["network"] for status in statuses}) == 1
+
+
+async def test_strangers_find_and_call_each_other(town: Town) -> None:
+    """By name alone: two providers in the open, called and streamed from a third node, and from a hidden one."""
+    await town.offer("greeter", town.ann, town.bob)
+    for seeker in (town.cat, town.den):
+        await town.pin(seeker, "greeter", town.ann, town.bob)
+        async with seeker.client() as client:
+            assert await client.call("greeter", "Say.Hello", {"name": "Ann"}) == "Hello Ann"
+            async with client.stream("greeter", "Say.Count", {"to": 5}) as numbers:
+                assert [number async for number in numbers] == list(range(5))
+
+
+async def test_hidden_nodes_find_and_call_each_other(town: Town) -> None:
+    """Neither can be reached but through the relay."""
+    await town.offer("shy", town.hid)
+    await town.pin(town.den, "shy", town.hid)
+    async with town.den.client() as client:
+        assert await client.call("shy", "Say.Hello", {"name": "Ann"}) == "Hello Ann"
+        async with client.stream("shy", "Say.Count", {"to": 5}) as numbers:
+            assert [number async for number in numbers] == list(range(5))
+        hops = (await client.call("network", "Network.Trace", {"service": "shy"}))["hops"]
+    assert [hop["over"].split()[0] for hop in hops] == ["relayed", "socket"]
+
+
+async def test_old_and_new_versions_stand_side_by_side(town: Town) -> None:
+    """A node that speaks version 1 only is found and called, and finds and calls others."""
+    await town.offer("relic", town.old)
+    await town.pin(town.cat, "relic", town.old)
+    await town.pin(town.old, "greeter", town.ann, town.bob)
+    assert await town.hello(town.cat, "relic")
+    assert await town.hello(town.old, "greeter")
+    async with town.cat.client() as client, client.stream("relic", "Say.Count", {"to": 5}) as numbers:
+        assert [number async for number in numbers] == list(range(5))
+
+    assert "a link in version 1 with one that speaks [1, 2]" in (town.old.home / "log").read_text()
+
+
+async def test_events_cross_the_relay(town: Town) -> None:
+    """What a hidden node publishes on a topic that it exports, a subscriber of another hidden one gets."""
+    ticket = (await town.hid.ask("network", "Network.Ticket"))["ticket"]
+    await town.den.ask("network", "Network.Connect", {"ticket": ticket})
+    await town.hid.ask("events", "Events.Export", {"topic": "news", "exported": True})
+    async with town.hid.client() as publisher, town.den.client() as reader, reader.subscribe("news", "readers") as news:
+        for n in range(3):
+            await publisher.publish("news", {"n": n})
+        found = []
+        async with asyncio.timeout(SETTLED_SECONDS):
+            async for event in news:
+                await event.ack()
+                found.append(event.value["n"])
+                if len(found) == 3:
+                    break
+    assert sorted(found) == [0, 1, 2]
+
+
+async def test_a_killed_super_node_stops_nobody(town: Town, campaign: Campaign) -> None:
+    """With -9: what is offered then is found all the same, everybody has a home, and it comes back."""
+    for number in range(campaign("super nodes killed in a network of ten", share=1, full=6)):
+        victim = town.supers[1 + number % 2]  # the founder signs the map, and is away in another test
+        name = f"late-{number}"
+        await victim.kill()
+        await town.offer(name, town.bob)
+        await town.pin(town.cat, name, town.bob)
+        assert await town.hello(town.cat, name)
+        await town.settled([host for host in town.hosts if host is not victim])
+        await town.start(victim)
+        await town.settled()
+
+
+async def test_a_killed_founder_stops_nobody(town: Town) -> None:
+    """While the keeper of the network is away, the map stands still and everything else goes on."""
+    await town.supers[0].kill()
+    await town.offer("without-keeper", town.bob)
+    await town.pin(town.cat, "without-keeper", town.bob)
+    assert await town.hello(town.cat, "without-keeper")
+    await town.start(town.supers[0])
+    await town.settled()
+
+
+async def test_calls_go_on_when_a_provider_is_killed(town: Town, campaign: Campaign) -> None:
+    """With -9, in the middle of idempotent calls: none of them fails, since another instance is there."""
+    for number in range(campaign("providers killed in the middle of calls", share=1, full=6)):
+        victim = (town.ann, town.bob)[number % 2]
+        answers: list[str] = []
+        stop = asyncio.Event()
+
+        async def calling(answers: list[str] = answers, stop: asyncio.Event = stop) -> None:
+            async with town.cat.client() as client:
+                while not stop.is_set():
+                    answers.append(await client.call("greeter", "Say.Hello", {"name": "Ann"}))
+
+        callers = [asyncio.create_task(calling()) for _ in range(4)]
+        await until(lambda answers=answers: len(answers) > 40, SETTLED_SECONDS)  # type: ignore[misc]
+        await victim.kill()
+        before = len(answers)
+        await until(lambda answers=answers, before=before: len(answers) > before + 40, SETTLED_SECONDS)  # type: ignore[misc]
+        stop.set()
+        await asyncio.gather(*callers)  # none of them has failed
+        assert set(answers) == {"Hello Ann"}
+        await town.start(victim)
+        await town.settled([victim])
+        await until(lambda victim=victim: town.hello(victim, "greeter"), SETTLED_SECONDS)  # type: ignore[misc]
+
+
+async def test_a_killed_relay_comes_back(town: Town, campaign: Campaign) -> None:
+    """With -9: while it is gone nobody reaches the hidden nodes; then everybody does again, by himself."""
+    for _ in range(campaign("relays killed in a network of ten", share=1, full=4)):
+        assert await town.hello(town.cat, "greeter")
+        await town.relay.kill()
+        await until(lambda: gone(lambda: town.hello(town.den, "shy")), SETTLED_SECONDS)
+        assert await town.hello(town.cat, "greeter")  # the others do not need it
+        await town.start(town.relay)
+        await until(lambda: town.hello(town.den, "shy"), SETTLED_SECONDS)
+        await town.settled()
+
+
+async def test_a_partition_heals(town: Town, campaign: Campaign) -> None:
+    """A node whose cable is pulled is alone, and serves itself; once it is plugged in, it is found and called again."""
+    for _ in range(campaign("partitions of a network of ten", share=1, full=6)):
+        assert await town.hello(town.cat, "relic")
+        town.old.link("down")
+        await until(lambda: gone(lambda: town.hello(town.cat, "relic")), SETTLED_SECONDS)
+        assert await town.hello(town.old, "relic")
+        town.old.link("up")
+        await until(lambda: town.hello(town.cat, "relic"), SETTLED_SECONDS)
+        await town.settled()
