@@ -12,7 +12,7 @@ PAUSE_SECONDS = 0.01
 
 
 async def until(
-    condition: Callable[[], object | Awaitable[object]], seconds_max: float = 30.0, *, what: str = "it holds"
+    condition: Callable[[], object | Awaitable[object]], seconds_max: float = 60.0, *, what: str = "it holds"
 ) -> None:
     """Waits until a condition holds; one that raises does not hold yet, and its error is told if it never does."""
     missed: Exception | None = None

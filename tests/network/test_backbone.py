@@ -232,7 +232,7 @@ async def ticket_of(home: Path) -> str:
             found.append((await client.call("network", "Network.Ticket"))["ticket"])
         return True
 
-    await until(ask, 30)
+    await until(ask)
     return found[0]
 
 
@@ -252,7 +252,7 @@ async def test_a_killed_super_node_takes_nothing_with_it(start_node: StartNode, 
             processes.append(await stack.enter_async_context(super_process(home, tickets[-1] and tickets[1])))
             tickets.append(await ticket_of(home))
         provider, seeker = [await start_node(network=True, join=tickets[1]) for _ in range(2)]
-        await until(lambda: provider.status()["backbone"]["super_nodes"] == 3, 40)
+        await until(lambda: provider.status()["backbone"]["super_nodes"] == 3)
         await run(provider, greeter_folder)
         places = [Ticket.decode(ticket) for ticket in tickets[1:]]
         for place in places:
@@ -264,7 +264,7 @@ async def test_a_killed_super_node_takes_nothing_with_it(start_node: StartNode, 
         await processes[killed].wait()
 
         assert await finds(seeker, "greeter", [provider.nid])
-        await until(lambda: provider.status()["backbone"]["home"] in [n for n in nids if n != nids[killed]], 40)
+        await until(lambda: provider.status()["backbone"]["home"] in [n for n in nids if n != nids[killed]])
         assert await finds(seeker, "greeter", [provider.nid])
 
 
