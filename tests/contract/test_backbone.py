@@ -334,3 +334,46 @@ def test_the_same_town_goes_the_same_way_twice(play: Any, tmp_path: Path) -> Non
     play(scenario)
     play(scenario)
     assert ways[0] == ways[1]
+
+
+def test_a_super_node_that_served_as_home_is_tried_first(play: Any) -> None:
+    """Also after a restart, as a stranger that is new in the map would like to be."""
+
+    async def scenario(town: Town) -> None:
+        supers = await town.supers(3)
+        for number, home in enumerate(supers, 11):
+            node = await town.start(number, ticket=supers[0].ticket().encode())
+            await settled(lambda node=node: bool(node.home))
+            node.backbone._membership.served(home.ticket())
+            await node.stop()
+            again = await town.start(number)
+            await settled(lambda again=again: bool(again.home))
+            assert again.home == home.nid
+
+    play(scenario)
+
+
+def test_whoever_moves_is_found_where_it_is_now(play: Any) -> None:
+    """A node by its presence, a super node by the map, the keeper too; long before a lease or a look ends."""
+
+    async def scenario(town: Town) -> None:
+        supers = await town.supers(2)
+        ann, bob = [await town.start(number, ticket=supers[1].ticket().encode()) for number in (11, 12)]
+        ann.serve("greeter")
+        await finds(bob, "greeter", [ann.nid])
+        for number, node in enumerate((*supers, ann)):
+            node.transport._address = f"198.51.{number}.1:4040"
+            node.backbone.moved()
+        await asyncio.sleep(5.0)
+        charting = bob.backbone.charting
+        assert charting is not None
+        for node in supers:
+            member = charting.atlas.member(node.key.public)
+            assert member is not None
+            assert member.addresses == node.transport.addresses()
+        assert bob.backbone.finder is not None
+        bob.backbone.finder.forget("greeter")
+        [offer] = await bob.backbone.offers("greeter")
+        assert offer.ticket.addresses == ann.transport.addresses()
+
+    play(scenario)

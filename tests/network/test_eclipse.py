@@ -55,10 +55,12 @@ async def test_a_crowd_does_not_eclipse_a_node_that_starts(
     await asyncio.gather(*(connect(node, victim) for node in crowd))
     await until(lambda: guests(victim) == Slots(PEERS_MAX).inbound)
 
+    await old.stop()
     await victim.stop()
     victim = await start_node(str(victim.home.path), network=True, peers_max=PEERS_MAX)
+    await until(lambda: guests(victim) == Slots(PEERS_MAX).inbound and len(linked(victim)) > guests(victim), 20)
+    old = await start_node(str(old.home.path), network=True)  # its place was kept while the crowd was there first
     await until(lambda: {friend.nid, old.nid} <= linked(victim), 20)
-    await until(lambda: guests(victim) == Slots(PEERS_MAX).inbound, 20)
     await until(lambda: victim.status()["backbone"]["home"] == home.nid, 20)
 
     late = await start_node(network=True)

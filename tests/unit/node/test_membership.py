@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from micro.errors import ConfigError
-from micro.node.membership import Membership
+from micro.node.membership import HOMES_MAX, Membership
 from micro.node.pinned import Pinned
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.description import check_description
 from micro.service.registry.instance import Instance
 from micro.system import SystemDisk
+from micro.trust.identity import nid_of
+from micro.trust.keys import NodeKey
+from micro.trust.ticket import Ticket
 
 
 def membership(folder: Path) -> Membership:
@@ -86,3 +89,19 @@ def test_broken_pins_begin_anew(tmp_path: Path) -> None:
     (tmp_path / "pins.json").write_text("[]")
 
     assert Pinned(SystemDisk(), tmp_path / "pins.json", Catalog()).everything() == {}
+
+
+def test_former_homes_are_remembered_and_bounded(tmp_path: Path) -> None:
+    """The last one first, each once, where it was last; another network has other homes."""
+    found = membership(tmp_path)
+    for number in range(1, HOMES_MAX + 3):
+        found.served(Ticket(nid_of(NodeKey(bytes([number]) * 32).public), ("203.0.113.7:1",)))
+    last = found.homes[0]
+    found.served(Ticket(found.homes[1].nid, ("203.0.113.8:1",)))
+
+    again = membership(tmp_path).homes
+    assert len(again) == HOMES_MAX
+    assert again[0].addresses == ("203.0.113.8:1",)
+    assert again[1] == last
+    found.enter(last.nid, [])
+    assert membership(tmp_path).homes == []
