@@ -62,6 +62,7 @@ class Announcement:
         self._random_bytes = random_bytes
         self._offers: dict[str, _Offer] = {}
         self._records: dict[str, SignedRecord] = {}
+        self._withdrawn: dict[str, SignedRecord] = {}
         self._presence: SignedPresence | None = None
         self._chain: Chain | None = None
         self._step = 0
@@ -70,6 +71,11 @@ class Announcement:
     def records(self) -> list[SignedRecord]:
         """The records that hold now."""
         return list(self._records.values())
+
+    @property
+    def withdrawn(self) -> list[SignedRecord]:
+        """The withdrawals of what was offered and is not any more, of at most as many names as a node may offer."""
+        return list(self._withdrawn.values())
 
     def offer(self, descriptions: Mapping[str, Description], now: float) -> list[SignedRecord]:
         """Takes note of what the node offers now, and returns the records to be told: new, changed, old, withdrawn.
@@ -157,7 +163,13 @@ class Announcement:
             offer.terms,
             withdrawn,
         )
-        return sign_record(self._key, record)
+        signed = sign_record(self._key, record)
+        self._withdrawn.pop(name, None)
+        if withdrawn:
+            self._withdrawn[name] = signed
+            if len(self._withdrawn) > NODE_RECORDS_MAX:
+                del self._withdrawn[next(iter(self._withdrawn))]
+        return signed
 
     def _present(self, place: Place, now: float, chain: Chain) -> SignedPresence:
         record = PresenceRecord(

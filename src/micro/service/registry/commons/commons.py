@@ -12,7 +12,7 @@ node, where a key was seen, who offers a name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from blake3 import blake3
@@ -55,6 +55,13 @@ _KINDS: Final = frozenset({"name", "node", "super", "word"})
 
 class Commons(Protocol):
     """Puts, finds and hears values at places."""
+
+    @property
+    def port(self) -> int:
+        """The UDP port at which others of the commons reach this node, 0 where there is none."""
+
+    def bootstrap(self, addresses: Iterable[str]) -> None:
+        """Takes note of nodes of the commons that may be asked, as `ip:port`."""
 
     async def put(self, place: bytes, value: bytes) -> bool:
         """Keeps a value at a place until it is withdrawn or this node ends, instead of the one it kept there before.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from micro.errors import TooManyRequests
 from micro.service.registry.commons.commons import LISTENERS_MAX, PUTS_MAX, VALUES_MAX, check_value
@@ -27,6 +27,14 @@ class MemoryCommons:
         self._square = square
         self._places: dict[bytes, None] = {}
         self._listening: list[tuple[bytes, Heard]] = []
+
+    @property
+    def port(self) -> int:
+        """No port: a square is not asked over the network."""
+        return 0
+
+    def bootstrap(self, addresses: Iterable[str]) -> None:
+        """Needs nobody: a square has no others to be asked."""
 
     async def put(self, place: bytes, value: bytes) -> bool:
         """Keeps a value at a place."""

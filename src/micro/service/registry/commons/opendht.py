@@ -61,9 +61,10 @@ class OpenDhtCommons:
         self._runner: Any = opendht.DhtRunner()
         _runners.append(self._runner)
         self._runner.run(None, not known, port, host, "", opendht.DhtConfig())
-        for address in known:
-            where, _, at = address.rpartition(":")
-            self._runner.bootstrap(where.strip("[]"), at)
+        # Asked once, while no callback can be under way: OpenDHT answers under the lock that it also holds while its
+        # callbacks wait for the interpreter's.
+        self._port = int(self._runner.getBound().getPort())
+        self.bootstrap(known)
         self._puts: dict[bytes, Any] = {}
         self._tokens: dict[int, Any] = {}
         self._numbers = itertools.count(1)
@@ -71,7 +72,13 @@ class OpenDhtCommons:
     @property
     def port(self) -> int:
         """The UDP port."""
-        return int(self._runner.getBound().getPort())
+        return self._port
+
+    def bootstrap(self, addresses: Iterable[str]) -> None:
+        """Takes note of nodes that may be asked; OpenDHT asks them again whenever it knows nobody else."""
+        for address in addresses:
+            where, _, at = address.rpartition(":")
+            self._runner.bootstrap(where.strip("[]"), at)
 
     async def put(self, place: bytes, value: bytes) -> bool:
         """Keeps a value at a place."""
