@@ -4,6 +4,9 @@ Answers are kept, watched, and renewed before they are old while they are used; 
 a few seconds. While the backbone is away, what was known goes on being the answer: whether a node is still there its
 caller finds out by calling it.
 
+Where there is a second path, it is asked when no super node answers, or none shows a record. What only it shows is
+looked up once more in the backbone node by node, so that a withdrawal there outweighs it.
+
 Theory of one name: asked -> fresh (used: watched, renewed ahead) -> old (asked again; the old one if nobody answers).
 """
 
@@ -12,14 +15,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from micro.errors import BadRequest, MicroError, Unavailable
+from micro.errors import MicroError, Unavailable
 from micro.ports import Clock, Entropy
 from micro.service.registry.backbone import FIND, FOUND, KEYS_MAX, NEWS, PRESENCE, PRESENT, SEARCH, WATCH
 from micro.service.registry.charting import Charting
+from micro.service.registry.commons.seeker import Seeker
+from micro.service.registry.commons.value import Wanted
 from micro.service.registry.finding import (
     Living,
     Offer,
@@ -27,13 +31,14 @@ from micro.service.registry.finding import (
     genuine_records,
     newest_records,
     ranked,
+    split_node,
 )
-from micro.service.registry.instance import check_service
+from micro.service.registry.known import FRESH_SECONDS, Known
 from micro.service.registry.reach import Reach
 from micro.service.registry.record import TERMS_MAX, ServiceRecord, SignedRecord
 from micro.service.registry.shardmap import SuperNode, shard_of_name, shard_of_node, shard_of_word
 from micro.service.registry.words import words
-from micro.trust.identity import is_nid, nid_of, public_key_of, short
+from micro.trust.identity import nid_of, short
 
 __all__ = ["Finder"]
 
@@ -44,7 +49,6 @@ ASK_TIMEOUT_SECONDS: Final = 2.0
 OFFERS_MAX: Final = 32
 """So many nodes that offer a name are looked for."""
 
-FRESH_SECONDS: Final = 30.0
 AHEAD_SECONDS: Final = 20.0
 """An answer older than this that is used is renewed while it still serves."""
 
@@ -62,22 +66,13 @@ SEARCH_WORDS_MAX: Final = 3
 
 DISTRUSTED_MAX: Final = 256
 
+CHECKED_MAX: Final = 16
+"""So many nodes whose records only the second path shows are looked up in the backbone; more are not believed."""
+
+LISTEN_SECONDS: Final = 30.0
+"""So long the second path alone is listened to where no super node tells of changes."""
+
 log = logging.getLogger("micro.backbone")
-
-
-@dataclass(slots=True)
-class _Known:
-    """What is known of one name; times are on the clock that never goes back."""
-
-    offers: tuple[Offer, ...] = ()
-    at: float = 0.0
-    is_old: bool = False
-    asking: asyncio.Task[tuple[Offer, ...]] | None = field(default=None, repr=False)
-    watching: asyncio.Task[None] | None = field(default=None, repr=False)
-
-    def age(self, now: float) -> float:
-        """Returns how old the answer is, and a great age where it is known to be wrong."""
-        return FRESH_SECONDS if self.is_old else now - self.at
 
 
 class Finder:
@@ -87,14 +82,18 @@ class Finder:
         charting: its maps.
         reach: how super nodes are reached.
         clock, entropy: time, and the choice among super nodes.
+        second: the second path, None where there is none.
     """
 
-    def __init__(self, charting: Charting, reach: Reach, *, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self, charting: Charting, reach: Reach, *, clock: Clock, entropy: Entropy, second: Seeker | None = None
+    ) -> None:
         self._charting = charting
         self._reach = reach
         self._clock = clock
         self._entropy = entropy
-        self._known: dict[str, _Known] = {}
+        self._second = second
+        self._known: dict[str, Known] = {}
         self._distrusted: dict[bytes, None] = {}
 
     async def find(self, name: str) -> tuple[Offer, ...]:
@@ -107,13 +106,12 @@ class Finder:
             BadRequest: it is no such name.
             Unavailable: no super node answers, and nothing is known from before.
         """
-        _split(name)
+        split_node(name)
         now = self._clock.monotonic()
-        known = self._known.pop(name, None) or _Known(is_old=True)
+        known = self._known.pop(name, None) or Known(is_old=True)
         self._known[name] = known  # the end of the row: it was used just now
         self._make_room()
-        age = known.age(now)
-        if age < (FRESH_SECONDS if known.offers else NOTHING_SECONDS):
+        if (age := known.age(now)) < (FRESH_SECONDS if known.offers else NOTHING_SECONDS):
             if known.offers and age >= AHEAD_SECONDS:
                 self._ask_soon(name, known)
             return self._timely(known)
@@ -145,7 +143,13 @@ class Finder:
             )
             for term in terms[:SEARCH_WORDS_MAX]
         ]
-        answers = [answer for found in await asyncio.gather(*asked) for answer in found]
+        try:
+            answers = [answer for found in await asyncio.gather(*asked) for answer in found]
+        except Unavailable:
+            if self._second is None:
+                raise
+            aside = (self._second.records(Wanted(word=term)) for term in terms[:SEARCH_WORDS_MAX])
+            answers = list(await asyncio.gather(*aside))
         return ranked(newest_records(answers), terms)[: max(0, limit)]
 
     def forget(self, name: str) -> None:
@@ -157,41 +161,85 @@ class Finder:
     def close(self) -> None:
         """Stops asking and watching."""
         for known in self._known.values():
-            _end(known)
+            known.end()
         self._known.clear()
 
     # -- names ------------------------------------------------------------------------------------------------------
 
-    def _ask_soon(self, name: str, known: _Known) -> asyncio.Task[tuple[Offer, ...]]:
+    def _ask_soon(self, name: str, known: Known) -> asyncio.Task[tuple[Offer, ...]]:
         """Asks for a name, once for all who want it at the same time."""
         if known.asking is None or known.asking.done():
             known.asking = asyncio.get_running_loop().create_task(self._ask(name, known))
             known.asking.add_done_callback(lambda done: done.cancelled() or done.exception())
         return known.asking
 
-    async def _ask(self, name: str, known: _Known) -> tuple[Offer, ...]:
-        service, key = _split(name)
-        answers = await self._ask_all(
+    async def _ask(self, name: str, known: Known) -> tuple[Offer, ...]:
+        service, key = split_node(name)
+        answers: list[list[SignedRecord]] = []
+        trouble: Unavailable | None = None
+        try:
+            answers = await self._ask_name(service, key)
+        except Unavailable as error:
+            if self._second is None:
+                raise
+            trouble = error
+        if is_aside := self._second is not None and (known.is_aside or not newest_records(answers)):
+            answers += await self._ask_aside(service, key, answers, is_silent=trouble is not None)
+        if trouble is not None and not any(answers):
+            raise trouble
+        known.note(answers)
+        records = {record.key: record for record in newest_records(answers)[:OFFERS_MAX]}
+        offers: dict[bytes, Offer] = {}
+        if trouble is None:
+            for living in await self._locate(list(records)):
+                place = living.record
+                offers[place.key] = Offer(records[place.key], place.ticket(), living.ends)
+        if self._second is not None and (is_aside or not offers):
+            for found in await self._second.whereabouts(key for key in records if key not in offers):
+                offers[found.key] = Offer(records[found.key], found.ticket(), found.ends)
+        known.offers = tuple(sorted(offers.values(), key=lambda offer: offer.nid))
+        known.at, known.is_old = self._clock.monotonic(), False
+        self._watch(name, known)
+        return known.offers
+
+    async def _ask_name(self, service: str, key: bytes) -> list[list[SignedRecord]]:
+        return await self._ask_all(
             shard_of_name(service),
             "Backbone.Find",
             FIND.encode({"name": service, "limit": OFFERS_MAX, "key": key}),
             partial(genuine_records, name=service, key=key),
         )
-        records = {record.key: record for record in newest_records(answers)[:OFFERS_MAX]}
-        living = await self._locate(list(records))
-        offers = [Offer(records[found.record.key], found.record.ticket(), found.ends) for found in living]
-        known.offers = tuple(sorted(offers, key=lambda offer: offer.nid))
-        known.at, known.is_old = self._clock.monotonic(), False
-        self._watch(name, known)
-        return known.offers
 
-    def _timely(self, known: _Known) -> tuple[Offer, ...]:
+    async def _ask_aside(
+        self, service: str, key: bytes, answers: list[list[SignedRecord]], *, is_silent: bool
+    ) -> list[list[SignedRecord]]:
+        """Returns what the second path shows of a name, and what the backbone says to that where it says anything."""
+        assert self._second is not None
+        try:
+            found = await self._second.records(Wanted(service, key=key))
+        except MicroError as error:
+            log.info("the second path does not answer: %s", error)
+            return []
+        if is_silent:
+            return [found]
+        shown = {signed.record.key for answer in answers for signed in answer}
+        fresh = [signed for signed in found if signed.record.key not in shown][:CHECKED_MAX]
+        checks = await asyncio.gather(*(self._check(service, signed.record.key) for signed in fresh))
+        return [fresh, *(answer for check in checks for answer in check)]
+
+    async def _check(self, service: str, key: bytes) -> list[list[SignedRecord]]:
+        try:
+            return await self._ask_name(service, key)
+        except Unavailable:
+            return []
+
+    def _timely(self, known: Known) -> tuple[Offer, ...]:
         now = self._clock.now()
         return tuple(offer for offer in known.offers if offer.record.expires > now)
 
     def _make_room(self) -> None:
         while len(self._known) > NAMES_MAX:
-            _end(self._known.pop(next(iter(self._known))))
+            self._known.pop(next(iter(self._known))).end()
 
     # -- asking -----------------------------------------------------------------------------------------------------
 
@@ -301,52 +349,41 @@ class Finder:
 
     # -- watching ---------------------------------------------------------------------------------------------------
 
-    def _watch(self, name: str, known: _Known) -> None:
+    def _watch(self, name: str, known: Known) -> None:
         """Has a name watched while it is among those used last."""
-        if known.watching is not None and not known.watching.done():
+        if known.is_watched or not known.offers or self._known.get(name) is not known:
             return
-        watched = [other for other in self._known.values() if other.watching is not None and not other.watching.done()]
-        if len(watched) < WATCHED_MAX and known.offers and self._known.get(name) is known:
+        if sum(other.is_watched for other in self._known.values()) < WATCHED_MAX:
             known.watching = asyncio.get_running_loop().create_task(self._follow(name, known))
 
-    async def _follow(self, name: str, known: _Known) -> None:
-        """Hears of changes of a name from one of its holders; any makes the answer old, so that it is asked again.
+    async def _follow(self, name: str, known: Known) -> None:
+        """Hears of changes of a name; any makes the answer old: the next use asks again, and watches again."""
+        service, key = split_node(name)
+        if self._second is None:
+            return await self._hear(name, known)
+        stop = self._second.listen(service, lambda signed: known.told(signed, key))
+        try:
+            await self._hear(name, known)
+            if not known.is_old:
+                await asyncio.sleep(LISTEN_SECONDS)
+        finally:
+            stop()
 
-        The holder also tells of those of the nodes that it knows itself.
-        """
-        service, _ = _split(name)
+    async def _hear(self, name: str, known: Known) -> None:
+        """Hears of changes from one of the holders of a name, and of those of the nodes that it knows itself."""
+        service, _ = split_node(name)
         member = next(iter(self._ordered(shard_of_name(service))), None)
         if member is None:
             return
         keys = [offer.record.key for offer in known.offers]
         try:
             wish = WATCH.encode({"names": [service], "keys": keys[:KEYS_MAX]})
-            stream = await self._reach.open(member.ticket(), "Backbone.Watch", wish)
-            async with stream:
+            async with await self._reach.open(member.ticket(), "Backbone.Watch", wish) as stream:
                 async for body in stream:
                     news = NEWS.decode(body)
                     self._charting.heard(news["map_version"], member.ticket())
                     if news["record"] or news["gone"] or news["missed"] or news["presence"] is not None:
                         known.is_old = True
-                        return  # the next use asks again, and watches again
+                        return
         except (MicroError, TimeoutError) as error:
             log.info("%s is not watched any more: %s", name, error)
-
-
-def _split(name: str) -> tuple[str, bytes]:
-    """Returns the service and the public key of the one node that is meant, b"" for any.
-
-    Raises:
-        BadRequest: it is neither `service` nor `service@nid`.
-    """
-    service, at, nid = name.partition("@")
-    check_service(service)
-    if at and not is_nid(nid):
-        raise BadRequest(f"{name[:160]!r} names no node behind the @; a service of one node is service@nid")
-    return service, public_key_of(nid) if at else b""
-
-
-def _end(known: _Known) -> None:
-    for task in (known.asking, known.watching):
-        if task is not None:
-            task.cancel()

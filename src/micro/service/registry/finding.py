@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from micro.errors import BadRequest, TooLarge
+from micro.service.registry.instance import check_service
 from micro.service.registry.presence import (
     Beat,
     PresenceRecord,
@@ -23,9 +24,10 @@ from micro.service.registry.presence import (
     read_presence,
 )
 from micro.service.registry.record import ServiceRecord, SignedRecord, is_timely, read_record
+from micro.trust.identity import is_nid, public_key_of
 from micro.trust.ticket import Ticket
 
-__all__ = ["Living", "Offer", "genuine_presence", "genuine_records", "newest_records", "ranked"]
+__all__ = ["Living", "Offer", "genuine_presence", "genuine_records", "newest_records", "ranked", "split_node"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +129,16 @@ def ranked(records: Iterable[ServiceRecord], words: Sequence[str]) -> list[Servi
         return (-len(wanted.intersection(record.terms)), -named, record.name, record.key)
 
     return sorted(records, key=fit)
+
+
+def split_node(name: str) -> tuple[str, bytes]:
+    """Returns the service and the public key of the one node that is meant, b"" for any.
+
+    Raises:
+        BadRequest: it is neither `service` nor `service@nid`.
+    """
+    service, at, nid = name.partition("@")
+    check_service(service)
+    if at and not is_nid(nid):
+        raise BadRequest(f"{name[:160]!r} names no node behind the @; a service of one node is service@nid")
+    return service, public_key_of(nid) if at else b""

@@ -178,13 +178,14 @@ class Shards:
             name: the service.
             limit: at most so many, and `FOUND_MAX`.
             chance: any number; it chooses where in the row of all the answer begins.
-            key: the public key of the one node asked for, empty for any.
+            key: the public key of the one node asked for, empty for any; of one node its withdrawal is shown too.
         """
         if key:
             place = self._places.get(_key(key, name))
             entry = self._entries[place] if place is not None else None
-            known = entry is not None and not entry.withdrawn and entry.name is not None
-            return Found((entry.sealed,) if entry is not None and known else (), int(known))
+            if entry is None or (entry.name is None and not entry.withdrawn):
+                return Found((), 0)
+            return Found((entry.sealed,), int(not entry.withdrawn))
         places = self._names.get(name)
         return Found(tuple(self._some(places, limit, chance)), len(places))
 

@@ -7,7 +7,7 @@ import pytest
 from micro.service.registry import shards as module
 from micro.service.registry.penalties import Verdict
 from micro.service.registry.record import SignedRecord, read_record
-from micro.service.registry.shards import FOUND_MAX, NODE_RECORDS_MAX, Shards
+from micro.service.registry.shards import FOUND_MAX, NODE_RECORDS_MAX, Found, Shards
 from micro.trust.seal import seal
 from tests.unit.service.registry.makings import DAY, NOW, key_of, record_of, signed_of, withdrawn_of
 
@@ -78,9 +78,10 @@ def test_a_withdrawal_is_not_found_and_keeps_older_ones_out(shards: Shards) -> N
     """Until its own end."""
     put(shards, signed_of(ANN))
 
-    assert put(shards, withdrawn_of(ANN, sequence=2)) is Verdict.TAKEN
+    gone = withdrawn_of(ANN, sequence=2)
+    assert put(shards, gone) is Verdict.TAKEN
     assert shards.find("greeter").total == 0
-    assert shards.find("greeter", key=ANN.public).total == 0
+    assert shards.find("greeter", key=ANN.public) == Found((gone.sealed,), 0)  # who asks for this node shall know
     assert shards.of_node(ANN.public) == []
     assert put(shards, signed_of(ANN)) is Verdict.OUTDATED
     assert put(shards, signed_of(ANN, sequence=3)) is Verdict.TAKEN
