@@ -16,6 +16,7 @@ SEAMS: dict[str, tuple[set[str], str]] = {
 """Module pattern -> which parts of the world it may touch, and why."""
 
 LATE_IMPORTS: dict[tuple[str, str], str] = {
+    ("micro.node.engines", "micro.service.registry.commons.opendht.*"): "an extra that may not be installed",
     ("micro.doors.cli.*", "micro.*"): "a command loads only what it uses: the command line starts within 150 ms",
 }
 """(module pattern, imported pattern) -> why this import of ours may stand inside a function."""

@@ -8,18 +8,19 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from micro.errors import BadRequest, ConfigError, Conflict, Fault, MicroError, NotFound, Unavailable
+from micro.errors import BadRequest, ConfigError, Conflict, Fault, NotFound, Unavailable
 from micro.network.relays import Relays
 from micro.node.control.backbone import BackboneService, Role, backbone_service
+from micro.node.guide import Guide
 from micro.node.membership import Membership
 from micro.node.pinned import Pinned
 from micro.node.reach import NodeReach
+from micro.node.second import SecondPath
 from micro.node.supernode import SuperRole, keeper_of
 from micro.ports import Clock, Entropy
 from micro.service.registry.announcement import Announcement, Place
 from micro.service.registry.announcer import Announcer
 from micro.service.registry.atlas import Atlas, Chart
-from micro.service.registry.catalog import Catalog
 from micro.service.registry.charting import Charting
 from micro.service.registry.description import Description
 from micro.service.registry.finder import Finder
@@ -27,30 +28,16 @@ from micro.service.registry.finding import Offer
 from micro.service.registry.holder import Holder
 from micro.service.registry.shardmap import ShardMap, SuperNode, check_owner, sign_map
 from micro.service.service import Service
-from micro.trust.identity import nid_of, short
+from micro.trust.identity import is_nid, nid_of
 from micro.trust.keys import NodeKey
 from micro.trust.ticket import Ticket
 
-__all__ = ["Backbone", "offers_of"]
+__all__ = ["Backbone"]
 
 LEARN_SECONDS: Final = 30.0
 """A node without any map asks so often, and a super node so often whether it is still in the map."""
 
 log = logging.getLogger("micro.backbone")
-
-
-def offers_of(catalog: Catalog, nid: str) -> dict[str, Description]:
-    """Returns the descriptions of the services that a node itself serves, by name; of two versions the newer one."""
-    found: dict[str, Description] = {}
-    for instance in catalog.holding(nid):
-        if instance.state != "serving" or not instance.local or instance.service in found:
-            continue
-        view = catalog.lookup(instance.service)
-        serving = [i for i in view.instances if i.local and i.state == "serving"] if view is not None else []
-        description = view.description_of(serving[0]) if view is not None and serving else None
-        if description is not None:
-            found[instance.service] = description
-    return found
 
 
 class Backbone:
@@ -69,6 +56,7 @@ class Backbone:
         ticket: of a network to join at the start, "" for none.
         pinned: to which nodes names were bound at their first use.
         relays: which relays others are dialled through.
+        second: the second path, None where there is none.
 
     Attributes:
         charting: the maps of the network, None while the node is in none; so are the following.
@@ -93,6 +81,7 @@ class Backbone:
         ticket: str,
         pinned: Pinned,
         relays: Relays,
+        second: SecondPath | None = None,
     ) -> None:
         self._key = key
         self._nid = nid_of(key.public)
@@ -107,9 +96,13 @@ class Backbone:
         self.pinned = pinned
         self._relays = relays
         self._moved = asyncio.Event()
+        self._second = second
+        self._guide = Guide(self._nid, membership, reach, entropy, second)
         self._super_node = super_node
         self._owner = check_owner(owner)
         self._role = Role()
+        if second is not None:
+            self._role.commons_port = lambda: second.port
         self._super: SuperRole | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.charting: Charting | None = None
@@ -137,10 +130,11 @@ class Backbone:
             self._relays.vouch(Ticket.decode(known))
         if self._ticket:
             try:
-                ticket = Ticket.decode(self._ticket)
+                is_id = self._second is not None and is_nid(self._ticket)
+                ticket = Ticket(self._ticket, network=self._ticket) if is_id else Ticket.decode(self._ticket)
                 self._relays.vouch(ticket)
                 if self.expect(ticket) != self.network:
-                    self._membership.enter(self.expect(ticket), [ticket.encode()])
+                    self._membership.enter(self.expect(ticket), [] if is_id else [ticket.encode()])
             except Fault as fault:
                 raise ConfigError(f"the setting join: {fault}") from fault
         if self._super_node and not self.network:
@@ -160,11 +154,20 @@ class Backbone:
         if self.network == network:
             return
         self._relays.vouch(ticket)
-        atlas = Atlas(network)
-        if not await Charting(atlas, self._reach, on_change=lambda _: None).learn(ticket) or atlas.current is None:
-            raise Unavailable(f"{short(ticket.nid)} knows no map of its network; ask for another ticket")
-        self._membership.enter(network, [ticket.encode()])
-        self._membership.keep([chart.signed.sealed for chart in atlas.charts()])
+        await self._guide.enter(ticket, network)
+        await self._open()
+
+    async def join_network(self, network: str) -> None:
+        """Takes the node into a network by its id alone, through the second path, and remembers it.
+
+        Raises:
+            BadRequest: the node has no second path.
+            Conflict: the node is in another network.
+            Unavailable, Timeout: no super node of it was found.
+        """
+        if self.expect(Ticket(network, network=network)) == self.network:
+            return
+        await self._guide.enter_by_id(network)
         await self._open()
 
     def expect(self, ticket: Ticket) -> str:
@@ -206,6 +209,8 @@ class Backbone:
             self.finder.close()
         if self.announcer is not None:
             await self.announcer.leave()
+        if self._second is not None:
+            await self._second.leave()
         if self._super is not None:
             await self._super.stop()
         if self.charting is not None:
@@ -305,11 +310,12 @@ class Backbone:
         for sealed in reversed(self._membership.maps):
             await charting.take(sealed)
         if not charting.atlas.version:
-            await self._learn_once(charting)
+            await self._guide.learn(charting)
         self._role.charting = charting
         if self._super_node:
             await self._open_super(charting)
-        self.finder = Finder(charting, self._reach, clock=self._clock, entropy=self._entropy)
+        seeker = self._second.seeker(self.network) if self._second is not None else None
+        self.finder = Finder(charting, self._reach, clock=self._clock, entropy=self._entropy, second=seeker)
         announcement = Announcement(self._key, self._membership.next_sequence, self._entropy.random_bytes)
         self.announcer = Announcer(
             self._nid,
@@ -323,6 +329,14 @@ class Backbone:
             known=[home.nid for home in self._membership.homes],
         )
         self.announcer.start()
+        if self._second is not None:
+            self._second.post(
+                announcement,
+                charting,
+                sequence=self._membership.next_sequence,
+                place=self._place,
+                is_super=lambda: charting.atlas.member(self._key.public) is not None and self._super is not None,
+            )
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._learn()), loop.create_task(self._follow(self.announcer))]
 
@@ -348,7 +362,8 @@ class Backbone:
         while True:
             charting = self.charting
             assert charting is not None
-            await self._learn_once(charting)
+            await self._guide.learn(charting)
+            await self._guide.meet(charting)
             if self._super is not None:
                 await self._super.stand(self._member, self._keeper)
             with contextlib.suppress(TimeoutError):
@@ -356,27 +371,11 @@ class Backbone:
                     await self._moved.wait()
             self._moved.clear()
 
-    async def _learn_once(self, charting: Charting) -> None:
-        for ticket in self._known_tickets(charting):
-            try:
-                await charting.learn(ticket)
-            except (MicroError, TimeoutError) as error:
-                log.info("no map from %s: %s", short(ticket.nid), error)
-            else:
-                return
-
     async def _follow(self, announcer: Announcer) -> None:
         """Has changes of the catalog told."""
         while True:
             if await self._heard(LEARN_SECONDS):
                 announcer.changed()
-
-    def _known_tickets(self, charting: Charting) -> list[Ticket]:
-        members = [member for chart in charting.atlas.charts() for member in chart.ring.members]
-        turn = self._entropy.random_bytes(1)[0] % len(members) if members else 0
-        found = [member.ticket() for member in (*members[turn:], *members[:turn]) if member.nid != self._nid]
-        joined = (Ticket.decode(text) for text in self._membership.tickets)
-        return list(dict.fromkeys([*self._membership.homes, *found[:3], *joined]))
 
     def _remapped(self, before: Chart | None) -> None:
         assert self.charting is not None

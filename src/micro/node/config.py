@@ -30,6 +30,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "api_port": (0, 65_535),
     "network_port": (0, 65_535),
     "relay_port": (0, 65_535),
+    "dht_port": (0, 65_535),
     "peers_max": (1, 10_000),
     "stranger_calls_per_second": (1, 1_000_000),
     "stranger_bytes_per_second": (1_048_576, 1e12),
@@ -105,7 +106,21 @@ class NodeConfig:
         "What the owner of a super node is called in the shard map, so that no shard is held by one owner alone: "
         "lower-case letters, digits and ._@-. Without it the node counts as an owner of its own.",
     )
-    join: str = _setting("", "The ticket of a node whose network is joined at the start, and remembered.")
+    join: str = _setting(
+        "",
+        "The ticket of a node whose network is joined at the start, and remembered; with dht the network's id will do.",
+    )
+    dht: bool = _setting(
+        False,
+        "Whether the node has a second path to its network, over OpenDHT: it is found there, and finds there, while "
+        "super nodes are gone or silent. Needs the extra: `pip install 'micro-network[dht]'`.",
+    )
+    dht_port: int = _setting(0, "The UDP port of OpenDHT; 0 chooses one once and keeps it.")
+    dht_bootstrap: str = _setting(
+        "",
+        "Nodes of OpenDHT to begin with, as `ip:port`, separated by commas; others are learned from super nodes "
+        "and remembered.",
+    )
     allow_private_sources: bool = _setting(False, "Whether `micro run` may fetch from private and loopback addresses.")
     kept_days: float = _setting(7.0, "How long events are kept, in days.")
     log_level: str = _setting("info", "How much the node tells about itself: debug, info, warning or error.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from micro.errors import ConfigError
 from micro.network.prefix import Prefixes, read_networks
 from micro.network.transport import stream
 from micro.network.transport.admission import Limits as Admitted
@@ -15,6 +16,7 @@ from micro.node.home import Home
 from micro.ports import Clock, Disk, Entropy, Processes
 from micro.service.broker.broker import Broker, Limits
 from micro.service.broker.embedded import EmbeddedBroker
+from micro.service.registry.commons.commons import Commons
 from micro.store.auth import AuthStore
 from micro.store.settings import Settings
 from micro.store.stores import Stores
@@ -35,6 +37,18 @@ SUPER_LIMITS = Admitted(
 """How many connections a super node takes: thousands of nodes have their home there."""
 
 
+def _open_opendht(config: NodeConfig, port: int, known: Sequence[str]) -> Commons:
+    """Opens the commons of the world, which is an extra."""
+    try:
+        from micro.service.registry.commons.opendht import OpenDhtCommons
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the setting dht needs OpenDHT, which is not there ({error}): pip install 'micro-network[dht]'"
+        ) from error
+    host = "0.0.0.0" if config.network_host == "::" else config.network_host  # noqa: S104 - it speaks IPv4 alone
+    return OpenDhtCommons(port, host, known)
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The openings to the world that a node is given.
@@ -44,6 +58,7 @@ class Ports:
         sockets: for programs on this machine.
         open_transport: opens the network of strangers for a node's key, by its settings, at a port, 0 for any.
         threaded: whether databases may have threads of their own.
+        open_commons: takes a node's place in a commons, by its settings, at a port, 0 for any, with known addresses.
     """
 
     clock: Clock
@@ -53,6 +68,7 @@ class Ports:
     sockets: Sockets
     open_transport: Callable[[NodeKey, NodeConfig, int], Awaitable[Transport]]
     threaded: bool = True
+    open_commons: Callable[[NodeConfig, int, Sequence[str]], Commons] = _open_opendht
 
 
 def system_ports() -> Ports:

@@ -91,8 +91,8 @@ class Node:
             ConfigError: the home cannot be used, or another node runs there.
             EngineError: a database or an address cannot be opened.
         """
-        if not self.config.network and (self.config.super_node or self.config.join):
-            raise ConfigError("super_node and join need the network; take --no-network away")
+        if not self.config.network and (self.config.super_node or self.config.join or self.config.dht):
+            raise ConfigError("super_node, join and dht need the network; take --no-network away")
         self.home.prepare(self.ports.disk)
         self.home.lock(self.ports.disk)
         self._key = self.home.key(self.ports.disk, self.ports.entropy)

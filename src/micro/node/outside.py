@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ from micro.network.metering import Meters, Rates
 from micro.network.peers import GUESTS_MAX, Peers
 from micro.network.relays import Relays
 from micro.network.transport.transport import Transport
-from micro.node.backbone import Backbone, offers_of
+from micro.node.backbone import Backbone
 from micro.node.config import NodeConfig
 from micro.node.control.network import network_service
 from micro.node.control.registry import Bell
@@ -24,11 +25,13 @@ from micro.node.home import Home
 from micro.node.local import dial_own
 from micro.node.membership import Membership
 from micro.node.neighbours import Neighbours
+from micro.node.offered import offers_of
 from micro.node.paths import Paths
 from micro.node.pinned import Pinned
 from micro.node.reach import NodeReach
 from micro.node.relaying import Relaying
 from micro.node.remembered import Remembered
+from micro.node.second import SecondPath, bootstrap_addresses
 from micro.node.strangers import Strangers
 from micro.node.whereabouts import Whereabouts
 from micro.service.registry.announcement import Place
@@ -55,6 +58,7 @@ class Outside:
         backbone: the place in a network.
         relaying: the relays.
         strangers: services found in the network.
+        second: the second path to the network, None where the settings want none.
     """
 
     def __init__(
@@ -77,27 +81,29 @@ class Outside:
         self.nid = nid_of(key.public)
         self._transport = transport
         self._remembered = remembered
+        self._started = asyncio.Event()
         self._introduced = introduce
-        rates = Rates(config.stranger_calls_per_second, config.stranger_bytes_per_second)
-        self._meters = Meters(rates, ports.clock.monotonic)
+        self._meters = _meters(config, ports)
         relays = Relays()
         self.relaying = Relaying(config, transport, ports.entropy, relays)
         self.peers = peers = self._peers(config, ports, router, neighbours, relays)
         reach = NodeReach(self.nid, peers.visits, partial(dial_own, router, self.nid))
         membership = Membership(ports.disk, home.path / "backbone.json")
+        self.second = _second(key, config, ports, remembered, reach)
         self.backbone = _backbone(
-            key, config, home, ports, catalog, reach, membership, relays, place=self._place, heard=bell.heard
-        )
-        self.strangers = Strangers(
-            self.backbone,
-            peers.visits,
+            key,
+            config,
+            home,
+            ports,
             catalog,
-            nid=self.nid,
-            clock=ports.clock,
-            entropy=ports.entropy,
-            is_neighbour=lambda nid: peers.link(nid) is not None,
-            changed=bell.ring,
+            reach,
+            membership,
+            relays,
+            place=self._place,
+            heard=bell.heard,
+            second=self.second,
         )
+        self.strangers = self._strangers(catalog, ports, bell)
         self._paths = Paths(
             peers,
             catalog,
@@ -139,25 +145,30 @@ class Outside:
         """Returns the services of the node that are there because of other nodes."""
         return [
             self.backbone.service(),
-            network_service(self.peers, self.ticket, self.backbone, self.strangers, self._paths),
+            network_service(self.peers, self._settled_ticket, self.backbone, self.strangers, self._paths),
         ]
 
     async def start(self) -> None:
         """Takes others in, links with those that were neighbours before, and takes the node's place in its network.
 
         Raises:
-            ConfigError, EngineError: a setting of the relay or of the network cannot be used.
+            ConfigError, EngineError: a setting of the relay, of the network or of the second path cannot be used.
         """
         await self.relaying.start()
+        if self.second is not None:
+            self.second.start()
         self.peers.start(self._remembered.load(), self._remembered.parted)
         await self.backbone.start()
         self._whereabouts.start()
+        self._started.set()
 
     async def withdraw(self) -> None:
         """Leaves the network in order: nobody new is sent here."""
         self._whereabouts.stop()
         self.strangers.close()
         await self.backbone.stop()
+        if self.second is not None:
+            await self.second.stop()
 
     async def stop(self) -> None:
         """Ends all links."""
@@ -167,6 +178,11 @@ class Outside:
     def ticket(self) -> Ticket:
         """Returns where this node can be reached now."""
         return replace(self._whereabouts_ticket(), network=self.backbone.network or None)
+
+    async def _settled_ticket(self) -> Ticket:
+        """Returns the ticket once the node has taken its place: a moment earlier it would name no network."""
+        await self._started.wait()
+        return self.ticket()
 
     def lost(self, link: Link, reason: str) -> None:
         """Takes note that a link to another node is gone."""
@@ -188,7 +204,22 @@ class Outside:
         }
         if self.backbone.network:
             found["backbone"] = self.backbone.status()
+        if self.second is not None:
+            found["dht"] = self.second.status()
         return found
+
+    def _strangers(self, catalog: Catalog, ports: Ports, bell: Bell) -> Strangers:
+        peers = self.peers
+        return Strangers(
+            self.backbone,
+            peers.visits,
+            catalog,
+            nid=self.nid,
+            clock=ports.clock,
+            entropy=ports.entropy,
+            is_neighbour=lambda nid: peers.link(nid) is not None,
+            changed=bell.ring,
+        )
 
     def _peers(self, config: NodeConfig, ports: Ports, router: Router, neighbours: Neighbours, relays: Relays) -> Peers:
         return Peers(
@@ -240,6 +271,7 @@ def _backbone(
     *,
     place: Callable[[], Place],
     heard: Callable[[float], Awaitable[bool]],
+    second: SecondPath | None,
 ) -> Backbone:
     return Backbone(
         key,
@@ -255,4 +287,27 @@ def _backbone(
         ticket=config.join,
         pinned=Pinned(ports.disk, home.path / "pins.json", catalog),
         relays=relays,
+        second=second,
     )
+
+
+def _second(
+    key: NodeKey, config: NodeConfig, ports: Ports, remembered: Remembered, reach: NodeReach
+) -> SecondPath | None:
+    """Returns the second path, where the settings want one."""
+    if not config.dht:
+        return None
+    return SecondPath(
+        key,
+        partial(ports.open_commons, config),
+        remembered,
+        reach,
+        clock=ports.clock,
+        port=config.dht_port,
+        bootstrap=bootstrap_addresses(config.dht_bootstrap),
+    )
+
+
+def _meters(config: NodeConfig, ports: Ports) -> Meters:
+    rates = Rates(config.stranger_calls_per_second, config.stranger_bytes_per_second)
+    return Meters(rates, ports.clock.monotonic)

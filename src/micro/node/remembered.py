@@ -1,10 +1,11 @@
-"""What a node remembers of the network over its restarts: its port, and its neighbours."""
+"""What a node remembers of the network over its restarts: its ports, its neighbours, nodes of the commons."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -14,6 +15,9 @@ from micro.ports import Disk
 from micro.trust.ticket import Ticket
 
 __all__ = ["Remembered"]
+
+DHT_NODES_MAX: Final = 32
+"""So many nodes of the commons are remembered."""
 
 log = logging.getLogger("micro.network")
 
@@ -29,6 +33,8 @@ class _File(msgspec.Struct):
     port: int = 0
     neighbours: list[_Neighbour] = []
     parted: list[str] = []
+    dht_port: int = 0
+    dht_nodes: list[str] = []
 
 
 class Remembered:
@@ -53,6 +59,27 @@ class Remembered:
         if port != self._file.port:
             self._file.port = port
             self._write()
+
+    @property
+    def dht_port(self) -> int:
+        """The UDP port of the commons that was chosen, 0 before the first start."""
+        return self._file.dht_port
+
+    @dht_port.setter
+    def dht_port(self, port: int) -> None:
+        if port != self._file.dht_port:
+            self._file.dht_port = port
+            self._write()
+
+    @property
+    def dht_nodes(self) -> list[str]:
+        """Nodes of the commons that were known, as `ip:port`, the newest last."""
+        return list(self._file.dht_nodes)
+
+    @dht_nodes.setter
+    def dht_nodes(self, addresses: list[str]) -> None:
+        self._file.dht_nodes = addresses[-DHT_NODES_MAX:]
+        self._write()
 
     def load(self) -> list[Peer]:
         """Returns the neighbours, without links."""

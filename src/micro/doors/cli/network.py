@@ -72,7 +72,10 @@ def disconnect(session: Session, nid: str) -> None:
 @network.command_of("join", example="micro network join micro1…")
 @click.argument("ticket")
 def join(session: Session, ticket: str) -> None:
-    """Join the network of a ticket: what this node serves is found there, and the other way round."""
+    """Join the network of a ticket: what this node serves is found there, and the other way round.
+
+    A node with a second path (the setting dht) may be given the id of the network instead.
+    """
     session.hint = "micro network ticket, at a node of the network"
     found = _ask(session, "Network.Join", {"ticket": ticket}, waiting="joining")
     session.show_fields(found)

@@ -2,7 +2,7 @@
 
 | endpoint | who may |
 | --- | --- |
-| `Map` | every node, at every node of a network |
+| `Map`, `Commons` | every node, at every node of a network |
 | `Find`, `Search`, `Presence`, `Watch` | every node, at super nodes |
 | `Home` | every node for itself, at the super nodes of its shard |
 | `Store` | super nodes of the newest map or the one before |
@@ -44,12 +44,14 @@ class Role:
         charting: the maps, None while the node is in no network.
         holder: what it holds as a super node, None where it is none.
         admit: takes a super node into the map, or out of it; None where this node is not the keeper.
+        commons_port: returns the port of the commons, 0 where this node has no second path.
     """
 
     def __init__(self) -> None:
         self.charting: Charting | None = None
         self.holder: Holder | None = None
         self.admit: Callable[[SuperNode | None, bytes], Awaitable[None]] | None = None
+        self.commons_port: Callable[[], int] = lambda: 0
 
 
 class BackboneService:
@@ -66,6 +68,12 @@ class BackboneService:
         """Returns the newest shard map, if it is newer than the asker's."""
         self._asking(context)
         return self._charting().answer(body)
+
+    async def commons(self, body: bytes, context: Context) -> bytes:
+        """Returns the port at which this node takes part in the commons, 0 where it does not."""
+        self._asking(context)
+        said.COMMONS_REQUEST.decode(body)
+        return said.COMMONS.encode({"port": self._role.commons_port()})
 
     async def find(self, body: bytes, context: Context) -> bytes:
         """Returns records of a name."""
@@ -229,6 +237,7 @@ def backbone_service(endpoints: BackboneService) -> Service:
     """Returns the service."""
     service = Service("backbone", description="The registry of the open network, as nodes ask it.", platform=True)
     service.add("Backbone.Map", endpoints.map, idempotent=True)
+    service.add("Backbone.Commons", endpoints.commons, idempotent=True)
     service.add("Backbone.Find", endpoints.find, idempotent=True)
     service.add("Backbone.Search", endpoints.search, idempotent=True)
     service.add("Backbone.Presence", endpoints.presence, idempotent=True)

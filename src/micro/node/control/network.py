@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from micro.errors import NotFound
 from micro.network.peers import Peers
 from micro.node.paths import Paths
 from micro.service.service import Service
+from micro.trust.identity import is_nid
 from micro.trust.ticket import Ticket
 
 __all__ = ["network_service"]
@@ -25,6 +26,9 @@ class Joining(Protocol):
 
     async def join(self, ticket: Ticket) -> None:
         """Takes the node into the network of a ticket."""
+
+    async def join_network(self, network: str) -> None:
+        """Takes the node into a network by its id."""
 
     async def leave(self) -> None:
         """Takes the node out of its network."""
@@ -52,7 +56,9 @@ class Meeting(Protocol):
 class Network:
     """The endpoints."""
 
-    def __init__(self, peers: Peers, ticket: Callable[[], Ticket], backbone: Joining, meeting: Meeting) -> None:
+    def __init__(
+        self, peers: Peers, ticket: Callable[[], Awaitable[Ticket]], backbone: Joining, meeting: Meeting
+    ) -> None:
         self._meeting = meeting
         self._peers = peers
         self._ticket = ticket
@@ -60,7 +66,7 @@ class Network:
 
     async def ticket(self) -> dict[str, Any]:
         """Returns where this node can be reached, as one word to give to another node's owner."""
-        ticket = self._ticket()
+        ticket = await self._ticket()
         return {"ticket": ticket.encode(), "nid": ticket.nid, "addresses": list(ticket.addresses)}
 
     async def connect(self, ticket: str) -> dict[str, Any]:
@@ -90,9 +96,14 @@ class Network:
         """Takes this node into the network of a ticket, now and after every start.
 
         Args:
-            ticket: what `micro network ticket` printed at a node of that network.
+            ticket: what `micro network ticket` printed at a node of that network; with a second path the network's
+                id will do, which is the node id of its keeper.
         """
-        await self._backbone.join(Ticket.decode(ticket.strip()))
+        where = ticket.strip()
+        if is_nid(where):
+            await self._backbone.join_network(where)
+        else:
+            await self._backbone.join(Ticket.decode(where))
         return self._backbone.status()
 
     async def leave(self) -> dict[str, Any]:
@@ -135,7 +146,7 @@ class Network:
 
 
 def network_service(
-    peers: Peers, ticket: Callable[[], Ticket], backbone: Joining, meeting: Meeting, paths: Paths
+    peers: Peers, ticket: Callable[[], Awaitable[Ticket]], backbone: Joining, meeting: Meeting, paths: Paths
 ) -> Service:
     """Returns the service."""
     endpoints = Network(peers, ticket, backbone, meeting)

@@ -136,6 +136,7 @@ class Announcer:
     async def _run(self) -> None:
         failures, avoided = 0, b""
         while True:
+            self._announcement.offer(self._offers(), self._clock.now())  # for the second path, where no home hears it
             for member in self._homes(avoided):
                 try:
                     await self._stay(member)

@@ -21,6 +21,8 @@ __all__ = [
     "ANNOUNCE",
     "ANNOUNCE_RECORDS_MAX",
     "ANSWER_BYTES_MAX",
+    "COMMONS",
+    "COMMONS_REQUEST",
     "FIND",
     "FOUND",
     "HEARD",
@@ -188,3 +190,8 @@ JOIN: Final = Layout(
     leaving=Part(4, "flag"),
 )
 """Where a node is that wants to be a super node, or that it wants to be none any more."""
+
+COMMONS_REQUEST: Final = Layout("the question for the commons", 64)
+
+COMMONS: Final = Layout("the answer with the port of the commons", 64, port=Part(1, "number"))
+"""The UDP port at which a super node takes part in the commons; its address the asker knows."""
