@@ -314,7 +314,7 @@ class Peers:
             ticket = ticket_of(nid, hello, address)
             if hello.purpose == PURPOSE:
                 self._renew(ticket)
-                self.visits.welcome(link)
+                self.visits.welcome(link, nid)
                 return
             self._learn(ticket, wanted=False, prefix=prefix)
         except LinkClosed:

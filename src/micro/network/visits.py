@@ -34,7 +34,10 @@ UNUSED_SECONDS: Final = 120.0
 """A visit without open exchanges ends when it was not used for so long."""
 
 FAILED_SECONDS: Final = 1.0
-"""Whoever could not be reached is not dialled again for so long."""
+"""Whoever could not be reached is not dialled again there for so long."""
+
+_Place = tuple[str, tuple[str, ...], str | None]
+"""A node and where it is said to be."""
 
 
 class _Visit:
@@ -72,9 +75,9 @@ class Visits:
         self._guests_max = guests_max
         self._loop = asyncio.get_running_loop()
         self._visits: dict[str, _Visit] = {}
-        self._dialing: dict[str, asyncio.Task[Link]] = {}
-        self._failed: dict[str, tuple[float, str]] = {}
-        self._guests: dict[Link, None] = {}
+        self._dialing: dict[_Place, asyncio.Task[Link]] = {}
+        self._failed: dict[_Place, tuple[float, str]] = {}
+        self._guests: dict[Link, str] = {}
         self._sweeping = self._loop.call_later(UNUSED_SECONDS, self._sweep)
 
     @property
@@ -97,16 +100,21 @@ class Visits:
         if known is not None and known.link.closed is None:
             known.used = self._loop.time()
             return known.link
-        task = self._dialing.get(nid)
+        place = nid, ticket.addresses, ticket.relay  # who could not be reached may be elsewhere by now
+        task = self._dialing.get(place)
         if task is None:  # many that ask at once dial once
-            when, why = self._failed.get(nid, (0.0, ""))
+            when, why = self._failed.get(place, (0.0, ""))
             if why and self._loop.time() < when + FAILED_SECONDS:
                 raise Unavailable(why)
-            task = self._dialing[nid] = self._loop.create_task(self._dial(ticket))
-            task.add_done_callback(lambda done: self._dialed(nid, done))
+            task = self._dialing[place] = self._loop.create_task(self._dial(ticket))
+            task.add_done_callback(lambda done: self._dialed(place, done))
         return await asyncio.shield(task)
 
-    def welcome(self, link: Link) -> None:
+    def guest(self, nid: str) -> Link | None:
+        """Returns a link over which a node visits this one, or None: it leads there wherever that node is now."""
+        return next((link for link, guest in self._guests.items() if guest == nid and link.closed is None), None)
+
+    def welcome(self, link: Link, nid: str) -> None:
         """Takes a guest in.
 
         Raises:
@@ -115,7 +123,7 @@ class Visits:
         if len(self._guests) >= self._guests_max:
             raise TooManyRequests(f"{self._guests_max} nodes visit this one already; ask another one, or later")
         link.watch.vigil = Vigil(VISIT, self._loop.time())
-        self._guests[link] = None
+        self._guests[link] = nid
 
     def lost(self, nid: str, link: Link) -> None:
         """Takes note that a link to a node is gone."""
@@ -151,16 +159,20 @@ class Visits:
                 raise
             text = str(error) or f"no answer within {VISIT_TIMEOUT_SECONDS:g} s"
             raise Unavailable(f"{short(ticket.nid)} cannot be reached: {text}") from error
+        known = self._visits.get(ticket.nid)
+        if known is not None and known.link.closed is None:  # it was reached elsewhere meanwhile
+            link.close("there is a visit already")
+            return known.link
         self._visits[ticket.nid] = _Visit(link, self._loop.time())
         return link
 
-    def _dialed(self, nid: str, task: asyncio.Task[Link]) -> None:
-        self._dialing.pop(nid, None)
-        self._failed.pop(nid, None)
+    def _dialed(self, place: _Place, task: asyncio.Task[Link]) -> None:
+        self._dialing.pop(place, None)
+        self._failed.pop(place, None)
         if not task.cancelled() and task.exception() is not None:
             if len(self._failed) >= VISITS_MAX:
                 del self._failed[next(iter(self._failed))]
-            self._failed[nid] = (self._loop.time(), str(task.exception()))
+            self._failed[place] = (self._loop.time(), str(task.exception()))
 
     def _make_room(self) -> None:
         if len(self._visits) + len(self._dialing) <= VISITS_MAX:

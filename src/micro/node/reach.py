@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 
-from micro.errors import Unavailable
+from micro.errors import MicroError, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.codec import BYTES
 from micro.mucp.message import Form
@@ -48,12 +48,21 @@ class NodeReach:
         return self._own
 
     async def call(self, ticket: Ticket, endpoint: str, body: bytes, *, timeout_seconds: float) -> bytes:
-        """Calls an endpoint and returns the answer's body."""
+        """Calls an endpoint and returns the answer's body.
+
+        A node that is not where it was, and visits this one, is asked over the link on which it came.
+        """
         try:
             async with asyncio.timeout(timeout_seconds):
                 link = await self.link(ticket)
-        except TimeoutError:
-            raise Unavailable(f"{short(ticket.nid)} could not be reached within {timeout_seconds:g} s") from None
+        except (MicroError, TimeoutError) as error:
+            guest = self._visits.guest(ticket.nid)
+            if guest is None:
+                if isinstance(error, MicroError):
+                    raise
+                text = f"{short(ticket.nid)} could not be reached within {timeout_seconds:g} s"
+                raise Unavailable(text) from None
+            link = guest
         future = link.future()
         milliseconds = math.ceil(timeout_seconds * 1000)
         number = link.call(future, link.session.begin(Form.CALL, _headers(endpoint), milliseconds), body)
