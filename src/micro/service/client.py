@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from micro.errors import Fault, Timeout
+from micro.errors import Fault, Timeout, Unavailable
 from micro.mucp.codec import BYTES, JSON, PROTOBUF
 from micro.service.raw import RawClient, Sent
 from micro.service.route import Route
-from micro.service.schema.value import decode_value, encode_value, json_body
+from micro.service.schema.value import encode_value, json_body
 from micro.service.stream import RawStream
 from micro.service.subscription import Subscription
 from micro.service.typed import TypedStream
@@ -117,7 +116,19 @@ class Client(RawClient):
             return codecs[1].decode(answer, returns)
         if kind is bytes and returns in (None, bytes):
             return answer
-        return (self._ways.known(service) or route).reader(endpoint, returns)(answer)
+        return (await self._described(service)).reader(endpoint, returns)(answer)
+
+    async def _described(self, service: str) -> Route:
+        """Returns the route that says how answers are read; a service may have been found only by the call itself.
+
+        Raises:
+            Unavailable: it has answered, and is gone since.
+        """
+        route = self._ways.known(service) or await self.route(service)
+        if route.is_unknown:
+            text = f"{service} has answered, and is gone before it was known how its answers are read; call it again"
+            raise Unavailable(f"outcome unknown: {text}")
+        return route
 
     @overload
     def stream(
@@ -158,9 +169,7 @@ class Client(RawClient):
         """
         raw: RawStream = await self.stream_raw(service, endpoint, encode_value(request, JSON), headers=headers)
         async with raw:
-            route = self._ways.known(service)
-            decode = partial(decode_value, content_type=JSON, returns=returns)
-            yield TypedStream(raw, _encode_item, decode if route is None else route.reader(endpoint, returns))
+            yield TypedStream(raw, _encode_item, (await self._described(service)).reader(endpoint, returns))
 
     async def publish(
         self,

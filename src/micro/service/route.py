@@ -57,6 +57,7 @@ class Route:
         idempotent: the endpoints that may be sent twice.
         wrapped: the endpoints whose answer travels as `{"result": ...}`.
         raw: the endpoints that answer in bytes.
+        is_unknown: whether the node did not know the service when it was asked.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class Route:
         "_selector",
         "description",
         "idempotent",
+        "is_unknown",
         "links",
         "only",
         "prefixes",
@@ -82,8 +84,10 @@ class Route:
         *,
         chance: Callable[[], float],
         description: Mapping[str, Any] | None = None,
+        is_unknown: bool = False,
     ) -> None:
         self.service = service
+        self.is_unknown = is_unknown
         self._selector = Selector(chance)
         self._take(links)
         self.description = description

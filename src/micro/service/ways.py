@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from micro.errors import Fault, LinkClosed
+from micro.errors import Fault, Forbidden, LinkClosed, Unauthorized
 from micro.network.link import Link
 from micro.ports import Entropy
 from micro.service.dialed import ClientLinks, Dialer
@@ -109,8 +109,10 @@ class Ways:
         """Asks the node for a service's description and the sockets it hands out."""
         try:
             answer = RouteAnswer.read(await call_once(node, "registry", "Registry.Route", {"name": service}))
-        except Fault:  # unknown here, or not ours to ask: the node answers the call itself
+        except (Forbidden, Unauthorized):  # not ours to ask: the node answers the call itself
             return Route(service, [node], chance=self._chance)
+        except Fault:  # unknown here as yet: it is looked for when it is called
+            return Route(service, [node], chance=self._chance, is_unknown=True)
         addresses = answer.addresses if self._direct else []
         links = [link for address in addresses if (link := await self._straight(address)) is not None]
         return Route(service, links or [node], description=answer.description, chance=self._chance)
