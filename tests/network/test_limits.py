@@ -16,7 +16,6 @@ from tests.network.places import StartNode, client_of, run, until
 from tests.network.test_strangers import town
 
 CALLS = 30
-EVENTS = 200
 NOBODY = nid_of(NodeKey(bytes([9]) * 32).public)
 
 
@@ -59,24 +58,6 @@ async def test_a_visitor_has_a_rate_too(start_node: StartNode, greeter_folder: P
     while meter.refusal() is None:
         pass
     assert await refused(seeker)
-
-
-async def test_events_beyond_a_rate_come_later(start_node: StartNode, greeter_folder: Path) -> None:
-    """A neighbour that is refused some waits with the rest, and none is lost."""
-    far = await start_node(network=True, stranger_calls_per_second=20.0)
-    near = await start_node(network=True)
-    await run(far, greeter_folder)
-    async with client_of(near) as owner:
-        await owner.call("network", "Network.Connect", {"ticket": far.ticket().encode()})
-        await until(lambda: near.catalog.lookup("greeter"))
-        for number in range(EVENTS):
-            await owner.publish("orders", {"n": number})
-
-    async def handled() -> bool:
-        found = {line.line for line in await far.supervisor.tail("greeter", 10 * EVENTS)}
-        return found >= {f"order {number}" for number in range(EVENTS)}
-
-    await until(handled, 30)
 
 
 async def test_no_url_is_opened_because_a_stranger_named_it(start_node: StartNode) -> None:
