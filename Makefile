@@ -14,7 +14,7 @@ INSTALL := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --r
 PYTHON := $(shell for name in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (4,))' 2>/dev/null && echo "$$name" && break; done)
 
-.PHONY: help run test prove bench lint format lock setup clean
+.PHONY: help run test prove bench scale lint format lock setup clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,9 @@ format: $(STAMPS)/lint ## Rewrite the code in the common format.
 
 bench: $(STAMPS)/project $(STAMPS)/bench ## Measure against peers in one run: a table and a plot.
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+scale: $(STAMPS)/test $(STAMPS)/bench ## Measure how cost grows with nodes, records and links: a page.
+	@$(BIN)/python -m benchmarks.scale $(SCALE)
 
 setup: $(STAMPS)/project $(STAMPS)/test $(STAMPS)/lint ## Install everything the code, its tests and its checks need.
 

@@ -1,0 +1,1 @@
+"""How cost grows: with nodes, with records, with home links, and over a relay."""
