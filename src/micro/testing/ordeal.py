@@ -62,6 +62,8 @@ class Ordeal:
         for machine in world.machines.values():
             machine.clock.skew_seconds = world.random.uniform(-SKEW_SECONDS_MAX, SKEW_SECONDS_MAX)
         keepers = [name for name in KEEPERS if name in world.nodes]
+        for name in world.nodes:
+            world.serve(name, self._opener())
         for name in keepers:
             world.serve(name, self._keeper(world, name))
         for name in ANSWERERS:
@@ -90,7 +92,7 @@ class Ordeal:
 
     @staticmethod
     def _keeper(world: World, name: str) -> Service:
-        """Returns a service that takes every event of all topics."""
+        """Returns a service that takes every event of all topics, in a queue of its own."""
         service = Service(f"keeper-{name}")
 
         async def take(event: Event) -> None:
@@ -98,7 +100,15 @@ class Ordeal:
             world.note(f"{name} takes {event.topic} {event.id}")
 
         for topic in TOPICS:
-            service.subscribe(topic, queue="keepers")(take)
+            service.subscribe(topic, queue=f"keepers-{name}")(take)
+        return service
+
+    @staticmethod
+    def _opener() -> Service:
+        """Returns a service that opens its node's topics to others."""
+        service = Service("opener")
+        for topic in TOPICS:
+            service.topic(topic, export=True)
         return service
 
     @staticmethod
