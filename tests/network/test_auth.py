@@ -15,6 +15,7 @@ import pytest
 from micro.doors.api.opening import open_api
 from micro.errors import (
     BadRequest,
+    ConfigError,
     Conflict,
     Fault,
     Forbidden,
@@ -22,14 +23,13 @@ from micro.errors import (
     NotFound,
     TooManyRequests,
     Unauthorized,
-    Unavailable,
 )
 from micro.mucp import headers as names
 from micro.mucp.codec import JSON, decode_json
 from micro.mucp.event import Block
 from micro.mucp.message import Form
 from micro.network.link import Link
-from micro.node import local
+from micro.node import blocking, local
 from micro.node.front import Client
 from micro.node.node import Node
 from micro.trust.attempts import TRIES
@@ -299,11 +299,25 @@ async def test_tokens_that_no_door_takes(node: Node, owner: Client, start_node: 
     for wrong in (altered, foreign, "ma_", "mt_" + "0" * 48, token + "x"):
         assert (await http(node, "/api/greeter/Say.Hello", None, wrong))[0] == 401
     altered = token[:-3] + ("A" if token[-3] != "A" else "B") + token[-2:]
-    for wrong in (altered, foreign, "ma_"):
+    refresh = (await owner.call("auth", "Auth.Token", {"id": "ann"}))["refresh_token"]
+    for wrong in (altered, foreign, "ma_", "garbage", token[3:], f" {token}", refresh):
         client = user_of(node, wrong)
-        with pytest.raises(Unavailable, match="the token is not taken"):
-            await client.call("greeter", "Say.Hello")
+        with pytest.raises(Unauthorized):
+            await client.call("node", "Node.Status")
+        with pytest.raises(Unauthorized):
+            await client.publish("orders", {})
         await client.close()
+
+
+async def test_an_empty_token_is_no_owner(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever gives one meant to give another, and does not become the owner by mistake."""
+    with pytest.raises(ConfigError, match="empty"):
+        user_of(node, "")
+    with pytest.raises(ConfigError, match="empty"):
+        blocking.Client(home=str(node.home.path), token="")
+    monkeypatch.setenv("MICRO_TOKEN", "")
+    with pytest.raises(ConfigError, match="MICRO_TOKEN"):
+        Client(home=str(node.home.path))
 
 
 async def test_a_link_ends_with_its_token(node: Node, owner: Client) -> None:

@@ -472,6 +472,12 @@ def test_who_may_call_is_said_and_asked(shell: Shell) -> None:
     try:
         assert shell("greeter", "hello").code == 5
         assert shell("auth", "list", "rules").code == 5
+        shell.environment["MICRO_TOKEN"] = given.out.strip()[4:]
+        wrong = shell("auth", "list", "rules")
+        assert (wrong.code, "the token is not taken" in wrong.error) == (5, True)
+        shell.environment["MICRO_TOKEN"] = ""
+        empty = shell("auth", "list", "rules")
+        assert (empty.code, "MICRO_TOKEN is set and empty" in empty.error) == (2, True)
     finally:
         del shell.environment["MICRO_TOKEN"]
     assert shell("greeter", "hello").code == 0

@@ -206,9 +206,10 @@ class Cancelled(Event):
 
 
 class GoneAway(Event):
-    """The peer takes no new exchanges; open ones go on."""
+    """The peer takes no new exchanges; open ones go on. The code is that of the fault which says why."""
 
     reason: str
+    code: int = 503
 
 
 class Broken(Event):

@@ -282,7 +282,7 @@ class Hearing(Course):
         if number:
             raise RemoteProtocolError("GOAWAY belongs to exchange 0")
         fault = Fault.parse(payload[:FAULT_BYTES_MAX].decode("utf-8", "replace"))
-        events.append(GoneAway(fault.detail))
+        events.append(GoneAway(fault.detail, fault.code))
 
     def go_away(self, reason: str, *, code: int = 503) -> None:
         """Refuses new exchanges from now on and says why; open ones go on."""

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from micro.errors import Fault, InternalError, LinkClosed, TooManyRequests, Unavailable
+from micro.errors import Fault, InternalError, LinkClosed, TooManyRequests, Unauthorized, Unavailable
 from micro.mucp import event as happened
 from micro.mucp.event import Delivered, Event, Hello, Opened, Published, Received, Replied
 from micro.mucp.exchange import Exchange
@@ -49,6 +49,7 @@ class Link(asyncio.BufferedProtocol):
         door: where it came in, for who made the link.
         path: says how bytes travel now, `direct ip:port` or `relayed url`, where who made the link knows.
         closed: None while it lives, then the reason of its end.
+        refusal: the fault with which the peer refused the link, because of who we said we are; else None.
         watch: looks whether the peer lives, and for calls past their deadline.
         future: returns a future to own a call with.
     """
@@ -69,6 +70,7 @@ class Link(asyncio.BufferedProtocol):
         self.door: Any = None
         self.path: Any = None
         self.closed: str | None = None
+        self.refusal: Unauthorized | None = None
         self._loop = asyncio.get_running_loop()
         self.future: Callable[[], asyncio.Future[Any]] = self._loop.create_future
         self._pipe: Pipe | None = None
@@ -177,6 +179,8 @@ class Link(asyncio.BufferedProtocol):
                 self.serving.withdrawn(self, event.number)
             case happened.GoneAway():
                 self._reason = self._reason or f"the other side went away: {event.reason}"
+                if event.code == Unauthorized.code:
+                    self.refusal = Unauthorized(event.reason)
                 self.serving.going(self, event.reason)
             case happened.Greeted():
                 self._greet(event.hello)

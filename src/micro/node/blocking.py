@@ -45,7 +45,11 @@ class BlockingClient:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="micro-client", daemon=True)
         self._thread.start()
-        self._client = self._wait(self._make(address, token, home, timeout_seconds))
+        try:
+            self._client = self._wait(self._make(address, token, home, timeout_seconds))
+        except BaseException:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            raise
 
     @staticmethod
     async def _make(address: str | None, token: str | None, home: str | None, timeout_seconds: float) -> Client:

@@ -14,7 +14,7 @@ from micro.trust.identity import nid_of
 from micro.trust.keys import NodeKey
 from micro.trust.policy import Caller, is_ruled, may_call, may_publish, may_subscribe
 from micro.trust.rules import Resource, Rule, RuleTable, held_by, refusal
-from micro.trust.token import ACCESS, REFRESH_SECONDS, Claims, Use, issue_token, read_token
+from micro.trust.token import REFRESH_SECONDS, Claims, Use, issue_token, read_token
 
 __all__ = ["Gatekeeper", "Visit"]
 
@@ -160,10 +160,6 @@ class Gatekeeper:
         if claims.use != "access":
             raise Unauthorized("a refresh token gets another token from Auth.Token, and nothing else")
         return Visit(Caller(user=True, account=account.id), claims.expires)
-
-    def is_visitor(self, token: str) -> bool:
-        """Says whether a text means to be a token for access, so that it has to be good."""
-        return token.startswith(ACCESS)
 
     def _user(self, id: str) -> Account:
         account = self._store.accounts.get(id)

@@ -21,6 +21,7 @@ class Dialer(Protocol):
         Raises:
             NoNode: no node answers.
             LinkClosed: the address does not answer.
+            Unauthorized: the node does not take our token.
         """
 
 

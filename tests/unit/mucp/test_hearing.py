@@ -665,10 +665,10 @@ def test_a_goodbye_is_reported() -> None:
     """The peer's reason reaches our owner; open calls go on."""
     session = greeted(dialed=True)
     session.call("a", CALLED, b"")
-    (gone,) = session.receive(frame(wire.GOAWAY, 0, wire.fault(503, "restarting")))
+    (gone,) = session.receive(frame(wire.GOAWAY, 0, wire.fault(401, "restarting")))
 
     assert isinstance(gone, GoneAway)
-    assert gone.reason == "restarting"
+    assert (gone.reason, gone.code) == ("restarting", 401)
     assert names(session.receive(frame(wire.END, 1))) == ["Replied"]
 
 

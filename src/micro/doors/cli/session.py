@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from micro.doors.cli.ending import Usage
 from micro.doors.cli.output import Column, Form, as_line, clean, fields_text, rows_text, value_text
 from micro.doors.cli.terminal import note, say, spinning, width
 from micro.errors import Forbidden, NotFound, Timeout
@@ -81,7 +83,11 @@ class Session:
 
         Raises:
             NoNode: no node answers.
+            Unauthorized: it does not take the token of the environment.
+            Usage: that token is empty, as it is where the command that was to make one has failed.
         """
+        if os.environ.get("MICRO_TOKEN") == "":
+            raise Usage("MICRO_TOKEN is set and empty, so it shows no token; was one made?", remedy="unset MICRO_TOKEN")
         if self._client is None or self._linked != (self.address, self.home):  # a later option may name another node
             from micro.node.client import Client
 
