@@ -447,6 +447,25 @@ def test_a_pipe_that_nobody_reads_ends_a_command(shell: Shell) -> None:
         assert process.stderr.read() == ""
 
 
+def test_an_account_calls_what_it_may(shell: Shell) -> None:
+    """Without the owner's word on names of strangers; and the doctor takes its token for no broken node."""
+    assert shell("auth", "create", "account", "bob").code == 0
+    shell.environment["MICRO_TOKEN"] = shell("auth", "token", "bob").out.strip()
+    try:
+        assert shell("greeter", "hello").out == "Hello world\n"
+        assert shell("call", "greeter", "Say.Hello").code == 0
+        asked = shell("doctor", "--output", "json")
+        assert (asked.code, asked.json["checks"][-1]["state"]) == (0, "warn")
+        for wrong in ("garbage", ""):
+            shell.environment["MICRO_TOKEN"] = wrong
+            asked = shell("doctor", "--output", "json")
+            assert (asked.code, asked.json["checks"][-1]["name"]) == (1, "token")
+            assert "unset MICRO_TOKEN" in asked.json["checks"][-1]["remedy"]
+    finally:
+        del shell.environment["MICRO_TOKEN"]
+        assert shell("auth", "delete", "account", "bob").code == 0
+
+
 def test_who_may_call_is_said_and_asked(shell: Shell) -> None:
     """Rules and accounts come and go as they are typed, in each form of output."""
     made = shell("auth", "create", "account", "ann", "--scopes", "ops, dev")

@@ -8,13 +8,13 @@ import sys
 import click
 
 from micro.doors.cli.checks import CHECKS, Check
-from micro.doors.cli.ending import FAULT
+from micro.doors.cli.ending import FAULT, Usage
 from micro.doors.cli.options import command
 from micro.doors.cli.output import clean
 from micro.doors.cli.session import Session
 from micro.doors.cli.settings import load_config
 from micro.doors.cli.terminal import paint, say
-from micro.errors import MicroError
+from micro.errors import Forbidden, MicroError, Unauthorized
 
 __all__ = ["doctor"]
 
@@ -46,6 +46,12 @@ def _greeting(session: Session) -> Check:
 
     try:
         status = session.ask("node", "Node.Status")
+    except Forbidden:
+        return Check("version", "warn", "MICRO_TOKEN is of an account, and only the owner is told", "unset MICRO_TOKEN")
+    except Unauthorized as error:
+        return Check("token", "fail", f"MICRO_TOKEN: {error}", "unset MICRO_TOKEN, or get another: micro auth token ID")
+    except Usage as error:
+        return Check("token", "fail", str(error), error.remedy)
     except (MicroError, OSError) as error:
         return Check("version", "fail", str(error), "stop the node and start it again: micro server")
     if status["version"] != VERSION:

@@ -12,7 +12,7 @@ import click
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.output import Column, Form, as_line, clean, fields_text, rows_text, value_text
 from micro.doors.cli.terminal import note, say, spinning, width
-from micro.errors import Forbidden, NotFound, Timeout
+from micro.errors import Forbidden, NotFound, Timeout, Unauthorized
 
 if TYPE_CHECKING:
     import asyncio
@@ -140,7 +140,7 @@ class Session:
             return
         try:
             found = self.ask("network", "Network.Meet", {"name": service}, waiting=f"looking for {service}")
-        except NotFound:  # the node was started without a network
+        except (NotFound, Forbidden, Unauthorized):  # without a network; or for its owner alone, who vouches for names
             found = {"unverified": False}
         if found["unverified"]:
             self._introduce(service, found["nodes"])
