@@ -419,6 +419,8 @@ async def test_what_cannot_be_made_is_refused(node: Node, owner: Client) -> None
             await owner.call("auth", "Auth.Generate", request)
     with pytest.raises(BadRequest):
         await rule(owner, "r", "service:gre*:*")
+    with pytest.raises(BadRequest, match="no topic can be called so"):
+        await rule(owner, "r", "topic:orders/*:Subscribe")
     for endpoint in ("Accounts.Delete", "Rules.Delete", "Accounts.ChangeSecret", "Accounts.Update", "Auth.Token"):
         with pytest.raises(NotFound):
             await owner.call("auth", endpoint, {"id": "nobody"})
@@ -450,6 +452,8 @@ async def test_the_check_says_what_happens(node: Node, owner: Client) -> None:
         await check("nobody", "service:greeter:Say.Hello")
     with pytest.raises(BadRequest):
         await check("ann", "topic:orders:Say.Hello")
+    with pytest.raises(BadRequest, match="no topic can be called so"):
+        await check("ann", "topic:orders/eu:Publish")
 
 
 async def test_a_rule_is_about_a_neighbour(start_node: StartNode, greeter_folder: Path) -> None:

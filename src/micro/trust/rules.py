@@ -5,7 +5,7 @@ Pure.
 A rule grants or denies a resource, `type:name:endpoint`, to whoever holds a scope. Of the rules whose resource and
 scope fit, the one with the highest priority decides, of equal ones the oldest; where none fits the answer is no. Of
 type, name and endpoint each is a word, `*` for all, or a beginning that ends with a separator and `*`, such as
-`orders/*`. The owner of the node is asked about no rule, so no rule can lock him out.
+`orders.*`. The owner of the node is asked about no rule, so no rule can lock him out.
 
 | scope | who holds it |
 | --- | --- |
@@ -43,6 +43,7 @@ __all__ = [
     "Resource",
     "Rule",
     "RuleTable",
+    "check_reach",
     "fits",
     "held_by",
     "refusal",
@@ -56,13 +57,14 @@ RULES_MAX: Final = 1_000
 
 PRIORITY_MAX: Final = 1_000_000
 DEPTH_MAX: Final = 8
-"""A beginning such as `orders/eu/*` has at most so many separators."""
+"""A beginning such as `orders.eu.*` has at most so many separators."""
 
 PATTERN_CHARACTERS_MAX: Final = 256
 PUBLIC_WORDS = frozenset({"public", "<public>"})
 
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 _PATTERN = re.compile(r"\*|[^\s*\x00-\x1f\x7f]+(?:[./-]\*)?")
+_TOPIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # as the broker has it
 _SEPARATOR = re.compile(r"[./-]")
 _KINDS: dict[str, Literal["user", "service", "node"]] = {"account": "user", "service": "service", "node": "node"}
 
@@ -152,11 +154,32 @@ def _check_resource(resource: Resource) -> None:
     for field, pattern in (("name", resource.name), ("endpoint", resource.endpoint)):
         if len(pattern) > PATTERN_CHARACTERS_MAX or _PATTERN.fullmatch(pattern) is None:
             raise BadRequest(
-                f"resource {field} {pattern[:80]!r}: a word, *, or a beginning such as orders/* is expected, with "
+                f"resource {field} {pattern[:80]!r}: a word, *, or a beginning such as orders.* is expected, with "
                 f". / or - before the *, and {PATTERN_CHARACTERS_MAX} characters in all"
             )
         if pattern.endswith("*") and len(_SEPARATOR.findall(pattern)) > DEPTH_MAX:
             raise BadRequest(f"resource {field} {pattern[:80]!r}: at most {DEPTH_MAX} separators stand before the *")
+
+
+def check_reach(resource: Resource) -> None:
+    """Checks that what a rule is about can exist: a topic has neither `/` nor `:` in its name, and two endpoints.
+
+    Rules are checked when they are made, not when they are read: a node keeps those that it has.
+
+    Raises:
+        BadRequest: it is about a topic that cannot be; the detail says why.
+    """
+    if resource.type != "topic":
+        return
+    if resource.name != "*" and _TOPIC.fullmatch(resource.name.removesuffix("*")) is None:
+        raise BadRequest(
+            f"resource name {resource.name[:80]!r}: no topic can be called so, a rule about it would never count; "
+            "letters, digits and . _ - inside are expected, such as orders.paid or orders.*"
+        )
+    if resource.endpoint.lower() not in ("*", "publish", "subscribe"):
+        raise BadRequest(
+            f"resource endpoint {resource.endpoint[:80]!r}: with a topic one may Publish or Subscribe, or * for both"
+        )
 
 
 DEFAULT: Final = Rule("default", "", Resource("*", "*", "*"))

@@ -8,7 +8,7 @@ from micro.errors import BadRequest, Forbidden, Unauthorized
 from micro.trust.identity import nid_of
 from micro.trust.keys import NodeKey
 from micro.trust.policy import Caller
-from micro.trust.rules import DEFAULT, DEPTH_MAX, PRIORITY_MAX, Resource, Rule, RuleTable, refusal
+from micro.trust.rules import DEFAULT, DEPTH_MAX, PRIORITY_MAX, Resource, Rule, RuleTable, check_reach, refusal
 
 NID = nid_of(NodeKey(bytes(range(32))).public)
 OTHER = nid_of(NodeKey(bytes(range(1, 33))).public)
@@ -128,8 +128,8 @@ def test_which_services_a_resource_means(resource: str, name: str, endpoint: str
         ("topic:orders:publish", "orders", "Publish", True),
         ("topic:orders:Publish", "orders", "Subscribe", False),
         ("topic:orders:*", "Orders", "Publish", False),
-        ("topic:orders/*:*", "orders/eu/new", "Subscribe", True),
-        ("topic:orders/*:*", "orders", "Subscribe", False),
+        ("topic:orders.*:*", "orders.eu.new", "Subscribe", True),
+        ("topic:orders.*:*", "orders", "Subscribe", False),
         (f"topic:{'a/' * DEPTH_MAX}*:*", "a/" * DEPTH_MAX + "b/c", "Publish", True),
         ("topic:urn:orders:*", "urn:orders", "Publish", True),
         ("*:*:*", "orders", "Publish", True),
@@ -188,3 +188,18 @@ def test_a_refusal_says_whether_to_say_who_one_is() -> None:
     assert "greeter Say.Hello" in unknown.detail
     assert "the account ann" in known.detail
     assert "subscribe on orders" in refusal(ANN, "topic", "orders", "Subscribe").detail
+
+
+@pytest.mark.parametrize("text", ["topic:*:*", "topic:orders.*:Publish", "topic:orders:subscribe", "service:a/*:*"])
+def test_what_can_be_is_let_through(text: str) -> None:
+    """A topic by its whole name, a beginning or all; services are called as they like."""
+    check_reach(Resource.parse(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["topic:orders/*:*", "topic:orders/eu:Publish", "topic:a:b:*", "topic:.a:*", "topic:orders:Say.Hello"]
+)
+def test_a_topic_that_cannot_be_is_refused(text: str) -> None:
+    """A rule about it would never count, and its owner would believe it did."""
+    with pytest.raises(BadRequest, match=r"no topic can be called so|Publish or Subscribe"):
+        check_reach(Resource.parse(text))

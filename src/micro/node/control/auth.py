@@ -17,7 +17,7 @@ from micro.trust.account import SALT_BYTES, Account, Kind, check_secret, is_secr
 from micro.trust.attempts import Attempts
 from micro.trust.identity import is_nid
 from micro.trust.policy import Caller
-from micro.trust.rules import Resource, Rule
+from micro.trust.rules import Resource, Rule, check_reach
 from micro.trust.token import ACCESS_SECONDS, REFRESH_SECONDS, check_lifetime
 
 __all__ = ["auth_service"]
@@ -213,7 +213,7 @@ class ResourceFields:
 
     Attributes:
         type: `service`, `topic`, or `*` for both.
-        name: of services or topics; a word, `*`, or a beginning such as `orders/*`.
+        name: of services or topics; a word, `*`, or a beginning such as `orders.*`.
         endpoint: `Struct.Method` of a service, `Publish` or `Subscribe` of a topic; or as `name`.
     """
 
@@ -246,6 +246,7 @@ class Rules:
             priority: of the rules that fit the highest decides.
         """
         rule = Rule(id, scope, Resource(resource.type, resource.name, resource.endpoint), access, priority)
+        check_reach(rule.resource)
         await self._gate.add_rule(rule)
         return _shown(rule)
 
@@ -274,6 +275,7 @@ class Rules:
         if resource.type == "topic" and resource.endpoint.lower() not in ("publish", "subscribe"):
             raise BadRequest(f"resource.endpoint: with a topic one may Publish or Subscribe, not {resource.endpoint!r}")
         found = Resource(resource.type, resource.name, resource.endpoint)
+        check_reach(found)
         return self._gate.explain(self._caller(caller), found)
 
     def _caller(self, text: str) -> Caller:
