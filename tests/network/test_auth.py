@@ -225,6 +225,20 @@ async def test_a_token_ends_when_its_account_changes(node: Node, owner: Client, 
     assert (await http(node, "/api/auth/Auth.Inspect", {"token": token}))[0] == 401
 
 
+async def test_a_disabled_account_gets_no_token(node: Node, owner: Client) -> None:
+    """Not from the owner either; and enabled again it has none of those that ended."""
+    token = await token_of(owner)
+    refresh = (await owner.call("auth", "Auth.Token", {"id": "ann"}))["refresh_token"]
+    await owner.call("auth", "Accounts.Update", {"id": "ann", "disabled": True})
+    with pytest.raises(Forbidden, match="--enable"):
+        await owner.call("auth", "Auth.Token", {"id": "ann"})
+    await owner.call("auth", "Accounts.Update", {"id": "ann", "disabled": False})
+    assert (await http(node, "/api/greeter/Say.Hello", None, token))[0] == 401
+    assert (await http(node, "/api/auth/Auth.Token", {"refresh_token": refresh}))[0] == 401
+    again = (await owner.call("auth", "Auth.Token", {"id": "ann"}))["access_token"]
+    assert (await http(node, "/api/greeter/Say.Hello", None, again))[0] == 200
+
+
 async def test_a_secret_gets_a_token_and_a_token_another(node: Node, owner: Client) -> None:
     """Over HTTP, by whoever has them; and they say whose they are."""
     made = await owner.call("auth", "Auth.Generate", {"id": "ann", "scopes": ["ops"]})

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from micro.errors import BadRequest, NotFound, TooManyRequests, Unauthorized
+from micro.errors import BadRequest, Forbidden, NotFound, TooManyRequests, Unauthorized
 from micro.node.gatekeeper import Gatekeeper
 from micro.ports import Clock, Entropy
 from micro.service.context import Context
@@ -90,7 +90,7 @@ class Accounts:
                 raise Unauthorized("refresh_token: this is an access token; show the refresh token, or the secret")
             refresh, last = refresh_token, claims.expires
         else:
-            account = self._owned(id) if context.caller.owner and not secret else await self._proved(id, secret)
+            account = self._enabled(id) if context.caller.owner and not secret else await self._proved(id, secret)
             last = int(self._clock.now()) + REFRESH_SECONDS
         now = int(self._clock.now())
         seconds = min(token_expiry, last - now)
@@ -149,6 +149,8 @@ class Accounts:
             account = replace(account, scopes=tuple(dict.fromkeys(scopes)))
         if disabled is not None:
             account = replace(account, disabled=disabled)
+            if disabled:  # the tokens that it has do not come back with it
+                account = replace(account, generation=self._generation())
         await self._gate.change_account(account)
         return self._shown(account)
 
@@ -185,6 +187,12 @@ class Accounts:
         account = self._existing(id)
         if account.kind != "user":
             raise BadRequest(f"{id} is the account of a {account.kind}, which proves itself and has no secret or token")
+        return account
+
+    def _enabled(self, id: str) -> Account:
+        account = self._owned(id)
+        if account.disabled:
+            raise Forbidden(f"{id} is disabled and gets no token; `micro auth update account {id} --enable` first")
         return account
 
     def _existing(self, id: str) -> Account:
