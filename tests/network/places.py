@@ -59,6 +59,23 @@ async def give_up() -> str:
     raise asyncio.CancelledError
 
 
+@greeter.endpoint("Say.Leave")
+async def leave(how: str) -> str:
+    raise {"cancelled": asyncio.CancelledError, "exit": SystemExit, "interrupt": KeyboardInterrupt}[how]
+
+
+@greeter.endpoint("Say.LeaveLater")
+async def leave_later(how: str) -> str:
+    await asyncio.sleep(0)
+    return await leave(how)
+
+
+@greeter.endpoint("Say.LeaveStream")
+async def leave_stream(how: str) -> AsyncIterator[int]:
+    yield 1
+    await leave(how)
+
+
 @greeter.endpoint("Say.Who")
 async def who(context: Context) -> dict[str, str]:
     return {"caller": str(context.caller), "nid": context.caller.nid, "service": context.caller.service}

@@ -52,6 +52,28 @@ async def test_a_service_answers_in_every_form(start_node: StartNode, greeter_fo
             assert [total async for total in numbers] == [6]
 
 
+async def test_a_handler_that_gives_up_fails_its_own_call_alone(start_node: StartNode, greeter_folder: Path) -> None:
+    """Whatever it raises: the caller's other calls on the same link go on, and so does the process."""
+    node = await start_node()
+    await run(node, greeter_folder)
+
+    async with client_of(node) as client:
+        pid = await client.call("greeter", "Say.Pid")
+        other = asyncio.create_task(client.call("greeter", "Say.Slowly", {"seconds": 1}))
+        await asyncio.sleep(0.1)
+        for how, name in (("cancelled", "CancelledError"), ("exit", "SystemExit"), ("interrupt", "KeyboardInterrupt")):
+            with pytest.raises(InternalError, match=name):
+                await client.call("greeter", "Say.Leave", {"how": how})
+        for how, name in (("exit", "SystemExit"), ("interrupt", "KeyboardInterrupt")):
+            with pytest.raises(InternalError, match=name):
+                await client.call("greeter", "Say.LeaveLater", {"how": how})
+            async with client.stream("greeter", "Say.LeaveStream", {"how": how}) as numbers:
+                with pytest.raises(InternalError, match=name):
+                    [number async for number in numbers]
+        assert await other == "at last"
+        assert await client.call("greeter", "Say.Pid") == pid
+
+
 @pytest.mark.parametrize("direct", [True, False], ids=["direct", "through the node"])
 async def test_failures_say_what_and_why(start_node: StartNode, greeter_folder: Path, direct: bool) -> None:
     """Each kind of failure arrives as its fault, and an exception's own text stays at home."""

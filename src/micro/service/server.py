@@ -151,7 +151,7 @@ class Server:
                     link.reply(event.number, encode(stop.value))
                 except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
                     self._fail(link, event, endpoint, caller, error)
-            except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
+            except BaseException as error:  # noqa: BLE001 - nor may a handler that gives up end the link of its caller
                 self._fail(link, event, endpoint, caller, error)
             if not stats.requests % SAMPLE:
                 self._traced(endpoint.name, str(caller), 0.0, "")
@@ -203,7 +203,7 @@ class Server:
             endpoint.stats.cancelled += 1
             link.fail(event.number, self._stopped(endpoint))
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
+        except BaseException as error:  # noqa: BLE001 - nor may a handler that gives up end the loop
             if isinstance(error, TimeoutError) and expiry.expired():
                 error = Timeout(f"{self.name} {endpoint.name} did not finish within {timeout:.3g} s")
             self._fail(link, event, endpoint, caller, error, loop.time() - began)
@@ -284,7 +284,7 @@ class Server:
             endpoint.stats.cancelled += 1
             raw.link.fail(raw.exchange.number, self._stopped(endpoint))
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes a fault
+        except BaseException as error:  # noqa: BLE001 - nor may a handler that gives up end the loop
             endpoint.stats.errors += 1
             fault = self._fault(endpoint, error)
             self._traced(endpoint.name, str(context.caller), 0.0, f"{fault.code} {fault.detail}")
