@@ -37,6 +37,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "kept_days": (0.001, 3_650),
 }
 """The least and the most that a number may be."""
+CHOICES: dict[str, tuple[str, ...]] = {"log_level": ("debug", "info", "warning", "error")}
+"""What a word may be; how it is written, large or small, does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class NodeConfig:
         """Returns the settings from the text of `config.toml`, the environment and the command line.
 
         Raises:
-            ConfigError: a setting does not exist, or its value is of another type.
+            ConfigError: a setting does not exist, or its value is of another type or out of its bounds.
         """
         config = NodeConfig()
         config = _apply(config, _parse(text), "config.toml")
@@ -172,6 +174,9 @@ def _apply(config: NodeConfig, values: Mapping[str, Any], where: str) -> NodeCon
             raise ConfigError(f"{where} sets {name}, which is no setting there; there are {', '.join(sorted(known))}")
         changed[name] = _convert(name, value, type(getattr(config, name)), where)
     for name, value in changed.items():
+        choices = CHOICES.get(name, ())
+        if choices and value.lower() not in choices:
+            raise ConfigError(f"{where} sets {name} to {value!r}; it is {', '.join(choices[:-1])} or {choices[-1]}")
         least, most = RANGES.get(name, (value, value))
         if not least <= value <= most:
             raise ConfigError(f"{where} sets {name} to {value!r}; it is from {least:g} to {most:g}")
