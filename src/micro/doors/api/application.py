@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from micro.doors.api.call import Asking
 from micro.doors.api.content import passed_on
@@ -18,7 +18,7 @@ from micro.doors.api.remote import read_remote
 from micro.doors.api.request import Answer, Receive, Request, Scope, Send, answer_of
 from micro.doors.api.sockets import WebSocket, carry
 from micro.doors.api.target import Target
-from micro.errors import BadRequest, Fault, InternalError, MicroError, Unavailable
+from micro.errors import BadRequest, Fault, InternalError, MicroError, NotFound, Unavailable
 
 __all__ = ["Application"]
 
@@ -136,10 +136,10 @@ class Application:
             return self._rooms.get(segments[0] if segments else "")
         if segments[0] != "api":
             return None
-        if segments[1] == "publish":
-            return self._events.publish
-        if segments[1] == "subscribe":
-            return self._events.subscribe
+        if segments[1] in ("publish", "subscribe"):
+            acknowledges = segments[1] == "subscribe" and request.method == "POST"
+            _check_topic_is_last(segments, 1 if acknowledges else 0)
+            return self._events.publish if segments[1] == "publish" else self._events.subscribe
         return self._pages.service if len(segments) == 2 else None
 
     def _find(self, request: Request) -> Target:
@@ -168,6 +168,7 @@ class Application:
         counted: list[Target] = []
         try:
             if request.segments[:2] == ("api", "subscribe"):
+                _check_topic_is_last(request.segments)
                 client = self._events.client(socket.request)
                 await socket.accept()
                 fault = await self._events.carry(socket, client)
@@ -186,3 +187,10 @@ class Application:
         except OSError:  # uvicorn's word for a client that has left
             pass
         self._count(counted, 101 if fault is None else fault.code, loop.time() - began)
+
+
+def _check_topic_is_last(segments: Sequence[str], more: int = 0) -> None:
+    """Refuses a path with more than `more` parts behind its topic: nobody means the first part of `orders/new`."""
+    if len(segments) > 3 + more:
+        way = f"/api/{segments[1]}/TOPIC"
+        raise NotFound(f"no such path; {way} ends with its topic, which has a slash only as %2F", id=ID)

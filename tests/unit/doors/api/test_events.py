@@ -234,3 +234,20 @@ async def test_what_is_not_durable_is_not_kept(house: House) -> None:
 async def test_an_id_of_the_publisher_may_stand_in_a_header(house: House) -> None:
     """As it does on links."""
     assert (await house.post("/api/publish/named", 1, owner=True, micro_id="mine")).json["id"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/publish/a/b"),
+        ("POST", "/api/publish/a/b/c"),
+        ("GET", "/api/subscribe/a/b"),
+        ("POST", "/api/subscribe/a/b/c"),
+    ],
+)
+async def test_a_topic_is_one_part_of_a_path(house: House, method: str, path: str) -> None:
+    """What follows is not left out in silence: nobody who writes to `a/b` means the topic `a`."""
+    reply = await house.ask(method, path, b"1", headers={"Content-Type": "application/json", **OWNER})
+
+    assert reply.status == 404
+    assert "ends with its topic" in reply.json["detail"]

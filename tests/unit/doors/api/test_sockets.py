@@ -126,6 +126,7 @@ async def test_a_long_reason_is_cut(house: House) -> None:
         ("/api/gretter/Say.Hello", 404),
         ("/api/greeter/Debug.Log", 401),
         ("/api/subscribe/topic", 401),
+        ("/api/subscribe/topic/more", 404),
     ],
 )
 async def test_what_is_no_stream_is_refused_before_it_begins(house: House, path: str, status: int) -> None:
