@@ -111,6 +111,12 @@ class Inbox:
         return len(self._again)
 
     @property
+    def given_back(self) -> int:
+        """How many events up to `handed_out` wait to be delivered once more, without those in flight or put off."""
+        waiting = {*self._again, *(sequence for sequence, _ in self._recalled)} & self._unfinished.keys()
+        return sum(sequence <= self.handed_out for sequence in waiting)
+
+    @property
     def is_awake(self) -> bool:
         """Whether time may bring something to do."""
         return bool(self._flight or self._delayed or self._dying or self.turns)

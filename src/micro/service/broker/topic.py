@@ -65,7 +65,7 @@ class Topic:
             QueueReport(
                 queue=inbox.queue,
                 members=len(inbox.turns.members),
-                waiting=max(0, self.last - inbox.handed_out),
+                waiting=max(0, self.last - inbox.handed_out) + inbox.given_back,
                 in_flight=inbox.in_flight,
                 delayed=inbox.delayed,
             )

@@ -7,6 +7,7 @@ import pytest
 from micro.service.broker.broker import Limits, StoredEvent
 from micro.service.broker.delivery import Cursor
 from micro.service.broker.inbox import BURIAL_PAUSE_SECONDS, ERROR_CHARACTERS_MAX, Inbox
+from micro.service.broker.topic import Topic
 from micro.service.broker.turns import Membership
 
 LIMITS = Limits(attempts=2, acknowledge_seconds=10.0, delay_seconds=100.0, buffered_messages=4)
@@ -241,3 +242,22 @@ def test_a_refusal_by_a_member_that_just_left_changes_nothing() -> None:
 
     assert recall(inbox) == [1]
     assert inbox.handed_out == 1
+
+
+def test_what_was_given_back_is_reported_as_waiting() -> None:
+    """Read again or not yet, and once only where the queue went back to before it; not what is done."""
+    inbox, member = inbox_with(3)
+    topic = Topic("t", last=3)
+    topic.inboxes["q"] = inbox
+    assert [inbox.next(0.0) is not None for _ in range(3)] == [True] * 3
+    assert topic.report().queues[0].waiting == 0
+    inbox.tick(11.0)
+    assert topic.report().queues[0].waiting == 3
+    recall(inbox)
+    assert topic.report().queues[0].waiting == 3
+    inbox.acknowledge(member, 1)
+    assert topic.report().queues[0].waiting == 2
+    inbox.next(12.0)
+    assert (topic.report().queues[0].waiting, topic.report().queues[0].in_flight) == (1, 1)
+    inbox.rewind(3)
+    assert topic.report().queues[0].waiting == 1
