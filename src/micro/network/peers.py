@@ -43,6 +43,7 @@ GUESTS_MAX = 64
 PARTED_MAX = 1_024
 """How many nodes are remembered as disconnected by the owner; the one longest so is forgotten first."""
 PARTED = "its owner disconnected"
+TURNED_AWAY = f"{PARTED} this node; only `micro network connect` over there takes it back"
 GAVE_WAY = "its place was needed for a node that the owner connected to"
 MOVED = "this node is somewhere else now"
 
@@ -243,6 +244,8 @@ class Peers:
             if peer.failures:
                 self._set(peer, "waiting")
                 await asyncio.sleep(self._backoff(peer.failures))
+                if peer.link is not None:
+                    return  # it reached us, or the owner had it dialled, meanwhile
             if not peer.wanted and peer.failures >= ATTEMPTS_MAX:
                 self.known.pop(peer.ticket.nid, None)
                 self._on_known()
@@ -297,9 +300,15 @@ class Peers:
     def _accept(self, pipe: FreshPipe) -> None:
         nid = str(pipe.get_extra_info("nid"))
         if nid in self.parted:
-            pipe.abort()
+            self._turn_away(pipe, nid)
             return
         self._spawn(self._greet(pipe, nid))
+
+    def _turn_away(self, pipe: FreshPipe, nid: str) -> None:
+        """Greets a node that the owner disconnected and says so in the same breath: nothing is heard from there."""
+        link = self._link(pipe, nid, dialed=False)
+        link.session.go_away(TURNED_AWAY, code=403)
+        link.close(PARTED)
 
     async def _greet(self, pipe: FreshPipe, nid: str) -> None:
         if self._closing:

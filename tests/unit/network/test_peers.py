@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from micro.errors import MicroError
+from micro.errors import MicroError, Unavailable
 from micro.network.peer import Peer
 from micro.trust.ticket import Ticket
 from tests.contract.town import Town
@@ -99,6 +99,51 @@ def test_remembered_ones_have_their_places_before_anybody_comes_in(tmp_path: Pat
         assert len(ann.peers.known) == 16
         assert ann.relays.permits("http://relay.example")
         assert not ann.relays.permits("http://169.254.169.254")
+        await town.close()
+
+    run(scenario())
+
+
+def test_a_link_that_came_from_there_is_not_called_dialing(tmp_path: Path) -> None:
+    """Back-off ends while the link is up: nothing is dialled, and the state stays true."""
+
+    async def scenario() -> None:
+        town = Town(tmp_path)
+        ann, bob = await town.start(1), await town.start(2)
+        ann.transport.is_cut = True
+        with pytest.raises(MicroError):
+            await ann.peers.connect(bob.ticket())
+        await asyncio.sleep(30.0)
+        assert ann.peers.known[bob.nid].state == "waiting"
+        ann.transport.mend()
+        await bob.peers.connect(ann.ticket())
+        await asyncio.sleep(0.1)
+        link = ann.peers.link(bob.nid)
+        await asyncio.sleep(200.0)
+        assert ann.peers.known[bob.nid].state == "linked"
+        assert bob.peers.known[ann.nid].state == "linked"
+        assert ann.peers.link(bob.nid) is link is not None
+        await town.close()
+
+    run(scenario())
+
+
+def test_a_node_that_was_disconnected_hears_so_and_how_it_comes_back(tmp_path: Path) -> None:
+    """Whoever dials again; until the side that disconnected connects."""
+
+    async def scenario() -> None:
+        town = Town(tmp_path)
+        ann, bob = await town.start(1), await town.start(2)
+        await bob.peers.connect(ann.ticket())
+        ann.peers.disconnect(bob.nid)
+        await asyncio.sleep(0.1)
+        with pytest.raises(Unavailable, match="its owner disconnected this node; only `micro network connect` over"):
+            await bob.peers.connect(ann.ticket())
+        assert "its owner disconnected" in bob.peers.known[ann.nid].error
+        assert bob.nid not in ann.peers.known
+        await ann.peers.connect(bob.ticket())
+        await asyncio.sleep(0.1)
+        assert bob.peers.known[ann.nid].state == "linked"
         await town.close()
 
     run(scenario())
