@@ -63,9 +63,9 @@ async def test_the_first_use_pins_a_name(start_node: StartNode, greeter_folder: 
     assert seeker.backbone is not None
     async with client_of(seeker) as client:
         assert (await client.call("registry", "Registry.Get", {"name": "greeter"}))["name"] == "greeter"
-        assert seeker.backbone.pins() == {}
+        assert seeker.backbone.pinned.everything() == {}
         await client.call("greeter", "Say.Hello")
-        assert seeker.backbone.pins() == {"greeter": (provider.nid,)}
+        assert seeker.backbone.pinned.everything() == {"greeter": (provider.nid,)}
         late = await start_node(network=True, join=seeker.ticket().encode())
         await run(late, greeter_folder)
 
@@ -135,7 +135,7 @@ async def test_a_person_is_asked_before_a_name_is_used(start_node: StartNode, gr
     assert (await typed(home, "describe", "greeter"))[0] == 0
     assert (await typed(home, "call", "greeter", "Say.Hello"))[0] == 5
     assert seeker.backbone is not None
-    assert seeker.backbone.pins() == {}
+    assert seeker.backbone.pinned.everything() == {}
     assert (await typed(home, "network", "pin", "greeter"))[:2] == (0, provider.nid)
     assert (await typed(home, "greeter", "hello", "--name", "Ann"))[:2] == (0, "Hello Ann")
     assert (await typed(home, "network", "pin", "nobody-has-this"))[0] == 4

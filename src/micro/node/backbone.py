@@ -120,6 +120,20 @@ class Backbone:
         """The node id of the keeper of the network that the node is in, "" for none."""
         return self._membership.network
 
+    @property
+    def version(self) -> int:
+        """The number of the newest map that the node has, 0 where it has none."""
+        return self.charting.atlas.version if self.charting is not None else 0
+
+    @property
+    def holder(self) -> Holder | None:
+        """What the node holds as a super node, None where it is none."""
+        return self._role.holder
+
+    def known(self) -> list[Ticket]:
+        """Returns where nodes of the network are, as far as this one knows."""
+        return self._guide.known(self.charting)
+
     async def start(self) -> None:
         """Takes the node's place in the network that it is in, or is to join; a super node without one founds one.
 
@@ -145,13 +159,17 @@ class Backbone:
     async def join(self, ticket: Ticket) -> None:
         """Takes the node into the network of a ticket, and remembers it.
 
+        A node that is in it already asks there for newer maps: all that it knew may have moved.
+
         Raises:
             BadRequest: the ticket names no network.
             Conflict: the node is in another one.
             Fault, LinkClosed, HandshakeFailed: the node of the ticket cannot be reached or has no map.
         """
         network = self.expect(ticket)
-        if self.network == network:
+        if self.network == network and self.charting is not None:
+            await self.charting.learn(ticket)
+            self._membership.met(ticket.encode())
             return
         self._relays.vouch(ticket)
         await self._guide.enter(ticket, network)
@@ -249,28 +267,12 @@ class Backbone:
         if self.finder is None:
             raise Unavailable("this node is in no network; `micro network join TICKET` takes it into one")
         offers = await self.finder.find(name)
-        meant = self.pinned.get(name) if "@" not in name else None
-        if meant is None:
-            return offers
-        if offers and not any(offer.nid in meant for offer in offers):
-            raise Unavailable(
-                f"{name} was offered by other nodes when it was first used here, and none of those is there now; "
-                f"`micro network unpin {name}` lets the next use take what is there"
-            )
-        return tuple(offer for offer in offers if offer.nid in meant)
+        return offers if "@" in name else self.pinned.among(name, offers)
 
     def doubt(self, name: str) -> None:
         """Takes note that who offers a name may be others by now: it is asked for anew."""
         if self.finder is not None:
             self.finder.forget(name)
-
-    def pins(self) -> dict[str, tuple[str, ...]]:
-        """Returns the nodes that names are pinned to."""
-        return self.pinned.everything()
-
-    def unpin(self, name: str) -> bool:
-        """Takes a pin away; False where there was none."""
-        return self.pinned.unpin(name)
 
     def status(self) -> dict[str, Any]:
         """Returns which network this is, its map, the node's home and role; nothing where there is none."""
@@ -316,7 +318,13 @@ class Backbone:
             await self._open_super(charting)
         seeker = self._second.seeker(self.network) if self._second is not None else None
         self.finder = Finder(charting, self._reach, clock=self._clock, entropy=self._entropy, second=seeker)
-        announcement = Announcement(self._key, self._membership.next_sequence, self._entropy.random_bytes)
+        announcement = Announcement(
+            self._key,
+            self._membership.next_sequence,
+            self._entropy.random_bytes,
+            before=self._membership.offered,
+            keep=self._membership.offers,
+        )
         self.announcer = Announcer(
             self._nid,
             announcement,

@@ -43,6 +43,12 @@ class Guide:
         self._entropy = entropy
         self._second = second
 
+    def known(self, charting: Charting | None) -> list[Ticket]:
+        """Returns where nodes of the network are: of the maps, if there are any, and where this node came in."""
+        charts = charting.atlas.charts() if charting is not None else []
+        members = [member.ticket() for chart in charts for member in chart.ring.members]
+        return [*members, *(Ticket.decode(text) for text in self._membership.tickets)]
+
     async def enter(self, ticket: Ticket, network: str) -> None:
         """Remembers the network of a ticket, if the node there has a map of it.
 

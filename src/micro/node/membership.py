@@ -1,4 +1,4 @@
-"""What a node remembers of its network over restarts: whose it is, its maps, and the sequence of what it signs.
+"""What a node remembers of its network over restarts: whose it is, its maps, what it offered, and its sequence.
 
 The sequence is written in steps ahead of its use, so that no number is ever given twice, whenever the node is killed.
 """
@@ -6,7 +6,7 @@ The sequence is written in steps ahead of its use, so that no number is ever giv
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from micro.trust.ticket import Ticket
 __all__ = ["Membership"]
 
 SEQUENCE_STEP: Final = 1000
+TICKETS_MAX: Final = 4
 
 HOMES_MAX: Final = 4
 """So many super nodes that were a home for long are remembered, to be asked first after a restart."""
@@ -32,6 +33,7 @@ class _File(msgspec.Struct):
     tickets: list[str] = []
     sequence: int = 0
     homes: list[str] = []
+    offered: dict[str, tuple[str, tuple[str, ...]]] = {}
 
 
 class Membership:
@@ -89,6 +91,11 @@ class Membership:
         self._file.homes = []
         self._write()
 
+    def met(self, ticket: str) -> None:
+        """Takes note of one more place where to ask, before the others."""
+        self._file.tickets = [ticket, *(known for known in self._file.tickets if known != ticket)][:TICKETS_MAX]
+        self._write()
+
     def leave(self) -> None:
         """Forgets the network; the sequence goes on."""
         self.enter("", ())
@@ -96,6 +103,16 @@ class Membership:
     def keep(self, maps: Sequence[bytes]) -> None:
         """Takes note of sealed maps, the newest first."""
         self._file.maps = list(maps)
+        self._write()
+
+    @property
+    def offered(self) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """The services that the network was told of, each with its version and words."""
+        return dict(self._file.offered)
+
+    def offers(self, offered: Mapping[str, tuple[str, tuple[str, ...]]]) -> None:
+        """Takes note of what the network is about to be told."""
+        self._file.offered = dict(offered)
         self._write()
 
     def next_sequence(self) -> int:

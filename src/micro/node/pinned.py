@@ -8,8 +8,10 @@ from pathlib import Path
 
 import msgspec
 
+from micro.errors import Unavailable
 from micro.ports import Disk
 from micro.service.registry.catalog import Catalog
+from micro.service.registry.finding import Offer
 from micro.service.registry.pins import Pins
 
 __all__ = ["Pinned"]
@@ -48,6 +50,22 @@ class Pinned:
     def get(self, name: str) -> tuple[str, ...] | None:
         """Returns the nodes that a name is pinned to, or None where it is not pinned."""
         return self._pins.get(name)
+
+    def among(self, name: str, offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+        """Returns those of the offers of a name that it means: all of them where it is not pinned.
+
+        Raises:
+            Unavailable: there are offers, and none of a node that it is pinned to.
+        """
+        meant = self._pins.get(name)
+        if meant is None:
+            return offers
+        if offers and not any(offer.nid in meant for offer in offers):
+            raise Unavailable(
+                f"{name} was offered by other nodes when it was first used here, and none of those is there now; "
+                f"`micro network unpin {name}` lets the next use take what is there"
+            )
+        return tuple(offer for offer in offers if offer.nid in meant)
 
     def unpin(self, name: str) -> bool:
         """Takes a pin away, so that the next use pins the name anew; False where there was none."""

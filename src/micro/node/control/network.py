@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from micro.errors import NotFound
 from micro.network.peers import Peers
 from micro.node.paths import Paths
+from micro.node.pinned import Pinned
 from micro.service.service import Service
 from micro.trust.identity import is_nid
 from micro.trust.ticket import Ticket
@@ -18,7 +19,13 @@ PINS_SHOWN_MAX = 1000
 
 
 class Joining(Protocol):
-    """What takes this node into a network and out of it."""
+    """What takes this node into a network and out of it.
+
+    Attributes:
+        pinned: to which nodes names were bound at their first use.
+    """
+
+    pinned: Pinned
 
     @property
     def network(self) -> str:
@@ -32,12 +39,6 @@ class Joining(Protocol):
 
     async def leave(self) -> None:
         """Takes the node out of its network."""
-
-    def pins(self) -> dict[str, tuple[str, ...]]:
-        """Returns the nodes that names are pinned to."""
-
-    def unpin(self, name: str) -> bool:
-        """Takes a pin away; False where there was none."""
 
     def status(self) -> dict[str, Any]:
         """Returns which network this is, and the node's place in it."""
@@ -114,7 +115,7 @@ class Network:
 
     async def pins(self) -> dict[str, Any]:
         """Lists the names that nobody owns, with the nodes that each was bound to when it was first used here."""
-        found = [{"name": name, "nodes": list(nids)} for name, nids in self._backbone.pins().items()]
+        found = [{"name": name, "nodes": list(nids)} for name, nids in self._backbone.pinned.everything().items()]
         return {"pins": found[:PINS_SHOWN_MAX], "total": len(found)}
 
     async def meet(self, name: str) -> dict[str, Any]:
@@ -140,7 +141,7 @@ class Network:
         Args:
             name: the service.
         """
-        if not self._backbone.unpin(name):
+        if not self._backbone.pinned.unpin(name):
             raise NotFound(f"{name[:80]!r} is not pinned; `micro network pins` lists the names that are")
         return {"name": name}
 

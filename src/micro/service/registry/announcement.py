@@ -14,7 +14,14 @@ from typing import Any, Final
 
 from micro.service.registry.backbone import ANNOUNCE, ANNOUNCE_RECORDS_MAX
 from micro.service.registry.description import Description
-from micro.service.registry.presence import BEAT_SECONDS, Chain, PresenceRecord, SignedPresence, sign_presence
+from micro.service.registry.presence import (
+    BEAT_SECONDS,
+    Chain,
+    PresenceRecord,
+    SignedPresence,
+    lease_ends,
+    sign_presence,
+)
 from micro.service.registry.record import (
     HASH_BYTES,
     LIFETIME_SECONDS_MAX,
@@ -26,7 +33,13 @@ from micro.service.registry.record import (
 from micro.service.registry.shards import NODE_RECORDS_MAX
 from micro.trust.keys import NodeKey
 
-__all__ = ["RENEW_SECONDS", "Announcement", "Place", "told"]
+__all__ = ["RENEW_SECONDS", "RETURN_SECONDS", "Announcement", "Offered", "Place", "told"]
+
+Offered = tuple[str, tuple[str, ...]]
+"""A version, and the words under which it was offered."""
+
+RETURN_SECONDS: Final = 30.0
+"""What a node offered before it was started again has so long to come back, and is withdrawn then."""
 
 RENEW_SECONDS: Final = 8 * 3600
 """A record is signed anew when it is so old, a third of its life."""
@@ -54,15 +67,28 @@ class Announcement:
         key: the node's key.
         sequence: returns the next number of the sequence, which never comes again.
         random_bytes: chance, for the secrets of chains.
+        before: what the node offered when it last ran: its version and its words, by service.
+        keep: takes note of the same before anything of it is told.
     """
 
-    def __init__(self, key: NodeKey, sequence: Callable[[], int], random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        key: NodeKey,
+        sequence: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+        *,
+        before: Mapping[str, Offered] | None = None,
+        keep: Callable[[Mapping[str, Offered]], None] = lambda offered: None,
+    ) -> None:
         self._key = key
         self._sequence = sequence
         self._random_bytes = random_bytes
         self._offers: dict[str, _Offer] = {}
+        self._before = {name: _Offer(version, b"", tuple(terms)) for name, (version, terms) in (before or {}).items()}
+        self._withdrawn: dict[str, tuple[_Offer, SignedRecord]] = {}
+        self._began: float | None = None
+        self._keep = keep
         self._records: dict[str, SignedRecord] = {}
-        self._withdrawn: dict[str, SignedRecord] = {}
         self._presence: SignedPresence | None = None
         self._chain: Chain | None = None
         self._step = 0
@@ -75,7 +101,7 @@ class Announcement:
     @property
     def withdrawn(self) -> list[SignedRecord]:
         """The withdrawals of what was offered and is not any more, of at most as many names as a node may offer."""
-        return list(self._withdrawn.values())
+        return [signed for _, signed in self._withdrawn.values()]
 
     def offer(self, descriptions: Mapping[str, Description], now: float) -> list[SignedRecord]:
         """Takes note of what the node offers now, and returns the records to be told: new, changed, old, withdrawn.
@@ -88,10 +114,10 @@ class Announcement:
             name: _Offer(found.version, bytes.fromhex(found.hash), terms_of(found))
             for name, found in sorted(descriptions.items())[:NODE_RECORDS_MAX]
         }
-        told: list[SignedRecord] = []
+        told = [self._withdraw(name, offer, now) for name, offer in self._gone(wanted, now).items()]
         for name, offer in list(self._offers.items()):
             if name not in wanted or wanted[name].terms != offer.terms:
-                told.append(self._sign(name, offer, now, withdrawn=True))
+                told.append(self._withdraw(name, offer, now))
                 del self._offers[name], self._records[name]
         for name, offer in wanted.items():
             known = self._records.get(name)
@@ -100,7 +126,45 @@ class Announcement:
                 self._offers[name] = offer
                 self._records[name] = self._sign(name, offer, now)
                 told.append(self._records[name])
+        self._forget(now)
+        if told:
+            gone = {name: offer for name, (offer, _) in self._withdrawn.items()}
+            every = {**gone, **self._before, **self._offers}
+            self._keep({name: (offer.version, offer.terms) for name, offer in every.items()})
         return told
+
+    def _withdraw(self, name: str, offer: _Offer, now: float) -> SignedRecord:
+        """Signs a withdrawal, which is told to each new home: the one before may be gone with it."""
+        signed = self._sign(name, offer, now, withdrawn=True)
+        self._withdrawn.pop(name, None)
+        self._withdrawn[name] = offer, signed
+        return signed
+
+    def _forget(self, now: float) -> None:
+        """Forgets withdrawals of what is offered again, of what has ended everywhere, and more than a home takes."""
+        self._withdrawn = {
+            name: (offer, signed)
+            for name, (offer, signed) in self._withdrawn.items()
+            if name not in self._offers and signed.record.expires > now
+        }
+        while self._withdrawn and len(self._withdrawn) + len(self._offers) > NODE_RECORDS_MAX:
+            del self._withdrawn[next(iter(self._withdrawn))]
+
+    def _gone(self, wanted: Mapping[str, _Offer], now: float) -> dict[str, _Offer]:
+        """Returns what was offered before this start and is to be withdrawn: it had time enough to come back.
+
+        What came back under other words is withdrawn at once under the old ones.
+        """
+        self._began = now if self._began is None else self._began
+        over = now - self._began >= RETURN_SECONDS or now < self._began
+        gone = {}
+        for name, offer in list(self._before.items()):
+            if name not in wanted and not over:
+                continue
+            del self._before[name]
+            if name not in wanted or wanted[name].terms != offer.terms:
+                gone[name] = offer
+        return gone
 
     def begin(self, place: Place, now: float) -> bytes:
         """Signs a new presence with a new chain, and returns it sealed: for a new home, a new place, or a new chain."""
@@ -131,6 +195,10 @@ class Announcement:
         fields = {"sequence": record.sequence, "step": beat.step, "value": beat.value}
         return ANNOUNCE.encode({"beat": fields})
 
+    def has_lapsed(self, now: float) -> bool:
+        """Says whether the lease last shown is over: the home has forgotten the node then, and its records."""
+        return self._presence is not None and now >= lease_ends(self._presence.record.issued, self._step)
+
     def next_beat(self) -> float:
         """Returns when the next beat is due, in Unix seconds; 0 before the first presence."""
         if self._presence is None:
@@ -138,14 +206,18 @@ class Announcement:
         return self._presence.record.issued + BEAT_SECONDS * (self._step + 1)
 
     def everything(self, place: Place, now: float) -> list[bytes]:
-        """Returns the messages for a new home: a new presence, and all records."""
-        return [ANNOUNCE.encode({"presence": self.begin(place, now)}), *told(self.records)]
+        """Returns the messages for a new home: a new presence, and all records, those of what is withdrawn too."""
+        records = [*self.withdrawn, *self.records]
+        return [ANNOUNCE.encode({"presence": self.begin(place, now)}), *told(records)]
 
     def farewell(self, now: float) -> list[bytes]:
         """Returns the messages with which the node leaves: everything is withdrawn, and it is nowhere."""
-        withdrawn = [self._sign(name, offer, now, withdrawn=True) for name, offer in self._offers.items()]
+        offered = {**self._before, **self._offers}
+        withdrawn = [self._withdraw(name, offer, now) for name, offer in offered.items()]
+        self._before.clear()
         self._offers.clear()
         self._records.clear()
+        self._forget(now)  # what is left is what the second path shows at the end
         left = self._present(Place(()), now, Chain(bytes(HASH_BYTES), 0))
         self._presence = self._chain = None
         return [*told(withdrawn), ANNOUNCE.encode({"presence": left.sealed})]
@@ -163,13 +235,7 @@ class Announcement:
             offer.terms,
             withdrawn,
         )
-        signed = sign_record(self._key, record)
-        self._withdrawn.pop(name, None)
-        if withdrawn:
-            self._withdrawn[name] = signed
-            if len(self._withdrawn) > NODE_RECORDS_MAX:
-                del self._withdrawn[next(iter(self._withdrawn))]
-        return signed
+        return sign_record(self._key, record)
 
     def _present(self, place: Place, now: float, chain: Chain) -> SignedPresence:
         record = PresenceRecord(

@@ -191,10 +191,13 @@ class Announcer:
 
     async def _tell(self, stream: RawStream) -> None:
         now = self._clock.now()
-        if self._again_at is not None and self._clock.monotonic() >= self._again_at:
-            self._again_at = None
+        changed = self._announcement.offer(self._offers(), now)  # what grew old is signed anew before it is told
+        is_due = self._again_at is not None and self._clock.monotonic() >= self._again_at
+        if is_due or self._announcement.has_lapsed(now):
+            self._again_at, self.trouble = None, ""
             await self._say(stream, self._announcement.everything(self._place(), now))
-        await self._say(stream, told(self._announcement.offer(self._offers(), now)))
+        else:
+            await self._say(stream, told(changed))
         beat = self._announcement.beat(self._place(), now)
         if beat is not None:
             await self._say(stream, [beat])
