@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import count
 
 import blake3
 import pytest
 
-from micro.service.registry.announcement import RENEW_SECONDS, Announcement, Place
+from micro.service.registry.announcement import RENEW_SECONDS, RETURN_SECONDS, Announcement, Offered, Place
 from micro.service.registry.backbone import ANNOUNCE
 from micro.service.registry.description import Description, check_description
 from micro.service.registry.presence import BEAT_SECONDS, STEPS_MAX, Beat, continues, read_presence
-from micro.service.registry.record import described, is_timely, read_record
+from micro.service.registry.record import described, is_timely, read_record, terms_of
 from micro.service.registry.shards import NODE_RECORDS_MAX
 from tests.unit.service.registry.makings import NOW, key_of
 
@@ -140,3 +141,39 @@ def test_a_farewell_withdraws_everything(words: Announcement) -> None:
     assert [read_record(sealed).record.withdrawn for sealed in records["records"]] == [True]
     assert read_presence(presence["presence"]).record.is_leaving
     assert words.records == []
+
+
+def test_a_new_home_is_told_what_was_withdrawn(words: Announcement) -> None:
+    """The home that was told of it may be gone, and with it the withdrawal."""
+    words.offer({"greeter": service("greeter"), "weather": service("weather")}, NOW)
+    words.offer({"weather": service("weather")}, NOW)
+    records = ANNOUNCE.decode(words.everything(HERE, NOW)[1])["records"]
+
+    told = [read_record(sealed).record for sealed in records]
+    assert [(record.name, record.withdrawn) for record in told] == [("greeter", True), ("weather", False)]
+    words.offer({"greeter": service("greeter"), "weather": service("weather")}, NOW)
+    assert words.withdrawn == []
+
+
+def test_what_the_last_run_offered_is_withdrawn_unless_it_comes_back() -> None:
+    """A node that was killed could withdraw nothing; what it offers again in time is left alone."""
+    kept: list[Mapping[str, Offered]] = []
+    terms = terms_of(service("greeter"))
+    before = dict.fromkeys(("greeter", "weather"), ("1", terms))
+    numbers = count(1)
+    words = Announcement(ANN, lambda: next(numbers), bytes, before=before, keep=kept.append)
+
+    told = words.offer({"greeter": service("greeter")}, NOW)
+    assert [(signed.record.name, signed.record.withdrawn) for signed in told] == [("greeter", False)]
+    assert set(kept[-1]) == {"greeter", "weather"}
+    told = words.offer({"greeter": service("greeter")}, NOW + RETURN_SECONDS)
+    assert [(signed.record.name, signed.record.withdrawn) for signed in told] == [("weather", True)]
+
+
+def test_what_a_farewell_withdrew_is_there_for_the_second_path(words: Announcement) -> None:
+    """Which says farewell after the home, when nothing is offered any more."""
+    words.offer({"greeter": service("greeter")}, NOW)
+    words.farewell(NOW)
+    assert len(words.farewell(NOW)) == 1
+
+    assert [signed.record.name for signed in words.withdrawn] == ["greeter"]
