@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from micro.service.registry.backbone import FIND, FOUND, KEYS_MAX, NEWS, PRESENC
 from micro.service.registry.charting import Charting
 from micro.service.registry.commons.seeker import Seeker
 from micro.service.registry.commons.value import Wanted
+from micro.service.registry.doubts import Doubts
 from micro.service.registry.finding import (
     Living,
     Offer,
@@ -64,8 +65,6 @@ WATCHED_MAX: Final = 128
 SEARCH_WORDS_MAX: Final = 3
 """The shards of so many words are asked in one search."""
 
-DISTRUSTED_MAX: Final = 256
-
 CHECKED_MAX: Final = 16
 """So many nodes whose records only the second path shows are looked up in the backbone; more are not believed."""
 
@@ -94,7 +93,7 @@ class Finder:
         self._entropy = entropy
         self._second = second
         self._known: dict[str, Known] = {}
-        self._distrusted: dict[bytes, None] = {}
+        self._doubts = Doubts()
 
     async def find(self, name: str) -> tuple[Offer, ...]:
         """Returns who offers a service and is believed to be there, in the order of node ids; none where nobody does.
@@ -156,7 +155,13 @@ class Finder:
         """Takes note that an answer was wrong: the name is asked for anew when it is wanted."""
         known = self._known.get(name)
         if known is not None:
-            known.is_old = True
+            known.is_old = known.is_wrong = True
+
+    def believed(self) -> Iterator[tuple[str, Offer]]:
+        """Yields every offer that is kept, with the name that was asked for."""
+        for name, known in self._known.items():
+            for offer in known.offers:
+                yield name, offer
 
     def close(self) -> None:
         """Stops asking and watching."""
@@ -191,14 +196,14 @@ class Finder:
         records = {record.key: record for record in newest_records(answers)[:OFFERS_MAX]}
         offers: dict[bytes, Offer] = {}
         if trouble is None:
-            for living in await self._locate(list(records)):
+            for living in await self._locate(list(records), holders=ASKED if known.is_wrong else 1):
                 place = living.record
                 offers[place.key] = Offer(records[place.key], place.ticket(), living.ends)
         if self._second is not None and (is_aside or not offers):
             for found in await self._second.whereabouts(key for key in records if key not in offers):
                 offers[found.key] = Offer(records[found.key], found.ticket(), found.ends)
         known.offers = tuple(sorted(offers.values(), key=lambda offer: offer.nid))
-        known.at, known.is_old = self._clock.monotonic(), False
+        known.at, known.is_old, known.is_wrong = self._clock.monotonic(), False, False
         self._watch(name, known)
         return known.offers
 
@@ -263,7 +268,8 @@ class Finder:
             self._charting.heard(answer["map_version"], member.ticket())
             records, honest = believe(answer["records"], self._clock.now())
             if not honest:
-                self._distrust(member)
+                log.warning("%s sent a record that its node never signed; it is asked last now", short(member.nid))
+                self._doubts.distrust(member, self._clock.monotonic())
             return records
 
         return await self._first(self._ordered(shard), ask)
@@ -287,7 +293,13 @@ class Finder:
         return answers
 
     async def _call(self, member: SuperNode, endpoint: str, body: bytes) -> bytes:
-        return await self._reach.call(member.ticket(), endpoint, body, timeout_seconds=ASK_TIMEOUT_SECONDS)
+        try:
+            answer = await self._reach.call(member.ticket(), endpoint, body, timeout_seconds=ASK_TIMEOUT_SECONDS)
+        except (MicroError, TimeoutError):
+            self._doubts.silent(member, self._clock.monotonic())
+            raise
+        self._doubts.answered(member)
+        return answer
 
     def _ordered(self, shard: int) -> list[SuperNode]:
         """Returns the holders of a shard as they are asked: by the newest map, from one that chance chooses on.
@@ -300,25 +312,23 @@ class Finder:
         ordered = [*newest[turn:], *newest[:turn]]
         known = {member.key for member in newest}
         ordered += [member for member in self._charting.atlas.holders(shard) if member.key not in known]
-        return sorted(ordered, key=lambda member: member.key in self._distrusted)
-
-    def _distrust(self, member: SuperNode) -> None:
-        log.warning("%s sent a record that its node never signed; it is asked last now", short(member.nid))
-        if len(self._distrusted) >= DISTRUSTED_MAX:
-            del self._distrusted[next(iter(self._distrusted))]
-        self._distrusted[member.key] = None
+        return self._doubts.ordered(ordered, self._clock.monotonic())
 
     # -- presence ---------------------------------------------------------------------------------------------------
 
-    async def _locate(self, keys: list[bytes]) -> list[Living]:
-        """Returns where those of these nodes are that are believed alive; each is asked for at up to two holders."""
+    async def _locate(self, keys: list[bytes], holders: int) -> list[Living]:
+        """Returns where those of these nodes are that are believed alive.
+
+        So many holders are asked for each; one that has it from before a node moved is believed only by itself.
+        """
         found: dict[bytes, Living] = {}
-        holders = {key: self._ordered(shard_of_node(nid_of(key))) for key in keys}
+        members = {key: self._ordered(shard_of_node(nid_of(key))) for key in keys}
         for attempt in range(ASKED + 1):
             groups: dict[bytes, tuple[SuperNode, list[bytes]]] = {}
             for key in keys:
-                if key not in found and attempt < len(holders[key]):
-                    member = self._shared(holders[key][attempt:], groups)
+                if (attempt < holders or key not in found) and members[key]:
+                    member = self._shared(members[key], groups)
+                    members[key].remove(member)  # who has been asked is not asked again
                     groups.setdefault(member.key, (member, []))[1].append(key)
             if not groups:
                 break
@@ -326,7 +336,7 @@ class Finder:
             for part in await asyncio.gather(*asked):
                 for living in part:
                     known = found.get(living.record.key)
-                    if known is None or known.ends < living.ends:
+                    if known is None or (known.record.sequence, known.ends) < (living.record.sequence, living.ends):
                         found[living.record.key] = living
         return list(found.values())
 

@@ -25,7 +25,8 @@ class Known:
     Attributes:
         offers: the answer.
         at: when it came.
-        is_old: whether it is known to be wrong.
+        is_old: whether something has changed since, so that it is asked for anew.
+        is_wrong: whether the caller has found it wrong: two holders are asked where nodes are then.
         is_aside: whether the second path told of a record that the backbone did not show; it is asked too from then on.
         heard: the greatest sequence of the records seen, by public key.
         asking: the task that asks.
@@ -35,13 +36,14 @@ class Known:
     offers: tuple[Offer, ...] = ()
     at: float = 0.0
     is_old: bool = False
+    is_wrong: bool = False
     is_aside: bool = False
     heard: dict[bytes, int] = field(default_factory=dict)
     asking: asyncio.Task[tuple[Offer, ...]] | None = field(default=None, repr=False)
     watching: asyncio.Task[None] | None = field(default=None, repr=False)
 
     def age(self, now: float) -> float:
-        """Returns how old the answer is, and a great age where it is known to be wrong."""
+        """Returns how old the answer is, and a great age where it is to be asked for anew."""
         return FRESH_SECONDS if self.is_old else now - self.at
 
     @property

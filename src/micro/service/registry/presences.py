@@ -146,6 +146,10 @@ class Presences:
         held = self._held.get(key)
         return held if held is not None and held.ends > now and not held.left else None
 
+    def believed(self) -> Iterator[tuple[bytes, Held]]:
+        """Yields every presence that is held, with the key of its node."""
+        yield from self._held.items()
+
     def read(self, sealed: bytes) -> SignedPresence | None:
         """Reads a presence that came, None where it is malformed."""
         try:

@@ -207,6 +207,12 @@ class Shards:
         scored.sort()
         return Found(tuple(sealed for _, _, sealed in scored[: max(0, min(limit, FOUND_MAX))]), len(places))
 
+    def believed(self) -> Iterator[tuple[bytes, str | None, tuple[str, ...]]]:
+        """Yields every record that is held: sealed, under which name it is found, if any, and under which words."""
+        for entry in self._entries:
+            if entry is not None:
+                yield entry.sealed, entry.name, entry.terms
+
     def of_node(self, key: bytes) -> list[bytes]:
         """Returns the records of a node, withdrawals left out."""
         entries = [self._entries[place] for place in self._nodes.get(key)]
