@@ -58,6 +58,7 @@ class Ports:
         sockets: for programs on this machine.
         open_transport: opens the network of strangers for a node's key, by its settings, at a port, 0 for any.
         threaded: whether databases may have threads of their own.
+        listening: whether a relay may listen on TCP here; without that a super node runs none.
         open_commons: takes a node's place in a commons, by its settings, at a port, 0 for any, with known addresses.
     """
 
@@ -68,6 +69,7 @@ class Ports:
     sockets: Sockets
     open_transport: Callable[[NodeKey, NodeConfig, int], Awaitable[Transport]]
     threaded: bool = True
+    listening: bool = True
     open_commons: Callable[[NodeConfig, int, Sequence[str]], Commons] = _open_opendht
 
 

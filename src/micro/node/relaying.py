@@ -30,13 +30,16 @@ class Relaying:
         transport: the node's endpoint.
         entropy: for the relay's challenges.
         relays: which relays others are dialled through.
+        listening: whether a relay may listen here.
     """
 
-    def __init__(self, config: NodeConfig, transport: Transport, entropy: Entropy, relays: Relays) -> None:
+    def __init__(
+        self, config: NodeConfig, transport: Transport, entropy: Entropy, relays: Relays, *, listening: bool = True
+    ) -> None:
         self._config = config
         self._transport = transport
         self._relays = relays
-        self._server = RelayServer(entropy) if config.relay or config.super_node else None
+        self._server = RelayServer(entropy) if listening and (config.relay or config.super_node) else None
         self._bound = 0
         self._network: tuple[str, ...] = ()
         self._used: tuple[str, ...] | None = None

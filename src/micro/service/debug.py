@@ -119,13 +119,12 @@ class Debug:
             for name, found in self._stats().items()
             if found.requests
         }
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        unit = 1 if sys.platform == "darwin" else 1024
+        memory_bytes, cpu_seconds = used()
         return {
             "started": self._started,
             "uptime_seconds": round(self._now() - self._started, 3),
-            "memory_bytes": usage.ru_maxrss * unit,
-            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
+            "memory_bytes": memory_bytes,
+            "cpu_seconds": cpu_seconds,
             "requests": sum(found["requests"] or 0 for found in endpoints.values()),
             "errors": sum(found["errors"] or 0 for found in endpoints.values()),
             "endpoints": endpoints,
@@ -158,3 +157,10 @@ class Debug:
                 for t in last
             ]
         }
+
+
+def used() -> tuple[int, float]:
+    """Returns the most memory that this process has had, in bytes, and the processor's time that it took."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return usage.ru_maxrss * unit, round(usage.ru_utime + usage.ru_stime, 3)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from micro.testing.guest import Guest
 from micro.testing.invariants import Invariant
+from micro.testing.network_ordeal import NetworkOrdeal
 from micro.testing.ordeal import Ordeal
+from micro.testing.traitor import LIES
 from micro.testing.weather import CALM, STORMY, Weather
 from micro.testing.world import World, WorldBroken
 
-__all__ = ["CALM", "STORMY", "Guest", "Invariant", "Ordeal", "Weather", "World", "WorldBroken"]
+__all__ = ["CALM", "LIES", "STORMY", "Guest", "Invariant", "NetworkOrdeal", "Ordeal", "Weather", "World", "WorldBroken"]

@@ -10,10 +10,12 @@ import msgspec
 
 from micro.errors import NotFound
 from micro.mucp import headers as names
+from micro.mucp.codec import BYTES
 from micro.mucp.event import Hello, Opened, Published
 from micro.mucp.limits import NETWORK, STRANGER
 from micro.mucp.message import Form
 from micro.network.link import Link
+from micro.service.registry.backbone import SERVICE
 from micro.service.registry.description import check_description
 from micro.service.stream import RawStream
 from micro.testing.network import Internet
@@ -31,7 +33,8 @@ class Guest:
 
     Attributes:
         name: the machine it is on, for cuts.
-        nid: who it is.
+        key, nid: who it is.
+        host: its address.
         link: its link to the node it visits.
         watched: set when the node listens.
         taken: the bodies of events that the node passed on, in order.
@@ -39,9 +42,10 @@ class Guest:
     """
 
     def __init__(self, name: str, host: str, *, seed: bytes, internet: Internet) -> None:
-        key = NodeKey(seed)
+        key = self.key = NodeKey(seed)
         self.name = name
         self.nid = nid_of(key.public)
+        self.host = host
         self.link: Link | None = None
         self._transport = internet.bind(name, host, key, 0)
         self._transport.listen(lambda pipe: pipe.abort())
@@ -50,17 +54,27 @@ class Guest:
         self.limits = STRANGER
         self._watches: list[RawStream] = []
 
-    async def visit(self, ticket: Ticket) -> None:
-        """Links with a node.
+    async def visit(self, ticket: Ticket, *, purpose: str = "") -> None:
+        """Links with a node, as a neighbour, or for the purpose that its HELLO says.
 
         Raises:
             Unavailable: it cannot be reached now.
         """
         pipe = await self._transport.dial(ticket.nid, ticket.addresses, None, timeout_seconds=DIAL_SECONDS_MAX)
-        hello = Hello([], agent="guest", ticket=Ticket(self.nid, self._transport.addresses()).encode())
+        own = Ticket(self.nid, self._transport.addresses()).encode()
+        hello = Hello([], agent="guest", ticket=own, purpose=purpose)
         self.link = Link(self, dialed=True, limits=self.limits, liveness=NETWORK, hello=hello)
         pipe.start(self.link)
         await self.link.greeted()
+
+    async def open(self, endpoint: str) -> RawStream:
+        """Opens a stream to an endpoint of the service `backbone` of the node it visits."""
+        assert self.link is not None, "visit first"
+        headers = {names.SERVICE: SERVICE, names.ENDPOINT: endpoint, names.CONTENT_TYPE: BYTES}
+        stream = RawStream(self.link)
+        prefix = self.link.session.begin(Form.STREAM, headers, 0)
+        stream.exchange = self.link.open(Form.STREAM, prefix, b"", stream)
+        return stream
 
     def say(self, kind: str, instance: Mapping[str, Any] | None = None, **more: Any) -> None:
         """Says one line to whoever watches: `added`, `changed`, `removed`, `resync`, `beat`, or nonsense."""

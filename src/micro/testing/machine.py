@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any
@@ -74,13 +75,22 @@ class Machine:
         node: its node while that runs.
         nid: the node's id, also while it is down; "" before the first start.
         age: how many disks it has had before this one.
-        starts, audits: how often its node was started, and its log looked through.
+        starts, audits, entries: how often its node was started, its log looked through, and its network left.
         host: its address; a node takes a new one at its next start.
+        hosts: the addresses it has had.
+        is_super: whether its node is a super node of an open network.
+        is_hostile: whether what its node says and believes is a lie for others to withstand.
+        join: a ticket of a network that its node joins where it is in none, "" for none.
         known: the nids it has had, each with every (service, instance) that may have registered there.
     """
 
-    def __init__(self, name: str, host: str, *, loop: VirtualLoop, internet: Internet, seed: str) -> None:
+    def __init__(
+        self, name: str, host: str, *, loop: VirtualLoop, internet: Internet, seed: str, is_super: bool = False
+    ) -> None:
         self.name = name
+        self.is_super = is_super
+        self.is_hostile = False
+        self.join = ""
         self.disk = MemoryDisk(Random(f"{seed} disk"))
         self.clock = WorldClock(loop)
         self.entropy = WorldEntropy(f"{seed} chance")
@@ -88,10 +98,11 @@ class Machine:
         self.services: dict[str, Service] = {}
         self.node: Node | None = None
         self.nid = ""
-        self.age = self.starts = self.audits = 0
+        self.age = self.starts = self.audits = self.entries = 0
         self.known: dict[str, dict[tuple[str, str], None]] = {}
         self.lives: list[Life] = []
         self.host = host
+        self.hosts: dict[str, None] = {}
         self._loop = loop
         self._internet = internet
         self._node_life: Life | None = None
@@ -106,7 +117,14 @@ class Machine:
             return self._internet.bind(self.name, self.host, key, port)
 
         return Ports(
-            self.clock, self.entropy, self.disk, WorldProcesses(), self.sockets, open_transport, threaded=False
+            self.clock,
+            self.entropy,
+            self.disk,
+            WorldProcesses(),
+            self.sockets,
+            open_transport,
+            threaded=False,
+            listening=False,
         )
 
     def dialer(self, service: str = "") -> NodeDialer:
@@ -120,6 +138,11 @@ class Machine:
         """Whether its node runs and serves."""
         return self.node is not None
 
+    @property
+    def is_starting(self) -> bool:
+        """Whether its node is on the way."""
+        return self.node is None and self._node_life is not None and self._node_life.alive
+
     def is_linked(self, nid: str) -> bool:
         """Whether its node has a link to another that lives."""
         peers = self.node.peers if self.node is not None else None
@@ -130,7 +153,11 @@ class Machine:
         """Starts the node, then the services; returns False where the machine went down meanwhile."""
         life = self._node_life = self._life("node")
         self.starts += 1
-        node = Node(self._config, self._ports())
+        self.is_hostile = False
+        self.hosts[self.host] = None
+        label = self.name if self.is_super else ""
+        config = replace(self._config, super_node=self.is_super, owner_label=label, join=self.join)
+        node = Node(config, self._ports())
         self._address = f"unix:{node.home.node_socket}"
         if not await self.within(life, node.start()):
             return False

@@ -11,15 +11,18 @@ from typing import Any
 
 from micro.errors import MicroError, Unavailable
 from micro.mucp.limits import Limits
-from micro.service.service import Service
+from micro.network.visits import PURPOSE
+from micro.testing.accidents import Accidents
 from micro.testing.acquaintance import Acquaintance, disagreements
 from micro.testing.audit import log_of
+from micro.testing.beliefs import EVERY_SECONDS, beliefs
 from micro.testing.guest import Guest
 from micro.testing.invariants import Invariant, standing
 from micro.testing.ledger import Ledger
 from micro.testing.loop import VirtualLoop
 from micro.testing.machine import Machine, WorldClient
 from micro.testing.network import Internet
+from micro.testing.realm import Realm, missed, unsettled
 from micro.testing.surroundings import quiet_surroundings
 from micro.testing.trace import Trace
 from micro.testing.weather import CALM, Weather
@@ -31,8 +34,14 @@ __all__ = ["World", "WorldBroken"]
 NODES_MAX = 26
 TICK_SECONDS = 0.1
 """How often the invariants are asked."""
+NETWORK_TICK_SECONDS = 0.5
+"""The same in a world with a network, which lasts longer."""
 SETTLE_SECONDS_MAX = 30.0
 """How long a world that was healed may take until all of it agrees again."""
+REALM_SECONDS_MAX = 150.0
+"""How long an open network may take: a lease, an answer that is kept, and the longest pause before trying again."""
+LOOK_SECONDS = 1.0
+"""How often it is asked whether that is so."""
 SCENARIO_SECONDS_MAX = 600.0
 """No scenario takes longer, in the world's time."""
 COMPLAINTS_MAX = 12
@@ -44,12 +53,14 @@ class WorldBroken(AssertionError):
     """Something that must always hold did not; the message says what, and how to see it again."""
 
 
-class World:
+class World(Accidents):
     """A number of nodes and everything that may happen to them.
 
     Args:
         seed: where all chance comes from; the same seed gives the same world, to the byte.
         nodes: how many there are; they are called "a", "b", "c" and so on.
+        supers: so many of them, the first ones, are super nodes of an open network: the first founds it, all others
+            join, and nobody is a neighbour. Without any, each is a neighbour of all others.
         weather: what the network does to what is sent.
         invariants: what must hold beside the standing invariants.
 
@@ -60,28 +71,39 @@ class World:
     """
 
     def __init__(
-        self, seed: int, nodes: int = 5, *, weather: Weather | None = None, invariants: Sequence[Invariant] = ()
+        self,
+        seed: int,
+        nodes: int = 5,
+        *,
+        supers: int = 0,
+        weather: Weather | None = None,
+        invariants: Sequence[Invariant] = (),
     ) -> None:
-        if not 1 <= nodes <= NODES_MAX:
-            raise ValueError(f"a world has 1 to {NODES_MAX} nodes, not {nodes}")
+        if not 1 <= nodes <= NODES_MAX or not 0 <= supers <= nodes:
+            raise ValueError(f"a world has 1 to {NODES_MAX} nodes, {nodes} or fewer of them super nodes")
         self.seed = seed
         self.nodes: tuple[str, ...] = tuple(string.ascii_lowercase[:nodes])
+        self.supers = self.nodes[:supers]
         self.random = random.Random(f"{seed} scenario")
         self.trace = Trace()
         self.ledger = Ledger()
         self._weather = weather if weather is not None else Weather()
         self._invariants = [*standing(), *invariants]
+        self._beliefs = beliefs() if supers else []
         self._loop = VirtualLoop()
         self._wire = Wire(self._loop, random.Random(f"{seed} wire"), self.trace, self._weather)
         self.internet = Internet(self._wire)
         self.machines: dict[str, Machine] = {}
         self._hosts = 0
         self._guests: dict[str, dict[tuple[str, str], None]] = {}
+        self._guest_hosts: dict[str, dict[str, None]] = {}
         self._broken: list[str] = []
         self._acquaintance = Acquaintance()
+        self._realm = Realm() if supers else None
 
     def __repr__(self) -> str:
-        return f"World(seed={self.seed}, nodes={len(self.nodes)})"
+        supers = f", supers={len(self.supers)}" if self.supers else ""
+        return f"World(seed={self.seed}, nodes={len(self.nodes)}{supers})"
 
     # -- running ------------------------------------------------------------------------------------------------------
 
@@ -123,13 +145,21 @@ class World:
         self.check()
 
     async def _watch(self) -> None:
+        whole = 0.0
         while True:
-            await asyncio.sleep(TICK_SECONDS)
-            self._acquaintance.note(self.running())
+            await asyncio.sleep(TICK_SECONDS if self._realm is None else NETWORK_TICK_SECONDS)
+            if self._realm is None:
+                self._acquaintance.note(self.running())
+            if self.now < whole:
+                self._ask(self._invariants)
+                continue
+            whole = self.now + EVERY_SECONDS
             self.check()
 
     def _machine(self, name: str) -> Machine:
-        return Machine(name, self._host(), loop=self._loop, internet=self.internet, seed=f"{self.seed} {name}")
+        seed = f"{self.seed} {name}"
+        is_super = name in self.supers
+        return Machine(name, self._host(), loop=self._loop, internet=self.internet, seed=seed, is_super=is_super)
 
     def _host(self) -> str:
         self._hosts += 1
@@ -160,11 +190,6 @@ class World:
     # -- what can be asked --------------------------------------------------------------------------------------------
 
     @property
-    def now(self) -> float:
-        """The time of this world, in seconds since it began."""
-        return self._loop.time()
-
-    @property
     def weather(self) -> Weather:
         """What the network does; it may be set at any time."""
         return self._wire.weather
@@ -172,6 +197,11 @@ class World:
     @weather.setter
     def weather(self, weather: Weather) -> None:
         self._wire.weather = weather
+
+    @property
+    def network(self) -> str:
+        """The node id of the keeper of the open network, "" in a world without one."""
+        return self._realm.network if self._realm is not None else ""
 
     def running(self) -> list[Machine]:
         """Returns the machines whose node runs."""
@@ -192,8 +222,18 @@ class World:
                 return machine.known[nid]
         return self._guests.get(nid, {})
 
+    def hosts_of(self, nid: str) -> dict[str, None]:
+        """Returns the addresses that a nid has had, those of a guest included."""
+        found = next((machine.hosts for machine in self.machines.values() if nid in machine.known), None)
+        return found if found is not None else self._guest_hosts.get(nid, {})
+
     async def guest(
-        self, host: str, services: Iterable[tuple[str, str]] = (), *, limits: Limits | None = None
+        self,
+        host: str,
+        services: Iterable[tuple[str, str]] = (),
+        *,
+        limits: Limits | None = None,
+        as_stranger: bool = False,
     ) -> Guest:
         """Returns a guest who visits a node and is listened to.
 
@@ -201,6 +241,7 @@ class World:
             host: the node's name.
             services: the (service, instance) that are really the guest's own; whatever else he says is a lie.
             limits: what the guest's link takes.
+            as_stranger: whether he comes to ask, as nodes do at super nodes, and is no neighbour.
         """
         number = len(self._guests)
         guest = Guest(f"guest-{number}", self._host(), seed=self.random.randbytes(KEY_BYTES), internet=self.internet)
@@ -209,8 +250,10 @@ class World:
         node = self.machines[host].node
         if node is None:
             raise Unavailable(f"{host} is down; start it before somebody visits")
-        await guest.visit(node.ticket())
-        await guest.watched.wait()
+        self._guest_hosts[guest.nid] = {guest.host: None}
+        await guest.visit(node.ticket(), purpose=PURPOSE if as_stranger else "")
+        if not as_stranger:
+            await guest.watched.wait()
         return guest
 
     def receivers(self) -> Iterator[tuple[str, Any, Any]]:
@@ -227,90 +270,35 @@ class World:
         """Lets time pass."""
         await asyncio.sleep(seconds)
 
-    def serve(self, name: str, service: Service) -> None:
-        """Has a service run on a machine, now and after every restart."""
-        self.note(f"{name} serves {service.name}")
-        self.machines[name].serve(service)
-
-    def withdraw(self, name: str, service: str) -> None:
-        """Ends a service as if it had crashed; it does not come back."""
-        self.note(f"{name} has no {service} any more")
-        self.machines[name].withdraw(service)
-
     async def start(self, name: str) -> None:
         """Starts the node of a machine that is down, and its services."""
         machine = self.machines[name]
+        while machine.is_starting:  # no event tells: its program may end at any moment
+            await asyncio.sleep(TICK_SECONDS)  # noqa: ASYNC110 - as said
         if machine.is_up:
             return
         self.note(f"{name} starts")
+        if self._realm is not None:
+            self._realm.prepare(machine, self.running())
         if await machine.start():
+            if self._realm is not None:
+                self._realm.started(machine)
             self._broken += [f"{name}: {each}" for each in await self.audit(name)]
 
     restart = start
 
-    def move(self, name: str) -> None:
-        """Gives a machine another address: its node has it from its next start on."""
-        self.machines[name].host = self._host()
-
-    def crash(self, name: str) -> None:
-        """Takes the power from a machine: node and services end, and the disk forgets what was not synced."""
-        self.note(f"{name} loses power")
-        machine = self.machines[name]
-        machine.power_off()
-        machine.disk.lose_power()
-
-    def kill(self, name: str) -> None:
-        """Ends the node's process as `kill -9` does: the services go on, and what was written is there."""
-        self.note(f"{name} is killed")
-        machine = self.machines[name]
-        machine.down()
-        machine.disk.lose_process()
-
-    def lose_disk(self, name: str) -> None:
-        """Takes the power from a machine and gives it an empty disk: it starts again as somebody new."""
-        self.crash(name)
-        self.note(f"{name} loses its disk")
-        machine = self.machines[name]
-        machine.disk.wipe()
-        machine.age += 1
-
-    def crash_at_step(self, name: str, steps: int) -> None:
-        """Takes the power from a machine in the middle of its `steps`-th next step on the disk."""
-        disk = self.machines[name].disk
-        last = disk.steps + steps
-
-        def before(kind: str, file: str) -> None:
-            if disk.steps >= last:
-                disk.before_step = lambda kind, file: None
-                self.crash(name)
-                raise OSError(f"{name} lost power before it could {kind}")
-
-        disk.before_step = before
-
-    def cut(self, sender: str, receiver: str) -> None:
-        """Lets nothing through from one machine to another; the way back stays open."""
-        self.note(f"nothing goes from {sender} to {receiver}")
-        self._wire.cut(sender, receiver)
-
-    def partition(self, *groups: Iterable[str]) -> None:
-        """Cuts every way between machines of different groups; who is in none of them is not concerned."""
-        named = [sorted(group) for group in groups]
-        self.note(f"parted: {' | '.join(','.join(group) for group in named)}")
-        for here, group in enumerate(named):
-            for there, others in enumerate(named):
-                if here != there:
-                    for sender in group:
-                        for receiver in others:
-                            self._wire.cut(sender, receiver)
-
-    def heal(self) -> None:
-        """Mends all cuts."""
-        self.note("healed")
-        for sender, receiver in self._wire.cuts:
-            self._wire.heal(sender, receiver)
-
     async def _introduce(self) -> None:
         """Does what owners do: gives nodes that cannot find each other a ticket."""
+        if self._realm is not None:
+            for machine, ticket in self._realm.lost(self.running()):
+                node = machine.node
+                if node is not None and node.backbone is not None:
+                    self.note(f"{machine.name} gets a ticket of {self.name_of(ticket.nid)}")
+                    try:
+                        await machine.by_node(node.backbone.join(ticket))
+                    except MicroError as error:  # its owner tries again
+                        self.note(f"{machine.name} does not come in yet: {type(error).__name__}")
+            return
         for machine, other in self._acquaintance.strangers(self.running()):
             node, neighbour = machine.node, other.node
             if node is not None and neighbour is not None and node.peers is not None:
@@ -320,10 +308,6 @@ class World:
                 except MicroError as error:  # the node itself tries again
                     self.note(f"{machine.name} cannot reach {other.name} yet: {type(error).__name__}")
 
-    def note(self, text: str) -> None:
-        """Writes something into the trace."""
-        self.trace.add(self.now, text)
-
     # -- what must hold -----------------------------------------------------------------------------------------------
 
     def check(self) -> None:
@@ -332,8 +316,11 @@ class World:
         Raises:
             WorldBroken: something does not hold.
         """
+        self._ask([*self._invariants, *self._beliefs])
+
+    def _ask(self, invariants: Sequence[Invariant]) -> None:
         found = [*self._broken, *self._loop.blame]
-        for invariant in self._invariants:
+        for invariant in invariants:
             found += invariant.check(self)
         if found:
             raise WorldBroken("; ".join(found[:COMPLAINTS_MAX]))
@@ -365,12 +352,37 @@ class World:
             self.machines[name].disk.before_step = lambda kind, file: None
         for name in self.nodes:
             await self.start(name)
-        deadline = self.now + seconds
         await self._introduce()
+        if self._realm is None:
+            await self._agree(seconds)
+        else:
+            await self.unite(REALM_SECONDS_MAX)
+        for name in self.nodes:
+            self._broken += [f"{name}: {each}" for each in await self.audit(name)]
+        self.check()
+
+    async def _agree(self, seconds: float) -> None:
+        deadline = self.now + seconds
         while disagreement := next(disagreements(self.running()), ""):
             if self.now >= deadline:
                 raise WorldBroken(f"no agreement {seconds:g} s after all was mended: {disagreement}")
             await asyncio.sleep(TICK_SECONDS)
-        for name in self.nodes:
-            self._broken += [f"{name}: {each}" for each in await self.audit(name)]
-        self.check()
+
+    async def unite(self, seconds: float) -> None:
+        """Waits until the nodes of the network that run find each service of each of them, and nothing that is gone.
+
+        Raises:
+            WorldBroken: they do not within `seconds`.
+        """
+        deadline = self.now + seconds
+        while True:
+            complaint = next(unsettled(self.running()), "")
+            if not complaint:
+                names = sorted({name for machine in self.machines.values() for name in machine.services})
+                complaint = next(iter(await missed(self.running(), names)), "")
+            if not complaint:
+                return
+            await self._introduce()
+            if self.now >= deadline:
+                raise WorldBroken(f"the network is not whole {seconds:g} s after all was mended: {complaint}")
+            await asyncio.sleep(LOOK_SECONDS)

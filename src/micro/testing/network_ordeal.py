@@ -1,0 +1,235 @@
+"""An ordeal of an open network: strangers find and call each other while super nodes and nodes crash, move and part.
+
+It ends with everything mended: every node finds every service of every living node and calls it. Then one node goes for
+good, and within its lease nobody finds it any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from micro.errors import MicroError
+from micro.service.registry.presence import LEASE_SECONDS
+from micro.service.registry.record import SKEW_SECONDS
+from micro.service.registry.ring import HOLDERS_MAX
+from micro.service.service import Service
+from micro.testing.machine import Machine, WorldClient
+from micro.testing.ordeal import Work
+from micro.testing.realm import missed
+from micro.testing.world import World, WorldBroken
+
+__all__ = ["NetworkOrdeal"]
+
+PAUSE_SECONDS = 0.5
+"""The mean time between two operations."""
+PATIENCE_SECONDS = 6.0
+"""How long a client waits for an answer."""
+CALL_SECONDS_MAX = 10.0
+"""How long a call may take in the end, when all is well; a node that is asked meanwhile says to try again."""
+TRIES_MAX = 3
+"""How often a client says the same again."""
+DOWN_SECONDS_MAX = 15.0
+CUT_SECONDS_MAX = 15.0
+SLEEP_SECONDS_MIN, SLEEP_SECONDS_MAX = 60.0, 30 * 3600.0
+"""How long everybody sleeps at the same time: some leases end, or all records."""
+FORGET_SECONDS = LEASE_SECONDS + SKEW_SECONDS + 30.0
+"""When a node that is gone is found by nobody: its lease as the others' clocks have it, and an answer that was kept."""
+GOES_SHARE = 0.25
+"""In so many of all worlds one goes for good: waiting for that is most of the work."""
+SHARED = "answers"
+"""A service that several nodes offer."""
+
+
+class NetworkOrdeal:
+    """Everything that may happen to a network, in an order that chance gives; for a `World` with super nodes.
+
+    Args:
+        operations: how many there are.
+        accidents: which share of them are accidents.
+
+    Attributes:
+        done: how often each operation was done, by name; what failed counts as `failed`.
+    """
+
+    def __init__(self, operations: int = 40, *, accidents: float = 0.25) -> None:
+        self.operations = operations
+        self.accidents = accidents
+        self.done: dict[str, int] = {}
+        self._clients: dict[str, WorldClient] = {}
+        self._number = 0
+
+    async def __call__(self, world: World) -> None:
+        """Plays it: a scenario for `World.run`."""
+        for machine in world.machines.values():
+            machine.clock.skew_seconds = world.random.uniform(-SKEW_SECONDS / 2, SKEW_SECONDS / 2)
+        for name in world.nodes:
+            self._clients[name] = world.client(name)
+            world.serve(name, answerer(f"desk-{name}"))
+        for name in world.random.sample(world.nodes, min(3, len(world.nodes))):
+            world.serve(name, answerer(SHARED))
+        under_way = []
+        for _ in range(self.operations):
+            name, work = self._next(world)
+            self._count(name)
+            under_way.append(asyncio.ensure_future(work()))
+            await world.sleep(world.random.expovariate(1 / PAUSE_SECONDS))
+        for task in under_way:
+            await task
+        await world.settle()
+        await self._all_call(world)
+        if world.random.random() < GOES_SHARE:
+            await self._one_goes(world)
+        for client in self._clients.values():
+            await client.close()
+
+    def _count(self, name: str) -> None:
+        self.done[name] = self.done.get(name, 0) + 1
+
+    # -- operations ---------------------------------------------------------------------------------------------------
+
+    def _next(self, world: World) -> tuple[str, Work]:
+        """Returns what happens next."""
+        self._number += 1
+        number, chance = self._number, world.random
+        if chance.random() < self.accidents:
+            return self._accident(world)
+        client = self._clients[chance.choice(world.nodes)]
+        other = chance.choice(world.nodes)
+        kind = chance.random()
+        if kind < 0.4:
+            return "call", lambda: self._insist(world, lambda: _call(client, SHARED, number))
+        if kind < 0.6:
+            return "call one", lambda: self._insist(world, lambda: _call(client, f"desk-{other}", number))
+        if kind < 0.8:
+            address = f"desk-{other}@{world.machines[other].nid}"
+            return "call one node", lambda: self._insist(world, lambda: _call(client, address, number))
+        name = f"extra-{chance.randrange(3)}"
+        if name in world.machines[other].services:
+            return "withdraw", lambda: self._at_once(lambda: world.withdraw(other, name))
+        return "serve", lambda: self._at_once(lambda: world.serve(other, answerer(name)))
+
+    @staticmethod
+    async def _at_once(act: Callable[[], None]) -> None:
+        act()
+
+    async def _insist(self, world: World, operation: Work) -> None:
+        """Tries until it works, or it has been tried enough."""
+        for attempt in range(TRIES_MAX):
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await operation()
+                return
+            except (MicroError, TimeoutError):
+                await world.sleep(2**attempt * world.random.random())
+        self._count("failed")
+
+    # -- accidents ----------------------------------------------------------------------------------------------------
+
+    def _accident(self, world: World) -> tuple[str, Work]:
+        chance = world.random
+        name = chance.choice(world.nodes)
+        others = [other for other in world.nodes if other != name]
+        down, cut = chance.uniform(0.1, DOWN_SECONDS_MAX), chance.uniform(0.1, CUT_SECONDS_MAX)
+        asleep = chance.uniform(SLEEP_SECONDS_MIN, SLEEP_SECONDS_MAX)
+        half = chance.sample(world.nodes, len(world.nodes) // 2)
+        rest = [other for other in world.nodes if other not in half]
+        kinds: list[tuple[str, float, Work]] = [
+            ("crash", 3, lambda: self._down(world, name, lambda: world.crash(name), down)),
+            ("kill", 3, lambda: self._down(world, name, lambda: world.kill(name), down)),
+            ("move", 1.5, lambda: self._down(world, name, lambda: self._move(world, name), down)),
+            ("writing", 2, lambda: self._writing(world, name, chance.randint(1, 4), down)),
+            ("disk loss", 0.5, lambda: self._down(world, name, lambda: world.lose_disk(name), down)),
+            ("partition", 2, lambda: self._cut(world, lambda: world.partition([name], others), cut)),
+            ("half", 2, lambda: self._cut(world, lambda: world.partition(half, rest), cut)),
+            ("one way", 2, lambda: self._cut(world, lambda: world.cut(name, chance.choice(others)), cut)),
+            ("sleep", 1, lambda: self._at_once(lambda: world.skip(asleep))),
+            ("leave", 1, lambda: world.leave(name)),
+        ]
+        if name == world.nodes[0]:  # without its keeper a network goes on, and takes in nobody
+            kinds = [kind for kind in kinds if kind[0] not in ("disk loss", "leave")]
+        if name in world.supers and sum(world.machines[other].age for other in world.supers) >= HOLDERS_MAX - 1:
+            kinds = [kind for kind in kinds if kind[0] != "disk loss"]  # the map keeps their old keys
+        found = chance.choices(kinds, weights=[weight for _, weight, _ in kinds])[0]
+        return found[0], found[2]
+
+    @staticmethod
+    async def _down(world: World, name: str, begin: Callable[[], None], seconds: float) -> None:
+        if world.is_up(name):
+            begin()
+            await world.sleep(seconds)
+            await world.start(name)
+
+    @staticmethod
+    async def _writing(world: World, name: str, steps: int, seconds: float) -> None:
+        world.crash_at_step(name, steps)
+        await world.sleep(seconds)
+        await world.start(name)
+
+    @staticmethod
+    async def _cut(world: World, begin: Callable[[], None], seconds: float) -> None:
+        begin()
+        await world.sleep(seconds)
+        world.heal()
+
+    @staticmethod
+    def _move(world: World, name: str) -> None:
+        world.move(name)
+        world.crash(name)
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    async def _all_call(self, world: World) -> None:
+        """Has every node call a service of every other, and one of those that several offer."""
+        services = [(f"desk-{name}@{world.machines[name].nid}", name) for name in world.nodes]
+        for caller in world.nodes:
+            for address, name in services:
+                await self._must(world, caller, address, name)
+            unpin(world.machines[caller], SHARED)  # its owner does so where all it knew have lost their disks
+            await self._must(world, caller, SHARED, "")
+
+    async def _must(self, world: World, caller: str, address: str, name: str) -> None:
+        number = self._number = self._number + 1
+        deadline = world.now + CALL_SECONDS_MAX
+        while True:
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    return await _call(self._clients[caller], address, number)
+            except (MicroError, TimeoutError) as error:
+                if world.now >= deadline:
+                    text = f"{caller} finds {address} of {name or 'several'} and cannot call it: {error!r}"
+                    raise WorldBroken(text) from error
+            await world.sleep(0.5)
+
+    @staticmethod
+    async def _one_goes(world: World) -> None:
+        gone = world.random.choice(world.nodes[1:])
+        world.crash(gone)
+        await world.sleep(FORGET_SECONDS)
+        names = sorted({name for machine in world.running() for name in machine.services} | {f"desk-{gone}"})
+        complaints = await missed(world.running(), names)
+        if complaints:
+            raise WorldBroken(f"{FORGET_SECONDS:g} s after {gone} was gone: {'; '.join(complaints[:4])}")
+
+
+def answerer(name: str) -> Service:
+    """Returns a service that doubles numbers."""
+    service = Service(name)
+
+    async def double(number: int) -> int:
+        return 2 * number
+
+    service.add("Answers.Double", double, idempotent=True)
+    return service
+
+
+def unpin(machine: Machine, name: str) -> None:
+    """Lets the next use of a name bind it anew."""
+    if machine.node is not None and machine.node.backbone is not None:
+        machine.node.backbone.pinned.unpin(name)
+
+
+async def _call(client: WorldClient, service: str, number: int) -> None:
+    found = await client.call(service, "Answers.Double", {"number": number})
+    if found != 2 * number:
+        raise WorldBroken(f"{service} answered {found} to {number}")
