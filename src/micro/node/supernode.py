@@ -73,6 +73,7 @@ class SuperRole:
         self._told: dict[bytes, object] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._remapping: asyncio.Task[None] | None = None
+        self._moving_from: Chart | None = None
         self._admitting = asyncio.Lock()
 
     def start(self) -> None:
@@ -94,8 +95,10 @@ class SuperRole:
 
     def remapped(self, before: Chart | None) -> None:
         """Takes note that another map came."""
-        if self._remapping is not None:
+        if self._remapping is not None and not self._remapping.done():
             self._remapping.cancel()
+            before = self._moving_from  # what it had not moved yet is still to move
+        self._moving_from = before
         self._remapping = asyncio.get_running_loop().create_task(self._remap(before))
 
     # -- the map ----------------------------------------------------------------------------------------------------

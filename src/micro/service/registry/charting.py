@@ -36,7 +36,7 @@ class Charting:
     Args:
         atlas: where they are kept.
         reach: how nodes are asked.
-        on_change: told when the newest map changed, with the chart that was current before.
+        on_change: told when the newest map, or the one before, changed, with the chart that was current before.
     """
 
     def __init__(self, atlas: Atlas, reach: Reach, *, on_change: Callable[[Chart | None], None]) -> None:
@@ -78,11 +78,12 @@ class Charting:
             BadRequest, TooLarge: it is no map of this network.
         """
         async with self._lock:
-            before = self.atlas.current
+            before, charts = self.atlas.current, self.atlas.charts()
             await in_slices(self.atlas.taking(sealed))
             newer = self.atlas.current is not before
         if newer:
             log.info("the shard map is number %d, with %d super nodes", self.atlas.version, self.count)
+        if self.atlas.charts() != charts:  # the one before says too who holds what
             self._on_change(before)
         return newer
 
