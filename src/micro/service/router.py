@@ -34,6 +34,8 @@ Way = Callable[[Link, Opened], None]
 IDENTITY = (names.FROM_NODE, names.FROM_SERVICE, names.CALLER, names.ACCOUNT, names.SCOPES)
 """Headers that say who calls: whatever a caller writes there is replaced by what the node knows."""
 _PUBLISH, _SUBSCRIBE = int(Form.PUBLISH), int(Form.SUBSCRIBE)
+ONCE = -1
+"""No state of the catalog: what stands beside it is worked out anew."""
 
 
 class Facts:
@@ -241,7 +243,7 @@ class Router:
             kept = event.block.route
             stamp = self._catalog.number + self.epoch
             if type(kept) is not tuple or kept[0] != stamp:
-                kept = event.block.route = (stamp, self._way(link, event.block))
+                kept = event.block.route = self._way(link, event.block, stamp)
             kept[1](link, event)
 
     def published(self, link: Link, event: Published) -> None:
@@ -251,11 +253,14 @@ class Router:
         if meter is None or meter.refusal(event.batch.count) is None:
             self._events.published(link, event)
 
-    def _way(self, link: Link, block: Block) -> Way:
+    def _way(self, link: Link, block: Block, stamp: int) -> tuple[int, Way]:
+        """Returns the way of such exchanges, and until which state of the catalog it holds."""
         try:
-            return self._find(link, block)
+            return stamp, self._find(link, block)
+        except Unavailable as fault:  # it may be looked for, so each one asks
+            return ONCE, _refusal(fault)
         except Fault as fault:
-            return _refusal(fault)
+            return stamp, _refusal(fault)
 
     def _find(self, link: Link, block: Block) -> Way:
         service, _, version = str(block.headers.get(names.SERVICE, "")).partition("@")
