@@ -1,4 +1,4 @@
-"""Open networks in simulated worlds: what lies about it is refused and paid for, and what nobody may believe is seen."""
+"""Open networks in simulated worlds: who lies is refused and pays for it, and what nobody may believe is seen."""
 
 from __future__ import annotations
 
@@ -247,6 +247,12 @@ async def leaving(world: World) -> None:
     await world.settle()
 
 
+def run_all(scenario: Callable[[], Scenario], seeds: int) -> None:
+    """Plays a scenario in so many worlds."""
+    for seed in range(seeds):
+        World(seed, nodes=6, supers=4, weather=CALM).run(scenario())
+
+
 PLANTED: list[tuple[Plant, Callable[[], Scenario], str]] = [
     (believes_a_stale_map, lying("maps"), r"believes map \d+ after map \d+|before that is not older"),
     (takes_any_sequence, lying("replayed"), r"went back from \d+ to \d+"),
@@ -265,8 +271,7 @@ def test_a_planted_bug_is_caught(
     plant(monkeypatch)
 
     with pytest.raises(WorldBroken, match=complaint):
-        for seed in range(SEEDS_MAX):
-            World(seed, nodes=6, supers=4, weather=CALM).run(scenario())
+        run_all(scenario, SEEDS_MAX)
 
 
 @pytest.mark.parametrize("scenario", [lambda: overdue, lambda: leaving, lying()])

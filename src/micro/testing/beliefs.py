@@ -28,13 +28,13 @@ from micro.trust.identity import nid_of, public_key_of
 from micro.trust.seal import is_genuine
 
 __all__ = [
+    "EVERY_SECONDS",
     "HoldersHoldTheirs",
     "HonestAreHeard",
     "LeasesAreShown",
     "MapsRise",
     "OffersAreTrue",
     "RecordsAreSigned",
-    "EVERY_SECONDS",
     "beliefs",
 ]
 

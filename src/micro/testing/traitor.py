@@ -43,7 +43,9 @@ class Traitor:
         self.maps: list[bytes] = []
         self.now: Callable[[], float] = backbone._clock.now
         holder, charting = backbone.holder, backbone.charting
-        assert holder is not None and charting is not None and backbone._super is not None
+        assert holder is not None
+        assert charting is not None
+        assert backbone._super is not None
         self.maps = [chart.signed.sealed for chart in charting.atlas.charts()]
         holder.outbox = _Outbox(holder.outbox, self)
         backbone._role.holder = backbone._super.holder = _Holder(holder, self)

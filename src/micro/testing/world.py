@@ -273,8 +273,8 @@ class World(Accidents):
     async def start(self, name: str) -> None:
         """Starts the node of a machine that is down, and its services."""
         machine = self.machines[name]
-        while machine.is_starting:  # no event tells: its program may end at any moment
-            await asyncio.sleep(TICK_SECONDS)  # noqa: ASYNC110 - as said
+        while machine.is_starting:  # noqa: ASYNC110 - no event tells, since its program may end at any moment
+            await asyncio.sleep(TICK_SECONDS)
         if machine.is_up:
             return
         self.note(f"{name} starts")
