@@ -146,7 +146,7 @@ async def test_events_wait_for_their_subscriber(start_node: StartNode, greeter_f
         async def handled() -> list[str]:
             return [line.line for line in await node.supervisor.tail("greeter") if line.line.startswith("order")]
 
-        await until(lambda: _has(handled))
+        await until(lambda: _has(handled, 20))
         assert sorted(await handled()) == sorted(f"order {n}" for n in range(20))
 
 

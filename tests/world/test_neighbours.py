@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from micro.mucp.event import Hello
-from micro.mucp.limits import Limits
 from micro.network.link import Link
 from micro.network.peers import Peers
 from micro.testing import CALM, World
-from tests.world.scenes import collector, greeter, until_linked
+from tests.world.scenes import greeter, until_linked
 
 EVENT_BYTES = 4_000
 VARYING = replace(CALM, jitter_seconds=0.05)
@@ -57,42 +56,6 @@ def test_neighbours_that_move_one_after_the_other_meet_again() -> None:
             await until_linked(world, other, name)
 
     World(1, nodes=2, weather=CALM).run(scenario)
-
-
-def test_events_go_on_to_a_neighbour_that_did_not_read_for_a_while() -> None:
-    """A link that was full when an event was due is asked again when it has room."""
-    collected: list[str] = []
-
-    async def scenario(world: World) -> None:
-        world.serve("a", collector("news", collected))
-        await world.settle()
-        client = world.client("b")
-        world.partition("a", "b")
-        for number in range(40):
-            await client.publish("news", b"x" * EVENT_BYTES, id=str(number))
-        await world.sleep(0.2)  # not long enough to be taken for dead
-        world.heal()
-        await world.sleep(5.0)
-
-    World(1, nodes=2, weather=CALM).run(scenario)
-    assert sorted(map(int, collected)) == list(range(40))
-
-
-def test_an_event_that_a_neighbour_does_not_take_holds_up_no_other() -> None:
-    """One that is too large for a neighbour is put off, and those behind it are passed on."""
-    taken: list[bytes] = []
-
-    async def scenario(world: World) -> None:
-        guest = await world.guest("a", [("reader", "1")], limits=Limits(message_bytes=32_768))
-        guest.offer("reader", topics=["news"])
-        client = world.client("a")
-        await client.publish("news", b"x" * 40_000)
-        await client.publish("news", b"small")
-        await world.sleep(3.0)
-        taken.extend(guest.taken)
-
-    World(1, nodes=1, weather=CALM).run(scenario)
-    assert taken == [b"small"]
 
 
 def test_an_answer_is_read_alike_when_its_link_ends_with_it() -> None:

@@ -244,7 +244,7 @@ class Peers:
             if peer.failures:
                 self._set(peer, "waiting")
                 await asyncio.sleep(self._backoff(peer.failures))
-                if peer.link is not None:
+                if self.link(peer.ticket.nid) is not None:
                     return  # it reached us, or the owner had it dialled, meanwhile
             if not peer.wanted and peer.failures >= ATTEMPTS_MAX:
                 self.known.pop(peer.ticket.nid, None)
