@@ -510,9 +510,9 @@ async def test_no_accounts_travel_to_a_neighbour(
         came: list[dict[str, str]] = []
         find = far.router._way
 
-        def noted(link: Link, block: Block) -> Any:
+        def noted(link: Link, block: Block, stamp: int) -> Any:
             came.append(dict(block.headers))
-            return find(link, block)
+            return find(link, block, stamp)
 
         monkeypatch.setattr(far.router, "_way", noted)
         async with user_of(near, token) as ann:

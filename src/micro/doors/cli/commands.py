@@ -37,7 +37,7 @@ ENTRIES: dict[str, Entry] = {
     "publish": Entry("events", "publish", TALK, "Publish an event on a topic."),
     "subscribe": Entry("events", "subscribe", TALK, "Print the events of a topic as they come."),
     "status": Entry("runtime", "status", LOOK, "Show the node and the services it runs."),
-    "services": Entry("services", "services", LOOK, "List the services in reach, or search them and those of the network."),
+    "services": Entry("services", "services", LOOK, "List the services in reach, or search the network."),
     "describe": Entry("services", "describe", LOOK, "Show what a service offers."),
     "logs": Entry("runtime", "logs", LOOK, "Print what a service wrote."),
     "health": Entry("debug", "health", LOOK, "Ask services whether they are well."),

@@ -28,7 +28,7 @@ COLUMNS = [Column(name) for name in ("name", "version", "endpoints", "nodes", "w
 @click.option("--limit", type=click.IntRange(1, LIST_MAX), default=LIST_MAX, metavar="N", help="How many at most.")
 @click.option("-w", "--watch", is_flag=True, help="Go on, and print what comes and goes.")
 def services(session: Session, query: tuple[str, ...], limit: int, watch: bool) -> None:
-    """List the services in reach, or search them and those of the network.
+    """List the services in reach, or search the network.
 
     QUERY is looked for in names, descriptions, endpoints and tags; the best match comes first. What strangers offer
     stands behind what is in reach.
