@@ -57,6 +57,7 @@ def control_services() -> list[Service]:
         search=nothing,
         logs=nothing,
         declare=nothing,
+        absent=nothing,
     )
     return [
         auth_service(nothing, nothing, nothing),
@@ -81,7 +82,7 @@ def control_services() -> list[Service]:
         backbone_service(BackboneService(Role(), clock=nothing, entropy=nothing, parcelled=nothing)),
         node_service(nothing, lambda: None, nothing),
         registry_service(registry),
-        runtime_service(nothing),
+        runtime_service(nothing, nothing),
         store_service(nothing, nothing),
     ]
 

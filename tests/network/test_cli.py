@@ -158,7 +158,17 @@ def test_a_home_named_last_counts(shell: Shell, tmp_path: Path) -> None:
 def test_a_version_may_be_asked_for(shell: Shell) -> None:
     """As with `micro call`."""
     assert shell("greeter@0.1.0", "hello").out == "Hello world\n"
-    assert shell("greeter@9.9.9", "hello").code in (4, 7)
+    found = shell("greeter@9.9.9", "hello")
+    assert (found.code, found.out) == (4, "")
+    assert "greeter runs in version 0.1.0, not '9.9.9'; ask for one of these" in found.error
+
+
+def test_a_name_of_the_node_itself_is_refused_at_once(shell: Shell, tmp_path: Path) -> None:
+    """Before anything is fetched or built."""
+    found = shell("run", str(tmp_path), "--name", "registry")
+
+    assert (found.code, found.out) == (1, "")
+    assert "registry is a service of the node itself; choose another name" in found.error
 
 
 def test_a_request_comes_from_the_standard_input(shell: Shell) -> None:

@@ -133,6 +133,36 @@ async def test_a_killed_process_is_gone_at_once_and_comes_back(start_node: Start
     assert len(answers) == 1 or "being started again" in str(answers[0])
 
 
+async def test_a_service_that_is_started_again_is_not_called_unknown(
+    start_node: StartNode, greeter_folder: Path
+) -> None:
+    """Whoever asks for its description or for the way to it hears the same as whoever calls it."""
+    node = await start_node()
+    await run(node, greeter_folder)
+    for instance in node.catalog.holding(node.nid):
+        node.catalog.deregister(instance, node.ports.clock.monotonic())
+
+    async with client_of(node) as client:
+        for endpoint in ("Registry.Get", "Registry.Route"):
+            with pytest.raises(Unavailable, match="greeter is not there now: it is being started again"):
+                await client.call("registry", endpoint, {"name": "greeter"})
+            with pytest.raises(NotFound, match="no service is called gretr"):
+                await client.call("registry", endpoint, {"name": "gretr"})
+    with pytest.raises(Unavailable, match="being started again"):
+        node.describe("greeter")
+
+
+async def test_a_version_that_does_not_run_is_not_found(start_node: StartNode, greeter_folder: Path) -> None:
+    """And those that do are named: waiting does not help."""
+    node = await start_node()
+    await run(node, greeter_folder)
+
+    async with client_of(node) as client:
+        with pytest.raises(NotFound, match=r"greeter runs in version 0\.1\.0, not '9'; ask for one of these"):
+            await client.call("greeter@9", "Say.Hello")
+        assert await client.call("greeter@0.1", "Say.Hello") == "Hello world"
+
+
 async def test_events_wait_for_their_subscriber(start_node: StartNode, greeter_folder: Path) -> None:
     """What was published before anybody subscribed is handled when the subscriber appears, once."""
     node = await start_node()

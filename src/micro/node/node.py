@@ -192,11 +192,12 @@ class Node:
             search=self._search,
             logs=self._logs.told,
             declare=self._exports.declare,
+            absent=self.router.absent,
         )
         for service in (
             registry_service(registry),
             node_service(self.status, self.stopped.set, self.broker),
-            runtime_service(self.supervisor),
+            runtime_service(self.supervisor, lambda name: self.platform.describe(name) is not None),
             store_service(self._stores, self.ports.clock),
             config_service(self._settings),
             auth_service(self.gate, self.ports.clock, self.ports.entropy),
@@ -299,10 +300,13 @@ class Node:
 
         Raises:
             NotFound: it is not known.
+            Unavailable: it is not there now, and will be again.
         """
         platform = self.platform.describe(name)
         if platform is not None:
             return platform
+        if self.catalog.lookup(name) is None:
+            raise self.router.absent(name)
         return self.catalog.describe(name, self.ports.clock.monotonic(), self.ports.clock.now())
 
     def ready(self) -> dict[str, str]:

@@ -21,7 +21,7 @@ from micro.network.metering import Meter
 from micro.service.gate import Gate
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
-from micro.service.selector import Seat, Selector, is_failure
+from micro.service.selector import Seat, Selector, is_failure, unknown_version
 from micro.service.splice import Passing, splice
 from micro.trust.identity import is_nid
 from micro.trust.policy import Caller
@@ -284,9 +284,12 @@ class Router:
         if is_nid(version):  # the one of that node
             view, version = self._catalog.lookup(f"{service}@{version}"), ""
         if view is None:
-            raise self._absent(service)
+            raise self.absent(service)
         instances = [i for i in view.providing(endpoint) if i.state == "serving" and i.weight > 0]
         if version:
+            unknown = unknown_version(service, [i for i in view.instances if i.local or not caller.peer], version)
+            if unknown is not None:
+                raise unknown
             wanted = {i.id for i in view.of_version(version)}
             instances = [i for i in instances if i.id in wanted]
         if caller.peer:  # a neighbour reaches our own services; it does not travel through us
@@ -306,7 +309,8 @@ class Router:
             headers |= {names.ACCOUNT: caller.account, names.SCOPES: " ".join(caller.scopes)}
         return [(instance, _Hop(out, headers)) for instance, out in reached]
 
-    def _absent(self, service: str) -> Fault:
+    def absent(self, service: str) -> Fault:
+        """Returns what is said of a service that is not in the catalog: 503 where it will be there again, else 404."""
         why = self._expected(service)
         if why:
             return Unavailable(f"{service} is not there now: {why}; try again in a moment", id=service)

@@ -24,7 +24,7 @@ from itertools import accumulate
 from micro.errors import NotFound, Unavailable
 from micro.service.registry.instance import Instance, InstanceKey, matches
 
-__all__ = ["Seat", "Selector", "is_failure"]
+__all__ = ["Seat", "Selector", "is_failure", "unknown_version"]
 
 FAILURES_MAX = 5
 """So many failures in a row, and an instance is ejected."""
@@ -36,6 +36,9 @@ CALM_SECONDS = 300.0
 
 SERVICES_MAX = 20_000
 """So many services are remembered by one selector; the one longest known is forgotten first."""
+
+VERSIONS_SHOWN_MAX = 8
+VERSION_CHARACTERS_MAX = 64
 
 FAILURE_CODES = frozenset({408, 500, 503})
 """Faults that speak against the instance; the others speak against the request."""
@@ -239,7 +242,15 @@ def _healthy(seats: Sequence[Seat], now: float) -> Sequence[Seat]:
 def _nothing(service: str, instances: Sequence[Instance], version: str) -> NotFound | Unavailable:
     if not instances:
         return NotFound(f"no instance of {service!a} is registered; `micro services` lists what runs")
+    return unknown_version(service, instances, version) or Unavailable(
+        f"all {len(instances)} instances of {service} are draining; try again in a moment"
+    )
+
+
+def unknown_version(service: str, instances: Sequence[Instance], version: str) -> NotFound | None:
+    """Returns the fault for a version that none of the instances is of, or None where one is, or there are none."""
     versions = sorted({instance.version for instance in instances})
-    if version and not any(matches(found, version) for found in versions):
-        return NotFound(f"{service} runs in version {', '.join(versions[:8])}, not {version!a}; ask for one of these")
-    return Unavailable(f"all {len(instances)} instances of {service} are draining; try again in a moment")
+    if not version or not versions or any(matches(found, version) for found in versions):
+        return None
+    runs, asked = ", ".join(versions[:VERSIONS_SHOWN_MAX]), version[:VERSION_CHARACTERS_MAX]
+    return NotFound(f"{service} runs in version {runs}, not {asked!a}; ask for one of these", id=service)

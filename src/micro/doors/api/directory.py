@@ -29,7 +29,7 @@ class Directory:
     """Services and their endpoints, as the node knows them.
 
     Args:
-        describe: returns a service's description, or None.
+        describe: returns a service's description, or None; raises `Unavailable` for one that will be there again.
         list_services: returns a summary of each service.
     """
 
@@ -58,6 +58,7 @@ class Directory:
 
         Raises:
             NotFound: no service, or no endpoint of it, is called so.
+            Unavailable: it is not there now, and will be again.
         """
         for wanted in readings:
             description = self.describe(wanted.service)

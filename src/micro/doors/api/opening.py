@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from micro.doors.api.door import ApiDoor, Sample
-from micro.errors import Fault
+from micro.errors import NotFound
 
 if TYPE_CHECKING:
     from micro.node.node import Node
@@ -43,7 +43,7 @@ async def open_api(node: Node) -> ApiDoor | None:
 def _describe(node: Node, name: str) -> dict[str, Any] | None:
     try:
         return node.describe(name)
-    except Fault:
+    except NotFound:
         return None
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
-from micro.errors import BadRequest, NotFound
+from micro.errors import BadRequest, Fault
 from micro.node.reception import Reception
 from micro.ports import Clock
 from micro.service.context import Context
@@ -77,6 +77,7 @@ class Registry:
         search: Callable[[str, int], Awaitable[Lines]],
         logs: Callable[[str], list[str]],
         declare: Callable[[str, Any], None],
+        absent: Callable[[str], Fault],
     ) -> None:
         self._catalog = catalog
         self._bell = bell
@@ -90,6 +91,7 @@ class Registry:
         self._search_network = search
         self._logs = logs
         self._declare = declare
+        self._absent = absent
 
     async def list(self, context: Context, limit: int = 1000, offset: int = 0) -> dict[str, Any]:
         """Lists the services in reach, by name."""
@@ -104,6 +106,8 @@ class Registry:
             return platform
         if not context.caller.peer:  # another node looks for itself
             await self._look(name)
+        if self._catalog.lookup(name) is None:
+            raise self._absent(name)
         found = self._catalog.describe(name, self._clock.monotonic(), self._clock.now())
         if not context.caller.owner:  # where sockets are is the owner's business
             for node in found["nodes"]:
@@ -140,7 +144,7 @@ class Registry:
             await self._use(wanted)
         view = self._catalog.lookup(wanted)
         if view is None:
-            raise NotFound(f"no service is called {service}; `micro services` lists what runs")
+            raise self._absent(wanted)
         addresses = self._direct(name) if context.caller.owner else []
         return {"addresses": addresses, "description": view.describe()}
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from micro.errors import BadRequest
 from micro.runtime.supervisor import Supervisor
 from micro.service.service import Service
 
@@ -14,8 +15,9 @@ __all__ = ["runtime_service"]
 class Runtime:
     """The endpoints."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Supervisor, is_platform: Callable[[str], bool]) -> None:
         self._supervisor = supervisor
+        self._is_platform = is_platform
 
     async def run(
         self, source: str, name: str | None = None, environment: dict[str, str] | None = None
@@ -27,6 +29,8 @@ class Runtime:
             name: what to call it.
             environment: variables for its process.
         """
+        if name is not None and self._is_platform(name):
+            raise BadRequest(f"{name} is a service of the node itself; choose another name")
         async for progress in self._supervisor.run(source, name, environment):
             yield dict(progress.to_dict())
 
@@ -68,9 +72,9 @@ class Runtime:
             yield {"time": line.time, "stream": line.stream, "line": line.line, "instance": line.instance}
 
 
-def runtime_service(supervisor: Supervisor) -> Service:
-    """Returns the service."""
-    endpoints = Runtime(supervisor)
+def runtime_service(supervisor: Supervisor, is_platform: Callable[[str], bool]) -> Service:
+    """Returns the service; `is_platform` tells whether a name is that of a service of the node itself."""
+    endpoints = Runtime(supervisor, is_platform)
     service = Service("runtime", description="Runs services from their source.", platform=True)
     service.add("Runtime.Run", endpoints.run)
     service.add("Runtime.Update", endpoints.update)
