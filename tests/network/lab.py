@@ -106,7 +106,10 @@ class Host:
         return Client(home=str(self.home))
 
     async def ask(self, service: str, endpoint: str, request: Any = None, *, timeout_seconds: float = 30.0) -> Any:
-        """Calls a service as this host's owner, over a link of its own."""
+        """Calls a service as this host's owner, over a link of its own; a node that has ended ends the test."""
+        if self.process is not None and self.process.returncode is not None:
+            log = (self.home / "log").read_text()[-2000:]
+            pytest.fail(f"the node of {self.name} has ended with {self.process.returncode}:\n{log}")
         async with self.client() as client:
             return await client.call(service, endpoint, request, timeout_seconds=timeout_seconds)
 
