@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -163,3 +164,24 @@ def test_networks_do_not_meet() -> None:
     """A place is one network's, and one kind's."""
     places = {place_of(network, kind, "x") for network in ("a", "b") for kind in ("name", "node", "word")}
     assert len(places) == 6
+
+
+@needs_opendht
+async def test_listeners_of_opendht_that_end_let_go_of_their_own_callbacks_alone() -> None:
+    """Those of the others are still called, from other threads, so they must stay in memory."""
+    from opendht._core import ListenToken
+
+    from micro.service.registry.commons.opendht import OpenDhtCommons
+
+    node = OpenDhtCommons(host="127.0.0.1")
+    try:
+        stops = [node.listen(place_of("network", "name", name), lambda value: None) for name in ("a", "b", "c")]
+        last = ListenToken._cb["cb"]
+        for stop in stops[:2]:
+            stop()
+        # Held here, by the call of getrefcount, by the node, and by OpenDHT for its threads.
+        assert sys.getrefcount(last) == 4
+        stops[2]()
+        assert sys.getrefcount(last) >= 3
+    finally:
+        await node.stop()

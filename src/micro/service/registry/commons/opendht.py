@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -34,12 +35,18 @@ HEARD_MAX = 1_024
 """So many values a listener hands over of one place within its life; what comes after is junk."""
 STOP_SECONDS_MAX = 2.0
 
+ENDED_MAX = 4 * LISTENERS_MAX
+"""The callbacks of so many ended listeners stay in memory: OpenDHT may be on its way into one while it is cancelled."""
+
 Heard = Callable[[bytes], None]
 
 _runners: list[Any] = []
 """Every runner there was: OpenDHT joins its threads where one is let go, with the interpreter's lock in its hand, while
 those threads may be waiting for the lock. So none is, and what is left of one that was shut down costs next to nothing.
 """
+
+_ended: deque[Any] = deque(maxlen=ENDED_MAX)
+"""What the listeners called that ended last."""
 
 
 class OpenDhtCommons:
@@ -66,7 +73,7 @@ class OpenDhtCommons:
         self._port = int(self._runner.getBound().getPort())
         self.bootstrap(known)
         self._puts: dict[bytes, Any] = {}
-        self._tokens: dict[int, Any] = {}
+        self._tokens: dict[int, tuple[Any, Any]] = {}
         self._numbers = itertools.count(1)
 
     @property
@@ -136,7 +143,8 @@ class OpenDhtCommons:
                 self._call(self._tell, number, heard, bytes(data))
             return True
 
-        self._tokens[number] = self._runner.listen(_key(place), take)
+        token = self._runner.listen(_key(place), take)
+        self._tokens[number] = (token, token._cb["cb"])
         return lambda: self._unlisten(number)
 
     def _tell(self, number: int, heard: Heard, value: bytes) -> None:
@@ -144,8 +152,14 @@ class OpenDhtCommons:
             heard(value)
 
     def _unlisten(self, number: int) -> None:
-        token = self._tokens.pop(number, None)
+        """Cancels a listener, of which OpenDHT lets go of the right callback only if told which one that is.
+
+        All its tokens share one table, in which the last listener stands, and whatever stands there is let go.
+        """
+        token, callback = self._tokens.pop(number, (None, None))
         if token is not None:
+            _ended.append(callback)
+            token._cb["cb"] = callback
             self._runner.cancelListen(token)
 
     async def stop(self) -> None:
