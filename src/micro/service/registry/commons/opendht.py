@@ -7,6 +7,7 @@ nothing of ours is touched from two threads, and what a place floods us with is 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import itertools
 import socket
 from collections import deque
@@ -40,11 +41,6 @@ ENDED_MAX = 4 * LISTENERS_MAX
 
 Heard = Callable[[bytes], None]
 
-_runners: list[Any] = []
-"""Every runner there was: OpenDHT joins its threads where one is let go, with the interpreter's lock in its hand, while
-those threads may be waiting for the lock. So none is, and what is left of one that was shut down costs next to nothing.
-"""
-
 _ended: deque[Any] = deque(maxlen=ENDED_MAX)
 """What the listeners called that ended last."""
 
@@ -66,7 +62,7 @@ class OpenDhtCommons:
         self._loop = asyncio.get_running_loop()
         _check_free(host, port)
         self._runner: Any = opendht.DhtRunner()
-        _runners.append(self._runner)
+        _keep_for_good(self._runner)
         self._runner.run(None, not known, port, host, "", opendht.DhtConfig())
         # Asked once, while no callback can be under way: OpenDHT answers under the lock that it also holds while its
         # callbacks wait for the interpreter's.
@@ -191,6 +187,16 @@ class OpenDhtCommons:
 def _key(place: bytes) -> Any:
     assert len(place) == PLACE_BYTES
     return opendht.InfoHash(place.hex().encode())
+
+
+def _keep_for_good(runner: Any) -> None:
+    """Takes a reference that nobody gives back, not even the interpreter at its end.
+
+    OpenDHT joins its threads where a runner is let go, with the interpreter's lock in its hand, while those threads may
+    be waiting for the lock; and it calls its listeners once more, which the ending interpreter has taken apart by then.
+    What is left of a runner that was shut down costs next to nothing.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(runner))
 
 
 def _check_free(host: str, port: int) -> None:
