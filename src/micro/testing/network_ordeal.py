@@ -15,20 +15,14 @@ from micro.service.registry.record import SKEW_SECONDS
 from micro.service.registry.ring import HOLDERS_MAX
 from micro.service.service import Service
 from micro.testing.machine import Machine, WorldClient
-from micro.testing.ordeal import Work
+from micro.testing.play import Play, Work
 from micro.testing.realm import missed
 from micro.testing.world import World, WorldBroken
 
 __all__ = ["NetworkOrdeal"]
 
-PAUSE_SECONDS = 0.5
-"""The mean time between two operations."""
-PATIENCE_SECONDS = 6.0
-"""How long a client waits for an answer."""
 CALL_SECONDS_MAX = 10.0
 """How long a call may take in the end, when all is well; a node that is asked meanwhile says to try again."""
-TRIES_MAX = 3
-"""How often a client says the same again."""
 DOWN_SECONDS_MAX = 15.0
 CUT_SECONDS_MAX = 15.0
 SLEEP_SECONDS_MIN, SLEEP_SECONDS_MAX = 60.0, 30 * 3600.0
@@ -41,7 +35,7 @@ SHARED = "answers"
 """A service that several nodes offer."""
 
 
-class NetworkOrdeal:
+class NetworkOrdeal(Play):
     """Everything that may happen to a network, in an order that chance gives; for a `World` with super nodes.
 
     Args:
@@ -52,39 +46,21 @@ class NetworkOrdeal:
         done: how often each operation was done, by name; what failed counts as `failed`.
     """
 
-    def __init__(self, operations: int = 40, *, accidents: float = 0.25) -> None:
-        self.operations = operations
-        self.accidents = accidents
-        self.done: dict[str, int] = {}
-        self._clients: dict[str, WorldClient] = {}
-        self._number = 0
+    pause_seconds = 0.5
+    patience_seconds = 6.0
+    tries_max = 3
+    backoff_seconds = 1.0
+    skew_seconds_max = SKEW_SECONDS / 2
 
-    async def __call__(self, world: World) -> None:
-        """Plays it: a scenario for `World.run`."""
-        for machine in world.machines.values():
-            machine.clock.skew_seconds = world.random.uniform(-SKEW_SECONDS / 2, SKEW_SECONDS / 2)
+    def __init__(self, operations: int = 40, *, accidents: float = 0.25) -> None:
+        super().__init__(operations, accidents=accidents)
+
+    async def _begin(self, world: World) -> None:
         for name in world.nodes:
             self._clients[name] = world.client(name)
             world.serve(name, answerer(f"desk-{name}"))
         for name in world.random.sample(world.nodes, min(3, len(world.nodes))):
             world.serve(name, answerer(SHARED))
-        under_way = []
-        for _ in range(self.operations):
-            name, work = self._next(world)
-            self._count(name)
-            under_way.append(asyncio.ensure_future(work()))
-            await world.sleep(world.random.expovariate(1 / PAUSE_SECONDS))
-        for task in under_way:
-            await task
-        await world.settle()
-        await self._all_call(world)
-        if world.random.random() < GOES_SHARE:
-            await self._one_goes(world)
-        for client in self._clients.values():
-            await client.close()
-
-    def _count(self, name: str) -> None:
-        self.done[name] = self.done.get(name, 0) + 1
 
     # -- operations ---------------------------------------------------------------------------------------------------
 
@@ -112,17 +88,6 @@ class NetworkOrdeal:
     @staticmethod
     async def _at_once(act: Callable[[], None]) -> None:
         act()
-
-    async def _insist(self, world: World, operation: Work) -> None:
-        """Tries until it works, or it has been tried enough."""
-        for attempt in range(TRIES_MAX):
-            try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await operation()
-                return
-            except (MicroError, TimeoutError):
-                await world.sleep(2**attempt * world.random.random())
-        self._count("failed")
 
     # -- accidents ----------------------------------------------------------------------------------------------------
 
@@ -166,18 +131,12 @@ class NetworkOrdeal:
         await world.sleep(seconds)
         await world.start(name)
 
-    @staticmethod
-    async def _cut(world: World, begin: Callable[[], None], seconds: float) -> None:
-        begin()
-        await world.sleep(seconds)
-        world.heal()
-
-    @staticmethod
-    def _move(world: World, name: str) -> None:
-        world.move(name)
-        world.crash(name)
-
     # -- the end ------------------------------------------------------------------------------------------------------
+
+    async def _end(self, world: World) -> None:
+        await self._all_call(world)
+        if world.random.random() < GOES_SHARE:
+            await self._one_goes(world)
 
     async def _all_call(self, world: World) -> None:
         """Has every node call a service of every other, and one of those that several offer."""
@@ -193,7 +152,7 @@ class NetworkOrdeal:
         deadline = world.now + CALL_SECONDS_MAX
         while True:
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
+                async with asyncio.timeout(self.patience_seconds):
                     return await _call(self._clients[caller], address, number)
             except (MicroError, TimeoutError) as error:
                 if world.now >= deadline:

@@ -7,28 +7,19 @@ agreement, and every event that was acknowledged in the hands of all who subscri
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator, Callable
 
-from micro.errors import MicroError
 from micro.service.service import Service
 from micro.service.subscription import Event
 from micro.testing.machine import WorldClient
+from micro.testing.play import Play, Work
 from micro.testing.world import World, WorldBroken
 
 __all__ = ["Ordeal"]
 
 TOPICS = ("orders", "news")
-PAUSE_SECONDS = 0.03
-"""The mean time between two operations."""
-PATIENCE_SECONDS = 2.0
-"""How long a client waits for an answer."""
-TRIES_MAX = 5
-"""How often a client says the same again."""
 DELIVERY_SECONDS_MAX = 30.0
 """How long the last event may take after all was mended."""
-SKEW_SECONDS_MAX = 86_400.0
-"""A machine's calendar is wrong by up to a day."""
 DOWN_SECONDS_MAX = 1.5
 CUT_SECONDS_MAX = 3.0
 COUNT = 12
@@ -36,10 +27,8 @@ COUNT = 12
 KEEPERS = ("a", "b")
 ANSWERERS = ("b", "c", "d")
 
-Work = Callable[[], Coroutine[Any, Any, None]]
 
-
-class Ordeal:
+class Ordeal(Play):
     """Everything that may happen, in an order that chance gives.
 
     Args:
@@ -50,43 +39,28 @@ class Ordeal:
         done: how often each operation was done, by name; what failed counts as `failed`.
     """
 
-    def __init__(self, operations: int = 150, *, accidents: float = 0.08) -> None:
-        self.operations = operations
-        self.accidents = accidents
-        self.done: dict[str, int] = {}
-        self._clients: dict[str, WorldClient] = {}
-        self._number = 0
+    pause_seconds = 0.03
+    patience_seconds = 2.0
+    tries_max = 5
+    backoff_seconds = 0.1
+    skew_seconds_max = 86_400.0
 
-    async def __call__(self, world: World) -> None:
-        """Plays it: a scenario for `World.run`."""
-        for machine in world.machines.values():
-            machine.clock.skew_seconds = world.random.uniform(-SKEW_SECONDS_MAX, SKEW_SECONDS_MAX)
-        keepers = [name for name in KEEPERS if name in world.nodes]
+    def __init__(self, operations: int = 150, *, accidents: float = 0.08) -> None:
+        super().__init__(operations, accidents=accidents)
+        self._keepers: list[str] = []
+
+    async def _begin(self, world: World) -> None:
+        self._keepers = [name for name in KEEPERS if name in world.nodes]
         for name in world.nodes:
             world.serve(name, self._opener())
-        for name in keepers:
+        for name in self._keepers:
             world.serve(name, self._keeper(world, name))
         for name in ANSWERERS:
             if name in world.nodes:
                 world.serve(name, self._answerer())
         for name in world.nodes:
             self._clients[name] = world.client(name)
-        await world.sleep(PAUSE_SECONDS)
-        under_way = []
-        for _ in range(self.operations):
-            name, work = self._next(world)
-            self._count(name)
-            under_way.append(asyncio.ensure_future(work()))
-            await world.sleep(world.random.expovariate(1 / PAUSE_SECONDS))
-        for task in under_way:
-            await task
-        await world.settle()
-        await self._all_delivered(world, keepers)
-        for client in self._clients.values():
-            await client.close()
-
-    def _count(self, name: str) -> None:
-        self.done[name] = self.done.get(name, 0) + 1
+        await world.sleep(self.pause_seconds)
 
     # -- services -----------------------------------------------------------------------------------------------------
 
@@ -152,17 +126,6 @@ class Ordeal:
             return "wait", lambda: self._insist(world, lambda: self._call(client, "Answers.Later", number, number))
         return "stream", lambda: self._insist(world, lambda: self._stream(client))
 
-    async def _insist(self, world: World, operation: Work) -> None:
-        """Tries until it works, or it has been tried enough."""
-        for attempt in range(TRIES_MAX):
-            try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await operation()
-                return
-            except (MicroError, TimeoutError):
-                await world.sleep(0.1 * 2**attempt * world.random.random())
-        self._count("failed")
-
     @staticmethod
     async def _publish(client: WorldClient, topic: str, id: str) -> None:
         await client.publish(topic, {"said": id}, id=id)
@@ -208,28 +171,11 @@ class Ordeal:
             return kind, lambda: self._cut(world, begin, chance.uniform(0.1, CUT_SECONDS_MAX))
         return kind, lambda: self._down(world, name, begin, seconds)
 
-    @staticmethod
-    async def _down(world: World, name: str, begin: Callable[[], None], seconds: float) -> None:
-        begin()
-        await world.sleep(seconds)
-        await world.start(name)
-
-    @staticmethod
-    async def _cut(world: World, begin: Callable[[], None], seconds: float) -> None:
-        begin()
-        await world.sleep(seconds)
-        world.heal()
-
-    @staticmethod
-    def _move(world: World, name: str) -> None:
-        world.move(name)
-        world.crash(name)
-
     # -- the end ------------------------------------------------------------------------------------------------------
 
-    async def _all_delivered(self, world: World, keepers: list[str]) -> None:
+    async def _end(self, world: World) -> None:
         """Waits until every promise has reached every keeper whose disk is the one it began with."""
-        kept = [name for name in keepers if not world.machines[name].age]
+        kept = [name for name in self._keepers if not world.machines[name].age]
         deadline = world.now + DELIVERY_SECONDS_MAX
         while missing := self._missing(world, kept):
             if world.now >= deadline:
