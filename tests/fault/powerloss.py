@@ -8,7 +8,6 @@ time (`UNIXFILE_DIRSYNC`), and so does this one.
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,9 +19,7 @@ import apsw
 from micro.errors import EngineError
 from micro.ports import Entry
 from micro.system import SystemDisk
-
-SECTOR_BYTES = 512
-_numbers = itertools.count()
+from micro.testing.vfs import SECTOR_BYTES, MemoryFile, MemoryFileSystem, name_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ def apply(content: bytearray, step: Step) -> None:
     content[step.offset : step.offset + len(step.data)] = step.data
 
 
-class _File:
+class _File(MemoryFile):
     """What SQLite sees of one open file."""
 
     def __init__(self, disk: ForgetfulDisk, name: str) -> None:
@@ -74,39 +71,16 @@ class _File:
     def xFileSize(self) -> int:  # noqa: N802
         return len(self._content)
 
-    def xSectorSize(self) -> int:  # noqa: N802
-        return SECTOR_BYTES
 
-    def xClose(self) -> None:  # noqa: N802
-        pass
-
-    def xLock(self, level: int) -> None:  # noqa: N802
-        pass
-
-    def xUnlock(self, level: int) -> None:  # noqa: N802
-        pass
-
-    def xCheckReservedLock(self) -> bool:  # noqa: N802
-        return False
-
-    def xDeviceCharacteristics(self) -> int:  # noqa: N802
-        return 0
-
-    def xFileControl(self, operation: int, pointer: int) -> bool:  # noqa: N802
-        return False
-
-
-class _FileSystem(apsw.VFS):
+class _FileSystem(MemoryFileSystem):
     """What SQLite sees of the disk."""
 
     def __init__(self, disk: ForgetfulDisk) -> None:
-        self.title = f"forgetful-{next(_numbers)}"
-        super().__init__(self.title, "")
+        super().__init__("forgetful")
         self._disk = disk
-        self._random = random.Random(0)
 
     def xOpen(self, name: Any, flags: Any) -> Any:  # noqa: N802
-        return _File(self._disk, name.filename() if isinstance(name, apsw.URIFilename) else str(name))
+        return _File(self._disk, name_of(name))
 
     def xDelete(self, name: str, sync: bool) -> None:  # noqa: N802
         self._disk.record(Step("delete", name, int(sync)))
@@ -114,18 +88,6 @@ class _FileSystem(apsw.VFS):
 
     def xAccess(self, name: str, flags: int) -> bool:  # noqa: N802
         return name in self._disk.files
-
-    def xFullPathname(self, name: str) -> str:  # noqa: N802
-        return name
-
-    def xRandomness(self, count: int) -> bytes:  # noqa: N802
-        return self._random.randbytes(count)
-
-    def xSleep(self, microseconds: int) -> int:  # noqa: N802
-        return microseconds
-
-    def xCurrentTime(self) -> float:  # noqa: N802
-        return 2_460_000.5
 
 
 class ForgetfulDisk(SystemDisk):

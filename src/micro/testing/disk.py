@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,18 +21,16 @@ import apsw
 from micro.errors import EngineError
 from micro.ports import Access, Entry
 from micro.testing.loop import LIFE
+from micro.testing.vfs import SECTOR_BYTES, MemoryFile, MemoryFileSystem, name_of
 
-__all__ = ["SECTOR_BYTES", "MemoryDisk"]
+__all__ = ["MemoryDisk"]
 
-SECTOR_BYTES = 512
 SHARES_KEPT = (0.0, 0.5, 0.9, 1.0)
 """How many of a file's unsynced writes a power loss may leave."""
 CHANGES_KEPT = 16_384
 """A file with more synced changes has them put together."""
 TORN = 0.3
 """How often such a write is left in part."""
-
-_numbers = itertools.count()
 
 
 @dataclass(slots=True)
@@ -281,7 +278,7 @@ class MemoryDisk:
                 del known[name]
 
 
-class _File:
+class _File(MemoryFile):
     """What SQLite sees of one open file."""
 
     def __init__(self, system: _FileSystem, disk: MemoryDisk, name: str) -> None:
@@ -313,40 +310,17 @@ class _File:
     def xFileSize(self) -> int:  # noqa: N802
         return len(self._content.seen)
 
-    def xSectorSize(self) -> int:  # noqa: N802
-        return SECTOR_BYTES
 
-    def xClose(self) -> None:  # noqa: N802
-        pass
-
-    def xLock(self, level: int) -> None:  # noqa: N802
-        pass
-
-    def xUnlock(self, level: int) -> None:  # noqa: N802
-        pass
-
-    def xCheckReservedLock(self) -> bool:  # noqa: N802
-        return False
-
-    def xDeviceCharacteristics(self) -> int:  # noqa: N802
-        return 0
-
-    def xFileControl(self, operation: int, pointer: int) -> bool:  # noqa: N802
-        return False
-
-
-class _FileSystem(apsw.VFS):
+class _FileSystem(MemoryFileSystem):
     """What SQLite sees of the disk."""
 
     def __init__(self, disk: MemoryDisk) -> None:
-        self.title = f"world-{next(_numbers)}"
-        super().__init__(self.title, "")
+        super().__init__("world")
         self.is_over = False
         self._disk = disk
-        self._random = random.Random(0)
 
     def xOpen(self, name: Any, flags: Any) -> Any:  # noqa: N802 - SQLite's names
-        return _File(self, self._disk, name.filename() if isinstance(name, apsw.URIFilename) else str(name))
+        return _File(self, self._disk, name_of(name))
 
     def xDelete(self, name: str, sync: bool) -> None:  # noqa: N802
         if not self.is_over:
@@ -355,15 +329,3 @@ class _FileSystem(apsw.VFS):
 
     def xAccess(self, name: str, flags: int) -> bool:  # noqa: N802
         return self._disk.has(name)
-
-    def xFullPathname(self, name: str) -> str:  # noqa: N802
-        return name
-
-    def xRandomness(self, count: int) -> bytes:  # noqa: N802
-        return self._random.randbytes(count)
-
-    def xSleep(self, microseconds: int) -> int:  # noqa: N802
-        return microseconds
-
-    def xCurrentTime(self) -> float:  # noqa: N802
-        return 2_460_000.5
