@@ -46,6 +46,11 @@ def _open_opendht(config: NodeConfig, port: int, known: Sequence[str]) -> Common
             f"the setting dht needs OpenDHT, which is not there ({error}): pip install 'micro-network[dht]'"
         ) from error
     host = "0.0.0.0" if config.network_host == "::" else config.network_host  # noqa: S104 - it speaks IPv4 alone
+    if ":" in host:
+        raise ConfigError(
+            f"the setting dht needs an IPv4 address, and network_host is {host}: "
+            "choose one there, such as 0.0.0.0 for all, or set dht to false"
+        )
     return OpenDhtCommons(port, host, known)
 
 

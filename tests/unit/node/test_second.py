@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -21,6 +22,13 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "micro.service.registry.commons.opendht", raising=False)
     with pytest.raises(ConfigError, match=r"pip install 'micro-network\[dht\]'"):
         system_ports().open_commons(NodeConfig(dht=True), 0, ())
+
+
+@pytest.mark.skipif(importlib.util.find_spec("opendht") is None, reason="OpenDHT has no package for this system")
+def test_an_address_that_opendht_cannot_speak_is_said() -> None:
+    """With the setting that is wrong, not a port that would be as wrong."""
+    with pytest.raises(ConfigError, match="network_host is ::1: choose one there"):
+        system_ports().open_commons(NodeConfig(dht=True, network_host="::1"), 0, ())
 
 
 def test_bootstrap_addresses_are_read() -> None:

@@ -102,8 +102,8 @@ class IrohEndpoint:
             port = _port_of(endpoint, sockets[0])
             return cls(endpoint, port, limits or Limits(), urls, prefixes or Prefixes())
         assert problem is not None
-        where = f"UDP port {port} of {bind_host}"
-        raise EngineError(f"iroh cannot bind {where}: {plain_reason(problem)}; choose another port") from problem
+        where = f"UDP port {port} of {bind_host}: {plain_reason(problem)}"
+        raise EngineError(f"iroh cannot bind {where}; choose another port or address") from problem
 
     @property
     def nid(self) -> str:

@@ -207,5 +207,5 @@ def _check_free(host: str, port: int) -> None:
         except OSError as error:
             reason = error.strerror
             raise EngineError(
-                f"OpenDHT cannot bind UDP port {port} of {host}: {reason}; choose another port"
+                f"OpenDHT cannot bind UDP port {port} of {host}: {reason}; choose another port or address"
             ) from error
