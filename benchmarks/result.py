@@ -6,10 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 
-from benchmarks.lines import Bound, Line
+from benchmarks.lines import UNIT, Bound, Line
 from benchmarks.round import Round
 
-__all__ = ["MOOD_SHARE_MAX", "Spread", "bound_spread", "line_spread", "processor_microseconds", "strangers"]
+__all__ = [
+    "MOOD_SHARE_MAX",
+    "Spread",
+    "bound_spread",
+    "fsync_spread",
+    "line_spread",
+    "processor_microseconds",
+    "strangers",
+]
 
 MOOD_SHARE_MAX = 0.25
 """A round whose bare echo differs more from the median is repeated."""
@@ -52,6 +60,12 @@ def bound_spread(bound: Bound, rounds: Sequence[Round]) -> Spread | None:
     """Returns a bound's figures over the rounds: a part of the bar for a time, else as they are."""
     part = bound.bar if bound.unit == "s" else 1.0
     return _spread([found.bounds[bound.key] / part for found in rounds if bound.key in found.bounds])
+
+
+def fsync_spread(rounds: Sequence[Round]) -> Spread | None:
+    """Returns how many calls to the bare echo an fsync takes, by p50; None where no round has called it."""
+    echoes = [(found, found.figures[UNIT].p50_seconds) for found in rounds if UNIT in found.figures]
+    return _spread([found.fsync_seconds / seconds for found, seconds in echoes])
 
 
 def processor_microseconds(line: Line, rounds: Sequence[Round]) -> tuple[float, float]:

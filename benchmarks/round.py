@@ -17,6 +17,7 @@ from statistics import median
 from benchmarks.caller import Caller, start_caller
 from benchmarks.lines import GUARD, Bound, Trial
 from benchmarks.load import Figures, combined
+from benchmarks.machine import fsync_seconds
 from benchmarks.peers.micro_network import node
 from benchmarks.peers.peer import load_peer
 from benchmarks.process import processor_seconds, program, proportional_bytes
@@ -48,11 +49,13 @@ class Round:
         figures: of each trial that did not fail.
         bounds: of each bound that did not fail: seconds, bytes or MB.
         faults: what failed, and why.
+        fsync_seconds: the middle time of an fsync after a small append, where nodes and servers write.
     """
 
     figures: dict[Trial, Figures] = field(default_factory=dict)
     bounds: dict[str, float] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
+    fsync_seconds: float = 0.0
 
     @property
     def mood(self) -> float:
@@ -69,7 +72,7 @@ async def run_round(trials: Sequence[Trial], bounds: Iterable[Bound], seconds: f
         seconds: how long each trial takes, its passes together.
         say: is told what is measured now.
     """
-    found = Round()
+    found = Round(fsync_seconds=fsync_seconds())
     keys = {bound.key for bound in bounds}
     with tempfile.TemporaryDirectory(prefix="micro-bench-", ignore_cleanup_errors=True) as folder:
         async with AsyncExitStack() as stack:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks.lines import Bound, Line
-from benchmarks.result import bound_spread, line_spread, processor_microseconds
+from benchmarks.result import bound_spread, fsync_spread, line_spread, processor_microseconds
 from benchmarks.round import Round
 
 __all__ = ["page"]
@@ -29,7 +29,8 @@ process, for every engine.
 Durable events are acknowledged after an fsync on both sides. JetStream keeps them in files, `sync_interval: always`,
 with one fsync for each event; our node shares one among those that wait. Each client publishes as it does by default:
 ours gives every event an id, by which the node suppresses duplicates, and nats-py gives none. How many times more we
-manage depends on the disk: where an fsync is cheap, the processor decides.
+manage depends on the disk, so that what an fsync takes is told below: where it is cheap the processor decides
+([decision 11](../decisions/0011-durable-publish-and-the-disk.md)).
 
 Two figures are of nodes that talk over iroh, which encrypts and proves both ends. *Over the link between nodes* is that
 hop by itself: two processes, as with gRPC, one with the caller, the other with the endpoint that answers, and between
@@ -78,6 +79,9 @@ def page(
         text += BOUNDS_HEAD + "".join(told)
     text += "\n## The machine\n\n| fact | is |\n| --- | --- |\n"
     text += "".join(f"| {fact} | {value} |\n" for fact, value in machine.items())
+    if (fsync := fsync_spread(rounds)) is not None:
+        told_in = "calls of one caller to the bare echo, by p50"
+        text += f"| an fsync takes | {_short(fsync.median)} ({_short(fsync.low)} to {_short(fsync.high)}) {told_in} |\n"
     text += f"| rounds | {len(rounds)}, of which {repeated} repeated; {strange} with another bare echo than most |\n"
     return text + _faults(rounds)
 

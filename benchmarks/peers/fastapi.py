@@ -18,6 +18,8 @@ from benchmarks.process import program, until
 __all__ = ["serve", "workloads"]
 
 CONNECTIONS_MAX = 256
+KEPT_SECONDS = 3600
+"""A connection of the pool outlives the time in which others are measured; else a call finds it closed."""
 
 
 class Hello(pydantic.BaseModel):
@@ -60,7 +62,7 @@ async def serve(folder: Path) -> AsyncIterator[Place]:
 @asynccontextmanager
 async def workloads(address: str) -> AsyncIterator[Workloads]:
     """Makes a pool of connections to it, one for each caller."""
-    connector = aiohttp.UnixConnector(address, limit=CONNECTIONS_MAX)
+    connector = aiohttp.UnixConnector(address, limit=CONNECTIONS_MAX, keepalive_timeout=KEPT_SECONDS)
     async with aiohttp.ClientSession(connector=connector) as session:
 
         async def hello() -> object:
@@ -71,4 +73,12 @@ async def workloads(address: str) -> AsyncIterator[Workloads]:
 
 
 if __name__ == "__main__":
-    uvicorn.run(_application(), uds=sys.argv[1], loop="uvloop", http="httptools", access_log=False, log_level="warning")
+    uvicorn.run(
+        _application(),
+        uds=sys.argv[1],
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=KEPT_SECONDS,
+    )
