@@ -284,6 +284,7 @@ def _backbone(
         heard=heard,
         super_node=config.super_node,
         owner=config.owner_label,
+        writes_per_second=config.stranger_writes_per_second,
         ticket=config.join,
         pinned=Pinned(ports.disk, home.path / "pins.json", catalog),
         relays=relays,
@@ -309,5 +310,10 @@ def _second(
 
 
 def _meters(config: NodeConfig, ports: Ports) -> Meters:
-    rates = Rates(config.stranger_calls_per_second, config.stranger_bytes_per_second)
+    rates = Rates(
+        calls_per_second=config.stranger_calls_per_second,
+        events_per_second=config.stranger_events_per_second,
+        lookups_per_second=config.stranger_lookups_per_second,
+        bytes_per_second=config.stranger_bytes_per_second,
+    )
     return Meters(rates, ports.clock.monotonic)

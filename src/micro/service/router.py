@@ -17,8 +17,9 @@ from micro.mucp.event import Block, Hello, Opened, Published
 from micro.mucp.headers import Headers, encode
 from micro.mucp.message import Form
 from micro.network.link import Link
-from micro.network.metering import Meter
+from micro.network.metering import Asked, Meter
 from micro.service.gate import Gate
+from micro.service.registry import backbone
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.selector import Seat, Selector, is_failure, unknown_version
@@ -156,6 +157,16 @@ def _refusal(fault: Fault) -> Way:
     return refuse
 
 
+def _asked(event: Opened) -> Asked:
+    """Returns as what an exchange is counted, of whoever is counted."""
+    if event.form == _PUBLISH:
+        return Asked.EVENTS
+    headers = event.block.headers
+    if event.form == _SUBSCRIBE or str(headers.get(names.SERVICE, "")).partition("@")[0] != backbone.SERVICE:
+        return Asked.CALLS
+    return Asked.WRITES if headers.get(names.ENDPOINT) in backbone.WRITES else Asked.LOOKUPS
+
+
 class Router:
     """Serves the links of a node.
 
@@ -232,7 +243,8 @@ class Router:
         if link.facts is None:  # nothing is served before the peer said who it is
             link.fail(event.number, Unavailable("this link is not ready"), refused=True)
             return
-        if link.facts.meter is not None and (fault := link.facts.meter.refusal()) is not None:
+        meter = link.facts.meter
+        if meter is not None and (fault := meter.refusal(_asked(event))) is not None:
             if event.number:
                 link.fail(event.number, fault, refused=True)
         elif event.form == _PUBLISH:
@@ -250,7 +262,7 @@ class Router:
         if link.facts is None or link.overloaded:
             return
         meter = link.facts.meter
-        if meter is None or meter.refusal(event.batch.count) is None:
+        if meter is None or meter.refusal(Asked.EVENTS, event.batch.count) is None:
             self._events.published(link, event)
 
     def _way(self, link: Link, block: Block, stamp: int) -> tuple[int, Way]:
