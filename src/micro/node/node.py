@@ -7,7 +7,7 @@ import logging
 import os
 from typing import Any, Protocol
 
-from micro.errors import ConfigError, MicroError, Unavailable
+from micro.errors import ConfigError, Forbidden, MicroError, Unavailable
 from micro.network.link import Link
 from micro.network.peers import Peers
 from micro.node.backbone import Backbone
@@ -350,12 +350,13 @@ class Node:
 
     def _judge_again(self, account: str) -> None:
         """Has a change of accounts or rules count at once; `account` is a user whose links end."""
-        self.router.epoch += 1
+        if account:
+            fault = Forbidden(f"a rule changed: the account {account} is another, or none, by now; show a new token")
+            self.reception.expel(account, fault)
+            self.client.expel(account, fault)
+        self.router.judge_again()
         self._desk.judge_again()
         self.bell.ring()
-        if account:
-            self.reception.expel(account)
-            self.client.drop(account)
 
     def status(self) -> dict[str, Any]:
         """Returns the node's id, version, addresses and figures."""
