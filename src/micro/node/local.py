@@ -126,7 +126,7 @@ class InsideDialer:
         self._there.close(fault.detail)
         with contextlib.suppress(TimeoutError):  # a caller that does not read is not waited for
             async with asyncio.timeout(FAREWELL_SECONDS):
-                while self._link.closed is None:
+                while self._link.closed is None:  # noqa: ASYNC110 - a link ends in many places
                     await asyncio.sleep(FAREWELL_CHECK_SECONDS)
 
 
