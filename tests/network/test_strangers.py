@@ -10,6 +10,7 @@ import pytest
 
 from micro.errors import MicroError, NotFound, Unavailable
 from micro.node.node import Node
+from micro.node.strangers import PROVIDERS_MAX
 from tests.network.places import StartNode, client_of, run, until
 from tests.network.test_backbone import network
 
@@ -93,6 +94,25 @@ async def test_another_takes_over_where_a_stranger_is_gone(start_node: StartNode
         await providers[1].stop()
         with pytest.raises((NotFound, Unavailable)):
             await client.call("greeter", "Say.Hello")
+
+
+async def test_a_provider_that_is_gone_is_replaced_while_others_serve(
+    start_node: StartNode, greeter_folder: Path
+) -> None:
+    """In the background, before the last one is gone too; and no more are met than are wanted."""
+    providers, seeker = await town(start_node, greeter_folder, PROVIDERS_MAX + 1)
+
+    def met() -> tuple[str, ...]:
+        view = seeker.catalog.lookup("greeter")
+        return view.nids if view is not None else ()
+
+    async with client_of(seeker) as client:
+        assert await client.call("greeter", "Say.Hello") == "Hello world"
+        assert len(met()) == PROVIDERS_MAX
+        lost = next(node for node in providers if node.nid in met())
+        await lost.stop()
+        rest = {node.nid for node in providers if node is not lost}
+        await until(lambda: set(met()) == rest, 30)
 
 
 async def test_a_stranger_is_let_go(
