@@ -121,6 +121,11 @@ class NodeConfig:
     super_node: bool = _setting(
         False, "Whether the node is a super node: it holds a part of its network's registry. Alone it founds a network."
     )
+    offer: bool = _setting(
+        True,
+        "Whether services that do not say otherwise are offered to nodes that the owner did not connect to, and "
+        "announced in the network that the node is in.",
+    )
     owner_label: str = _setting(
         "",
         "What the owner of a super node is called in the shard map, so that no shard is held by one owner alone: "
