@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import iroh
@@ -386,3 +387,59 @@ async def test_nothing_is_left_running(bind: Bind) -> None:
     await theirs.close()
     await asyncio.sleep(0.01)
     assert asyncio.all_tasks() == before
+
+
+MOVING = """
+import asyncio, sys
+from micro.network.transport.iroh import IrohEndpoint
+from tests.contract.pipes import Recorder
+
+async def main(nid, address):
+    endpoint = await IrohEndpoint.bind(bytes([2]) * 32, bind_host="127.0.0.1")
+    endpoint.listen(lambda pipe: pipe.start(Recorder()))
+    if address:
+        pipe = await endpoint.dial(nid, [address], None, timeout_seconds=30)
+        pipe.start(Recorder())
+        pipe.write(b"!")
+    print(endpoint.port, flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_node_that_was_killed_is_reached_where_it_is_now(bind: Bind) -> None:
+    """Though its old connection is open: iroh would go on sending to where that one leads."""
+    ours = await bind(OURS)
+    accepted = listening(ours)
+
+    async def start(address: str) -> tuple[asyncio.subprocess.Process, str]:
+        command = (sys.executable, "-c", MOVING, ours.nid, address)
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        return process, f"127.0.0.1:{int(await process.stdout.readline())}"
+
+    old, before = await start(ours.addresses()[0])
+    await until(lambda: accepted)
+    old.kill()
+    await old.wait()
+    new, after = await start("")
+    try:
+        assert after != before
+        pipe = await ours.dial(nid_of(NodeKey(THEIRS).public), [after], None, timeout_seconds=5)
+        pipe.abort()
+        await accepted[0].until_happened("lost")
+    finally:
+        new.kill()
+        await new.wait()
+
+
+async def test_a_false_address_costs_no_connection_that_lives(bind: Bind) -> None:
+    """Whoever says that a node is somewhere else has not cut it off."""
+    ours, theirs = await bind(OURS), await bind(THEIRS)
+    accepted = listening(theirs)
+    first = await dialled(ours, theirs)
+    await until(lambda: accepted)
+    pipe = await ours.dial(theirs.nid, ["127.0.0.1:9"], None, timeout_seconds=TIMEOUT_SECONDS)
+    assert not first.pipe.is_closing()
+    pipe.abort()

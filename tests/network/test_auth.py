@@ -89,6 +89,13 @@ async def http(node: Node, path: str, body: Any = None, token: str = "") -> tupl
     return await asyncio.to_thread(ask)
 
 
+def last_line(node: Node, path: str, token: str) -> Any:
+    """Posts to a stream of the node's door, and returns its last message once it has ended."""
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
+    with urllib.request.urlopen(urllib.request.Request(f"{node.api_address}{path}", b"{}", headers)) as answer:
+        return json.loads(answer.read().splitlines()[-1])
+
+
 def _link_of_greeter(node: Node) -> Link:
     view = node.catalog.lookup("greeter")
     assert view is not None
@@ -202,9 +209,10 @@ async def test_a_link_ends_with_its_account(node: Node, owner: Client) -> None:
         over_http = asyncio.create_task(http(node, "/api/greeter/Say.Slowly", {"seconds": 20}, token))
         await until(lambda: len(_link_of_greeter(node).session.calls) == 2)
         await owner.call("auth", "Accounts.Delete", {"id": "ann"})
-        with pytest.raises((Fault, LinkClosed)):
+        with pytest.raises(Forbidden, match="a rule changed"):
             await call
-        assert (await over_http)[0] == 503
+        status, fault = await over_http
+        assert (status, "a rule changed" in fault["detail"]) == (403, True)
         with pytest.raises((Fault, LinkClosed)):
             await ann.call("greeter", "Say.Hello")
     assert (await http(node, "/api/greeter/Say.Hello", None, token))[0] == 401
@@ -386,20 +394,63 @@ async def test_an_event_says_which_account_published_it(node: Node, owner: Clien
             assert (await anext(published)).publisher == publisher
 
 
-async def test_open_streams_go_on_and_new_ones_are_judged(node: Node, owner: Client) -> None:
-    """A rule is asked when something begins."""
-    token = await token_of(owner)
-    async with user_of(node, token) as ann:
-        async with ann.stream("greeter", "Say.Shout") as words:
-            shouted = aiter(words)
+@pytest.mark.parametrize("change", ["rule", "scopes", "secret", "disabled", "deleted"])
+async def test_what_is_open_ends_when_a_rule_refuses_it(node: Node, owner: Client, change: str) -> None:
+    """Streams and calls under way, over the socket and over HTTP, with a fault that says so; all else goes on."""
+    await rule(owner, "no", "service:greeter:*", access="denied")
+    await rule(owner, "ops", "service:greeter:*", scope="ops", priority=2)
+    await rule(owner, "dev", "service:greeter:*", scope="dev", priority=2)
+    ann_token, bob_token = await token_of(owner), await token_of(owner, "bob", ("dev",))
+    changes: dict[str, tuple[str, dict[str, Any]]] = {
+        "rule": ("Rules.Delete", {"id": "ops"}),
+        "scopes": ("Accounts.Update", {"id": "ann", "scopes": []}),
+        "secret": ("Accounts.ChangeSecret", {"id": "ann"}),
+        "disabled": ("Accounts.Update", {"id": "ann", "disabled": True}),
+        "deleted": ("Accounts.Delete", {"id": "ann"}),
+    }
+    async with (
+        user_of(node, ann_token) as ann,
+        user_of(node, bob_token) as bob,
+        ann.stream("greeter", "Say.Shout") as ours,
+        bob.stream("greeter", "Say.Shout") as theirs,
+    ):
+        for words in (ours, theirs):
             await words.send("a")
-            assert await anext(shouted) == "A"
-            await rule(owner, "no", "service:greeter:*", access="denied")
-            await words.send("b")
-            assert await anext(shouted) == "B"
-        async with ann.stream("greeter", "Say.Shout") as words:
-            with pytest.raises(Forbidden):
-                await anext(aiter(words))
+            assert await anext(aiter(words)) == "A"
+        slow = {"seconds": 600}
+        call = asyncio.create_task(ann.call("greeter", "Say.Slowly", slow, timeout_seconds=700))
+        posted = asyncio.create_task(http(node, "/api/greeter/Say.Slowly", slow, ann_token))
+        finishing = asyncio.create_task(bob.call("greeter", "Say.Slowly", {"seconds": 2}))
+        sessions = _link_of_greeter(node).session
+        await until(lambda: len(sessions.calls) == 3)
+
+        endpoint, said = changes[change]
+        await owner.call("auth", endpoint, said)
+
+        with pytest.raises(Forbidden, match="a rule changed"):
+            await anext(aiter(ours))
+        with pytest.raises(Forbidden, match="a rule changed"):
+            await call
+        status, fault = await posted
+        assert (status, "a rule changed" in fault["detail"]) == (403, True)
+        await until(lambda: len(sessions.calls) <= 1)  # nor does the service work on for nobody
+        await theirs.send("b")
+        assert await anext(aiter(theirs)) == "B"
+        assert await finishing == "at last"
+
+
+async def test_a_call_outlives_the_token_and_a_stream_does_not(node: Node, owner: Client) -> None:
+    """The call was accepted; the stream ends with what it is: 401."""
+    token = await token_of(owner, token_expiry=2)
+    async with user_of(node, token) as ann, ann.stream("greeter", "Say.Shout") as words:
+        call = asyncio.create_task(ann.call("greeter", "Say.Slowly", {"seconds": 4}))
+        watched = asyncio.create_task(asyncio.to_thread(last_line, node, "/api/registry/Registry.Watch", token))
+        with pytest.raises(Unauthorized, match="the token has expired"):
+            await anext(aiter(words))
+        with pytest.raises(Unauthorized):
+            await ann.call("greeter", "Say.Hello")
+        assert await call == "at last"
+        assert "the token has expired" in (await watched)["fault"]["detail"]
 
 
 async def test_changes_outlive_the_node(start_node: StartNode) -> None:
@@ -493,6 +544,23 @@ async def test_a_rule_is_about_a_neighbour(start_node: StartNode, greeter_folder
         await owner.call("auth", "Accounts.Update", {"id": near.nid, "disabled": True})
         with pytest.raises(Forbidden):
             await client.call("greeter", "Say.Hello")
+
+
+async def test_a_stream_of_a_neighbour_ends_by_a_rule_too(start_node: StartNode, greeter_folder: Path) -> None:
+    """It is told why, through its own node."""
+    here, there = await start_node(network=True), await start_node(network=True)
+    await run(here, greeter_folder)
+    async with client_of(here) as owner, client_of(there) as client:
+        ticket = (await owner.call("network", "Network.Ticket"))["ticket"]
+        await client.call("network", "Network.Connect", {"ticket": ticket})
+        await until(lambda: there.catalog.lookup("greeter"))
+        async with client.stream("greeter", "Say.Shout") as words:
+            await words.send("a")
+            assert await anext(aiter(words)) == "A"
+            await rule(owner, "no", "service:greeter:Say.Shout", scope=f"node:{there.nid}", access="denied", priority=2)
+            with pytest.raises(Forbidden, match="a rule changed"):
+                await anext(aiter(words))
+        assert await client.call("greeter", "Say.Hello") == "Hello world"
 
 
 async def test_no_accounts_travel_to_a_neighbour(

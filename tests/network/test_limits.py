@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from micro.errors import MicroError, TooManyRequests, Unavailable
+from micro.mucp import headers as names
+from micro.mucp.message import Form
+from micro.network.metering import Asked
 from micro.node.node import Node
+from micro.service.registry import backbone as said
 from micro.trust.identity import nid_of
 from micro.trust.keys import NodeKey
 from micro.trust.ticket import Ticket
@@ -55,9 +60,51 @@ async def test_a_visitor_has_a_rate_too(start_node: StartNode, greeter_folder: P
     assert await refused(seeker) == []  # far below what an honest program asks for
     [link] = provider.peers.visits._guests if provider.peers is not None else []
     meter = link.facts.meter
-    while meter.refusal() is None:
+    while meter.refusal(Asked.CALLS) is None:
         pass
     assert await refused(seeker)
+
+
+async def test_lookups_calls_and_events_of_a_stranger_have_rates_of_their_own(
+    start_node: StartNode, greeter_folder: Path
+) -> None:
+    """At a super node that serves too: who floods one is refused there alone."""
+    far = await start_node(
+        network=True,
+        super_node=True,
+        stranger_calls_per_second=2.0,
+        stranger_events_per_second=2.0,
+        stranger_lookups_per_second=1.0,
+    )
+    near = await start_node(network=True)
+    await run(far, greeter_folder)
+    async with client_of(far) as owner:
+        await owner.call("events", "Events.Export", {"topic": "news"})
+    async with client_of(near) as owner:
+        await owner.call("network", "Network.Connect", {"ticket": far.ticket().encode()})
+        await until(lambda: near.catalog.lookup("greeter"))
+    assert near.peers is not None
+    link = near.peers.link(far.nid)
+    assert link is not None
+
+    async def answered(form: Form, headers: dict[str, str], body: bytes) -> int:
+        """Asks for more at once than is taken, and returns how much was; the rest is told when to come again."""
+        asked: list[asyncio.Future[Any]] = []
+        for _ in range(CALLS):
+            asked.append(link.future())
+            link.call(asked[-1], link.session.begin(form, headers, 10_000), body)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        refused = [answer for answer in answers if isinstance(answer, BaseException)]
+        assert refused
+        for fault in refused:
+            assert isinstance(fault, TooManyRequests)
+            assert "try again in" in fault.detail
+        return CALLS - len(refused)
+
+    lookup = {names.SERVICE: "backbone", names.ENDPOINT: "Backbone.Find"}
+    assert await answered(Form.CALL, lookup, said.FIND.encode({"name": "greeter"}))
+    assert await answered(Form.CALL, {names.SERVICE: "greeter", names.ENDPOINT: "Say.Who"}, b"")
+    assert await answered(Form.PUBLISH, {names.TOPIC: "news"}, b"{}")
 
 
 async def test_no_url_is_opened_because_a_stranger_named_it(start_node: StartNode) -> None:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from micro.errors import MicroError, NotFound, Unavailable
+from micro.errors import Forbidden, MicroError, NotFound, Unavailable
+from micro.mucp.codec import decode_json
 from micro.node.node import Node
+from micro.node.strangers import PROVIDERS_MAX
+from micro.service.once import call_once
 from tests.network.places import StartNode, client_of, run, until
-from tests.network.test_backbone import network
+from tests.network.test_backbone import network, shows
 
 
 async def town(start_node: StartNode, folder: Path, providers: int) -> tuple[list[Node], Node]:
@@ -95,6 +98,25 @@ async def test_another_takes_over_where_a_stranger_is_gone(start_node: StartNode
             await client.call("greeter", "Say.Hello")
 
 
+async def test_a_provider_that_is_gone_is_replaced_while_others_serve(
+    start_node: StartNode, greeter_folder: Path
+) -> None:
+    """In the background, before the last one is gone too; and no more are met than are wanted."""
+    providers, seeker = await town(start_node, greeter_folder, PROVIDERS_MAX + 1)
+
+    def met() -> tuple[str, ...]:
+        view = seeker.catalog.lookup("greeter")
+        return view.nids if view is not None else ()
+
+    async with client_of(seeker) as client:
+        assert await client.call("greeter", "Say.Hello") == "Hello world"
+        assert len(met()) == PROVIDERS_MAX
+        lost = next(node for node in providers if node.nid in met())
+        await lost.stop()
+        rest = {node.nid for node in providers if node is not lost}
+        await until(lambda: set(met()) == rest, 30)
+
+
 async def test_a_stranger_is_let_go(
     start_node: StartNode, greeter_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,3 +186,64 @@ async def test_strangers_are_searched_by_words(start_node: StartNode, greeter_fo
         await client.call("greeter", "Say.Hello")
         [found] = (await client.call("registry", "Registry.Search", wish))["services"]
         assert (found["name"], found["where"]) == ("greeter", "network")
+
+
+async def test_a_service_that_is_hidden_is_there_for_no_stranger(start_node: StartNode, greeter_folder: Path) -> None:
+    """Not found, not shown, not called, and what was open ends; a neighbour of the owner's choice has it."""
+    [provider], seeker = await town(start_node, greeter_folder, 1)
+    async with client_of(provider) as owner, client_of(seeker) as client:
+        assert await client.call("greeter", "Say.Hello") == "Hello world"
+        async with client.stream("greeter", "Say.Shout") as words:
+            await words.send("a")
+            assert await anext(aiter(words)) == "A"
+            await owner.call("network", "Network.Offer", {"name": "greeter", "offered": False})
+            with pytest.raises(Forbidden, match="a rule changed"):
+                await anext(aiter(words))
+        await until(lambda: seeker.catalog.lookup("greeter") is None)
+        assert seeker.backbone is not None
+
+        async def nothing_offered() -> bool:
+            assert seeker.backbone is not None
+            seeker.backbone.doubt("greeter")
+            return await seeker.backbone.offers("greeter") == ()
+
+        await until(nothing_offered)
+        ours = seeker._outside.link(provider.nid) if seeker._outside is not None else None
+        link = ours or await seeker.peers.visits.visit(provider.ticket())  # type: ignore[union-attr]
+        for service, endpoint, request in (
+            ("greeter", "Say.Hello", {}),
+            ("greeter", "Debug.Health", {}),
+            ("registry", "Registry.Get", {"name": "greeter"}),
+            ("registry", "Registry.Route", {"name": "greeter"}),
+            ("network", "Network.Trace", {"service": "greeter"}),
+        ):
+            with pytest.raises((Forbidden, NotFound)):
+                await call_once(link, service, endpoint, request)
+        listed = decode_json(await call_once(link, "registry", "Registry.List", {}))
+        found = decode_json(await call_once(link, "registry", "Registry.Search", {"query": "greet"}))
+        assert listed["services"] == found["services"] == []
+        assert await owner.call("greeter", "Say.Hello") == "Hello world"
+
+        await owner.call("network", "Network.Connect", {"ticket": seeker.ticket().encode()})
+        await until(lambda: seeker.catalog.lookup("greeter"))
+        assert await client.call("greeter", "Say.Hello") == "Hello world"
+
+
+async def test_a_service_says_itself_that_it_is_not_for_strangers(start_node: StartNode, tmp_path: Path) -> None:
+    """And is never announced; its node's owner may say otherwise."""
+    (folder := tmp_path / "notes").mkdir()
+    (folder / "main.py").write_text(
+        'from micro import Service\n\nnotes = Service("notes", export=False)\n\n\n'
+        '@notes.endpoint("Say.Hello")\nasync def hello() -> str:\n    return "hello"\n\n\nnotes.run()\n'
+    )
+    [super_node] = await network(start_node, 1)
+    node = await start_node(network=True, join=super_node.ticket().encode())
+    await run(node, folder, "notes")
+    assert node._outside is not None
+    assert node._outside.backbone._offers() == {}
+    code, out, _ = await typed(str(node.home.path), "network", "offers")
+    assert (code, out.split()) == (0, ["notes", "false", "service"])
+    assert (await typed(str(node.home.path), "network", "offer", "notes"))[0] == 0
+    await until(lambda: shows(super_node, "notes", [node.nid]))
+    assert (await typed(str(node.home.path), "network", "hide", "notes"))[0] == 0
+    await until(lambda: shows(super_node, "notes", []))

@@ -332,6 +332,18 @@ class Link(asyncio.BufferedProtocol):
         self.session.fail(number, fault, refused=refused)
         self.schedule()
 
+    def dismiss(self, fault: Fault, *, calls: bool = True) -> None:
+        """Takes nothing more of the peer, and ends what it has open with a fault; without `calls`, its calls go on."""
+        session = self.session
+        for exchange in [each for each in session.exchanges.values() if not each.local]:
+            session.fail(exchange.number, fault)
+            if exchange.owner is not None:
+                exchange.owner.cancelled()
+        for number in list(session.serving) if calls else ():
+            session.fail(number, fault)
+        session.go_away(fault.detail, code=fault.code)
+        self.schedule()
+
     def close(self, reason: str) -> None:
         """Writes what is left and ends the link."""
         self._reason = self._reason or reason

@@ -25,7 +25,7 @@ from micro.service.registry.charting import Charting
 from micro.service.registry.description import Description
 from micro.service.registry.finder import Finder
 from micro.service.registry.finding import Offer
-from micro.service.registry.holder import Holder
+from micro.service.registry.holder import SAYS_PER_SECOND, Holder
 from micro.service.registry.shardmap import ShardMap, SuperNode, check_owner, sign_map
 from micro.service.service import Service
 from micro.trust.identity import is_nid, nid_of
@@ -53,6 +53,7 @@ class Backbone:
         heard: waits for the catalog to change, at most so many seconds.
         super_node: whether it is to be a super node.
         owner: the label of its owner as a super node.
+        writes_per_second: how much a node that has its home here may say.
         ticket: of a network to join at the start, "" for none.
         pinned: to which nodes names were bound at their first use.
         relays: which relays others are dialled through.
@@ -78,6 +79,7 @@ class Backbone:
         heard: Callable[[float], Awaitable[bool]],
         super_node: bool,
         owner: str,
+        writes_per_second: float = SAYS_PER_SECOND,
         ticket: str,
         pinned: Pinned,
         relays: Relays,
@@ -100,6 +102,7 @@ class Backbone:
         self._guide = Guide(self._nid, membership, reach, entropy, second)
         self._super_node = super_node
         self._owner = check_owner(owner)
+        self._writes_per_second = writes_per_second
         self._role = Role()
         if second is not None:
             self._role.commons_port = lambda: second.port
@@ -287,9 +290,8 @@ class Backbone:
         }
         if announcer.trouble:
             found["trouble"] = announcer.trouble
-        if self._super is not None:
-            holder = self._super.holder
-            found["holds"] = {"records": len(holder.shards), "nodes": len(holder.presences)}
+        if self.holder is not None:
+            found["holds"] = {"records": len(self.holder.shards), "nodes": len(self.holder.presences)}
         return found
 
     # -- within -----------------------------------------------------------------------------------------------------
@@ -349,7 +351,7 @@ class Backbone:
         self._tasks = [loop.create_task(self._learn()), loop.create_task(self._follow(self.announcer))]
 
     async def _open_super(self, charting: Charting) -> None:
-        holder = Holder(self._key.public, charting.atlas)
+        holder = Holder(self._key.public, charting.atlas, says_per_second=self._writes_per_second)
         role = self._super = SuperRole(
             self._key, holder, charting, self._reach, clock=self._clock, entropy=self._entropy
         )

@@ -33,6 +33,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "dht_port": (0, 65_535),
     "peers_max": (1, 10_000),
     "stranger_calls_per_second": (1, 1_000_000),
+    "stranger_events_per_second": (1, 1_000_000),
+    "stranger_lookups_per_second": (1, 1_000_000),
+    "stranger_writes_per_second": (1, 1_000_000),
     "stranger_bytes_per_second": (1_048_576, 1e12),
     "kept_days": (0.001, 3_650),
 }
@@ -92,8 +95,23 @@ class NodeConfig:
     )
     stranger_calls_per_second: float = _setting(
         1000.0,
-        "How many calls, streams, subscriptions and events this node takes in a second of one node that its owner did "
-        "not connect to; five times as many after a silence. More are refused with 429.",
+        "How many calls, streams and subscriptions this node takes in a second of one node that its owner did not "
+        "connect to; five times as many after a silence. More are refused with 429.",
+    )
+    stranger_events_per_second: float = _setting(
+        1000.0,
+        "How many events such a node may publish here in a second; five times as many after a silence. More are "
+        "refused with 429, or dropped where nobody waits for an answer.",
+    )
+    stranger_lookups_per_second: float = _setting(
+        20.0,
+        "How much such a node may ask a super node for in a second: names, words, nodes and maps; twenty times as "
+        "much after a silence. More is refused with 429.",
+    )
+    stranger_writes_per_second: float = _setting(
+        5.0,
+        "How many records, presences and beats a super node takes in a second of one node that has its home there; "
+        "400 after a silence. More are refused, and charged to the sender.",
     )
     stranger_bytes_per_second: float = _setting(
         33_554_432.0,
@@ -102,6 +120,11 @@ class NodeConfig:
     )
     super_node: bool = _setting(
         False, "Whether the node is a super node: it holds a part of its network's registry. Alone it founds a network."
+    )
+    offer: bool = _setting(
+        True,
+        "Whether services that do not say otherwise are offered to nodes that the owner did not connect to, and "
+        "announced in the network that the node is in.",
     )
     owner_label: str = _setting(
         "",

@@ -54,6 +54,10 @@ class Gatekeeper:
         self.number = 0
         self.exported: Callable[[str], bool] = lambda topic: False
         """Says whether a topic is open to other nodes."""
+        self.hidden: Callable[[], frozenset[str]] = frozenset
+        """Returns the services that are not offered to strangers."""
+        self.is_wanted: Callable[[str], bool] = lambda nid: False
+        """Says whether a node is a neighbour that the owner asked for."""
         self.on_change: Callable[[str], None] = lambda account: None
         """Told after each change; with the id of a user whose tokens or links may no longer count, else ""."""
 
@@ -77,12 +81,16 @@ class Gatekeeper:
 
     def may_call(self, caller: Caller, service: str, endpoint: str) -> Fault | None:
         """Returns None where a known caller may call or open an endpoint, else the fault to answer with."""
-        refused = may_call(caller, service, endpoint)
+        refused = may_call(caller, service, endpoint, exported=service not in self.hidden_from(caller))
         if refused is not None or not is_ruled(service, endpoint):
             return refused
         if self._table.decide(caller, "service", service, endpoint).granted:
             return None
         return refusal(caller, "service", service, endpoint)
+
+    def hidden_from(self, caller: Caller) -> frozenset[str]:
+        """Returns the services that a caller neither sees nor may use: for a stranger those that are not offered."""
+        return self.hidden() if caller.peer and not self.is_wanted(caller.nid) else frozenset()
 
     def may_publish(self, caller: Caller, topic: str) -> Fault | None:
         """Returns None where a known caller may publish on a topic, else the fault to answer with."""
@@ -110,7 +118,7 @@ class Gatekeeper:
         caller = self.known(caller)
         type_, name, endpoint = resource
         if type_ == "service":
-            fixed = may_call(caller, name, endpoint)
+            fixed = may_call(caller, name, endpoint, exported=name not in self.hidden_from(caller))
             ruled = is_ruled(name, endpoint)
         else:
             asked = may_subscribe if endpoint.lower() == "subscribe" else may_publish
@@ -211,7 +219,7 @@ class Gatekeeper:
         self._changed()
 
     def exports_changed(self) -> None:
-        """Takes note that other topics are open to other nodes than before."""
+        """Takes note that other topics or services are open to other nodes than before."""
         self._changed()
 
     def _changed(self, account: str = "") -> None:

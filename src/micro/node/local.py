@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from micro.errors import LinkClosed, TooManyRequests
+from micro.errors import Fault, LinkClosed, TooManyRequests
 from micro.mucp.event import Block, Hello
 from micro.mucp.headers import FROM_SERVICE, Headers
 from micro.mucp.limits import OWNER
@@ -23,6 +24,9 @@ __all__ = ["InsideClients", "InsideDialer", "Platform", "identify"]
 
 CLIENTS_MAX = 256
 """So many callers have a client inside the node at once."""
+FAREWELL_SECONDS = 1.0
+FAREWELL_CHECK_SECONDS = 0.01
+"""How long a caller inside the node may take to hear why its link ends."""
 
 
 def identify(link: Link, headers: Headers) -> Caller:
@@ -92,6 +96,7 @@ class InsideDialer:
         self._router = router
         self._caller = caller
         self._link: Link | None = None
+        self._there: Link | None = None
 
     @property
     def busy(self) -> bool:
@@ -110,8 +115,19 @@ class InsideDialer:
         far.start(there)
         near.start(here)
         await here.greeted()
-        self._link = here
+        self._link, self._there = here, there
         return here
+
+    async def expel(self, fault: Fault) -> None:
+        """Ends the link, and all that is open on it with a fault; returns when the caller has heard it."""
+        if self._there is None or self._link is None:
+            return
+        self._there.dismiss(fault)
+        self._there.close(fault.detail)
+        with contextlib.suppress(TimeoutError):  # a caller that does not read is not waited for
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                while self._link.closed is None:  # noqa: ASYNC110 - a link ends in many places
+                    await asyncio.sleep(FAREWELL_CHECK_SECONDS)
 
 
 class InsideClients:
@@ -150,15 +166,21 @@ class InsideClients:
             raise TooManyRequests(f"{CLIENTS_MAX} callers are at work here; try again in a moment")
         self._end(idle)
 
-    def drop(self, account: str) -> None:
-        """Ends all that is under way for a user."""
+    def expel(self, account: str, fault: Fault) -> None:
+        """Ends all that is under way for a user with a fault."""
         for caller in [caller for caller in self._clients if caller.user and caller.account == account]:
-            self._end(caller)
+            self._end(caller, fault)
 
-    def _end(self, caller: Caller) -> None:
-        task = asyncio.get_running_loop().create_task(self._clients.pop(caller)[1].close())
+    def _end(self, caller: Caller, fault: Fault | None = None) -> None:
+        task = asyncio.get_running_loop().create_task(self._close(*self._clients.pop(caller), fault))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+    @staticmethod
+    async def _close(dialer: InsideDialer, client: Client, fault: Fault | None) -> None:
+        if fault is not None:
+            await dialer.expel(fault)
+        await client.close()
 
     async def close(self) -> None:
         """Ends all."""

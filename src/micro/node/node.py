@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from functools import partial
 from typing import Any, Protocol
 
-from micro.errors import ConfigError, MicroError, Unavailable
+from micro.errors import ConfigError, Forbidden, MicroError, Unavailable
 from micro.network.link import Link
 from micro.network.peers import Peers
 from micro.node.backbone import Backbone
@@ -19,6 +20,7 @@ from micro.node.control.node import node_service
 from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
+from micro.node.direct import direct_addresses
 from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores
 from micro.node.exports import Exports
 from micro.node.figures import Figures
@@ -27,6 +29,7 @@ from micro.node.home import Home
 from micro.node.local import InsideClients, InsideDialer, Platform
 from micro.node.logs import NeighbourLogs
 from micro.node.neighbours import Neighbours
+from micro.node.offering import Offering
 from micro.node.outside import Outside
 from micro.node.reception import Reception
 from micro.node.remembered import Remembered
@@ -34,7 +37,7 @@ from micro.runtime.runtime import open_supervisor
 from micro.service.client import Client
 from micro.service.events import EventDesk
 from micro.service.registry.catalog import Catalog
-from micro.service.registry.instance import Instance, split_version
+from micro.service.registry.instance import Instance
 from micro.service.router import Router
 from micro.trust.identity import nid_of
 from micro.trust.ticket import Ticket
@@ -168,6 +171,10 @@ class Node:
         self._logs = logs = NeighbourLogs(self.gate.may_follow, self.bell.ring)
         self._exports = Exports(ports.disk, self.home.path / "exports.json", logs, self.gate.exports_changed)
         self.gate.exported = self._exports.is_exported
+        self._offering = Offering(
+            ports.disk, self.home.path / "offers.json", default=self.config.offer, changed=self.gate.exports_changed
+        )
+        self.gate.hidden = lambda: self._offering.hidden
         self._desk = EventDesk(
             self.broker,
             logs,
@@ -185,13 +192,14 @@ class Node:
             nid=self.nid,
             clock=self.ports.clock,
             platform=self.platform.describe,
-            direct=self._direct,
+            direct=partial(direct_addresses, self.catalog),
             reception=self.reception,
             look=self._look,
             use=self._use,
             search=self._search,
             logs=self._logs.told,
-            declare=self._exports.declare,
+            declare=self._declare,
+            hidden=self.gate.hidden_from,
             absent=self.router.absent,
         )
         for service in (
@@ -219,6 +227,8 @@ class Node:
             neighbours=self._neighbours,
             introduce=self.reception.introduce,
             instance_link=self.reception.link_of,
+            offering=self._offering,
+            gate=self.gate,
         )
         for service in outside.services():
             self.platform.add(service)
@@ -245,6 +255,11 @@ class Node:
         self.home.unlock()
 
     # -- what its parts ask -----------------------------------------------------------------------------------------
+
+    def _declare(self, service: str, description: dict[str, Any]) -> None:
+        """Takes what a service that registers says of who may know of it and of its topics."""
+        self._exports.declare(service, description.get("logs", []))
+        self._offering.declare(service, export=description.get("export"))
 
     def _link_to(self, instance: Instance) -> Link | None:
         if instance.local:
@@ -279,21 +294,6 @@ class Node:
         self.reception.lost(link)
         if self._outside is not None:
             self._outside.lost(link, reason)
-
-    def _direct(self, name: str) -> list[str]:
-        """Returns the sockets of a service's instances, where callers of the owner may use them.
-
-        Only where all instances are of one generation and none is of another node, and where no endpoint has a price.
-        """
-        service, version = split_version(name)
-        view = self.catalog.lookup(service)
-        if view is None or version:
-            return []
-        instances = [instance for instance in view.instances if instance.state == "serving" and instance.local]
-        priced = any(endpoint.price for endpoint in view.endpoints.values())
-        if priced or len({instance.generation for instance in instances}) != 1:
-            return []
-        return [instance.address for instance in instances if instance.address is not None]
 
     def describe(self, name: str) -> dict[str, Any]:
         """Returns the description of a service, the node's own included.
@@ -350,12 +350,13 @@ class Node:
 
     def _judge_again(self, account: str) -> None:
         """Has a change of accounts or rules count at once; `account` is a user whose links end."""
-        self.router.epoch += 1
+        if account:
+            fault = Forbidden(f"a rule changed: the account {account} is another, or none, by now; show a new token")
+            self.reception.expel(account, fault)
+            self.client.expel(account, fault)
+        self.router.judge_again()
         self._desk.judge_again()
         self.bell.ring()
-        if account:
-            self.reception.expel(account)
-            self.client.drop(account)
 
     def status(self) -> dict[str, Any]:
         """Returns the node's id, version, addresses and figures."""

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.description import Description
 
 __all__ = ["offers_of"]
 
 
-def offers_of(catalog: Catalog, nid: str) -> dict[str, Description]:
-    """Returns the descriptions of the services that a node itself serves, by name; of two versions the newer one."""
+def offers_of(catalog: Catalog, nid: str, hidden: Callable[[], frozenset[str]]) -> dict[str, Description]:
+    """Returns the descriptions of the services that a node offers, by name; of two versions the newer one.
+
+    Args:
+        catalog: what there is.
+        nid: the node.
+        hidden: returns the names of services that it serves and does not offer.
+    """
+    kept_back = hidden()
     found: dict[str, Description] = {}
     for instance in catalog.holding(nid):
         if instance.state != "serving" or not instance.local or instance.service in found:
+            continue
+        if instance.service in kept_back:
             continue
         view = catalog.lookup(instance.service)
         serving = [i for i in view.instances if i.local and i.state == "serving"] if view is not None else []

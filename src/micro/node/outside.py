@@ -21,11 +21,13 @@ from micro.node.config import NodeConfig
 from micro.node.control.network import network_service
 from micro.node.control.registry import Bell
 from micro.node.engines import Ports
+from micro.node.gatekeeper import Gatekeeper
 from micro.node.home import Home
 from micro.node.local import dial_own
 from micro.node.membership import Membership
 from micro.node.neighbours import Neighbours
 from micro.node.offered import offers_of
+from micro.node.offering import Offering
 from micro.node.paths import Paths
 from micro.node.pinned import Pinned
 from micro.node.reach import NodeReach
@@ -75,6 +77,8 @@ class Outside:
         neighbours: Neighbours,
         introduce: Callable[[Link, str], None],
         instance_link: Callable[[str], Link | None],
+        offering: Offering,
+        gate: Gatekeeper,
         remembered: Remembered,
     ) -> None:
         """For `open`; not to be called otherwise."""
@@ -83,6 +87,10 @@ class Outside:
         self._remembered = remembered
         self._started = asyncio.Event()
         self._introduced = introduce
+        self._offering = offering
+        self._wanted: frozenset[str] = frozenset()
+        self._gate = gate
+        gate.is_wanted = self.is_wanted
         self._meters = _meters(config, ports)
         relays = Relays()
         self.relaying = Relaying(config, transport, ports.entropy, relays, listening=ports.listening)
@@ -100,20 +108,12 @@ class Outside:
             membership,
             relays,
             place=self._place,
+            hidden=lambda: offering.hidden,
             heard=bell.heard,
             second=self.second,
         )
         self.strangers = self._strangers(catalog, ports, bell)
-        self._paths = Paths(
-            peers,
-            catalog,
-            nid=self.nid,
-            clock=ports.clock,
-            instance_link=instance_link,
-            node_link=self.link,
-            visited=self.strangers.linked,
-            linked=lambda: transport.relay or "",
-        )
+        self._paths = self._open_paths(catalog, ports, instance_link, gate)
         self._whereabouts = Whereabouts(
             self._place, self.relaying, peers, self.backbone, membership, nid=self.nid, clock=ports.clock
         )
@@ -145,7 +145,9 @@ class Outside:
         """Returns the services of the node that are there because of other nodes."""
         return [
             self.backbone.service(),
-            network_service(self.peers, self._settled_ticket, self.backbone, self.strangers, self._paths),
+            network_service(
+                self.peers, self._settled_ticket, self.backbone, self.strangers, self._paths, self._offering
+            ),
         ]
 
     async def start(self) -> None:
@@ -184,6 +186,11 @@ class Outside:
         await self._started.wait()
         return self.ticket()
 
+    def is_wanted(self, nid: str) -> bool:
+        """Says whether a node is a neighbour that the owner asked for."""
+        peer = self.peers.known.get(nid)
+        return peer is not None and peer.wanted
+
     def lost(self, link: Link, reason: str) -> None:
         """Takes note that a link to another node is gone."""
         if link.facts is not None and link.facts.caller.peer:
@@ -207,6 +214,21 @@ class Outside:
         if self.second is not None:
             found["dht"] = self.second.status()
         return found
+
+    def _open_paths(
+        self, catalog: Catalog, ports: Ports, instance_link: Callable[[str], Link | None], gate: Gatekeeper
+    ) -> Paths:
+        return Paths(
+            self.peers,
+            catalog,
+            nid=self.nid,
+            clock=ports.clock,
+            instance_link=instance_link,
+            node_link=self.link,
+            visited=self.strangers.linked,
+            linked=lambda: self._transport.relay or "",
+            hidden=gate.hidden_from,
+        )
 
     def _strangers(self, catalog: Catalog, ports: Ports, bell: Bell) -> Strangers:
         peers = self.peers
@@ -257,6 +279,10 @@ class Outside:
             if peer.link is not None:
                 peer.link.facts.meter = None if peer.wanted else self._meters.of(nid)
         self._remembered.save(peers.known.values(), peers.parted)
+        wanted = frozenset(nid for nid, peer in peers.known.items() if peer.wanted)
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._gate.exports_changed()
 
 
 def _backbone(
@@ -270,6 +296,7 @@ def _backbone(
     relays: Relays,
     *,
     place: Callable[[], Place],
+    hidden: Callable[[], frozenset[str]],
     heard: Callable[[float], Awaitable[bool]],
     second: SecondPath | None,
 ) -> Backbone:
@@ -279,11 +306,12 @@ def _backbone(
         reach,
         clock=ports.clock,
         entropy=ports.entropy,
-        offers=partial(offers_of, catalog, nid_of(key.public)),
+        offers=partial(offers_of, catalog, nid_of(key.public), hidden),
         place=place,
         heard=heard,
         super_node=config.super_node,
         owner=config.owner_label,
+        writes_per_second=config.stranger_writes_per_second,
         ticket=config.join,
         pinned=Pinned(ports.disk, home.path / "pins.json", catalog),
         relays=relays,
@@ -309,5 +337,10 @@ def _second(
 
 
 def _meters(config: NodeConfig, ports: Ports) -> Meters:
-    rates = Rates(config.stranger_calls_per_second, config.stranger_bytes_per_second)
+    rates = Rates(
+        calls_per_second=config.stranger_calls_per_second,
+        events_per_second=config.stranger_events_per_second,
+        lookups_per_second=config.stranger_lookups_per_second,
+        bytes_per_second=config.stranger_bytes_per_second,
+    )
     return Meters(rates, ports.clock.monotonic)

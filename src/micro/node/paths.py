@@ -22,6 +22,7 @@ from micro.service.once import call_once
 from micro.service.registry.catalog import LIST_MAX, Catalog
 from micro.service.registry.instance import Instance
 from micro.service.service import Service
+from micro.trust.policy import Caller
 
 __all__ = ["Hop", "Paths"]
 
@@ -68,6 +69,7 @@ class Paths:
         node_link: Callable[[str], Link | None],
         visited: Callable[[], Iterable[tuple[str, Link]]],
         linked: Callable[[], str],
+        hidden: Callable[[Caller], frozenset[str]],
     ) -> None:
         """Takes what it asks.
 
@@ -76,6 +78,7 @@ class Paths:
             node_link: the link to another node.
             visited: the nodes that are linked and no neighbours.
             linked: how this node is reached itself, for `nodes`.
+            hidden: the services that a caller is not shown.
         """
         self._peers = peers
         self._catalog = catalog
@@ -85,6 +88,7 @@ class Paths:
         self._link = node_link
         self._visited = visited
         self._linked = linked
+        self._hidden = hidden
 
     def add_to(self, service: Service) -> None:
         """Adds the endpoints to the service `network`."""
@@ -165,7 +169,7 @@ class Paths:
             service: its name.
             hops: how many nodes may still be asked.
         """
-        instance = self._chosen(service, foreign=context.caller.peer)
+        instance = self._chosen(service, context.caller)
         if instance.local:
             link = self._instance_link(instance.id)
             seconds, _ = await self._asked(link, instance.service, "Debug.Health", {}, instance.id)
@@ -194,12 +198,13 @@ class Paths:
     def _over(self, instance: Instance) -> str:
         return "socket" if instance.local else over(self._link(instance.nid))
 
-    def _chosen(self, service: str, *, foreign: bool) -> Instance:
+    def _chosen(self, service: str, caller: Caller) -> Instance:
         """Returns the instance whose way is shown: one of ours if there is one, as in a call."""
         view = self._catalog.lookup(service)
         instances = [i for i in view.instances if i.state == "serving"] if view is not None else []
-        if foreign:  # another node's call ends here, and so does its trace
-            instances = [i for i in instances if i.local]
+        if caller.peer:  # another node's call ends here, and so does its trace
+            hidden = self._hidden(caller)
+            instances = [i for i in instances if i.local and i.service not in hidden]
         if not instances:
             raise NotFound(f"no service is called {service[:64]}; `micro services` lists what runs")
         return instances[0]

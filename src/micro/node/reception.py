@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from micro.errors import Conflict, Unauthorized
+from micro.errors import Conflict, Fault, Unauthorized
 from micro.mucp.event import Hello
 from micro.mucp.limits import OWNER, Limits
 from micro.network.link import Link, Serving
@@ -29,6 +29,8 @@ DIRECT_GRACE_SECONDS = 0.2
 """How long direct callers of an instance get to notice that it is going away."""
 INSTANCE_LINKS_MAX = 8
 """How many links one instance may have to its node."""
+FINISH_SECONDS_MAX = 300.0
+"""How long a call may go on whose caller's token has expired meanwhile."""
 INSTANCE = Limits(exchanges=4096)
 
 
@@ -112,18 +114,26 @@ class Reception:
         link.facts = Facts(Caller(nid=nid))
 
     def expire(self) -> None:
-        """Ends the links of users whose tokens have expired."""
-        if self._visits:
-            now = self._clock.now()
-            for link, visit in list(self._visits.items()):
-                if now >= visit.expires:
-                    link.close("the token has expired; get a new one")
+        """Ends the links of users whose tokens have expired; a call that was accepted before may finish."""
+        if not self._visits:
+            return
+        now = self._clock.now()
+        for link, visit in list(self._visits.items()):
+            if now < visit.expires:
+                continue
+            late = now >= visit.expires + FINISH_SECONDS_MAX
+            fault = Unauthorized("the token has expired; get a new one")
+            if late or not link.session.going:
+                link.dismiss(fault, calls=late)
+            if not link.session.serving:
+                link.close(fault.detail)
 
-    def expel(self, account: str) -> None:
-        """Ends the links of a user."""
+    def expel(self, account: str, fault: Fault) -> None:
+        """Ends the links of a user, and all that is open on them, with a fault."""
         for link, visit in list(self._visits.items()):
             if visit.caller.account == account:
-                link.close(f"the account {account} was changed; show a new token")
+                link.dismiss(fault)
+                link.close(fault.detail)
 
     # -- instances --------------------------------------------------------------------------------------------------
 

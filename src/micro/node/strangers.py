@@ -23,6 +23,7 @@ from micro.network.vigil import Vigil
 from micro.network.visits import Visits
 from micro.node.backbone import Backbone
 from micro.node.following import Following
+from micro.node.refill import Refill
 from micro.ports import Clock, Entropy
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.finding import Offer
@@ -92,6 +93,7 @@ class Strangers:
         self._looking: dict[str, asyncio.Task[None]] = {}
         self._followed: dict[str, _Stranger] = {}
         self._missed: dict[str, None] = {}
+        self._refill = Refill(self._fill, entropy)
 
     # -- asking -----------------------------------------------------------------------------------------------------
 
@@ -205,7 +207,9 @@ class Strangers:
         self._forget(nid)
         for name in stranger.services:
             self._backbone.doubt(name)
-            if not self._serves(self._catalog.lookup(name)):
+            if self._serves(self._catalog.lookup(name)):
+                self._refill.want(name)
+            else:
                 self._look_again(name)
 
     def had(self, service: str) -> bool:
@@ -228,6 +232,7 @@ class Strangers:
         """Stops looking and following."""
         for task in tuple(self._looking.values()):
             task.cancel()
+        self._refill.close()
         for nid in tuple(self._followed):
             self._forget(nid)
 
@@ -270,12 +275,31 @@ class Strangers:
         offers = [offer for offer in await self._backbone.offers(name) if offer.nid != self._nid]
         if not offers:
             return
-        turn = self._entropy.random_bytes(1)[0] % len(offers)  # callers spread over those who offer
+        met, trouble = await self._meet_some(offers, PROVIDERS_MAX)
+        if not met:
+            self._backbone.doubt(name)
+            raise Unavailable(f"{name} is offered by {len(offers)} nodes, and none can be reached now: {trouble[0]}")
+
+    async def _fill(self, name: str) -> bool:
+        """Meets more nodes that offer a service; says whether there are enough, or nobody uses it any more."""
+        used = any(name in stranger.services for stranger in self._followed.values())
+        if not used or name in self._looking:
+            return not used
+        view = self._catalog.lookup(name)
+        met = view.nids if view is not None else ()
+        self._backbone.doubt(name)
+        offers = [o for o in await self._backbone.offers(name) if o.nid not in met and o.nid != self._nid]
+        more, _ = await self._meet_some(offers, PROVIDERS_MAX - len(met))
+        return len(met) + more >= PROVIDERS_MAX
+
+    async def _meet_some(self, offers: list[Offer], most: int) -> tuple[int, list[str]]:
+        """Meets some of those who offer a service; returns how many were met, and why others were not."""
+        turn = self._entropy.random_bytes(1)[0] % max(1, len(offers))  # callers spread over those who offer
         left = [*offers[turn:], *offers[:turn]]
         trouble: list[str] = []
         met = 0
-        while left and met < PROVIDERS_MAX:
-            now, left = left[: PROVIDERS_MAX - met], left[PROVIDERS_MAX - met :]
+        while left and met < most:
+            now, left = left[: most - met], left[most - met :]
             for result in await asyncio.gather(*(self._meet(offer) for offer in now), return_exceptions=True):
                 if isinstance(result, MicroError | TimeoutError):
                     trouble.append(str(result))
@@ -283,9 +307,7 @@ class Strangers:
                     raise result
                 else:
                     met += 1
-        if not met:
-            self._backbone.doubt(name)
-            raise Unavailable(f"{name} is offered by {len(offers)} nodes, and none can be reached now: {trouble[0]}")
+        return met, trouble
 
     async def _meet(self, offer: Offer) -> None:
         """Visits a node that offers a service, and follows what it says of it."""
@@ -324,6 +346,8 @@ class Strangers:
     def _heard(self, stranger: _Stranger, word: str) -> None:
         if word == "ready":
             stranger.ready.set()
+        if word == "removed":
+            self._refill_for(stranger)
         if word != "beat":
             self._changed()
 
@@ -335,6 +359,14 @@ class Strangers:
         stranger.ready.set()
         if self._followed.get(nid) is stranger:
             self._forget(nid)
+            self._refill_for(stranger)
+
+    def _refill_for(self, stranger: _Stranger) -> None:
+        """Has more providers met of what a stranger had, where others still serve it."""
+        for name in stranger.services:
+            view = self._catalog.lookup(name)
+            if self._serves(view) and view is not None and len(view.nids) < PROVIDERS_MAX:
+                self._refill.want(name)
 
     def _forget(self, nid: str) -> None:
         stranger = self._followed.pop(nid)

@@ -11,18 +11,19 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from micro.errors import BadRequest, Fault, LinkClosed, NotFound, TooManyRequests, Unavailable
+from micro.errors import BadRequest, Fault, Forbidden, LinkClosed, NotFound, TooManyRequests, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.event import Block, Hello, Opened, Published
 from micro.mucp.headers import Headers, encode
 from micro.mucp.message import Form
 from micro.network.link import Link
-from micro.network.metering import Meter
+from micro.network.metering import Asked, Meter
 from micro.service.gate import Gate
+from micro.service.registry import backbone
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.selector import Seat, Selector, is_failure, unknown_version
-from micro.service.splice import Passing, splice
+from micro.service.splice import Passing, judge, splice
 from micro.trust.identity import is_nid
 from micro.trust.policy import Caller
 
@@ -103,12 +104,13 @@ class _Hop:
 class _Forward:
     """Hands exchanges of one header block to the instances of a service, the less loaded of two drawn at random."""
 
-    __slots__ = ("_hops", "_instances", "_now", "_only", "_selector", "_service")
+    __slots__ = ("_asked", "_hops", "_instances", "_now", "_only", "_selector", "_service")
 
     def __init__(
-        self, service: str, hops: list[tuple[Instance, _Hop]], selector: Selector, now: Callable[[], float]
+        self, asked: tuple[str, str], hops: list[tuple[Instance, _Hop]], selector: Selector, now: Callable[[], float]
     ) -> None:
-        self._service = service
+        self._asked = asked
+        self._service = asked[0]
         self._selector = selector
         self._now = now
         self._instances = [instance for instance, _ in hops]
@@ -130,10 +132,10 @@ class _Forward:
             if out.full and out.overloaded:
                 raise TooManyRequests(f"{self._service} does not take requests as fast as they come; try again later")
             if event.exchange is not None:
-                splice(link, event, out, hop.prefix(event))
+                splice(link, event, out, hop.prefix(event), self._asked)
                 return
             number, passing = event.number, link.facts.passing
-            owner = Passing(link, number, passing, out, over)
+            owner = Passing(link, number, passing, out, over, self._asked)
             owner.out_number = out.call(owner, hop.prefix(event), event.body)
             passing[number] = owner
             if seat is not None:
@@ -154,6 +156,16 @@ def _refusal(fault: Fault) -> Way:
         link.fail(event.number, fault, refused=True)
 
     return refuse
+
+
+def _asked(event: Opened) -> Asked:
+    """Returns as what an exchange is counted, of whoever is counted."""
+    if event.form == _PUBLISH:
+        return Asked.EVENTS
+    headers = event.block.headers
+    if event.form == _SUBSCRIBE or str(headers.get(names.SERVICE, "")).partition("@")[0] != backbone.SERVICE:
+        return Asked.CALLS
+    return Asked.WRITES if headers.get(names.ENDPOINT) in backbone.WRITES else Asked.LOOKUPS
 
 
 class Router:
@@ -201,8 +213,21 @@ class Router:
         self._on_greeted = on_greeted
         self._on_going = on_going
         self._on_lost = on_lost
-        self.epoch = 0
-        """Raised whenever a way may have changed for a reason the catalog does not know."""
+        self._ruled: dict[Link, None] = {}
+        self._epoch = 0  # raised whenever a way may have changed for a reason the catalog does not know
+
+    def judge_again(self) -> None:
+        """Has rules and accounts that changed count at once: what they refuse now is ended, all else is not touched."""
+        self._epoch += 1
+        for link in list(self._ruled):
+            judge(link, partial(self._revoked, link))
+
+    def _revoked(self, link: Link, service: str, endpoint: str) -> Fault | None:
+        try:
+            refused = self._gate.may_call(self._gate.known(link.facts.caller), service, endpoint)
+        except Fault as unknown:
+            refused = unknown
+        return Forbidden(f"a rule changed: {refused.detail}", id=refused.id) if refused is not None else None
 
     def greeted(self, link: Link, hello: Hello) -> None:
         self._on_greeted(link, hello)
@@ -214,6 +239,7 @@ class Router:
         passing = list(link.facts.passing.values()) if link.facts is not None else []
         for owner in passing:
             owner.withdraw()
+        self._ruled.pop(link, None)
         self._on_lost(link, reason)
 
     def withdrawn(self, link: Link, number: int) -> None:
@@ -232,7 +258,8 @@ class Router:
         if link.facts is None:  # nothing is served before the peer said who it is
             link.fail(event.number, Unavailable("this link is not ready"), refused=True)
             return
-        if link.facts.meter is not None and (fault := link.facts.meter.refusal()) is not None:
+        meter = link.facts.meter
+        if meter is not None and (fault := meter.refusal(_asked(event))) is not None:
             if event.number:
                 link.fail(event.number, fault, refused=True)
         elif event.form == _PUBLISH:
@@ -241,7 +268,7 @@ class Router:
             self._events.subscribe(link, event)
         else:
             kept = event.block.route
-            stamp = self._catalog.number + self.epoch
+            stamp = self._catalog.number + self._epoch
             if type(kept) is not tuple or kept[0] != stamp:
                 kept = event.block.route = self._way(link, event.block, stamp)
             kept[1](link, event)
@@ -250,7 +277,7 @@ class Router:
         if link.facts is None or link.overloaded:
             return
         meter = link.facts.meter
-        if meter is None or meter.refusal(event.batch.count) is None:
+        if meter is None or meter.refusal(Asked.EVENTS, event.batch.count) is None:
             self._events.published(link, event)
 
     def _way(self, link: Link, block: Block, stamp: int) -> tuple[int, Way]:
@@ -275,7 +302,9 @@ class Router:
         if local is not None:
             return local
         hops = self._hops(link, block, caller, service, endpoint, version)
-        return _Forward(service, hops, self._selector, self._now)
+        if not caller.owner:
+            self._ruled[link] = None
+        return _Forward((service, endpoint), hops, self._selector, self._now)
 
     def _hops(
         self, link: Link, block: Block, caller: Caller, service: str, endpoint: str, version: str

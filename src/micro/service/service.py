@@ -63,6 +63,8 @@ class Service:
         version: its version; instances of several may run side by side.
         description: one sentence for people.
         metadata: further facts, for instance `{"tags": "text, language"}`.
+        export: whether nodes that the owner did not connect to may know and use it; None leaves it to the node's
+            setting. The node's owner may say otherwise: `micro network offer` and `hide`.
         store: whether each caller has a part of the store of its own (`caller`), or all share one (`shared`).
         platform: whether the node itself is the service.
     """
@@ -74,6 +76,7 @@ class Service:
         version: str = DEFAULT_VERSION,
         description: str = "",
         metadata: Mapping[str, str] | None = None,
+        export: bool | None = None,
         store: Literal["caller", "shared"] = "caller",
         platform: bool = False,
     ) -> None:
@@ -81,6 +84,7 @@ class Service:
         self.version = version
         self.description = description
         self.metadata = dict(metadata or {})
+        self.export = export
         self.store_scope = store
         self.endpoints: dict[str, Endpoint] = {}
         self.subscribers: list[Subscriber] = []
@@ -238,6 +242,7 @@ class Service:
             version=self.version,
             description=self.description,
             metadata=self.metadata,
+            export=self.export,
             endpoints=[endpoint.describe() for endpoint in self.endpoints.values() if not endpoint.hidden],
             topics=[
                 *({"topic": s.topic, "queue": s.queue or ""} for s in self.subscribers),

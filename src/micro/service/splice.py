@@ -13,7 +13,9 @@ from micro.mucp.headers import Headers
 from micro.network.link import Link
 from micro.network.owner import Owner
 
-__all__ = ["Passing", "Splice", "splice"]
+__all__ = ["Passing", "Splice", "judge", "splice"]
+
+NOWHERE = ("", "")
 
 
 class Passing(msgspec.Struct, Owner, eq=False):
@@ -25,6 +27,7 @@ class Passing(msgspec.Struct, Owner, eq=False):
         passing: the calls of that link which are under way.
         out: where it went out.
         over: told how it ended: 0, or the code of the fault.
+        asked: the service and the endpoint, which a rule may be about.
         out_number: its number there.
     """
 
@@ -33,6 +36,7 @@ class Passing(msgspec.Struct, Owner, eq=False):
     passing: dict[int, Passing]
     out: Link
     over: Callable[[int], None] | None = None
+    asked: tuple[str, str] = NOWHERE
     out_number: int = 0
 
     def replied(self, body: bytes, headers: Headers | None) -> None:
@@ -62,15 +66,22 @@ class Passing(msgspec.Struct, Owner, eq=False):
             self.over(0)
         self.out.cancel(self.out_number)
 
+    def revoke(self, fault: Fault) -> None:
+        """Ends it, because the caller may no longer have it."""
+        self.passing.pop(self.number, None)
+        self.withdraw()
+        self.link.fail(self.number, fault)
+
 
 class Splice(Owner):
     """One half of a stream that is passed on: what its link hears, the other's says."""
 
-    __slots__ = ("exchange", "link", "other")
+    __slots__ = ("asked", "exchange", "link", "other")
 
-    def __init__(self, link: Link, exchange: Exchange) -> None:
+    def __init__(self, link: Link, exchange: Exchange, asked: tuple[str, str]) -> None:
         self.link = link
         self.exchange = exchange
+        self.asked = asked
         self.other: Splice = self
 
     def received(self, body: bytes) -> None:
@@ -114,6 +125,11 @@ class Splice(Owner):
     def cancelled(self) -> None:
         self.failed(Cancelled("the caller withdrew"), refused=False)
 
+    def revoke(self, fault: Fault) -> None:
+        """Ends it, because the caller may no longer have it; this is the caller's half."""
+        self.link.fail(self.exchange.number, fault)
+        self.cancelled()
+
     def _open(self) -> bool:
         return self.link.closed is None and self.exchange.number in self.link.session.exchanges
 
@@ -123,16 +139,28 @@ class Splice(Owner):
                 half.link.fail(half.exchange.number, fault)
 
 
-def splice(link: Link, event: Opened, out: Link, prefix: bytes) -> None:
-    """Joins a stream that was opened on `link` to a new one on `out`.
+def splice(link: Link, event: Opened, out: Link, prefix: bytes, asked: tuple[str, str]) -> None:
+    """Joins a stream that was opened on `link` to a new one on `out`; `asked` is the service and the endpoint.
 
     Raises:
         LinkClosed, TooLarge: nothing was sent.
     """
     if event.exchange is None:
         raise LinkClosed("only streams can be spliced")
-    here = Splice(link, event.exchange)
-    there = Splice(out, event.exchange)
+    here = Splice(link, event.exchange, asked)
+    there = Splice(out, event.exchange, asked)
     here.other, there.other = there, here
     event.exchange.owner = here
     there.exchange = out.open(event.form, prefix, event.body, there)
+
+
+def judge(link: Link, refusal: Callable[[str, str], Fault | None]) -> None:
+    """Ends those exchanges of a link which `refusal`, asked with service and endpoint, has a fault for."""
+    said: dict[tuple[str, str], Fault | None] = {}
+    streams = [each.owner for each in link.session.exchanges.values() if not each.local]
+    for owner in [*link.facts.passing.values(), *(owner for owner in streams if isinstance(owner, Splice))]:
+        if owner.asked not in said:
+            said[owner.asked] = refusal(*owner.asked)
+        fault = said[owner.asked]
+        if fault is not None:
+            owner.revoke(fault)

@@ -50,7 +50,10 @@ class Ways:
 
         Raises:
             NoNode: none answers.
+            Unauthorized: the node takes nothing more of us, as our token has expired.
         """
+        if self._node is not None and self._node.closed is None and self._node.refusal is not None:
+            raise Unauthorized(self._node.refusal.detail)
         if self._node is None or self._node.closed is not None:
             async with self._dialing:
                 if self._node is None or self._node.closed is not None:

@@ -11,7 +11,7 @@ it is known and may not. Whatever is not allowed here is refused; what is allowe
 | owner | `run/node.sock` with his own uid, or the token | everything |
 | instance | a service, on its own socket | call, stream, publish, subscribe; register itself; its own store, config |
 | user | with a token of its account | call services, publish, subscribe, read the registry |
-| peer | another node, over an authenticated link | call exported services, use exported topics, read the registry |
+| peer | another node, over an authenticated link | call services open to it, use exported topics, read the registry |
 | anonymous | loopback without credentials | call services that cost nothing, read the registry |
 """
 
@@ -46,7 +46,7 @@ AUTH_OPEN: Final = frozenset({"auth.token", "auth.inspect"})
 REGISTRY_READ: Final = frozenset(
     {"registry.get", "registry.list", "registry.route", "registry.search", "registry.watch"}
 )
-"""Endpoints of the registry that answer everybody; a peer sees exported services only."""
+"""Endpoints of the registry that answer everybody; a peer sees what is open to it."""
 
 REGISTRY_OWN: Final = frozenset({"registry.register", "registry.deregister"})
 """Endpoints of the registry by which a service speaks for itself."""
@@ -144,10 +144,12 @@ def may_call(caller: Caller, service: str, endpoint: str, *, exported: bool = Tr
         caller: who asks.
         service: the service's name.
         endpoint: `Struct.Method`.
-        exported: whether the service is open to other nodes.
+        exported: whether the service is open to this node, if the caller is one.
     """
     if caller.owner:
         return None
+    if caller.peer and not exported:
+        return Forbidden(f"{service} is not open to {caller}; ask its owner to offer it")
     name = f"{service} {endpoint}"
     service, method = service.lower(), endpoint.lower()  # no spelling slips past a rule
     if method.startswith("debug."):
@@ -166,8 +168,6 @@ def may_call(caller: Caller, service: str, endpoint: str, *, exported: bool = Tr
         if caller.peer:
             return Forbidden(f"{name} keeps data of this node's own services; {caller} may not use it")
         allowed = caller.supervised
-    elif caller.peer and not exported:
-        return Forbidden(f"{service} is not open to other nodes; ask its owner to export it")
     else:
         return None
     return None if allowed else _owner_only(caller, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import math
 from collections.abc import Callable
 
 from micro.doors.api.request import Request
@@ -43,11 +44,15 @@ class Doorkeeper:
     Args:
         token: the secret of the node's owner; with "" nobody is the owner.
         user: returns the user who shows a token; raises `Unauthorized` where it is none.
+        seconds_left: returns for how long such a token is good.
     """
 
-    def __init__(self, token: str, user: Callable[[str], Caller]) -> None:
+    def __init__(
+        self, token: str, user: Callable[[str], Caller], seconds_left: Callable[[str], float] = lambda token: math.inf
+    ) -> None:
         self._token = token.encode()
         self._user = user
+        self._seconds_left = seconds_left
 
     def caller(self, request: Request) -> Caller:
         """Returns who sent a request.
@@ -70,6 +75,12 @@ class Doorkeeper:
         if self._token and hmac.compare_digest(token, self._token):
             return OWNER
         return self._user(token.decode("latin-1"))
+
+    def seconds_left(self, request: Request) -> float:
+        """Returns for how long what a request showed is good, infinity where it has no end; raises as `caller`."""
+        if not self.caller(request).user:
+            return math.inf
+        return self._seconds_left(request.headers[b"authorization"][len(_SCHEME) :].strip().decode("latin-1"))
 
     def known(self, request: Request, what: str) -> Caller:
         """Returns who sent a request that nobody may send without a token.

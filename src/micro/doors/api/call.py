@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,7 +14,7 @@ from micro.doors.api.refusal import Refused
 from micro.doors.api.request import Answer, Request
 from micro.doors.api.streams import Events, Lines, pour, stopping, wants_events
 from micro.doors.api.target import Target
-from micro.errors import Fault
+from micro.errors import Fault, Unauthorized
 from micro.mucp.codec import BYTES, JSON
 from micro.network.link import Owner
 from micro.service.client import Client
@@ -111,18 +112,22 @@ class Asking:
             headers=passed_on(request.headers),
         )
         async with stream:
-            with self.ending(stream):
+            with self.ending(stream, request):
                 return await pour(stream, said, sink, takes_stream=target.takes_stream)
 
     @contextmanager
-    def ending(self, owner: Owner) -> Iterator[None]:
-        """Has a stream or subscription end, with a fault that says so, when the door closes."""
+    def ending(self, owner: Owner, request: Request) -> Iterator[None]:
+        """Has a stream or subscription end, with a fault that says so, when the door closes or its token expires."""
         if self._stopping:
             raise stopping()
+        seconds = self._doorkeeper.seconds_left(request)
+        expiry = asyncio.get_running_loop().call_later(seconds, _expire, owner) if math.isfinite(seconds) else None
         self._open.add(owner)
         try:
             yield
         finally:
+            if expiry is not None:
+                expiry.cancel()
             self._left(owner)
 
     def _left(self, owner: Owner) -> None:
@@ -142,6 +147,10 @@ class Asking:
                 await self._all_ended.wait()
         except TimeoutError:
             pass  # a client that does not read is not waited for
+
+
+def _expire(owner: Owner) -> None:
+    owner.failed(Unauthorized("the token has expired; get a new one", id="api"), refused=False)
 
 
 def _not_by(method: str, target: Target) -> Refused:

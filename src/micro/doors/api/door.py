@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 from micro.doors.api.access import Doorkeeper
@@ -34,6 +35,7 @@ class ApiDoor:
         metrics: returns figures of the node beside those of the door.
         token: the secret that makes a request the owner's.
         user: returns the user who shows another token; raises `Unauthorized` where it is none.
+        seconds_left: returns for how long such a token is good.
         entropy: for names that nobody guesses.
         hosts: more names under which the door may be asked, as `name` or `name:port`.
         limits: how much a client may take of it.
@@ -49,11 +51,12 @@ class ApiDoor:
         metrics: Callable[[], Iterable[Sample]],
         token: str,
         user: Callable[[str], Caller],
+        seconds_left: Callable[[str], float] = lambda token: math.inf,
         entropy: Entropy,
         hosts: tuple[str, ...] = (),
         limits: Limits | None = None,
     ) -> None:
-        doorkeeper = Doorkeeper(token, user)
+        doorkeeper = Doorkeeper(token, user, seconds_left)
         directory, figures = Directory(describe, list_services), Figures()
         self._hosts = hosts
         self._asking = Asking(doorkeeper, client_for)

@@ -187,7 +187,7 @@ class EventDoor:
         request.stop_with_client()
         subscription = await self._client_for(caller).subscribe_raw(topic, queue)
         async with subscription:
-            with self._asking.ending(subscription):
+            with self._asking.ending(subscription, request):
                 return await self._pour(request, caller, subscription, topic, manual=manual)
 
     async def _heard(self, request: Request, caller: Caller) -> Answer:
@@ -236,7 +236,7 @@ class EventDoor:
             topic, queue, manual = self._wanted(socket.request, "manual")
             subscription = await client.subscribe_raw(topic, queue)
             async with subscription:
-                with self._asking.ending(subscription):
+                with self._asking.ending(subscription, socket.request):
                     fault = await self._both_ways(socket, subscription, manual=manual)
                     await socket.close(fault)
                     return fault

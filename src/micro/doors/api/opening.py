@@ -31,6 +31,7 @@ async def open_api(node: Node) -> ApiDoor | None:
         metrics=lambda: _samples(node),
         token=node.token,
         user=lambda token: node.gate.visit(token).caller,
+        seconds_left=lambda token: node.gate.visit(token).expires - node.ports.clock.now(),
         entropy=node.ports.entropy,
         hosts=tuple(host.strip() for host in config.api_hosts.split(",") if host.strip()),
     )

@@ -41,9 +41,9 @@ def close_code(fault: Fault) -> int:
 
 
 class Ending(Protocol):
-    """Who ends streams when the door closes."""
+    """Who ends streams when the door closes, or a token expires."""
 
-    def ending(self, owner: Owner) -> AbstractContextManager[None]:
+    def ending(self, owner: Owner, request: Request) -> AbstractContextManager[None]:
         """Has a stream end then, for as long as the context is entered."""
 
 
@@ -140,7 +140,7 @@ async def carry(
             target.service, target.endpoint, said.body, content_type=said.content_type, headers=headers
         )
         async with stream:
-            with asking.ending(stream):
+            with asking.ending(stream, socket.request):
                 text = target.answer_type(said.content_type) == JSON
                 ended = await _both_ways(socket, stream, target, text=text)
                 await socket.close(ended)

@@ -111,6 +111,27 @@ def unpin(session: Session, name: str) -> None:
     session.show_fields(_ask(session, "Network.Unpin", {"name": name}))
 
 
+@network.command_of("offers", example="micro network offers")
+def offers(session: Session) -> None:
+    """List this node's services, and whether nodes that you did not connect to are offered them."""
+    found = _ask(session, "Network.Offers")
+    session.show_rows(found, found["offers"], [Column(name) for name in ("service", "offered", "by")])
+
+
+@network.command_of("offer", example="micro network offer notes")
+@click.argument("name")
+def offer(session: Session, name: str) -> None:
+    """Offer a service of this node to everybody in the network."""
+    session.show_fields(_ask(session, "Network.Offer", {"name": name}))
+
+
+@network.command_of("hide", example="micro network hide notes")
+@click.argument("name")
+def hide(session: Session, name: str) -> None:
+    """Keep a service of this node to yourself, and to neighbours that you connected to. It need not run yet."""
+    session.show_fields(_ask(session, "Network.Offer", {"name": name, "offered": False}))
+
+
 @network.command_of("peers", example="micro network peers")
 def peers(session: Session) -> None:
     """List the neighbours, and how the link to each is."""

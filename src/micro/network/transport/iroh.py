@@ -33,6 +33,9 @@ ALPN: Final = b"micro/mucp/1"
 HANDSHAKE_SECONDS_MAX: Final = 10.0
 """A connection must be proved within this time, and its first bytes must be here after as much again."""
 
+SILENT_SECONDS_MAX: Final = 1.0
+"""A connection that hears nothing for so long, while its far end is dialled in vain, is given up."""
+
 CLOSE_SECONDS_MAX: Final = 1.0
 """iroh is given so long to say farewell."""
 
@@ -156,13 +159,32 @@ class IrohEndpoint:
             raise BadRequest("this is the node's own ticket; a node does not dial itself")
         try:
             async with asyncio.timeout(timeout_seconds):
-                connection = await self._open().connect(where, ALPN)
+                connection = await self._connect(nid, where)
                 stream = await connection.open_bi()
         except (iroh.IrohError, TimeoutError) as error:
             places = ", ".join([*known, *([relay] if relay else [])]) or "an address that was not given"
             raise _dial_error(error, f"the node {short(nid)} at {places}", timeout_seconds) from error
         peername = next((path.remote_addr for path in connection.paths() if path.is_selected), "")
         return self._pipe(connection, stream, {"nid": nid, "peername": peername}, lambda: None)
+
+    async def _connect(self, nid: str, where: iroh.EndpointAddr) -> iroh.Connection:
+        """Connects to a node, also where it is not any more where its old connections come from.
+
+        While a connection to a node is open, iroh sends all that is for that node to where the connection leads, and
+        looks nowhere else. One whose far end was killed or moved would keep the node from being reached until it times
+        out. So those that are silent while the dial waits, though iroh asks there, too, are given up.
+        """
+        connecting = asyncio.ensure_future(self._open().connect(where, ALPN))
+        try:
+            heard = {pipe: pipe.datagrams for pipe in self._pipes if pipe.get_extra_info("nid") == nid}
+            if heard:
+                await asyncio.wait([connecting], timeout=SILENT_SECONDS_MAX)
+                for pipe in [pipe for pipe, count in heard.items() if pipe.datagrams == count]:
+                    if not connecting.done():
+                        pipe.give_up()
+            return await connecting
+        finally:
+            connecting.cancel()
 
     def listen(self, accept: Callable[[IrohPipe], None]) -> None:
         """Lets others in: `accept` is called with each pipe that was opened to this node and admitted."""
@@ -279,8 +301,8 @@ def _socket_choices(bind_host: str, port: int) -> Iterator[list[str]]:
         first, second = str(host), "[::]" if host.is_unspecified else "[::1]"
     else:
         first, second = f"[{host}]", "0.0.0.0" if host.is_unspecified else "127.0.0.1"  # noqa: S104 - as asked
-    # Of both families the same, also where any will do: the next start takes it again, and a node that comes back must
-    # be where it was, because iroh goes on sending to where it last was while a connection from it is open.
+    # Of both families the same, also where any will do: the next start takes it again, and a node that comes back where
+    # it was is reached at once, see `_connect`.
     both = port or _free_port(str(host), host.version)
     yield [f"{first}:{both}", f"{second}:{both}"]
     yield [f"{first}:{port}", f"{second}:0"]

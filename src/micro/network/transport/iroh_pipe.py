@@ -79,6 +79,11 @@ class IrohPipe(BufferedPipe):
         self.gone: asyncio.Future[None] = loop.create_future()
         """Done when the connection is closed, which may be a while after `connection_lost`."""
 
+    @property
+    def datagrams(self) -> int:
+        """How many datagrams the connection has received: where it grows, the far end lives."""
+        return self._connection.stats().udp_rx_datagrams
+
     # ----------------------------------------------------------------------------------------------------- writing
 
     def _send_soon(self) -> None:

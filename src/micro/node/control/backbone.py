@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
-from micro.errors import BadRequest, Forbidden, TooLarge, TooManyRequests, Unauthorized, Unavailable
+from micro.errors import BadRequest, Forbidden, TooLarge, Unauthorized, Unavailable
 from micro.ports import Clock, Entropy
 from micro.service.context import Context
 from micro.service.registry import backbone as said
@@ -26,13 +26,8 @@ from micro.service.registry.shardmap import SuperNode
 from micro.service.service import Service
 from micro.service.typed import Stream
 from micro.trust.identity import public_key_of
-from micro.trust.rates import Rates
 
 __all__ = ["BackboneService", "Role", "backbone_service"]
-
-ASKS_PER_SECOND: Final = 20.0
-ASKS_BURST: Final = 400.0
-"""A node may ask so often; a gateway keeps answers."""
 
 CHANCE_BYTES: Final = 4
 
@@ -62,36 +57,35 @@ class BackboneService:
         self._clock = clock
         self._entropy = entropy
         self._parcelled = parcelled
-        self._asks: Rates[bytes] = Rates(ASKS_PER_SECOND, ASKS_BURST)
 
     async def map(self, body: bytes, context: Context) -> bytes:
         """Returns the newest shard map, if it is newer than the asker's."""
-        self._asking(context)
+        self._sender(context)
         return self._charting().answer(body)
 
     async def commons(self, body: bytes, context: Context) -> bytes:
         """Returns the port at which this node takes part in the commons, 0 where it does not."""
-        self._asking(context)
+        self._sender(context)
         said.COMMONS_REQUEST.decode(body)
         return said.COMMONS.encode({"port": self._role.commons_port()})
 
     async def find(self, body: bytes, context: Context) -> bytes:
         """Returns records of a name."""
-        holder = self._holder(self._asking(context))
+        holder = self._holder(self._sender(context))
         asked = said.FIND.decode(body)
         found = holder.find(asked["name"], asked["limit"] or said.KEYS_MAX, asked["key"], self._chance())
         return self._found(holder, found.sealed, found.total)
 
     async def search(self, body: bytes, context: Context) -> bytes:
         """Returns records under words."""
-        holder = self._holder(self._asking(context))
+        holder = self._holder(self._sender(context))
         asked = said.SEARCH.decode(body)
         found = holder.search(asked["words"], asked["limit"] or said.KEYS_MAX, self._chance())
         return self._found(holder, found.sealed, found.total)
 
     async def presence(self, body: bytes, context: Context) -> bytes:
         """Returns where nodes are that are believed alive."""
-        holder = self._holder(self._asking(context))
+        holder = self._holder(self._sender(context))
         living = holder.present(said.PRESENCE.decode(body)["keys"], self._clock.now())
         fields = [found.fields() for found in living]
         return said.PRESENT.encode({"map_version": holder.atlas.version, "presences": fields})
@@ -140,7 +134,7 @@ class BackboneService:
 
     async def watch(self, body: bytes, context: Context) -> AsyncIterator[bytes]:
         """Tells of changes of names and nodes, as they come."""
-        holder = self._holder(self._asking(context))
+        holder = self._holder(self._sender(context))
         wanted = said.WATCH.decode(body)
         wake = asyncio.Event()
         watcher = holder.watchers.add(wanted["names"], wanted["keys"], wake.set)
@@ -181,12 +175,6 @@ class BackboneService:
         if seconds:
             raise Forbidden(f"{context.caller} sent what no honest node sends; it is heard again in {seconds:.0f} s")
         return key
-
-    def _asking(self, context: Context) -> bytes:
-        sender = self._sender(context)
-        if not self._asks.allow(sender, self._clock.monotonic()):
-            raise TooManyRequests(f"{ASKS_PER_SECOND:.0f} questions a second are answered to a node; keep the answers")
-        return sender
 
     def _charting(self) -> Charting:
         if self._role.charting is None:

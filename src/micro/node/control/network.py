@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from micro.errors import NotFound
 from micro.network.peers import Peers
+from micro.node.offering import Offering
 from micro.node.paths import Paths
 from micro.node.pinned import Pinned
 from micro.service.service import Service
@@ -58,8 +59,14 @@ class Network:
     """The endpoints."""
 
     def __init__(
-        self, peers: Peers, ticket: Callable[[], Awaitable[Ticket]], backbone: Joining, meeting: Meeting
+        self,
+        peers: Peers,
+        ticket: Callable[[], Awaitable[Ticket]],
+        backbone: Joining,
+        meeting: Meeting,
+        offering: Offering,
     ) -> None:
+        self._offering = offering
         self._meeting = meeting
         self._peers = peers
         self._ticket = ticket
@@ -145,12 +152,30 @@ class Network:
             raise NotFound(f"{name[:80]!r} is not pinned; `micro network pins` lists the names that are")
         return {"name": name}
 
+    async def offers(self) -> dict[str, Any]:
+        """Lists the services of this node, each with whether strangers are offered it, and who says so."""
+        return {"offers": self._offering.all()}
+
+    async def offer(self, name: str, offered: bool = True) -> dict[str, Any]:
+        """Offers a service of this node to strangers, or hides it from them; it need not run yet.
+
+        Args:
+            name: the service.
+            offered: false hides it.
+        """
+        return self._offering.rule(name, offered=offered)
+
 
 def network_service(
-    peers: Peers, ticket: Callable[[], Awaitable[Ticket]], backbone: Joining, meeting: Meeting, paths: Paths
+    peers: Peers,
+    ticket: Callable[[], Awaitable[Ticket]],
+    backbone: Joining,
+    meeting: Meeting,
+    paths: Paths,
+    offering: Offering,
 ) -> Service:
     """Returns the service."""
-    endpoints = Network(peers, ticket, backbone, meeting)
+    endpoints = Network(peers, ticket, backbone, meeting, offering)
     service = Service("network", description="This node's neighbours.", platform=True)
     service.add("Network.Ticket", endpoints.ticket, idempotent=True)
     service.add("Network.Connect", endpoints.connect, idempotent=True)
@@ -163,4 +188,6 @@ def network_service(
     service.add("Network.Unpin", endpoints.unpin)
     service.add("Network.Meet", endpoints.meet, idempotent=True)
     service.add("Network.Pin", endpoints.pin, idempotent=True)
+    service.add("Network.Offers", endpoints.offers, idempotent=True)
+    service.add("Network.Offer", endpoints.offer, idempotent=True)
     return service

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
-from micro.errors import BadRequest, Fault
+from micro.errors import BadRequest, Fault, NotFound
 from micro.node.reception import Reception
 from micro.ports import Clock
 from micro.service.context import Context
@@ -17,7 +17,7 @@ from micro.service.registry.instance import Instance
 from micro.service.registry.view import View
 from micro.service.service import Service
 from micro.trust.identity import is_nid
-from micro.trust.policy import may_register
+from micro.trust.policy import Caller, may_register
 
 __all__ = ["LOCAL_LEASE_SECONDS", "Bell", "registry_service"]
 
@@ -76,7 +76,8 @@ class Registry:
         use: Callable[[str], Awaitable[None]],
         search: Callable[[str, int], Awaitable[Lines]],
         logs: Callable[[str], list[str]],
-        declare: Callable[[str, Any], None],
+        declare: Callable[[str, dict[str, Any]], None],
+        hidden: Callable[[Caller], frozenset[str]],
         absent: Callable[[str], Fault],
     ) -> None:
         self._catalog = catalog
@@ -91,11 +92,13 @@ class Registry:
         self._search_network = search
         self._logs = logs
         self._declare = declare
+        self._hidden = hidden
         self._absent = absent
 
     async def list(self, context: Context, limit: int = 1000, offset: int = 0) -> dict[str, Any]:
         """Lists the services in reach, by name."""
-        views = self._catalog.list(min(limit, LIST_MAX), offset)
+        hidden = self._hidden(context.caller)
+        views = [view for view in self._catalog.list(min(limit, LIST_MAX), offset) if view.name not in hidden]
         found = [view.summary() for view in views if view.where != "network" or not context.caller.peer]
         return {"services": found, "total": len(self._catalog)}
 
@@ -104,6 +107,7 @@ class Registry:
         platform = self._platform(name)
         if platform is not None:
             return platform
+        self._check_seen(name, context.caller)
         if not context.caller.peer:  # another node looks for itself
             await self._look(name)
         if self._catalog.lookup(name) is None:
@@ -123,9 +127,10 @@ class Registry:
             everywhere: in the network too, where the node is in one; those in reach come first.
         """
         found = []
+        hidden = self._hidden(context.caller)
         for match in self._catalog.search(query, limit):
             view = self._catalog.lookup(match.name)
-            if view is not None:
+            if view is not None and match.name not in hidden:
                 found.append({**view.summary(), "score": round(match.score, 4)})
         if everywhere and not context.caller.peer and len(found) < limit:
             known = {line["name"] for line in found}
@@ -139,6 +144,7 @@ class Registry:
         platform = self._platform(service)
         if platform is not None:
             return {"addresses": [], "description": platform}
+        self._check_seen(service, context.caller)
         wanted = name if is_nid(name.partition("@")[2]) else service
         if not context.caller.peer:
             await self._use(wanted)
@@ -176,7 +182,7 @@ class Registry:
             generation=self._reception.generation_of(instance),
         )
         described = check_description(description)
-        self._declare(name, description.get("logs", []))
+        self._declare(name, description)
         self._catalog.register(record, described, LOCAL_LEASE_SECONDS, self._clock.monotonic())
         link.facts.instances.append(record)
         self._reception.registered_now(link, record)
@@ -194,7 +200,8 @@ class Registry:
     async def watch(self, context: Context, services: Names | None = None) -> AsyncIterator[dict[str, Any]]:
         """Yields every instance there is, then `ready`, then every change, and a beat where nothing changes.
 
-        Another node sees the instances of this node alone, and is told which logs it may subscribe to, as `logs`.
+        Another node sees the instances of this node alone, and no service that is not offered to it; it is told which
+        logs it may subscribe to, as `logs`.
 
         Args:
             services: of these services alone, at most 64.
@@ -206,19 +213,22 @@ class Registry:
         wanted = None if services is None else frozenset(services)
         told: list[str] | None = None
         sent: set[str] = set()
-        number = -1
+        number, hidden = -1, frozenset[str]()
         while True:
+            if (now_hidden := self._hidden(context.caller)) != hidden:
+                number, hidden = -1, now_hidden  # what is not said again is gone
             changes = self._catalog.changes_since(number)
             if changes.resync:
                 yield {"kind": "resync"}
                 sent.clear()
-                for item in self._everything(foreign, sent, wanted):
+                for item in self._everything(foreign, sent, wanted, hidden):
                     yield item
                 yield {"kind": "ready"}
             else:
                 for change in changes.changes:
                     instance = change.instance
-                    if (instance.local or not foreign) and (wanted is None or instance.service in wanted):
+                    seen = (instance.local or not foreign) and instance.service not in hidden
+                    if seen and (wanted is None or instance.service in wanted):
                         yield self._change(change, sent)
             number = changes.number
             if foreign and (logs := self._logs(context.caller.nid)) != told:
@@ -227,8 +237,18 @@ class Registry:
             if number == self._catalog.number and not await self._bell.heard(WATCH_BEAT_SECONDS):
                 yield {"kind": "beat"}
 
-    def _everything(self, foreign: bool, sent: set[str], wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
+    def _check_seen(self, name: str, caller: Caller) -> None:
+        """Raises `NotFound` where a service is not shown to a caller."""
+        service = name.partition("@")[0]
+        if service in self._hidden(caller):
+            raise NotFound(f"no service is called {service}; `micro services` lists what runs", id=service)
+
+    def _everything(
+        self, foreign: bool, sent: set[str], wanted: frozenset[str] | None, hidden: frozenset[str]
+    ) -> Iterator[dict[str, Any]]:
         for view in self._views(wanted):
+            if view.name in hidden:
+                continue
             for instance in view.instances:
                 if instance.local or not foreign:
                     yield self._item("added", view, instance, sent)

@@ -40,9 +40,13 @@ __all__ = [
     "STORED",
     "STORE_ITEMS_MAX",
     "WATCH",
+    "WRITES",
 ]
 
 SERVICE: Final = "backbone"
+
+WRITES: Final = frozenset({"Backbone.Home", "Backbone.Store", "Backbone.Join"})
+"""The endpoints that change what a super node holds; all others only ask."""
 
 ANNOUNCE_RECORDS_MAX: Final = 50
 """A node sends its home so many records in one message."""

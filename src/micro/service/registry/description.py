@@ -144,7 +144,7 @@ def check_description(fields: object) -> Description:
 
     Args:
         fields: the description object: `name`, `version`, `description`, `metadata`, `topics`, `endpoints`,
-            `functions`; `nodes` and `owner` are left out, fields of a later version are kept as they are.
+            `functions`, `export`; `nodes` and `owner` are left out, fields of a later version are kept as they are.
 
     Raises:
         BadRequest: a field is missing or wrong; the detail names it.
@@ -161,6 +161,8 @@ def check_description(fields: object) -> Description:
     _check_topics(own.get("topics", []), what)
     _check_logs(own.get("logs", []), what)
     _check_functions(own.get("functions", []), what)
+    if not isinstance(own.get("export", False), bool):
+        raise BadRequest(f"{what}: export: expected true or false, got {shown(own['export'])}")
     endpoints = _endpoints(own.get("endpoints", []), what)
     body = canonical_json(own, bytes_max=DESCRIPTION_BYTES_MAX, what=what)
     summary = text.strip().partition("\n")[0][:SUMMARY_CHARACTERS_MAX]

@@ -26,14 +26,15 @@ from micro.service.registry.watchers import Watchers
 from micro.trust.identity import nid_of
 from micro.trust.rates import Rates
 
-__all__ = ["HOMED_MAX", "Heard", "Holder", "Moment"]
+__all__ = ["HOMED_MAX", "SAYS_PER_SECOND", "Heard", "Holder", "Moment"]
 
 HOMED_MAX: Final = 20_000
 """So many nodes have one super node as their home."""
 
 SAYS_PER_SECOND: Final = 5.0
+"""A node may say so many things a second: records, its presence, beats."""
 SAYS_BURST: Final = 2.0 * NODE_RECORDS_MAX
-"""A node may say everything it has twice at once, and then five things a second."""
+"""And everything it has twice at once."""
 
 SLICE: Final = 200
 
@@ -78,9 +79,10 @@ class Holder:
     Args:
         key: its public key.
         atlas: the maps of its network.
+        says_per_second: how much a node that has its home here may say.
     """
 
-    def __init__(self, key: bytes, atlas: Atlas) -> None:
+    def __init__(self, key: bytes, atlas: Atlas, *, says_per_second: float = SAYS_PER_SECOND) -> None:
         self._key = key
         self.atlas = atlas
         self.shards = Shards()
@@ -88,7 +90,7 @@ class Holder:
         self.outbox = Outbox()
         self.watchers = Watchers()
         self.penalties = Penalties()
-        self._says: Rates[bytes] = Rates(SAYS_PER_SECOND, SAYS_BURST)
+        self._says: Rates[bytes] = Rates(says_per_second, SAYS_BURST)
         self._homed: dict[bytes, _Homed] = {}
 
     # ------------------------------------------------------------------------------------------------------ from nodes

@@ -34,6 +34,7 @@ def describe_service(
     topics: Sequence[Mapping[str, Any]] = (),
     functions: Sequence[Mapping[str, Any]] = (),
     logs: Sequence[Mapping[str, Any]] = (),
+    export: bool | None = None,
 ) -> dict[str, Any]:
     """Returns a service's description, without `owner` and `nodes`, which the registry adds.
 
@@ -46,6 +47,7 @@ def describe_service(
         topics: what it subscribes to: `{topic, queue}`.
         functions: its functions from events to events; a service without any has no such field.
         logs: the topics that are its own: `{topic, export}`; the same holds for them.
+        export: whether strangers may know and use it; not there for None.
     """
     return {
         "name": name,
@@ -56,6 +58,7 @@ def describe_service(
         "endpoints": [dict(endpoint) for endpoint in endpoints],
         **({"functions": [dict(function) for function in functions]} if functions else {}),
         **({"logs": [dict(log) for log in logs]} if logs else {}),
+        **({"export": export} if export is not None else {}),
     }
 
 

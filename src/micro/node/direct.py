@@ -1,0 +1,24 @@
+"""Which sockets callers of the owner may use directly: the way around the node, see decision 0004."""
+
+from __future__ import annotations
+
+from micro.service.registry.catalog import Catalog
+from micro.service.registry.instance import split_version
+
+__all__ = ["direct_addresses"]
+
+
+def direct_addresses(catalog: Catalog, name: str) -> list[str]:
+    """Returns the sockets of a service's instances, where callers of the owner may use them.
+
+    Only where all instances are of one generation and none is of another node, and where no endpoint has a price.
+    """
+    service, version = split_version(name)
+    view = catalog.lookup(service)
+    if view is None or version:
+        return []
+    instances = [instance for instance in view.instances if instance.state == "serving" and instance.local]
+    priced = any(endpoint.price for endpoint in view.endpoints.values())
+    if priced or len({instance.generation for instance in instances}) != 1:
+        return []
+    return [instance.address for instance in instances if instance.address is not None]
