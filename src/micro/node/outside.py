@@ -284,6 +284,7 @@ def _backbone(
         heard=heard,
         super_node=config.super_node,
         owner=config.owner_label,
+        away_seconds=config.super_away_seconds,
         ticket=config.join,
         pinned=Pinned(ports.disk, home.path / "pins.json", catalog),
         relays=relays,
