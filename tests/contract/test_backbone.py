@@ -19,6 +19,8 @@ from tests.unit.network.clockwork import run
 from tests.unit.service.registry.makings import key_of, record_of
 
 Scenario = Callable[[Town], Awaitable[None]]
+AWAY_SECONDS = 600.0
+"""After so long a keeper takes whoever is away out of the map."""
 
 
 @pytest.fixture
@@ -312,6 +314,59 @@ def test_the_map_stands_still_while_the_keeper_is_away(play: Any) -> None:
         assert charted(late) == 0
         supers[0].transport.mend()
         await settled(lambda: charted(late) == 4 and charted(bob) == 4, 200)
+
+    play(scenario)
+
+
+def test_a_super_node_that_is_away_for_long_goes_out_of_the_map(play: Any) -> None:
+    """All such in one map; when one comes back it stands in the map again by itself."""
+
+    async def scenario(town: Town) -> None:
+        supers = await town.supers(6)
+        ann, bob = [await town.start(number, ticket=supers[0].ticket().encode()) for number in (11, 12)]
+        version = supers[0].backbone.version
+        supers[4].transport.cut()
+        await supers[5].kill()
+        await asyncio.sleep(AWAY_SECONDS / 2)
+        assert charted(supers[0]) == 6
+        await settled(lambda: charted(ann) == 4, AWAY_SECONDS)
+        assert supers[0].backbone.version == version + 1
+        ann.serve("greeter")
+        await finds(bob, "greeter", [ann.nid])
+
+        supers[4].transport.mend()
+        await settled(lambda: charted(ann) == charted(supers[4]) == 5, 200)
+        await finds(bob, "greeter", [ann.nid])
+
+    play(scenario)
+
+
+def test_a_super_node_that_is_one_no_more_goes_out_of_the_map(play: Any) -> None:
+    """Its node answers, but not as a super node: its owner has changed the setting."""
+
+    async def scenario(town: Town) -> None:
+        supers = await town.supers(3)
+        await supers[2].kill()
+        again = await town.start(3, ticket=supers[0].ticket().encode())
+        await settled(lambda: charted(again) == charted(supers[0]) == 2, 2 * AWAY_SECONDS)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("silent", [range(1, 5), range(2, 5)])
+def test_a_keeper_that_reaches_few_changes_nothing(play: Any, silent: range) -> None:
+    """It may be the one that is cut off; when they are back, none of them is missing."""
+
+    async def scenario(town: Town) -> None:
+        supers = await town.supers(5)
+        version = supers[0].backbone.version
+        for number in silent:
+            supers[number].transport.cut()
+        await asyncio.sleep(3 * AWAY_SECONDS)
+        for number in silent:
+            supers[number].transport.mend()
+        await asyncio.sleep(AWAY_SECONDS)
+        assert [node.backbone.version for node in supers] == [version] * 5
 
     play(scenario)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,7 +15,11 @@ from websockets.typing import Subprotocol
 from micro.errors import EngineError, Unavailable
 from micro.network.relay.desk import Limits
 from micro.network.relay.server import RelayServer
+from micro.network.relays import Relays
 from micro.network.transport.iroh import IrohEndpoint
+from micro.network.transport.relay_probe import answers
+from micro.node.config import NodeConfig
+from micro.node.relaying import SILENT_SECONDS, Relaying
 from micro.system import SystemEntropy
 from micro.trust.identity import nid_of
 from micro.trust.keys import NodeKey
@@ -114,6 +120,67 @@ async def test_relays_come_and_go_while_an_endpoint_lives(relay: Place) -> None:
         await ours.use_relays([])
     finally:
         await ours.close()
+
+
+async def test_a_relay_that_is_gone_is_left(relay: Place) -> None:
+    """Its end is counted, asking it proves it, and the node is at another one, until the first may be there again."""
+    other = RelayServer(SystemEntropy())
+    urls = [relay.url, f"http://127.0.0.1:{await other.start('127.0.0.1', 0)}"]
+    ours = await endpoint(1)
+    relaying = Relaying(NodeConfig(), ours, SystemEntropy(), Relays(), listening=False)
+    try:
+        await relaying.network(urls, urls)
+        await until(lambda: ours.relay)
+        assert not await relaying.watch(0.0, doubted=True)  # it answers
+        gone, left = (relay.server, urls[1]) if ours.relay == relay.url else (other, urls[0])
+        await gone.stop()
+
+        await until(lambda: relaying.watch(1.0, doubted=False))
+        await until(lambda: ours.relay == left)
+        assert ours._relays == (left,)
+        assert not await relaying.watch(1.0, doubted=False)
+        await relaying.watch(1.0 + SILENT_SECONDS, doubted=False)
+        assert sorted(ours._relays) == sorted(urls)
+    finally:
+        await ours.close()
+        await other.stop()
+
+
+async def test_the_only_relay_is_kept(relay: Place) -> None:
+    """There is nothing better than to wait for it."""
+    ours = await endpoint(1)
+    relaying = Relaying(NodeConfig(), ours, SystemEntropy(), Relays(), listening=False)
+    try:
+        await relaying.network([relay.url], [relay.url])
+        await until(lambda: ours.relay == relay.url)
+        await relay.server.stop()
+        assert not await relaying.watch(0.0, doubted=True)
+        assert ours._relays == (relay.url,)
+    finally:
+        await ours.close()
+
+
+async def test_whatever_is_no_relay_does_not_answer_as_one(relay: Place) -> None:
+    """Nobody there, somebody who says nothing, and a relay that says that there is no such page."""
+    assert await answers(relay.url, timeout_seconds=TIMEOUT_SECONDS)
+    assert not await answers("http://127.0.0.1:1", timeout_seconds=TIMEOUT_SECONDS)
+    for said in (b"", b"HTTP/1.1 404 Not Found\r\n\r\n", b"HTTP/1.1 200 OK" * 1000):
+        async with asyncio.timeout(TIMEOUT_SECONDS), await speaker(said) as server:
+            port = server.sockets[0].getsockname()[1]
+            assert not await answers(f"http://127.0.0.1:{port}", timeout_seconds=0.2)
+            assert not await answers(f"https://127.0.0.1:{port}", timeout_seconds=0.2)
+
+
+async def speaker(said: bytes) -> asyncio.Server:
+    """A server that says always the same, and hears until the other side goes."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        with contextlib.suppress(OSError):
+            await reader.read()
+        writer.close()
+
+    return await asyncio.start_server(speak, "127.0.0.1", 0)
 
 
 async def test_nobody_is_reached_who_is_not_at_the_relay(relay: Place) -> None:

@@ -151,7 +151,7 @@ class TownNode:
             on_down=lambda nid, reason: None,
             on_known=lambda: None,
         )
-        usual = {"super_node": False, "owner": f"owner-{number}", "ticket": ""}
+        usual = {"super_node": False, "owner": f"owner-{number}", "away_seconds": 600.0, "ticket": ""}
         self.backbone = Backbone(
             self.key,
             Membership(disk, home / "backbone.json"),

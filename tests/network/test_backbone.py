@@ -268,6 +268,25 @@ async def test_a_killed_super_node_takes_nothing_with_it(start_node: StartNode, 
         assert await finds(seeker, "greeter", [provider.nid])
 
 
+async def test_a_super_node_that_was_killed_goes_out_of_the_map_and_comes_back(start_node: StartNode) -> None:
+    """A process of its own, killed with -9: the others' maps lose it, and have it again when it runs again."""
+    keeper = await start_node(network=True, super_node=True, super_away_seconds=5.0)
+    ticket = keeper.ticket().encode()
+    other = await start_node(network=True, super_node=True, join=ticket)
+
+    def are(count: int) -> bool:
+        return all(node.status()["backbone"]["super_nodes"] == count for node in (keeper, other))
+
+    with tempfile.TemporaryDirectory(prefix="micro-", ignore_cleanup_errors=True) as folder:
+        async with super_process(Path(folder), ticket) as process:
+            await until(lambda: are(3))
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        await until(lambda: are(2))
+        async with super_process(Path(folder), ticket):
+            await until(lambda: are(3))
+
+
 async def test_a_super_node_needs_the_network(start_node: StartNode) -> None:
     """It says so instead of being none."""
     with pytest.raises(ConfigError, match="need the network"):

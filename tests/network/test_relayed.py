@@ -14,6 +14,10 @@ REASON = reason_not_to()
 pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON or "there are namespaces")
 
 
+MET_SECONDS = 30.0
+"""A bound of waiting: iroh alone needs longer to give up a relay."""
+
+
 @pytest.fixture
 async def lab() -> AsyncIterator[Lab]:
     """A lab that is taken down in the end."""
@@ -67,6 +71,32 @@ async def test_two_hidden_nodes_find_each_other_by_name(lab: Lab, greeter_folder
     assert (await bob.json("status"))["relay"]["through"] == url
     hops = (await bob.json("network", "trace", "greeter"))["hops"]
     assert [hop["over"] for hop in hops] == ["socket", f"relayed {url}", "socket"]
+
+
+async def test_hidden_nodes_meet_at_another_relay_when_theirs_dies(lab: Lab, greeter_folder: Path) -> None:
+    """Neither iroh, nor the lease of where a node was, is waited for: the nodes see that their relay is gone."""
+    supers = [lab.host(f"super-{number}") for number in range(3)]
+    ann, bob = lab.hidden("ann", supers), lab.hidden("bob", supers)
+    await supers[0].start("--super", "--owner-label", "owner-0")
+    join = ("--join", await supers[0].micro("network", "ticket", "--output", "plain"))
+    for number in (1, 2):
+        await supers[number].start("--super", "--owner-label", f"owner-{number}", *join)
+    await asyncio.gather(ann.start(*join), bob.start(*join))
+    await ann.micro("run", str(greeter_folder))
+
+    async def called() -> str:
+        await bob.micro("network", "pin", "greeter", check=False)
+        return await bob.micro("call", "greeter", "Say.Hello", "--timeout", "2", "--output", "plain", check=False)
+
+    async def relay() -> str:
+        return str((await ann.json("status"))["relay"]["through"])
+
+    await _until(called, lambda out: out == "Hello world")
+    await _until(relay, bool)
+    url = await relay()
+    await next(host for host in supers if f"//{host.address}:" in url).kill()
+    await _until(called, lambda out: out == "Hello world", seconds=MET_SECONDS)
+    assert await relay() not in ("", url)
 
 
 async def test_a_node_that_moved_is_found_within_its_lease(lab: Lab, greeter_folder: Path) -> None:

@@ -28,7 +28,8 @@ pytestmark = [
 OLD = (str(Path(__file__).parent / "old_node.py"),)
 SETTLED_SECONDS = 90
 """Bounds of waiting, not bars: the machine may be busy."""
-MOVED_SECONDS = 240
+MOVED_SECONDS = 60
+"""iroh by itself would need longer to give a relay up."""
 SUPERS, OPEN, HIDDEN = ("super-1", "super-2", "super-3"), ("ann", "bob", "cat", "dan"), ("hid", "den")
 
 
@@ -265,9 +266,8 @@ async def test_a_killed_relay_comes_back(town: Town, campaign: Campaign) -> None
         await town.settled()
 
 
-@pytest.mark.prove
 async def test_hidden_nodes_move_to_another_relay(town: Town) -> None:
-    """While theirs is away: a minute passes until iroh has given it up, and then they reach each other there."""
+    """While theirs is away: they notice, and reach each other through another one."""
     victim = await town.relay_of(town.hid)
     await victim.kill()
     await until(lambda: town.hello(town.den, "shy"), MOVED_SECONDS)

@@ -12,10 +12,12 @@ from micro.node.backbone import Backbone
 from micro.service.registry import finding, holder, presences
 from micro.service.registry.atlas import Atlas
 from micro.service.registry.backbone import ANNOUNCE
+from micro.service.registry.muster import Muster
 from micro.service.registry.presence import Chain, PresenceRecord, sign_presence
 from micro.service.registry.record import RECORD_BYTES_MAX, ServiceRecord, SignedRecord, read_record, sign_record
 from micro.service.registry.shards import Shards
 from micro.testing import CALM, LIES, Guest, NetworkOrdeal, World, WorldBroken
+from micro.testing.machine import AWAY_SECONDS
 from micro.testing.world import Scenario
 from tests.world.scenes import greeter
 
@@ -247,6 +249,50 @@ async def leaving(world: World) -> None:
     await world.settle()
 
 
+async def cut_off(world: World) -> None:
+    """The keeper reaches nobody for long, and then everybody again."""
+    await peaceful(world)
+    world.partition(world.nodes[:1], world.nodes[1:])
+    await world.sleep(3 * AWAY_SECONDS)
+    await world.settle()
+    assert [backbone_of(world, name).status()["super_nodes"] for name in world.nodes] == [len(world.supers)] * 6
+
+
+async def briefly_away(world: World) -> None:
+    """A super node is down for longer than a round of the keeper's calls."""
+    await peaceful(world)
+    await world.sleep(AWAY_SECONDS / 2)
+    world.kill("d")
+    await world.sleep(AWAY_SECONDS / 3)
+    await world.settle()
+
+
+async def long_away(world: World) -> None:
+    """A super node is down for long, and comes back: without it, and with it, the network is whole."""
+    await peaceful(world)
+    world.crash("d")
+    await world.sleep(2 * AWAY_SECONDS)
+    assert [backbone_of(world, name).status()["super_nodes"] for name in "abcef"] == [len(world.supers) - 1] * 5
+    await peaceful(world)
+    assert [backbone_of(world, name).status()["super_nodes"] for name in world.nodes] == [len(world.supers)] * 6
+
+
+def blames_while_cut_off(patch: pytest.MonkeyPatch) -> None:
+    """A keeper that reaches nobody takes everybody for dead."""
+    before = Muster.called
+
+    def called(self: Muster, members: Any, answered: Any, now: float) -> bool:
+        others = [bytes([number]) for number in range(10)]  # as if these answered too
+        return before(self, [*members, *others], [*answered, *others], now)
+
+    patch.setattr(Muster, "called", called)
+
+
+def has_no_patience(patch: pytest.MonkeyPatch) -> None:
+    """Who misses one round is away."""
+    patch.setattr(Muster, "away", lambda self, now: list(self._missed))
+
+
 def run_all(scenario: Callable[[], Scenario], seeds: int) -> None:
     """Plays a scenario in so many worlds."""
     for seed in range(seeds):
@@ -260,6 +306,8 @@ PLANTED: list[tuple[Plant, Callable[[], Scenario], str]] = [
     (checks_no_signature, lying("forged", "altered"), "that it never signed|which never had that"),
     (forgets_expiry, lambda: overdue, "that was over"),
     (holds_everything, lambda: leaving, "whose shard is none of its own|which is no node of it"),
+    (blames_while_cut_off, lambda: cut_off, "while it reached 1 of 4"),
+    (has_no_patience, lambda: briefly_away, r"that was there \d+ s before"),
 ]
 
 
@@ -274,10 +322,16 @@ def test_a_planted_bug_is_caught(
         run_all(scenario, SEEDS_MAX)
 
 
-@pytest.mark.parametrize("scenario", [lambda: overdue, lambda: leaving, lying()])
+@pytest.mark.parametrize("scenario", [lambda: overdue, lambda: leaving, lying(), lambda: briefly_away])
 def test_without_a_bug_the_same_worlds_hold(scenario: Callable[[], Scenario]) -> None:
     """What catches the bugs does not complain of anything else."""
     World(2, nodes=6, supers=4, weather=CALM).run(scenario())
+
+
+@pytest.mark.parametrize("scenario", [cut_off, long_away])
+def test_a_keeper_takes_out_who_is_gone_and_nobody_else(scenario: Scenario) -> None:
+    """It takes nobody out who is there, and whoever is gone for long."""
+    World(3, nodes=6, supers=4, weather=CALM).run(scenario)
 
 
 def test_an_ordeal_of_a_network_is_one() -> None:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from micro.errors import BadRequest, ConfigError, Conflict, Fault, NotFound, Unavailable
+from micro.errors import ConfigError, Conflict, Fault, NotFound, Unavailable
 from micro.network.relays import Relays
 from micro.node.control.backbone import BackboneService, Role, backbone_service
 from micro.node.guide import Guide
@@ -16,7 +16,8 @@ from micro.node.membership import Membership
 from micro.node.pinned import Pinned
 from micro.node.reach import NodeReach
 from micro.node.second import SecondPath
-from micro.node.supernode import SuperRole, keeper_of
+from micro.node.standing import Standing
+from micro.node.supernode import SuperRole
 from micro.ports import Clock, Entropy
 from micro.service.registry.announcement import Announcement, Place
 from micro.service.registry.announcer import Announcer
@@ -54,6 +55,7 @@ class Backbone:
         super_node: whether it is to be a super node.
         owner: the label of its owner as a super node.
         writes_per_second: how much a node that has its home here may say.
+        away_seconds: as a keeper it takes a super node out of the map that did not answer for so long.
         ticket: of a network to join at the start, "" for none.
         pinned: to which nodes names were bound at their first use.
         relays: which relays others are dialled through.
@@ -80,6 +82,7 @@ class Backbone:
         super_node: bool,
         owner: str,
         writes_per_second: float = SAYS_PER_SECOND,
+        away_seconds: float,
         ticket: str,
         pinned: Pinned,
         relays: Relays,
@@ -103,10 +106,12 @@ class Backbone:
         self._super_node = super_node
         self._owner = check_owner(owner)
         self._writes_per_second = writes_per_second
+        self._away_seconds = away_seconds
         self._role = Role()
         if second is not None:
             self._role.commons_port = lambda: second.port
         self._super: SuperRole | None = None
+        self._standing: Standing | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.charting: Charting | None = None
         self.announcer: Announcer | None = None
@@ -150,8 +155,8 @@ class Backbone:
                 is_id = self._second is not None and is_nid(self._ticket)
                 ticket = Ticket(self._ticket, network=self._ticket) if is_id else Ticket.decode(self._ticket)
                 self._relays.vouch(ticket)
-                if self.expect(ticket) != self.network:
-                    self._membership.enter(self.expect(ticket), [] if is_id else [ticket.encode()])
+                if self._guide.expect(ticket) != self.network:
+                    self._membership.enter(self._guide.expect(ticket), [] if is_id else [ticket.encode()])
             except Fault as fault:
                 raise ConfigError(f"the setting join: {fault}") from fault
         if self._super_node and not self.network:
@@ -169,7 +174,7 @@ class Backbone:
             Conflict: the node is in another one.
             Fault, LinkClosed, HandshakeFailed: the node of the ticket cannot be reached or has no map.
         """
-        network = self.expect(ticket)
+        network = self._guide.expect(ticket)
         if self.network == network and self.charting is not None:
             await self.charting.learn(ticket)
             self._membership.met(ticket.encode())
@@ -186,23 +191,10 @@ class Backbone:
             Conflict: the node is in another network.
             Unavailable, Timeout: no super node of it was found.
         """
-        if self.expect(Ticket(network, network=network)) == self.network:
+        if self._guide.expect(Ticket(network, network=network)) == self.network:
             return
         await self._guide.enter_by_id(network)
         await self._open()
-
-    def expect(self, ticket: Ticket) -> str:
-        """Returns the network that a ticket leads into.
-
-        Raises:
-            BadRequest: it names none.
-            Conflict: the node is in another one.
-        """
-        if ticket.network is None:
-            raise BadRequest("this ticket names no network; ask for one of a node that is in a network")
-        if self.network not in ("", ticket.network):
-            raise Conflict(f"this node is in the network {self.network}; leave that first, with `micro network leave`")
-        return ticket.network
 
     async def leave(self) -> None:
         """Withdraws everything and forgets the network.
@@ -215,12 +207,12 @@ class Backbone:
             raise NotFound("this node is in no network; `micro network join TICKET` takes it into one")
         if self.network == self._nid and self.charting is not None and self.charting.count > 1:
             raise Conflict("this node keeps its network, which others are in; it cannot leave before them")
-        if self._super is not None and self.network != self._nid:
-            await self._super.resign(self._keeper())
+        if self._standing is not None and self.network != self._nid:
+            await self._standing.resign()
         await self.stop()
         self._membership.leave()
         self._role.charting = self._role.holder = self._role.admit = None
-        self.charting = self.announcer = self._super = self.finder = None
+        self.charting = self.announcer = self._super = self._standing = self.finder = None
 
     async def stop(self) -> None:
         """Leaves the home in order, and ends."""
@@ -232,6 +224,8 @@ class Backbone:
             await self.announcer.leave()
         if self._second is not None:
             await self._second.leave()
+        if self._standing is not None:
+            self._standing.stop()
         if self._super is not None:
             await self._super.stop()
         if self.charting is not None:
@@ -356,16 +350,20 @@ class Backbone:
             self._key, holder, charting, self._reach, clock=self._clock, entropy=self._entropy
         )
         self._role.holder = holder
-        if self.network == self._nid:
-            self._role.admit = role.admit
-            await role.admit(self._member(), self._key.public)
-        else:
-            await role.stand(self._member, self._keeper)
+        self._standing = Standing(
+            self._key,
+            charting,
+            self._reach,
+            clock=self._clock,
+            entropy=self._entropy,
+            away_seconds=self._away_seconds,
+            member=self._member,
+            tickets=lambda: self._membership.tickets,
+            changed=role.greet_all,
+        )
+        self._role.admit = self._standing.admit
+        await self._standing.begin()
         role.start()
-
-    def _keeper(self) -> Ticket:
-        assert self.charting is not None
-        return keeper_of(self.charting, self._membership.tickets)
 
     async def _learn(self) -> None:
         """Asks from time to time for a newer map, wherever one may be had, and to be in it."""
@@ -374,8 +372,8 @@ class Backbone:
             assert charting is not None
             await self._guide.learn(charting)
             await self._guide.meet(charting)
-            if self._super is not None:
-                await self._super.stand(self._member, self._keeper)
+            if self._standing is not None:
+                await self._standing.stand()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LEARN_SECONDS):
                     await self._moved.wait()

@@ -32,6 +32,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "relay_port": (0, 65_535),
     "dht_port": (0, 65_535),
     "peers_max": (1, 10_000),
+    "super_away_seconds": (5, 31_536_000),
     "stranger_calls_per_second": (1, 1_000_000),
     "stranger_events_per_second": (1, 1_000_000),
     "stranger_lookups_per_second": (1, 1_000_000),
@@ -130,6 +131,11 @@ class NodeConfig:
         "",
         "What the owner of a super node is called in the shard map, so that no shard is held by one owner alone: "
         "lower-case letters, digits and ._@-. Without it the node counts as an owner of its own.",
+    )
+    super_away_seconds: float = _setting(
+        600.0,
+        "How long a super node may be silent before the keeper of its network takes it out of the shard map; it comes "
+        "in again by itself. While most do not answer, the map stays as it is.",
     )
     join: str = _setting(
         "",

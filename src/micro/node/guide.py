@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from micro.errors import BadRequest, MicroError, Unavailable
+from micro.errors import BadRequest, Conflict, MicroError, Unavailable
 from micro.node.membership import Membership
 from micro.node.reach import NodeReach
 from micro.node.second import SecondPath
@@ -48,6 +48,20 @@ class Guide:
         charts = charting.atlas.charts() if charting is not None else []
         members = [member.ticket() for chart in charts for member in chart.ring.members]
         return [*members, *(Ticket.decode(text) for text in self._membership.tickets)]
+
+    def expect(self, ticket: Ticket) -> str:
+        """Returns the network that a ticket leads into.
+
+        Raises:
+            BadRequest: it names none.
+            Conflict: the node is in another one.
+        """
+        if ticket.network is None:
+            raise BadRequest("this ticket names no network; ask for one of a node that is in a network")
+        known = self._membership.network
+        if known not in ("", ticket.network):
+            raise Conflict(f"this node is in the network {known}; leave that first, with `micro network leave`")
+        return ticket.network
 
     async def enter(self, ticket: Ticket, network: str) -> None:
         """Remembers the network of a ticket, if the node there has a map of it.

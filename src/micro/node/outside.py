@@ -312,6 +312,7 @@ def _backbone(
         super_node=config.super_node,
         owner=config.owner_label,
         writes_per_second=config.stranger_writes_per_second,
+        away_seconds=config.super_away_seconds,
         ticket=config.join,
         pinned=Pinned(ports.disk, home.path / "pins.json", catalog),
         relays=relays,

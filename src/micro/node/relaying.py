@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Sequence
+from typing import Final
 
 from micro.errors import BadRequest, ConfigError, EngineError
 from micro.network.relay.server import RelayServer
@@ -14,10 +15,19 @@ from micro.node.config import NodeConfig
 from micro.ports import Entropy
 from micro.trust.ticket import ADDRESSES_MAX, canonical_relay
 
-__all__ = ["Relaying"]
+__all__ = ["SILENT_SECONDS", "Relaying"]
 
-RELAYS_MAX = 8
+RELAYS_MAX: Final = 8
 """A node is at so many relays at most: each is asked for its latency now and then."""
+
+NOT_COUNTED: Final = -1
+"""Differs from every number of troubles."""
+
+RELAY_TIMEOUT_SECONDS: Final = 3.0
+"""A relay that does not answer for so long is taken for gone, if there are others."""
+
+SILENT_SECONDS: Final = 60.0
+"""A relay that was taken for gone is not used for so long."""
 
 log = logging.getLogger("micro.network")
 
@@ -43,6 +53,8 @@ class Relaying:
         self._bound = 0
         self._network: tuple[str, ...] = ()
         self._used: tuple[str, ...] | None = None
+        self._troubles = 0
+        self._silent: dict[str, float] = {}
 
     @property
     def url(self) -> str:
@@ -83,6 +95,32 @@ class Relaying:
         self._network = tuple(nearest)
         await self._use()
 
+    async def watch(self, now: float, *, doubted: bool) -> bool:
+        """Leaves the relay that this node is at, where there is reason to think that it is gone and it does not answer.
+
+        Returns whether it was left; iroh needs a moment to be at another one.
+
+        iroh goes on naming it for about a minute, and whoever trusts the presence dials in vain meanwhile.
+
+        Args:
+            now: the time, on a stopwatch.
+            doubted: whether something was lost that may have been lost with the relay.
+        """
+        self._silent = {url: until for url, until in self._silent.items() if until > now}
+        troubles, before = self._transport.relay_troubles, self._troubles
+        self._troubles = troubles
+        relay = self._transport.relay
+        others = [url for url in self._used or () if url != relay and url not in self._silent]
+        left = False
+        if relay and others and relay != self.url and relay not in self._silent and (doubted or troubles != before):
+            left = not await self._transport.is_relay_alive(relay, timeout_seconds=RELAY_TIMEOUT_SECONDS)
+        if left and relay:
+            log.info("the relay %s does not answer: this node is at others for a while", relay)
+            self._silent[relay] = now + SILENT_SECONDS
+            self._troubles = NOT_COUNTED  # the next one may be gone too
+        await self._use()
+        return left
+
     async def stop(self) -> None:
         """Ends the relay."""
         if self._server is not None:
@@ -109,7 +147,8 @@ class Relaying:
         settings = [_checked(part.strip()) for part in self._config.relays.split(",") if part.strip()]
         own = [self.url] if self.url else []
         network = () if own else self._network
-        wanted = tuple(dict.fromkeys([*own, *settings, *network]))[:RELAYS_MAX]
+        known = tuple(dict.fromkeys([*own, *settings, *(_checked(url) for url in network)]))[:RELAYS_MAX]
+        wanted = tuple(url for url in known if url not in self._silent) or known
         if wanted != self._used:
             self._used = wanted
             self._relays.use([*own, *settings])

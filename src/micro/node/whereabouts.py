@@ -25,6 +25,9 @@ __all__ = ["LOOK_SECONDS", "Whereabouts"]
 LOOK_SECONDS: Final = 3.0
 """So often the node looks where it is: much shorter than a lease, and a look costs some microseconds."""
 
+SOON_SECONDS: Final = 0.5
+"""So soon it looks again when it has left its relay: another one takes iroh some tenths of a second."""
+
 HOME_SERVED_SECONDS: Final = 60.0
 """A super node that was the home for so long is asked first after a restart."""
 
@@ -77,9 +80,14 @@ class Whereabouts:
         if self._task is not None:
             self._task.cancel()
 
-    async def look(self) -> None:
-        """Takes the relays of the network, tells where the node is if that changed, and sees who serves well."""
+    async def look(self) -> bool:
+        """Takes the relays of the network, tells where the node is if that changed, and sees who serves well.
+
+        Returns whether it is about to be elsewhere, so that another look is due soon.
+        """
         await self._use_relays()
+        is_home_lost = self._home[0] not in ("", self._home_now())
+        leaving = await self._relaying.watch(self._clock.monotonic(), doubted=is_home_lost)
         place = self._place()
         if place != self._seen:
             log.info("this node is at %s now, relay %s", ", ".join(place.addresses), place.relay or "none")
@@ -88,23 +96,26 @@ class Whereabouts:
             self._peers.moved()
         self._peers.choose_anchors()
         self._remember_home()
+        return leaving
+
+    def _home_now(self) -> str:
+        announcer = self._backbone.announcer
+        return announcer.home if announcer is not None else ""
 
     async def _use_relays(self) -> None:
         """Has the node at relays of its network, and able to dial others through all of them."""
-        charting, announcer = self._backbone.charting, self._backbone.announcer
+        charting = self._backbone.charting
         mapped = (charting.atlas.network, charting.atlas.version) if charting is not None else ("", 0)
         known: list[str] | None = None
         if mapped != self._mapped:
             known = relays_of(charting.atlas) if charting is not None else []
-        home = announcer.home if announcer is not None else ""
-        nearest = nearest_relays(charting.atlas, self._nid, home) if charting is not None else []
+        nearest = nearest_relays(charting.atlas, self._nid, self._home_now()) if charting is not None else []
         await self._relaying.network(nearest, known)
         self._mapped = mapped
 
     def _remember_home(self) -> None:
         """Has the home remembered over restarts, once it has been it for long."""
-        charting, announcer = self._backbone.charting, self._backbone.announcer
-        home, now = announcer.home if announcer is not None else "", self._clock.monotonic()
+        charting, home, now = self._backbone.charting, self._home_now(), self._clock.monotonic()
         if home != self._home[0]:
             self._home = (home, now)
         if charting is None or not home or home == self._nid or now - self._home[1] < HOME_SERVED_SECONDS:
@@ -115,8 +126,9 @@ class Whereabouts:
 
     async def _run(self) -> None:
         while True:
+            soon = False
             try:
-                await self.look()
+                soon = await self.look()
             except MicroError as error:
                 log.warning("where this node is could not be told: %s", error)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(SOON_SECONDS if soon else LOOK_SECONDS)

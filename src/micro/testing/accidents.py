@@ -106,6 +106,11 @@ class Accidents:
                         for receiver in others:
                             self._wire.cut(sender, receiver)
 
+    def is_between(self, name: str, other: str) -> bool:
+        """Says whether two nodes run and nothing is cut between them."""
+        runs = self.machines[name].is_up and self.machines[other].is_up
+        return runs and not self._wire.is_cut(name, other) and not self._wire.is_cut(other, name)
+
     def heal(self) -> None:
         """Mends all cuts."""
         self.note("healed")
@@ -142,6 +147,7 @@ class Accidents:
         if backbone is None or not backbone.network:
             return
         self.note(f"{name} leaves the network")
+        machine.leaves += 1
         try:
             await machine.by_node(backbone.leave())
         except MicroError as error:  # its keeper does not answer, or is what it is

@@ -28,9 +28,11 @@ from micro.testing.loop import Life, VirtualLoop
 from micro.testing.network import Internet, WorldSockets
 from micro.trust.keys import NodeKey
 
-__all__ = ["Machine", "WorldClient"]
+__all__ = ["AWAY_SECONDS", "Machine", "WorldClient"]
 
 INSTANCE_BYTES = 8
+AWAY_SECONDS = 60.0
+"""A keeper takes whoever is away for so long out of the map: a tenth of what it is elsewhere, as worlds are short."""
 AGAIN_SECONDS = 0.5
 """A service that found no node is started again after so long."""
 
@@ -75,7 +77,8 @@ class Machine:
         node: its node while that runs.
         nid: the node's id, also while it is down; "" before the first start.
         age: how many disks it has had before this one.
-        starts, audits, entries: how often its node was started, its log looked through, and its network left.
+        starts, audits, leaves, entries: how often its node was started, its log looked through, its network to be left,
+            and that done.
         host: its address; a node takes a new one at its next start.
         hosts: the addresses it has had.
         is_super: whether its node is a super node of an open network.
@@ -98,7 +101,7 @@ class Machine:
         self.services: dict[str, Service] = {}
         self.node: Node | None = None
         self.nid = ""
-        self.age = self.starts = self.audits = self.entries = 0
+        self.age = self.starts = self.audits = self.leaves = self.entries = 0
         self.known: dict[str, dict[tuple[str, str], None]] = {}
         self.lives: list[Life] = []
         self.host = host
@@ -107,7 +110,12 @@ class Machine:
         self._internet = internet
         self._node_life: Life | None = None
         self._service_lives: dict[str, Life] = {}
-        self._config = NodeConfig(home=f"/world/{name}", api=False, network_host="0.0.0.0")  # noqa: S104 - to be reached
+        self._config = NodeConfig(
+            home=f"/world/{name}",
+            api=False,
+            network_host="0.0.0.0",  # noqa: S104 - to be reached
+            super_away_seconds=AWAY_SECONDS,
+        )
         self._address = ""
 
     # -- what it stands on --------------------------------------------------------------------------------------------

@@ -92,6 +92,15 @@ class WorldTransport:
         """A world has no relays: whom a machine cannot reach, it cannot reach."""
         return None
 
+    @property
+    def relay_troubles(self) -> int:
+        """There are none."""
+        return 0
+
+    async def is_relay_alive(self, relay: str, *, timeout_seconds: float) -> bool:
+        """No."""
+        return False
+
     async def use_relays(self, relays: Sequence[str]) -> None:
         """Nothing changes."""
 

@@ -23,6 +23,7 @@ from micro.testing.loop import VirtualLoop
 from micro.testing.machine import Machine, WorldClient
 from micro.testing.network import Internet
 from micro.testing.realm import Realm, missed, unsettled
+from micro.testing.roster import OnlyTheAwayGo
 from micro.testing.surroundings import quiet_surroundings
 from micro.testing.trace import Trace
 from micro.testing.weather import CALM, Weather
@@ -89,7 +90,7 @@ class World(Accidents):
         self.ledger = Ledger()
         self._weather = weather if weather is not None else Weather()
         self._invariants = [*standing(), *invariants]
-        self._beliefs = beliefs() if supers else []
+        self._beliefs = [*beliefs(), OnlyTheAwayGo()] if supers else []
         self._loop = VirtualLoop()
         self._wire = Wire(self._loop, random.Random(f"{seed} wire"), self.trace, self._weather)
         self.internet = Internet(self._wire)

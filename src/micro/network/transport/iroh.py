@@ -21,6 +21,7 @@ from micro.network.prefix import Prefixes
 from micro.network.transport import iroh_bytes, iroh_wake
 from micro.network.transport.admission import Admission, Limits, Verdict, origin_of
 from micro.network.transport.iroh_pipe import LINGER_SECONDS_MAX, IrohPipe, plain_reason
+from micro.network.transport.relay_probe import answers
 from micro.trust.identity import nid_of, public_key_of, short
 from micro.trust.keys import KEY_BYTES
 from micro.trust.ticket import canonical_address, canonical_relay
@@ -41,6 +42,9 @@ CLOSE_SECONDS_MAX: Final = 1.0
 
 TURNED_AWAY: Final = 2
 """Error code of a connection that was given no pipe."""
+
+TROUBLES: Final = ("socket:relay_conns_closed", "socket:relay_conns_failed")
+"""Counters of iroh's."""
 
 _log = logging.getLogger(__name__)
 
@@ -143,6 +147,16 @@ class IrohEndpoint:
             if url not in urls:
                 await self._open().remove_relay(url)
         self._relays = tuple(urls)
+
+    @property
+    def relay_troubles(self) -> int:
+        """How often a connection to a relay ended or could not be opened; one more is a reason to look, no proof."""
+        counted = self._open().stats()
+        return sum(counted[name].value for name in TROUBLES if name in counted)
+
+    async def is_relay_alive(self, relay: str, *, timeout_seconds: float) -> bool:
+        """Says whether a relay answers in time."""
+        return await answers(relay, timeout_seconds=timeout_seconds)
 
     async def dial(self, nid: str, addresses: Sequence[str], relay: str | None, *, timeout_seconds: float) -> IrohPipe:
         """Opens a pipe to a node. Whoever opens must write first: until then the other end sees nothing.

@@ -117,6 +117,13 @@ class Transport(Protocol):
             ConfigError: a relay has a wrong form.
         """
 
+    @property
+    def relay_troubles(self) -> int:
+        """How often a connection to a relay ended or could not be opened; one more is a reason to look, no proof."""
+
+    async def is_relay_alive(self, relay: str, *, timeout_seconds: float) -> bool:
+        """Says whether a relay answers in time."""
+
     async def dial(self, nid: str, addresses: Sequence[str], relay: str | None, *, timeout_seconds: float) -> FreshPipe:
         """Opens a pipe to a node. Whoever opens must write first: until then the other end sees nothing.
 

@@ -8,12 +8,13 @@ from becoming many super nodes; what an owner calls itself is its own word, a pr
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from micro.errors import Conflict, Forbidden, TooManyRequests
 from micro.service.registry.shardmap import SUPER_NODES_MAX, ShardMap, SuperNode
 
-__all__ = ["PER_OWNER_MAX", "PER_PREFIX_MAX", "with_member", "without_member"]
+__all__ = ["PER_OWNER_MAX", "PER_PREFIX_MAX", "with_member", "without_members"]
 
 PER_OWNER_MAX: Final = 32
 """So many super nodes may say that they are of one owner."""
@@ -44,13 +45,13 @@ def with_member(found: ShardMap, member: SuperNode, now: int) -> ShardMap | None
     return found.next([*others, added], now)
 
 
-def without_member(found: ShardMap, key: bytes, now: int) -> ShardMap | None:
-    """Returns the next map without a super node, or None where the map does not have it.
+def without_members(found: ShardMap, keys: Collection[bytes], now: int) -> ShardMap | None:
+    """Returns the next map without some super nodes, or None where the map has none of them.
 
     Raises:
-        Conflict: it is the last one.
+        Conflict: nobody would be left.
     """
-    others = [other for other in found.members if other.key != key]
+    others = [other for other in found.members if other.key not in keys]
     if len(others) == len(found.members):
         return None
     if not others:

@@ -9,7 +9,7 @@ from micro.service.registry import outbox as outbox_module
 from micro.service.registry import pins as pins_module
 from micro.service.registry import watchers as watchers_module
 from micro.service.registry.backbone import STORE, STORE_ITEMS_MAX
-from micro.service.registry.charter import PER_OWNER_MAX, PER_PREFIX_MAX, with_member, without_member
+from micro.service.registry.charter import PER_OWNER_MAX, PER_PREFIX_MAX, with_member, without_members
 from micro.service.registry.outbox import Living, Outbox
 from micro.service.registry.pins import NODES_MAX, Pins
 from micro.service.registry.presence import Beat
@@ -58,12 +58,12 @@ def test_one_owner_does_not_become_many() -> None:
 def test_a_super_node_leaves_but_not_the_last() -> None:
     """Whoever is not there cannot leave."""
     found = map_with([member(1), member(2)])
-    less = without_member(found, key_of(1).public, NOW)
+    less = without_members(found, [key_of(1).public], NOW)
     assert less is not None
     assert [m.key for m in less.members] == [key_of(2).public]
-    assert without_member(less, key_of(1).public, NOW) is None
+    assert without_members(less, [key_of(1).public], NOW) is None
     with pytest.raises(Conflict):
-        without_member(less, key_of(2).public, NOW)
+        without_members(less, [key_of(2).public], NOW)
 
 
 def test_a_bucket_fills_again() -> None:

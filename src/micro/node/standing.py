@@ -1,0 +1,132 @@
+"""A super node's place in the map of its network: it asks the keeper for it, or is the keeper itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from micro.errors import MicroError, Unavailable
+from micro.node.keeper import Keeper
+from micro.node.reach import NodeReach
+from micro.ports import Clock, Entropy
+from micro.service.registry.backbone import JOIN
+from micro.service.registry.charting import Charting
+from micro.service.registry.shardmap import SuperNode
+from micro.trust.identity import nid_of
+from micro.trust.keys import NodeKey
+from micro.trust.ticket import Ticket
+
+__all__ = ["Standing"]
+
+JOIN_TIMEOUT_SECONDS: Final = 5.0
+
+log = logging.getLogger("micro.backbone")
+
+
+class Standing:
+    """Has the map name a super node as it is.
+
+    Args:
+        key: its key.
+        charting: the maps.
+        reach: how others are reached.
+        clock, entropy: time, and the spread of pauses.
+        away_seconds: as a keeper it takes a super node out of the map that did not answer for so long.
+        member: returns how this super node is now; raises ConfigError where it cannot be reached.
+        tickets: returns where this node came into the network.
+        changed: told when it has signed a new map, as a keeper.
+    """
+
+    def __init__(
+        self,
+        key: NodeKey,
+        charting: Charting,
+        reach: NodeReach,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        away_seconds: float,
+        member: Callable[[], SuperNode],
+        tickets: Callable[[], Sequence[str]],
+        changed: Callable[[], None],
+    ) -> None:
+        self._charting = charting
+        self._reach = reach
+        self._member = member
+        self._tickets = tickets
+        self._keeper: Keeper | None = None
+        if charting.atlas.network == nid_of(key.public):
+            self._keeper = Keeper(
+                key, charting, reach, clock=clock, entropy=entropy, away_seconds=away_seconds, changed=changed
+            )
+
+    @property
+    def admit(self) -> Callable[[SuperNode | None, bytes], Awaitable[None]] | None:
+        """What takes others into the map, or out of it; None where this is not the keeper."""
+        return self._keeper.admit if self._keeper is not None else None
+
+    async def begin(self) -> None:
+        """Takes the place at the start; only a keeper may be kept from it for good.
+
+        Raises:
+            Forbidden, ConfigError: this is the keeper, and its own rules or settings forbid it.
+        """
+        if self._keeper is not None:
+            member = self._member()
+            await self._keeper.admit(member, member.key)
+            self._keeper.start()
+        else:
+            await self.stand()
+
+    async def stand(self) -> None:
+        """Sees to it that the map has this super node as it is; the keeper may be away."""
+        try:
+            wanted = self._member()
+            known = self._known(wanted.key)
+            if known is None or not known.is_like(wanted):
+                await self._ask(wanted)
+        except (MicroError, TimeoutError) as error:
+            log.warning("the keeper of the network did not take this super node in; it is asked again: %s", error)
+
+    async def resign(self) -> None:
+        """Asks the keeper to be taken out of the map.
+
+        Raises:
+            Fault, LinkClosed, HandshakeFailed: it refuses, or cannot be reached.
+        """
+        await self._send(JOIN.encode({"leaving": True}))
+
+    def stop(self) -> None:
+        """Ends the keeper's work, where this is the keeper."""
+        if self._keeper is not None:
+            self._keeper.stop()
+
+    # -- within -----------------------------------------------------------------------------------------------------
+
+    def _known(self, key: bytes) -> SuperNode | None:
+        chart = self._charting.atlas.current
+        members = chart.signed.map.members if chart is not None else ()
+        return next((member for member in members if member.key == key), None)
+
+    async def _ask(self, member: SuperNode) -> None:
+        if self._keeper is not None:
+            await self._keeper.admit(member, member.key)
+        else:
+            wish = {"addresses": member.addresses, "relay": member.relay, "owner": member.owner}
+            await self._send(JOIN.encode(wish))
+
+    async def _send(self, wish: bytes) -> None:
+        keeper = self._where()
+        await self._reach.call(keeper, "Backbone.Join", wish, timeout_seconds=JOIN_TIMEOUT_SECONDS)
+        await self._charting.learn(keeper)
+
+    def _where(self) -> Ticket:
+        """Returns where the keeper was last known to be."""
+        network = self._charting.atlas.network
+        known = [Ticket.decode(text) for text in self._tickets()]
+        known += [member.ticket() for chart in self._charting.atlas.charts() for member in chart.ring.members]
+        for ticket in known:
+            if ticket.nid == network:
+                return ticket
+        raise Unavailable("it is not known where the keeper of the network is; join with a ticket of it")
