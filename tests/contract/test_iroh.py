@@ -12,8 +12,10 @@ import pytest
 
 from micro.errors import BadRequest, ConfigError, EngineError, HandshakeFailed, LinkClosed, Unavailable
 from micro.network.transport import iroh as iroh_module
+from micro.network.transport import iroh_transfer
 from micro.network.transport.admission import Limits
 from micro.network.transport.iroh import ALPN, IrohEndpoint
+from micro.network.transport.iroh_pipe import READ_BYTES_MAX, READ_BYTES_MIN
 from micro.trust.identity import nid_of
 from micro.trust.keys import NodeKey
 from tests.contract.pipes import Recorder
@@ -443,3 +445,26 @@ async def test_a_false_address_costs_no_connection_that_lives(bind: Bind) -> Non
     pipe = await ours.dial(theirs.nid, ["127.0.0.1:9"], None, timeout_seconds=TIMEOUT_SECONDS)
     assert not first.pipe.is_closing()
     pipe.abort()
+
+
+async def test_a_pipe_reads_as_much_as_comes(bind: Bind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for the next bytes of a silent pipe is small, also after it carried much at once."""
+    asked: list[int] = []
+    begin = iroh_transfer._Read.begin
+
+    def noted(read: iroh_transfer._Read, given: int) -> bool:
+        asked.append(given)
+        return begin(read, given)
+
+    endpoint, other = await bind(OURS), await bind(THEIRS)
+    ends = listening(endpoint)
+    far = await dialled(other, endpoint)
+    await until(lambda: bool(ends), TIMEOUT_SECONDS)
+    monkeypatch.setattr(iroh_transfer._Read, "begin", noted)
+    far.pipe.write(bytes(1_000_000))
+    await until(lambda: len(ends[0].data) > 1_000_000, TIMEOUT_SECONDS)
+    most = max(asked)
+    far.pipe.write(b"?")
+    await until(lambda: ends[0].data.endswith(b"?"), TIMEOUT_SECONDS)
+
+    assert (most, asked[-1]) == (READ_BYTES_MAX, READ_BYTES_MIN)

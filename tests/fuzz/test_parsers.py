@@ -15,7 +15,7 @@ import pytest
 from micro.errors import BadRequest, Fault, RemoteProtocolError, TooLarge, Unauthorized
 from micro.mucp import codec, envelope, headers
 from micro.mucp.event import Broken
-from micro.mucp.frame import BLOCK_BYTES, FrameReader
+from micro.mucp.frame import BLOCK_BYTES, Frame, FrameReader
 from micro.mucp.limits import WINDOW_BYTES, Limits
 from micro.mucp.message import Form, open_prefix
 from micro.mucp.session import Session
@@ -133,13 +133,26 @@ MESSAGE_SEEDS = [data for _, data in MESSAGES.values()]
 
 
 def read_frames(data: bytes) -> None:
-    """Frames are cut as their lengths say."""
-    reader = FrameReader(1_000_000)
-    found = reader.feed(data)
-    size = sum(9 + len(payload) for _, _, payload in found)
-    assert size <= len(data)
+    """Frames are cut as their lengths say, whoever owns the memory they come in."""
+    filled, taken, found, rest = FrameReader(1_000_000), FrameReader(1_000_000), list[Frame](), data
+    while rest:
+        frames, rest = taken.take(rest)
+        found += [(kind, exchange, bytes(payload)) for kind, exchange, payload in frames]
     assert data.startswith(b"".join(wire.frame(*frame) for frame in found))
-    assert len(reader.buffer()) > 0
+    assert cut(filled, data) == found
+    assert filled.fault == taken.fault
+    assert len(filled.buffer()) > 0
+
+
+def cut(reader: FrameReader, data: bytes) -> list[Frame]:
+    """Returns the frames of bytes that a socket puts into the reader's own memory."""
+    found: list[Frame] = []
+    while data and not reader.fault:
+        room = reader.buffer()
+        count = min(len(room), len(data))
+        room[:count], data = data[:count], data[count:]
+        found += [(kind, exchange, bytes(payload)) for kind, exchange, payload in reader.received(count)]
+    return found
 
 
 def read_headers(data: bytes) -> None:

@@ -4,9 +4,10 @@ Pure.
 
     u32 length | u8 kind | u32 exchange | payload of `length` bytes          numbers in network byte order
 
-The reader owns the memory that a pipe fills, so that bytes are copied once. Most frames are small and are cut from one
-block of 128 KiB; a frame over 32 KiB gets memory of its own that grows with what really arrives, so a peer cannot make
-us hold megabytes by announcing them.
+The reader owns the memory that a socket fills, so that bytes are copied once. Most frames are small and are cut from
+one block of 128 KiB, which is set aside when the first bytes come; a pipe that has memory of its own needs no block. A
+frame over 32 KiB gets memory of its own that grows with what really arrives, so a peer cannot make us hold megabytes by
+announcing them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ GROWTH = 4
 """How many times what has arrived may be set aside for what is still to come."""
 
 _unpack = FRAME_HEADER.unpack_from
+_NOTHING = memoryview(b"")
 
 Frame = tuple[int, int, bytes]
 """Kind, exchange, payload.
@@ -62,7 +64,7 @@ class Kind(IntEnum):
 class FrameReader:
     """Cuts a stream of bytes into frames; any chunking gives the same frames.
 
-    Fill what `buffer()` returns and tell how much with `received`, or hand over bytes with `feed`.
+    Fill what `buffer()` returns and tell how much with `received`, or hand over bytes with `take`, always the same way.
 
     Attributes:
         fault: why nothing more is read, "" while all is well.
@@ -79,6 +81,7 @@ class FrameReader:
         "_large_bytes",
         "_large_head",
         "_large_view",
+        "_rest",
         "_scratch",
         "_start",
         "fault",
@@ -97,12 +100,13 @@ class FrameReader:
         self._first_bytes_max = first_bytes_max
         self._alone_bytes_max = HEADER_BYTES + min(payload_bytes_max, LARGE_BYTES)
         self._is_plain = not first_bytes_max  # small frames come, one behind the other, and all is well
-        self._block = bytearray(BLOCK_BYTES)
-        self._block_view = memoryview(self._block)
+        self._block = bytearray()
+        self._block_view = _NOTHING
         self._start = self._end = 0
+        self._rest = b""  # of what was taken, the beginning of a frame
         self._scratch = bytearray()
         self._is_large = False
-        self._large_view = self._block_view[:0]
+        self._large_view = _NOTHING
         self._large_head = (0, 0)
         self._large_bytes = 0
 
@@ -111,19 +115,31 @@ class FrameReader:
         del size_hint
         if self._is_large:
             return self._large_view[self._end :]
-        return self._block_view[self._end :] if self._end else self._block_view
+        return self._block_view[self._end :] if self._end else self._block_view or self._set_aside()
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """Takes bytes of any number and returns the frames they complete."""
-        frames: list[Frame] = []
-        view = memoryview(data)
-        while view and not self.fault:
-            room = self.buffer()
-            count = min(len(room), len(view))
-            room[:count] = view[:count]
-            view = view[count:]
-            frames += [(kind, exchange, bytes(payload)) for kind, exchange, payload in self.received(count)]
-        return frames
+    def _set_aside(self) -> memoryview:
+        self._block = bytearray(BLOCK_BYTES)
+        self._block_view = memoryview(self._block)
+        return self._block_view
+
+    def take(self, data: bytes) -> tuple[list[Frame], bytes]:
+        """Takes bytes of any number, and returns the frames they complete and what is left to be taken after those."""
+        if self.fault:
+            return [], b""
+        if self._is_large:
+            room = len(self._large_view) - self._end
+            first = data[:room]
+            self._large_view[self._end : self._end + len(first)] = first
+            self._end += len(first)
+            return self._continue_large(), data[room:]
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        if not self._is_plain and len(data) >= HEADER_BYTES and not self._begins_well(data):
+            return [], b""
+        frames, position = self._cut(data)
+        if position < len(data):
+            self._rest = data[position:]
+        return frames, b""
 
     def received(self, count: int) -> list[Frame]:
         """Returns the frames completed by `count` bytes put into `buffer()`.
@@ -143,11 +159,22 @@ class FrameReader:
             if self._is_large:
                 self._end = end
                 return self._continue_large()
-            if end >= HEADER_BYTES and not self._begins_well():
+            if end >= HEADER_BYTES and not self._begins_well(self._block):
                 return []
         start = self._start
         data = self._block_view[start:end].tobytes()  # copied at once, so that each payload is one plain slice of it
-        size, position = end - start, 0
+        frames, position = self._cut(data)
+        if self._is_large or self.fault:
+            return frames
+        if start + position == end:
+            self._start = self._end = 0
+        else:
+            self._keep_rest(start + position, end)
+        return frames
+
+    def _cut(self, data: bytes) -> tuple[list[Frame], int]:
+        """Returns the frames that stand in `data`, and where the rest begins, which is no whole small frame."""
+        size, position = len(data), 0
         frames: list[Frame] = []
         while size - position >= HEADER_BYTES:
             length, kind, exchange = _unpack(data, position)
@@ -155,22 +182,18 @@ class FrameReader:
             stop = body + length
             if stop > size:
                 if length > LARGE_BYTES:
-                    self._begin_large(length, (kind, exchange), self._block_view[start + body : end])
-                    return frames
+                    self._begin_large(length, (kind, exchange), memoryview(data)[body:])
+                    position = size
                 break
             if length > self.payload_bytes_max:
                 self._refuse(length, self.payload_bytes_max)
-                return frames
+                return frames, size
             frames.append((kind, exchange, data[body:stop]))
             position = stop
-        if position == size:
-            self._start = self._end = 0
-        else:
-            self._keep_rest(start + position, end)
-        return frames
+        return frames, position
 
-    def _begins_well(self) -> bool:
-        length = _unpack(self._block)[0]
+    def _begins_well(self, data: bytes | bytearray) -> bool:
+        length = _unpack(data)[0]
         self._is_plain = True
         if length > self._first_bytes_max:
             self._refuse(length, self._first_bytes_max)
@@ -219,6 +242,6 @@ class FrameReader:
         if len(self._scratch) > SCRATCH_BYTES_MAX:
             self._scratch = bytearray()
         self._is_large, self._is_plain = False, True
-        self._large_view = self._block_view[:0]
+        self._large_view = _NOTHING
         self._start = self._end = 0
         return [(kind, exchange, payload)]

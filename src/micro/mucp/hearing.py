@@ -15,7 +15,7 @@ from micro.mucp.batch import Gathering, read
 from micro.mucp.course import Course, fault_bytes, split_extra
 from micro.mucp.event import Block, Broken, Event, GoneAway, Greeted, Hello, Opened, Published, Replied
 from micro.mucp.exchange import Exchange
-from micro.mucp.frame import LARGE_BYTES, FrameReader, Kind
+from micro.mucp.frame import LARGE_BYTES, Frame, FrameReader, Kind
 from micro.mucp.headers import Headers
 from micro.mucp.limits import (
     BATCHES_VERSION,
@@ -122,23 +122,21 @@ class Hearing(Course):
 
     def receive(self, data: bytes) -> list[Event]:
         """Takes bytes that came and returns what they say; never raises for what a peer sent."""
-        view, events = memoryview(data), list[Event]()
-        while view and not self.broken:
-            room = self.buffer()
-            count = min(len(room), len(view))
-            room[:count] = view[:count]
-            view = view[count:]
-            events += self.received(count)
+        events: list[Event] = []
+        while data and not self.broken:
+            frames, data = self._reader.take(data)
+            self._hear(frames, events)
         return events
 
     def received(self, count: int) -> list[Event]:
-        """Does what `receive` does for `count` bytes put into `buffer()`."""
+        """Does what `receive` does for `count` bytes put into `buffer()`; of a link always the one or the other."""
         events: list[Event] = []
-        if self.broken:
-            return events
+        if not self.broken:
+            self._hear(self._reader.received(count), events)
+        return events
+
+    def _hear(self, frames: list[Frame], events: list[Event]) -> None:
         try:
-            reader = self._reader
-            frames = reader.received(count)
             if self.peer is None and frames:
                 self._on_hello(*frames.pop(0), events)
             calls, handlers, reply_headers = self.calls, self._handlers, self._reply_headers
@@ -154,11 +152,10 @@ class Hearing(Course):
                         else "a second HELLO"
                     )
                 handlers[kind](number, payload, events)
-            if reader.fault:
-                raise RemoteProtocolError(reader.fault)
+            if self._reader.fault:
+                raise RemoteProtocolError(self._reader.fault)
         except RemoteProtocolError as error:
             self._break(str(error), events)
-        return events
 
     def _break(self, reason: str, events: list[Event]) -> None:
         self.going = False  # whatever reason was given before, this one is to be heard

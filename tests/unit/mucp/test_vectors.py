@@ -38,7 +38,7 @@ def test_long_runs_of_zeros_are_packed() -> None:
 @pytest.mark.parametrize("each", read("frames.json"), ids=lambda each: str(each["name"]))
 def test_frames_are_cut_so(each: dict[str, Any]) -> None:
     """Every published frame is read as it says."""
-    found = FrameReader(100_000).feed(bytes.fromhex(each["hex"]))
+    found = FrameReader(100_000).take(bytes.fromhex(each["hex"]))[0]
 
     assert found == [(each["kind"], each["exchange"], bytes.fromhex(each["payload"]))]
 

@@ -14,10 +14,15 @@ from micro.network.transport.iroh_transfer import reading, writing
 from micro.network.transport.iroh_wake import Wakes
 from micro.network.transport.pipe import BufferedPipe
 
-__all__ = ["LINGER_SECONDS_MAX", "READ_BYTES_MAX", "IrohPipe", "plain_reason"]
+__all__ = ["LINGER_SECONDS_MAX", "READ_BYTES_MAX", "READ_BYTES_MIN", "IrohPipe", "plain_reason"]
 
 READ_BYTES_MAX: Final = 64 * 1024
 """One read takes at most so much. iroh makes a zeroed buffer of this size for each: more slows small messages down."""
+
+READ_BYTES_MIN: Final = 4 * 1024
+"""And at least so much. A read waits with its buffer for what comes next, so that this is what a silent pipe costs."""
+
+READ_GROWTH: Final = 4
 
 AT_ONCE_BYTES: Final = 12_000
 """So much is handed to iroh in the middle of a turn of the loop, so that both sides work at the same time. Less waits
@@ -72,6 +77,7 @@ class IrohPipe(BufferedPipe):
         self._writing_bytes = 0
         self._turn_ends = False  # whether `_send` runs at the end of this turn
         self._read_begun = self._read_held = False
+        self._read_bytes = READ_BYTES_MIN
         self._far_ended: asyncio.Future[None] = loop.create_future()
         self._flushed = False
         self._farewell: asyncio.Task[None] | None = None
@@ -152,7 +158,7 @@ class IrohPipe(BufferedPipe):
         if self.gone.done() or self._far_ended.done():
             return
         self._read_begun = True
-        if self._reads.begin(READ_BYTES_MAX):
+        if self._reads.begin(self._read_bytes):
             self._loop.call_soon(self._read)  # a stream that always has more must leave room for the rest of the loop
 
     def _read(self) -> None:
@@ -173,6 +179,7 @@ class IrohPipe(BufferedPipe):
             self._far_ended.set_result(None)
             self.close()
             return
+        self._read_bytes = _next_read_bytes(self._read_bytes, len(data))
         self._received(data)
         if self._reading or self._closing:
             self._read_soon()
@@ -218,6 +225,12 @@ class IrohPipe(BufferedPipe):
             self._end(LinkClosed(plain_reason(error)))
         else:
             self._end(LinkClosed("the far end opened a second stream, and a link has one"))
+
+
+def _next_read_bytes(asked: int, came: int) -> int:
+    """Returns how much to read next, after `came` bytes: more where there was no room for more, else twice as much."""
+    wanted = asked * READ_GROWTH if came == asked else 2 * came
+    return max(READ_BYTES_MIN, min(READ_BYTES_MAX, wanted))
 
 
 def plain_reason(error: IrohError) -> str:
