@@ -19,6 +19,7 @@ from micro.node.control.node import node_service
 from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
+from micro.node.directory import Directory
 from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores
 from micro.node.exports import Exports
 from micro.node.figures import Figures
@@ -165,7 +166,8 @@ class Node:
     def _open_events(self) -> None:
         """Makes what takes events and subscriptions, and knows which topics are open to whom."""
         ports = self.ports
-        self._logs = logs = NeighbourLogs(self.gate.may_follow, self.bell.ring)
+        self._logs = NeighbourLogs(self.gate.may_follow, self.bell.ring)
+        self._directory = logs = Directory(self._logs)
         self._exports = Exports(ports.disk, self.home.path / "exports.json", logs, self.gate.exports_changed)
         self.gate.exported = self._exports.is_exported
         self._desk = EventDesk(
@@ -175,7 +177,7 @@ class Node:
             gate=self.gate,
             clock=ports.clock,
             entropy=ports.entropy,
-            link_to=lambda nid: self.peers.link(nid) if self.peers is not None else None,
+            link_to=lambda nid: self._outside.log_link(nid) if self._outside is not None else None,
         )
 
     def _add_platform(self) -> None:
@@ -217,6 +219,7 @@ class Node:
             bell=self.bell,
             router=self.router,
             neighbours=self._neighbours,
+            directory=self._directory,
             introduce=self.reception.introduce,
             instance_link=self.reception.link_of,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from micro.node.backbone import Backbone
 from micro.node.config import NodeConfig
 from micro.node.control.network import network_service
 from micro.node.control.registry import Bell
+from micro.node.directory import Directory
 from micro.node.engines import Ports
 from micro.node.home import Home
 from micro.node.local import dial_own
@@ -32,6 +33,7 @@ from micro.node.reach import NodeReach
 from micro.node.relaying import Relaying
 from micro.node.remembered import Remembered
 from micro.node.second import SecondPath, bootstrap_addresses
+from micro.node.stranger_logs import StrangerLogs
 from micro.node.strangers import Strangers
 from micro.node.whereabouts import Whereabouts
 from micro.service.registry.announcement import Place
@@ -58,6 +60,7 @@ class Outside:
         backbone: the place in a network.
         relaying: the relays.
         strangers: services found in the network.
+        logs: logs found there.
         second: the second path to the network, None where the settings want none.
     """
 
@@ -73,6 +76,7 @@ class Outside:
         bell: Bell,
         router: Router,
         neighbours: Neighbours,
+        directory: Directory,
         introduce: Callable[[Link, str], None],
         instance_link: Callable[[str], Link | None],
         remembered: Remembered,
@@ -99,11 +103,13 @@ class Outside:
             reach,
             membership,
             relays,
+            topics=directory.marks,
             place=self._place,
             heard=bell.heard,
             second=self.second,
         )
         self.strangers = self._strangers(catalog, ports, bell)
+        self.logs = directory.strangers = self._logs(directory, ports, bell)
         self._paths = Paths(
             peers,
             catalog,
@@ -145,7 +151,7 @@ class Outside:
         """Returns the services of the node that are there because of other nodes."""
         return [
             self.backbone.service(),
-            network_service(self.peers, self._settled_ticket, self.backbone, self.strangers, self._paths),
+            network_service(self.peers, self._settled_ticket, self.backbone, self.strangers, self.logs, self._paths),
         ]
 
     async def start(self) -> None:
@@ -166,6 +172,7 @@ class Outside:
         """Leaves the network in order: nobody new is sent here."""
         self._whereabouts.stop()
         self.strangers.close()
+        self.logs.close()
         await self.backbone.stop()
         if self.second is not None:
             await self.second.stop()
@@ -190,10 +197,15 @@ class Outside:
             nid = link.facts.caller.nid
             self.peers.lost(nid, link, reason)
             self.strangers.lost(nid, link)
+            self.logs.lost(nid, link)
 
     def link(self, nid: str) -> Link | None:
         """Returns the link to a node: as a neighbour, else as a stranger whose services are used; None without one."""
         return self.peers.link(nid) or self.strangers.link(nid)
+
+    def log_link(self, nid: str) -> Link | None:
+        """Returns the link to a node over which its logs are had: as a neighbour, else as a stranger; None without."""
+        return self.peers.link(nid) or self.logs.link(nid)
 
     def status(self) -> dict[str, Any]:
         """Returns the part of the node's status that is about other nodes."""
@@ -220,6 +232,13 @@ class Outside:
             is_neighbour=lambda nid: peers.link(nid) is not None,
             changed=bell.ring,
         )
+
+    def _logs(self, directory: Directory, ports: Ports, bell: Bell) -> StrangerLogs:
+        def changed() -> None:
+            directory.told()
+            bell.ring()
+
+        return StrangerLogs(self.backbone, self.peers.visits, nid=self.nid, entropy=ports.entropy, changed=changed)
 
     def _peers(self, config: NodeConfig, ports: Ports, router: Router, neighbours: Neighbours, relays: Relays) -> Peers:
         return Peers(
@@ -269,6 +288,7 @@ def _backbone(
     membership: Membership,
     relays: Relays,
     *,
+    topics: Callable[[], Iterable[str]],
     place: Callable[[], Place],
     heard: Callable[[float], Awaitable[bool]],
     second: SecondPath | None,
@@ -280,6 +300,7 @@ def _backbone(
         clock=ports.clock,
         entropy=ports.entropy,
         offers=partial(offers_of, catalog, nid_of(key.public)),
+        topics=topics,
         place=place,
         heard=heard,
         super_node=config.super_node,
