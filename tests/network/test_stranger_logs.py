@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
@@ -11,13 +11,15 @@ import pytest
 from micro.errors import BadRequest, Forbidden, NotFound
 from micro.node.front import Client
 from micro.node.node import Node
-from micro.service.registry.record import Kind, mark_of
+from micro.service.registry.finder import Finder
+from micro.service.registry.finding import Offer
+from micro.service.registry.record import mark_of_log
 from micro.service.subscription import Subscription
 from tests.network.places import StartNode, client_of, until
 from tests.network.test_backbone import network, shows
 from tests.network.test_exports import nothing_comes, numbers, publish, take
 
-LOG = mark_of(Kind.LOG, "orders")
+LOG = mark_of_log("orders")
 
 
 class Country:
@@ -97,7 +99,7 @@ async def test_nobody_intrudes_who_chose_the_same_name(country: Country) -> None
     events = await country.queue(client, "orders")
     assert await nothing_comes(events, 2.0)
     assert near._outside is not None
-    assert near._outside.logs.topics == []  # nor was anybody asked
+    assert near._outside.logs.sought == []  # nor was anybody asked
 
     assert await client.call("network", "Network.Pin", {"name": "topic:orders"}) == {
         "name": "topic:orders",
@@ -247,3 +249,54 @@ async def test_a_node_gives_its_own_log_alone(country: Country) -> None:
     for name in ("orders@", "orders@nobody", "@", "a b"):
         with pytest.raises(BadRequest):
             await client.subscribe_raw(name)
+
+
+async def subscribers(client: Client) -> list[tuple[str, int, bool]]:
+    found = (await client.call("events", "Events.Subscribers", {"topic": "orders"}))["subscribers"]
+    return [(line["nid"], line["subscriptions"], line["announced"]) for line in found]
+
+
+async def test_the_owner_of_a_log_sees_who_subscribes(country: Country, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is linked, and who says so in the network, also before there is a log; who has left is listed no longer."""
+    monkeypatch.setattr("micro.node.stranger_logs.LINGER_SECONDS", 0.1)
+    far, owner = await country.settler()
+    near, client = await country.settler()
+    events = [await country.queue(client, f"orders@{far.nid}", queue) for queue in ("work", "play")]
+    await owner.call("events", "Events.Export", {"topic": "orders"})
+    await until(lambda: _are(owner, [(near.nid, 2, True)]))
+    await events[0].close()
+    await until(lambda: _are(owner, [(near.nid, 1, True)]))
+    await events[1].close()
+    await until(lambda: _are(owner, []))
+
+
+async def _are(client: Client, expected: list[tuple[str, int, bool]]) -> bool:
+    return await subscribers(client) == expected
+
+
+async def test_a_log_that_is_back_finds_its_subscribers(country: Country, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They need not look: whoever subscribes says so in the network, and is visited by the log's node."""
+    far, owner = await country.publisher()
+    near, client = await country.settler()
+    events = await country.queue(client, f"orders@{far.nid}")
+    await publish(owner, 1)
+    assert numbers(await take(events, 1)) == [1]
+    await until(lambda: left(far) == [0])
+    monkeypatch.setattr("micro.service.registry.finder.Finder.find", lookers_of(far.nid))
+    monkeypatch.setattr("micro.node.stranger_logs.SETTLE_SECONDS", 0.0)
+    await far.stop()
+    far, owner = await country.settler(str(far.home.path))
+    await publish(owner, 2)
+    assert numbers(await take(events, 1)) == [2]
+    assert near.peers is not None
+    assert near.peers.visits.guest(far.nid) is not None
+
+
+def lookers_of(nid: str) -> Callable[..., Awaitable[tuple[Offer, ...]]]:
+    """Returns how names are found where nobody finds the log of one node."""
+    find = Finder.find
+
+    async def found(finder: Finder, name: str) -> tuple[Offer, ...]:
+        return () if name == f"{LOG}@{nid}" else await find(finder, name)
+
+    return found

@@ -23,7 +23,7 @@ class NeighbourLogs:
     """
 
     def __init__(self, may_follow: Callable[[str, str], bool], ring: Callable[[], None]) -> None:
-        self._may_follow = may_follow
+        self.may_follow = may_follow
         self._ring = ring
         self._announced: dict[str, None] = {}
         self._heard: dict[str, frozenset[str]] = {}
@@ -66,7 +66,7 @@ class NeighbourLogs:
 
     def told(self, nid: str) -> list[str]:
         """Returns the topics that a neighbour is told of."""
-        return [topic for topic in sorted(self._announced) if self._may_follow(nid, topic)]
+        return [topic for topic in sorted(self._announced) if self.may_follow(nid, topic)]
 
     def hear(self, nid: str, topics: Any) -> None:
         """Takes note of what a neighbour said; what is no list of names says nothing."""

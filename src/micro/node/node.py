@@ -203,7 +203,7 @@ class Node:
             store_service(self._stores, self.ports.clock),
             config_service(self._settings),
             auth_service(self.gate, self.ports.clock, self.ports.entropy),
-            events_service(self._desk, self.broker, self.catalog, self._exports),
+            events_service(self._desk, self.broker, self.catalog, self._exports, self._directory.subscribing),
         ):
             self.platform.add(service)
 

@@ -35,6 +35,7 @@ from micro.node.remembered import Remembered
 from micro.node.second import SecondPath, bootstrap_addresses
 from micro.node.stranger_logs import StrangerLogs
 from micro.node.strangers import Strangers
+from micro.node.subscribers import Subscribers
 from micro.node.whereabouts import Whereabouts
 from micro.service.registry.announcement import Place
 from micro.service.registry.catalog import Catalog
@@ -61,6 +62,7 @@ class Outside:
         relaying: the relays.
         strangers: services found in the network.
         logs: logs found there.
+        subscribers: who subscribes from there to logs of this node.
         second: the second path to the network, None where the settings want none.
     """
 
@@ -120,6 +122,8 @@ class Outside:
             visited=self.strangers.linked,
             linked=lambda: transport.relay or "",
         )
+        self.subscribers = directory.subscribers = self._subscribers(directory)
+        peers.visits.on_welcome = self.logs.arrived
         self._whereabouts = Whereabouts(
             self._place, self.relaying, peers, self.backbone, membership, nid=self.nid, clock=ports.clock
         )
@@ -166,11 +170,13 @@ class Outside:
         self.peers.start(self._remembered.load(), self._remembered.parted)
         await self.backbone.start()
         self._whereabouts.start()
+        self.subscribers.start()
         self._started.set()
 
     async def withdraw(self) -> None:
         """Leaves the network in order: nobody new is sent here."""
         self._whereabouts.stop()
+        self.subscribers.stop()
         self.strangers.close()
         self.logs.close()
         await self.backbone.stop()
@@ -239,6 +245,18 @@ class Outside:
             bell.ring()
 
         return StrangerLogs(self.backbone, self.peers.visits, nid=self.nid, entropy=ports.entropy, changed=changed)
+
+    def _subscribers(self, directory: Directory) -> Subscribers:
+        peers = self.peers
+        return Subscribers(
+            self.backbone,
+            peers.visits,
+            nid=self.nid,
+            place=self._place,
+            topics=lambda: directory.announced,
+            may_follow=directory.may_follow,
+            is_linked=lambda nid: peers.link(nid) is not None or peers.visits.guest(nid) is not None,
+        )
 
     def _peers(self, config: NodeConfig, ports: Ports, router: Router, neighbours: Neighbours, relays: Relays) -> Peers:
         return Peers(

@@ -16,16 +16,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from micro.errors import MicroError, NotFound, Unavailable
-from micro.mucp.limits import NETWORK
 from micro.network.link import Link
-from micro.network.vigil import Vigil
 from micro.network.visits import Visits
 from micro.node.backbone import Backbone
 from micro.node.pinned import TOPIC
 from micro.ports import Entropy
 from micro.service.broker.directory import LogPlace, split_log
 from micro.service.registry.finder import Finder
-from micro.service.registry.record import SUBSCRIPTIONS_MAX, Kind, mark_of
+from micro.service.registry.record import mark_of_log
 from micro.trust.identity import short
 
 __all__ = ["StrangerLogs"]
@@ -54,7 +52,7 @@ class _Sought:
 
     def __init__(self, topic: str, nid: str) -> None:
         self.nid = nid
-        self.name = f"{mark_of(Kind.LOG, topic)}@{nid}"
+        self.name = f"{mark_of_log(topic)}@{nid}"
         self.link: Link | None = None
         self.since = 0.0
         self.failures = 0
@@ -75,7 +73,7 @@ class StrangerLogs:
         visits: links to them.
         nid: this node.
         entropy: for the jitter of back-off.
-        changed: told when `find` may answer otherwise than before, or `topics`.
+        changed: told when `find` may answer otherwise than before, or `sought`.
     """
 
     def __init__(
@@ -116,9 +114,9 @@ class StrangerLogs:
         return next(held, None)
 
     @property
-    def topics(self) -> list[str]:
-        """The topics of which logs of strangers are sought, by name: so many as a node may say it subscribes to."""
-        return sorted({topic for topic, _ in self._sought})[:SUBSCRIPTIONS_MAX]
+    def sought(self) -> list[tuple[str, str]]:
+        """The logs of strangers that are sought and held: topics and nodes, in order."""
+        return sorted(self._sought)
 
     # -- names that nobody owns -------------------------------------------------------------------------------------
 
@@ -164,7 +162,7 @@ class StrangerLogs:
         finder = self._backbone.finder
         if finder is None:
             raise Unavailable("this node is in no network; `micro network join TICKET` takes it into one")
-        mark = mark_of(Kind.LOG, topic)
+        mark = mark_of_log(topic)
         finder.forget(mark)  # a person asks, and means what is there now
         return tuple(offer.nid for offer in await finder.find(mark) if offer.nid != self._nid)
 
@@ -249,7 +247,6 @@ class StrangerLogs:
                 if not offers:
                     return False
                 link = await self._visits.visit(offers[0].ticket)
-                link.watch.vigil = Vigil(NETWORK, self._loop.time())  # whoever subscribes waits for what comes there
         except (MicroError, TimeoutError) as error:
             log.info("the log %s cannot be reached: %s", sought.name[:80], error)
             return False

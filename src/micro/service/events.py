@@ -211,6 +211,14 @@ class EventDesk:
         else:
             subscriber.complete(sequence, publisher_of(caller, self._nid), outputs, done)
 
+    def subscribed(self) -> list[tuple[str, str, str]]:
+        """Returns the subscriptions of other nodes to topics of this one: topic, node and queue, "" without one."""
+        return [
+            (subscriber.topic, link.facts.caller.nid, subscriber.queue or "")
+            for (link, _), subscriber in self._subscribers.items()
+            if link.facts.caller.peer
+        ]
+
     def relink(self, subscriber: Subscriber) -> None:
         """Has a subscriber of this node's subscribe to the logs of other nodes, too, as far as they are in reach."""
         if subscriber.link.facts.caller.peer or subscriber.subscription is None:

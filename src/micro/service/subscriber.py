@@ -83,6 +83,7 @@ class Subscriber(Owner, Member):
     Attributes:
         name: what was asked for, a topic or `topic@nid`.
         topic: the topic.
+        queue: the queue that it is a member of, None where it is of none.
         subscription: the place at this node's log, None before the subscription begins and after it has ended.
     """
 
@@ -94,12 +95,12 @@ class Subscriber(Owner, Member):
         "_extra",
         "_headers",
         "_publisher",
-        "_queue",
         "_remote",
         "_remote_next",
         "_upstreams",
         "link",
         "name",
+        "queue",
         "subscription",
         "topic",
     )
@@ -115,7 +116,7 @@ class Subscriber(Owner, Member):
         self._publisher = ""
         self._block, self._extra = 0, b""
         self._draining: asyncio.Task[None] | None = None
-        self._queue = event.block.headers.get(names.QUEUE)
+        self.queue = event.block.headers.get(names.QUEUE)
         self._upstreams: dict[LogPlace, Upstream] = {}
         self._remote: dict[int, tuple[Upstream, int]] = {}
         self._remote_next = REMOTE_FIRST
@@ -185,7 +186,7 @@ class Subscriber(Owner, Member):
         for place, link in links.items():
             if place not in self._upstreams:
                 try:
-                    self._upstreams[place] = Upstream(self, link, place, self._queue, OURS)
+                    self._upstreams[place] = Upstream(self, link, place, self.queue, OURS)
                 except (Fault, LinkClosed):  # so many exchanges are open on it, or it has just gone
                     self._desk.relink_later(self)
 

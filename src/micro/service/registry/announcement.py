@@ -233,7 +233,7 @@ class Announcement:
     # -- within -----------------------------------------------------------------------------------------------------
 
     def _sign(self, name: str, offer: _Offer, now: float, *, withdrawn: bool = False) -> SignedRecord:
-        kind, name = read_mark(name)
+        kind, name, origin = read_mark(name)
         record = ServiceRecord(
             self._key.public,
             name,
@@ -244,6 +244,7 @@ class Announcement:
             offer.terms,
             withdrawn,
             kind,
+            origin,
         )
         return sign_record(self._key, record)
 

@@ -56,8 +56,8 @@ KEYS_MAX: Final = 64
 NAMES_MAX: Final = 64
 """So many names are watched on one stream."""
 
-NAME_BYTES_MAX: Final = 160
-"""A mark has at most so many: `subscription:` and a topic."""
+NAME_BYTES_MAX: Final = 200
+"""A mark has at most so many: `subscription:`, a nid, a colon and a topic."""
 WORD_BYTES_MAX: Final = 127
 TEXT_BYTES_MAX: Final = 512
 REQUEST_BYTES_MAX: Final = 65_536

@@ -3,8 +3,8 @@
 Pure.
 
 What a record is of stands in it as its kind, and in its *mark*, the name under which it is filed and asked for: the
-name of a service, `log:TOPIC`, `subscription:TOPIC`. No service has a colon in its name, so nothing that asks for the
-one is ever shown the other.
+name of a service, `log:TOPIC`, `subscription:NID:TOPIC`. No service has a colon in its name, so nothing that asks for
+the one is ever shown the other.
 
 The description stays with its provider; the record names it by its hash. A record lives at most a day and carries a
 sequence that rises with every record its node signs: of two records of one (node, mark) the greater sequence counts,
@@ -13,8 +13,9 @@ record too, with the flag and the words of what it withdraws, and stays as long 
 
 Layout `micro-record-v1`: 1 v = 1, 2 public key (32 bytes), 3 name, 4 version, 5 sequence, 6 expires (Unix seconds),
 7 hash of the description (BLAKE3, 32 bytes; none in a withdrawal), 8 words and tags (at most 8), 9 withdrawn, 10 kind
-(none of a service, 1 of a log, 2 of a subscription). Of a log and a subscription the name is a topic, and 4, 7 and 8
-are empty. A service's record has the bytes that it had before there were kinds.
+(none of a service, 1 of a log, 2 of a subscription), 11 origin (public key, 32 bytes: of a subscription the node whose
+log it is; else none). Of a log and a subscription the name is a topic, and 4, 7 and 8 are empty. A service's record has
+the bytes that it had before there were kinds.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from micro.service.registry.instance import check_service, check_version
 from micro.service.registry.layout import NUMBER_MAX, Layout, Part
 from micro.service.registry.words import is_word, words
 from micro.service.schema.naming import PLATFORM_NAMES, RESERVED_NAMES
-from micro.trust.identity import nid_of
+from micro.trust.identity import nid_of, public_key_of
 from micro.trust.keys import KEY_BYTES, SIGNATURE_BYTES, NodeKey, is_weak
 from micro.trust.seal import body_of, is_genuine, seal
 
@@ -50,7 +51,8 @@ __all__ = [
     "SignedRecord",
     "described",
     "is_timely",
-    "mark_of",
+    "mark_of_log",
+    "mark_of_subscription",
     "read_mark",
     "read_record",
     "sign_record",
@@ -80,7 +82,7 @@ LOGS_MAX: Final = 64
 """So many logs."""
 
 SUBSCRIPTIONS_MAX: Final = 36
-"""So many topics that somebody there subscribes to."""
+"""So many logs of others that somebody there subscribes to."""
 
 TERMS_MAX: Final = 8
 """A record is filed under so many words and tags."""
@@ -106,6 +108,7 @@ _LAYOUT = Layout(
     terms=Part(8, "text", most=TERMS_MAX, bytes_max=TERM_BYTES_MAX),
     withdrawn=Part(9, "flag"),
     kind=Part(10, "number"),
+    origin=Part(11, "bytes", bytes_max=KEY_BYTES),
 )
 
 
@@ -116,10 +119,11 @@ class Kind(IntEnum):
     LOG = 1
     """The node keeps a log of a topic, and lets others subscribe to it."""
     SUBSCRIPTION = 2
-    """Somebody on the node subscribes to a topic on other nodes."""
+    """Somebody on the node subscribes to the log of another one."""
 
 
-_PREFIXES: Final = {Kind.SERVICE: "", Kind.LOG: "log:", Kind.SUBSCRIPTION: "subscription:"}
+_LOG: Final = "log:"
+_SUBSCRIPTION: Final = "subscription:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ class ServiceRecord:
         terms: the words and tags under which it is found, folded, at most 8.
         withdrawn: whether it is offered no longer.
         kind: what it is of; of a log or a subscription the version, the hash and the terms are empty.
+        origin: of a subscription the public key of the node whose log it is; else empty.
 
     Raises:
         BadRequest: a field is wrong; the detail names it.
@@ -150,6 +155,7 @@ class ServiceRecord:
     terms: tuple[str, ...] = ()
     withdrawn: bool = False
     kind: Kind = Kind.SERVICE
+    origin: bytes = b""
 
     def __post_init__(self) -> None:
         if len(self.key) != KEY_BYTES or is_weak(self.key):
@@ -162,6 +168,14 @@ class ServiceRecord:
             check_name("topic", self.name)
             if self.version or self.description_hash or self.terms:
                 raise BadRequest(f"the record of the topic {self.name} has what only records of services have")
+        self._check_origin()
+
+    def _check_origin(self) -> None:
+        if self.kind is not Kind.SUBSCRIPTION:
+            if self.origin:
+                raise BadRequest(f"the record of {self.name} names another node, which only a subscription does")
+        elif len(self.origin) != KEY_BYTES or is_weak(self.origin) or self.origin == self.key:
+            raise BadRequest(f"the subscription to {self.name} names no other node whose log it is")
 
     def _check_service(self) -> None:
         check_service(self.name)
@@ -185,7 +199,9 @@ class ServiceRecord:
     @property
     def mark(self) -> str:
         """The name under which it is filed and asked for; none of a service is one of a log, or of a subscription."""
-        return _PREFIXES[self.kind] + self.name
+        if self.kind is Kind.SERVICE:
+            return self.name
+        return mark_of_log(self.name) if self.kind is Kind.LOG else mark_of_subscription(self.name, nid_of(self.origin))
 
     def encode(self) -> bytes:
         """Returns the body that is signed.
@@ -241,24 +257,33 @@ def read_record(sealed: bytes) -> SignedRecord:
     return SignedRecord(ServiceRecord(**fields, kind=kind), sealed)
 
 
-def mark_of(kind: Kind, name: str) -> str:
-    """Returns the mark of records of this kind and name; see `ServiceRecord.mark`."""
-    return _PREFIXES[kind] + name
+def mark_of_log(topic: str) -> str:
+    """Returns the mark of the records of logs of a topic."""
+    return _LOG + topic
 
 
-def read_mark(mark: str) -> tuple[Kind, str]:
-    """Returns the kind and the name of the records that are filed under a mark.
+def mark_of_subscription(topic: str, nid: str) -> str:
+    """Returns the mark of the records of subscriptions to one node's log of a topic."""
+    return f"{_SUBSCRIPTION}{nid}:{topic}"
+
+
+def read_mark(mark: str) -> tuple[Kind, str, bytes]:
+    """Returns the kind, the name and the origin of the records that are filed under a mark.
 
     Raises:
         BadRequest: no record can have this mark.
     """
-    for kind in (Kind.LOG, Kind.SUBSCRIPTION):
-        if mark.startswith(_PREFIXES[kind]):
-            topic = mark.removeprefix(_PREFIXES[kind])
-            check_name("topic", topic)
-            return kind, topic
-    check_service(mark)
-    return Kind.SERVICE, mark
+    kind, name, nid = Kind.SERVICE, mark, ""
+    if mark.startswith(_LOG):
+        kind, name = Kind.LOG, mark.removeprefix(_LOG)
+    elif mark.startswith(_SUBSCRIPTION):
+        kind = Kind.SUBSCRIPTION
+        nid, _, name = mark.removeprefix(_SUBSCRIPTION).partition(":")
+    if kind is Kind.SERVICE:
+        check_service(name)
+    else:
+        check_name("topic", name)
+    return kind, name, public_key_of(nid) if kind is Kind.SUBSCRIPTION else b""
 
 
 def is_timely(record: ServiceRecord, now: float) -> bool:
