@@ -18,7 +18,7 @@ from benchmarks.peers.micro_network import node
 from benchmarks.process import processor_seconds, proportional_bytes, until
 from benchmarks.scale.member import Member, described
 from micro.node.front import Client
-from micro.service.registry.shards import NODE_RECORDS_MAX
+from micro.service.registry.record import SERVICES_MAX
 from micro.trust.ticket import Ticket
 
 __all__ = ["measure"]
@@ -34,7 +34,7 @@ async def measure(links: int, records: int) -> dict[str, float]:
 
     Args:
         links: how many nodes have their home there.
-        records: how many they announce together, at most `NODE_RECORDS_MAX` each; more nodes come where it takes more.
+        records: how many they announce together, at most `SERVICES_MAX` each; more nodes come where it takes more.
     """
     with tempfile.TemporaryDirectory(prefix="micro-", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "super"
@@ -44,11 +44,11 @@ async def measure(links: int, records: int) -> dict[str, float]:
             found = {"idle": await _megabytes(pid)}
             members = await _join(ticket, 0, links)
             found["linked"] = await _megabytes(pid)
-            members += await _join(ticket, links, max(links, -(-records // NODE_RECORDS_MAX)))
+            members += await _join(ticket, links, max(links, -(-records // SERVICES_MAX)))
             before, used = await _megabytes(pid), processor_seconds((pid,))
             left = records
             for number, member in enumerate(members):
-                count = min(left, NODE_RECORDS_MAX)
+                count = min(left, SERVICES_MAX)
                 member.offer({(name := f"s{number}-{each}"): described(name) for each in range(count)})
                 left -= count
 

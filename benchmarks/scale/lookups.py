@@ -20,7 +20,7 @@ from benchmarks.process import proportional_bytes
 from benchmarks.scale.member import Member, described
 from micro.doors.cli.testnet import Shape, Testnet
 from micro.service.once import call_once
-from micro.service.registry.shards import NODE_RECORDS_MAX
+from micro.service.registry.record import SERVICES_MAX
 from micro.trust.ticket import Ticket
 
 __all__ = ["measure"]
@@ -30,7 +30,7 @@ WARM_UP_LOOKUPS = 20
 SEEKERS, FIRST_SEEKER = 40, 10_000
 """Nodes that look for names in turn: a super node answers so many questions a second to one of them, and no more."""
 
-PER_MEMBER = NODE_RECORDS_MAX // 2
+PER_MEMBER = SERVICES_MAX // 2
 
 
 async def measure(nodes: int, supers: int, lookups: int, others: int = 0) -> dict[str, float]:

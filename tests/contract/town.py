@@ -159,6 +159,7 @@ class TownNode:
             clock=clock,
             entropy=TownEntropy(f"backbone {number} {len(town.nodes)}"),
             offers=lambda: self.offers,
+            topics=lambda: (),
             place=lambda: Place(self.transport.addresses()),
             heard=self.bell.heard,
             pinned=Pinned(disk, home / "pins.json", self.catalog),

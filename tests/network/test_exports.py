@@ -14,6 +14,7 @@ from micro.errors import Conflict, Fault, Forbidden
 from micro.mucp import headers as names
 from micro.node.front import Client
 from micro.node.node import Node
+from micro.service.broker.directory import LogPlace
 from micro.service.subscription import Event, Subscription
 from tests.network.places import StartNode, client_of, run, until
 from tests.network.test_functions import BILLING, crash, reading
@@ -37,6 +38,10 @@ class Town:
         await self.client.call("network", "Network.Connect", {"ticket": ticket})
         await self.linked()
         return self
+
+    @property
+    def place(self) -> LogPlace:
+        return LogPlace(self.far.nid, self.far.nid)
 
     async def _clients(self) -> None:
         self.owner = await self._stack.enter_async_context(client_of(self.far))
@@ -66,7 +71,7 @@ class Town:
     async def export(self, topic: str, *, exported: bool = True) -> None:
         """Opens a topic of the far node, and waits until the near one knows."""
         await self.owner.call("events", "Events.Export", {"topic": topic, "exported": exported})
-        await until(lambda: (self.far.nid in self.near._logs.find(topic)) == exported)
+        await until(lambda: (self.place in self.near._logs.find(topic)) == exported)
 
     async def queue(self, client: Client, queue: str | None = "work", topic: str = "orders") -> Subscription:
         """Subscribes, and returns what is to be iterated."""
@@ -305,7 +310,7 @@ async def owned(client: Client) -> list[dict[str, Any]]:
 async def test_a_topic_belongs_to_the_service_that_says_so(town: Town, tmp_path: Path) -> None:
     """It exports it; no other service may; and the node's owner has the last word, also after a restart."""
     await run(town.far, keeper(tmp_path, "shop"))
-    await until(lambda: town.near._logs.find("orders") == [town.far.nid])
+    await until(lambda: town.near._logs.find("orders") == [town.place])
     assert await owned(town.owner) == [
         {"topic": "orders", "service": "shop", "exported": True},
         {"topic": "secrets", "service": "shop", "exported": False},

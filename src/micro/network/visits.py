@@ -51,6 +51,9 @@ class _Visit:
 class Visits:
     """The links of a node that are for asking only.
 
+    Attributes:
+        on_welcome: told which node has come to visit this one.
+
     Args:
         transport: how other nodes are reached.
         opened: makes a link on a fresh pipe to a node.
@@ -78,6 +81,7 @@ class Visits:
         self._dialing: dict[_Place, asyncio.Task[Link]] = {}
         self._failed: dict[_Place, tuple[float, str]] = {}
         self._guests: dict[Link, str] = {}
+        self.on_welcome: Callable[[str], None] = lambda nid: None
         self._sweeping = self._loop.call_later(UNUSED_SECONDS, self._sweep)
 
     @property
@@ -124,6 +128,7 @@ class Visits:
             raise TooManyRequests(f"{self._guests_max} nodes visit this one already; ask another one, or later")
         link.watch.vigil = Vigil(VISIT, self._loop.time())
         self._guests[link] = nid
+        self.on_welcome(nid)
 
     def lost(self, nid: str, link: Link) -> None:
         """Takes note that a link to a node is gone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 from micro.errors import ConfigError, Conflict, Fault, NotFound, Unavailable
@@ -27,6 +27,7 @@ from micro.service.registry.description import Description
 from micro.service.registry.finder import Finder
 from micro.service.registry.finding import Offer
 from micro.service.registry.holder import SAYS_PER_SECOND, Holder
+from micro.service.registry.instance import check_service
 from micro.service.registry.shardmap import ShardMap, SuperNode, check_owner, sign_map
 from micro.service.service import Service
 from micro.trust.identity import is_nid, nid_of
@@ -50,6 +51,7 @@ class Backbone:
         reach: how other nodes are reached.
         clock, entropy: the world.
         offers: the descriptions of the services that the node offers now, by name.
+        topics: the marks of its logs and of its subscriptions elsewhere.
         place: where the node can be reached now.
         heard: waits for the catalog to change, at most so many seconds.
         super_node: whether it is to be a super node.
@@ -77,6 +79,7 @@ class Backbone:
         clock: Clock,
         entropy: Entropy,
         offers: Callable[[], Mapping[str, Description]],
+        topics: Callable[[], Iterable[str]],
         place: Callable[[], Place],
         heard: Callable[[float], Awaitable[bool]],
         super_node: bool,
@@ -95,6 +98,7 @@ class Backbone:
         self._clock = clock
         self._entropy = entropy
         self._offers = offers
+        self._topics = topics
         self._place = place
         self._heard = heard
         self._ticket = ticket
@@ -120,7 +124,12 @@ class Backbone:
     def service(self) -> Service:
         """Returns the service `backbone` of this node."""
         return backbone_service(
-            BackboneService(self._role, clock=self._clock, entropy=self._entropy, parcelled=self._parcelled)
+            BackboneService(
+                self._role,
+                clock=self._clock,
+                entropy=self._entropy,
+                parcelled=lambda: self._super.parcelled() if self._super is not None else None,
+            )
         )
 
     @property
@@ -263,6 +272,7 @@ class Backbone:
         """
         if self.finder is None:
             raise Unavailable("this node is in no network; `micro network join TICKET` takes it into one")
+        check_service(name.partition("@")[0])  # records of other kinds are none of a service, whatever they say
         offers = await self.finder.find(name)
         return offers if "@" in name else self.pinned.among(name, offers)
 
@@ -273,8 +283,7 @@ class Backbone:
 
     def status(self) -> dict[str, Any]:
         """Returns which network this is, its map, the node's home and role; nothing where there is none."""
-        charting, announcer = self.charting, self.announcer
-        if charting is None or announcer is None:
+        if (charting := self.charting) is None or (announcer := self.announcer) is None:
             return {}
         found: dict[str, Any] = {
             "network": self.network,
@@ -282,10 +291,9 @@ class Backbone:
             "super_nodes": charting.count,
             "home": announcer.home,
         }
-        if announcer.trouble:
-            found["trouble"] = announcer.trouble
-        if self.holder is not None:
-            found["holds"] = {"records": len(self.holder.shards), "nodes": len(self.holder.presences)}
+        found |= {"trouble": announcer.trouble} if announcer.trouble else {}
+        if (holder := self.holder) is not None:
+            found["holds"] = {"records": len(holder.shards), "nodes": len(holder.presences)}
         return found
 
     # -- within -----------------------------------------------------------------------------------------------------
@@ -314,12 +322,9 @@ class Backbone:
             await self._open_super(charting)
         seeker = self._second.seeker(self.network) if self._second is not None else None
         self.finder = Finder(charting, self._reach, clock=self._clock, entropy=self._entropy, second=seeker)
+        kept = self._membership
         announcement = Announcement(
-            self._key,
-            self._membership.next_sequence,
-            self._entropy.random_bytes,
-            before=self._membership.offered,
-            keep=self._membership.offers,
+            self._key, kept.next_sequence, self._entropy.random_bytes, before=kept.offered, keep=kept.offers
         )
         self.announcer = Announcer(
             self._nid,
@@ -329,6 +334,7 @@ class Backbone:
             clock=self._clock,
             entropy=self._entropy,
             offers=self._offers,
+            topics=self._topics,
             place=self._place,
             known=[home.nid for home in self._membership.homes],
         )
@@ -392,7 +398,3 @@ class Backbone:
             self._super.remapped(before)
         if self.announcer is not None:
             self.announcer.changed()
-
-    def _parcelled(self) -> None:
-        if self._super is not None:
-            self._super.parcelled()

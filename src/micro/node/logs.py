@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from micro.service.broker.directory import LogPlace, split_log
+
 __all__ = ["LOGS_MAX", "NeighbourLogs"]
 
 LOGS_MAX = 256
@@ -21,7 +23,7 @@ class NeighbourLogs:
     """
 
     def __init__(self, may_follow: Callable[[str, str], bool], ring: Callable[[], None]) -> None:
-        self._may_follow = may_follow
+        self.may_follow = may_follow
         self._ring = ring
         self._announced: dict[str, None] = {}
         self._heard: dict[str, frozenset[str]] = {}
@@ -39,9 +41,22 @@ class NeighbourLogs:
             del self._announced[topic]
             self._ring()
 
-    def find(self, topic: str) -> Sequence[str]:
+    @property
+    def announced(self) -> list[str]:
+        """The topics of which this node keeps a log for others, by name."""
+        return sorted(self._announced)
+
+    def want(self, name: str) -> None:
+        """See `LogDirectory.want`: neighbours tell unasked."""
+
+    def release(self, name: str) -> None:
+        """See `LogDirectory.release`."""
+
+    def find(self, name: str) -> Sequence[LogPlace]:
         """See `LogDirectory.find`."""
-        return sorted(nid for nid, topics in self._heard.items() if topic in topics)
+        topic, only = split_log(name)
+        found = sorted(nid for nid, topics in self._heard.items() if topic in topics)
+        return [LogPlace(nid, nid) for nid in found if only in ("", nid)]
 
     def watch(self, changed: Callable[[], None]) -> None:
         """See `LogDirectory.watch`."""
@@ -51,7 +66,7 @@ class NeighbourLogs:
 
     def told(self, nid: str) -> list[str]:
         """Returns the topics that a neighbour is told of."""
-        return [topic for topic in sorted(self._announced) if self._may_follow(nid, topic)]
+        return [topic for topic in sorted(self._announced) if self.may_follow(nid, topic)]
 
     def hear(self, nid: str, topics: Any) -> None:
         """Takes note of what a neighbour said; what is no list of names says nothing."""

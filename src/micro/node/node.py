@@ -21,6 +21,7 @@ from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, reg
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
 from micro.node.direct import direct_addresses
+from micro.node.directory import Directory
 from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores
 from micro.node.exports import Exports
 from micro.node.figures import Figures
@@ -168,7 +169,8 @@ class Node:
     def _open_events(self) -> None:
         """Makes what takes events and subscriptions, and knows which topics are open to whom."""
         ports = self.ports
-        self._logs = logs = NeighbourLogs(self.gate.may_follow, self.bell.ring)
+        self._logs = NeighbourLogs(self.gate.may_follow, self.bell.ring)
+        self._directory = logs = Directory(self._logs)
         self._exports = Exports(ports.disk, self.home.path / "exports.json", logs, self.gate.exports_changed)
         self.gate.exported = self._exports.is_exported
         self._offering = Offering(
@@ -182,7 +184,7 @@ class Node:
             gate=self.gate,
             clock=ports.clock,
             entropy=ports.entropy,
-            link_to=lambda nid: self.peers.link(nid) if self.peers is not None else None,
+            link_to=lambda nid: self._outside.log_link(nid) if self._outside is not None else None,
         )
 
     def _add_platform(self) -> None:
@@ -209,7 +211,7 @@ class Node:
             store_service(self._stores, self.ports.clock),
             config_service(self._settings),
             auth_service(self.gate, self.ports.clock, self.ports.entropy),
-            events_service(self._desk, self.broker, self.catalog, self._exports),
+            events_service(self._desk, self.broker, self.catalog, self._exports, self._directory.subscribing),
         ):
             self.platform.add(service)
 
@@ -225,6 +227,7 @@ class Node:
             bell=self.bell,
             router=self.router,
             neighbours=self._neighbours,
+            directory=self._directory,
             introduce=self.reception.introduce,
             instance_link=self.reception.link_of,
             offering=self._offering,

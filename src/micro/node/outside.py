@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from micro.node.backbone import Backbone
 from micro.node.config import NodeConfig
 from micro.node.control.network import network_service
 from micro.node.control.registry import Bell
+from micro.node.directory import Directory
 from micro.node.engines import Ports
 from micro.node.gatekeeper import Gatekeeper
 from micro.node.home import Home
@@ -34,7 +35,9 @@ from micro.node.reach import NodeReach
 from micro.node.relaying import Relaying
 from micro.node.remembered import Remembered
 from micro.node.second import SecondPath, bootstrap_addresses
+from micro.node.stranger_logs import StrangerLogs
 from micro.node.strangers import Strangers
+from micro.node.subscribers import Subscribers
 from micro.node.whereabouts import Whereabouts
 from micro.service.registry.announcement import Place
 from micro.service.registry.catalog import Catalog
@@ -60,6 +63,8 @@ class Outside:
         backbone: the place in a network.
         relaying: the relays.
         strangers: services found in the network.
+        logs: logs found there.
+        subscribers: who subscribes from there to logs of this node.
         second: the second path to the network, None where the settings want none.
     """
 
@@ -75,6 +80,7 @@ class Outside:
         bell: Bell,
         router: Router,
         neighbours: Neighbours,
+        directory: Directory,
         introduce: Callable[[Link, str], None],
         instance_link: Callable[[str], Link | None],
         offering: Offering,
@@ -107,13 +113,17 @@ class Outside:
             reach,
             membership,
             relays,
+            topics=directory.marks,
             place=self._place,
             hidden=lambda: offering.hidden,
             heard=bell.heard,
             second=self.second,
         )
         self.strangers = self._strangers(catalog, ports, bell)
+        self.logs = directory.strangers = self._logs(directory, ports, bell)
         self._paths = self._open_paths(catalog, ports, instance_link, gate)
+        self.subscribers = directory.subscribers = self._subscribers(directory)
+        peers.visits.on_welcome = self.logs.arrived
         self._whereabouts = Whereabouts(
             self._place, self.relaying, peers, self.backbone, membership, nid=self.nid, clock=ports.clock
         )
@@ -146,7 +156,13 @@ class Outside:
         return [
             self.backbone.service(),
             network_service(
-                self.peers, self._settled_ticket, self.backbone, self.strangers, self._paths, self._offering
+                self.peers,
+                self._settled_ticket,
+                self.backbone,
+                self.strangers,
+                self.logs,
+                self._paths,
+                self._offering,
             ),
         ]
 
@@ -162,12 +178,15 @@ class Outside:
         self.peers.start(self._remembered.load(), self._remembered.parted)
         await self.backbone.start()
         self._whereabouts.start()
+        self.subscribers.start()
         self._started.set()
 
     async def withdraw(self) -> None:
         """Leaves the network in order: nobody new is sent here."""
         self._whereabouts.stop()
+        self.subscribers.stop()
         self.strangers.close()
+        self.logs.close()
         await self.backbone.stop()
         if self.second is not None:
             await self.second.stop()
@@ -197,10 +216,15 @@ class Outside:
             nid = link.facts.caller.nid
             self.peers.lost(nid, link, reason)
             self.strangers.lost(nid, link)
+            self.logs.lost(nid, link)
 
     def link(self, nid: str) -> Link | None:
         """Returns the link to a node: as a neighbour, else as a stranger whose services are used; None without one."""
         return self.peers.link(nid) or self.strangers.link(nid)
+
+    def log_link(self, nid: str) -> Link | None:
+        """Returns the link to a node over which its logs are had: as a neighbour, else as a stranger; None without."""
+        return self.peers.link(nid) or self.logs.link(nid)
 
     def status(self) -> dict[str, Any]:
         """Returns the part of the node's status that is about other nodes."""
@@ -241,6 +265,25 @@ class Outside:
             entropy=ports.entropy,
             is_neighbour=lambda nid: peers.link(nid) is not None,
             changed=bell.ring,
+        )
+
+    def _logs(self, directory: Directory, ports: Ports, bell: Bell) -> StrangerLogs:
+        def changed() -> None:
+            directory.told()
+            bell.ring()
+
+        return StrangerLogs(self.backbone, self.peers.visits, nid=self.nid, entropy=ports.entropy, changed=changed)
+
+    def _subscribers(self, directory: Directory) -> Subscribers:
+        peers = self.peers
+        return Subscribers(
+            self.backbone,
+            peers.visits,
+            nid=self.nid,
+            place=self._place,
+            topics=lambda: directory.announced,
+            may_follow=directory.may_follow,
+            is_linked=lambda nid: peers.link(nid) is not None or peers.visits.guest(nid) is not None,
         )
 
     def _peers(self, config: NodeConfig, ports: Ports, router: Router, neighbours: Neighbours, relays: Relays) -> Peers:
@@ -295,6 +338,7 @@ def _backbone(
     membership: Membership,
     relays: Relays,
     *,
+    topics: Callable[[], Iterable[str]],
     place: Callable[[], Place],
     hidden: Callable[[], frozenset[str]],
     heard: Callable[[float], Awaitable[bool]],
@@ -307,6 +351,7 @@ def _backbone(
         clock=ports.clock,
         entropy=ports.entropy,
         offers=partial(offers_of, catalog, nid_of(key.public), hidden),
+        topics=topics,
         place=place,
         heard=heard,
         super_node=config.super_node,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -14,18 +15,26 @@ from micro.service.registry.catalog import Catalog
 from micro.service.registry.finding import Offer
 from micro.service.registry.pins import Pins
 
-__all__ = ["Pinned"]
+__all__ = ["TOPIC", "Pinned"]
+
+TOPIC: Final = "topic:"
+"""What stands before a topic where a pin names it; no service has a colon in its name."""
 
 log = logging.getLogger("micro.backbone")
 
 
 class Pinned:
-    """The file `pins.json` of a home."""
+    """The file `pins.json` of a home.
+
+    Attributes:
+        on_change: told after each change.
+    """
 
     def __init__(self, disk: Disk, path: Path, catalog: Catalog) -> None:
         self._disk = disk
         self._path = path
         self._catalog = catalog
+        self.on_change: Callable[[], None] = lambda: None
         try:
             self._pins = Pins(msgspec.json.decode(disk.read(path) or b"{}", type=dict[str, list[str]]))
         except msgspec.MsgspecError as error:
@@ -43,8 +52,17 @@ class Pinned:
         meant, is_new = self._pins.use(name, nids)
         if is_new:
             log.info("%s is pinned to %d nodes", name, len(meant))
-            self._catalog.pin(name, meant)
-            self._write()
+            self._keep(name, meant)
+        return meant
+
+    def add(self, name: str, nid: str) -> tuple[str, ...]:
+        """Pins a name to one more node, or to it alone where it was not pinned; returns all of them.
+
+        Raises:
+            TooManyRequests: too many names are pinned, or this one to too many nodes.
+        """
+        meant = self._pins.add(name, nid)
+        self._keep(name, meant)
         return meant
 
     def get(self, name: str) -> tuple[str, ...] | None:
@@ -71,13 +89,14 @@ class Pinned:
         """Takes a pin away, so that the next use pins the name anew; False where there was none."""
         found = self._pins.unpin(name)
         if found:
-            self._catalog.pin(name, ())
-            self._write()
+            self._keep(name, ())
         return found
 
     def everything(self) -> dict[str, tuple[str, ...]]:
         """Returns all pins, by name."""
         return self._pins.everything()
 
-    def _write(self) -> None:
+    def _keep(self, name: str, nids: tuple[str, ...]) -> None:
+        self._catalog.pin(name, nids)
         self._disk.write(self._path, msgspec.json.encode(self.everything()))
+        self.on_change()

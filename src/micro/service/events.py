@@ -6,17 +6,18 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from micro.errors import Conflict, Fault, TooLarge
+from micro.errors import Conflict, Fault, Forbidden, TooLarge
 from micro.mucp import headers as names
 from micro.mucp.event import Block, Opened, Published
 from micro.mucp.headers import Headers, encode
 from micro.network.link import Link
 from micro.ports import Clock, Entropy
 from micro.service.broker.broker import EPHEMERAL_ID, Broker, Output, StoredEvent
-from micro.service.broker.directory import LogDirectory
+from micro.service.broker.directory import LogDirectory, split_log
 from micro.service.gate import Gate
 from micro.service.identifier import Identifiers
-from micro.service.subscriber import OURS, Subscriber
+from micro.service.subscriber import OURS, Elsewhere, Subscriber
+from micro.trust.identity import short
 from micro.trust.policy import Caller
 
 __all__ = ["ACCOUNT", "EventDesk", "publisher_of"]
@@ -157,8 +158,16 @@ class EventDesk:
         """Takes a subscription; headers on it say that it is in force."""
         assert event.exchange is not None
         headers = event.block.headers
-        topic, queue = str(headers.get(names.TOPIC, "")), headers.get(names.QUEUE)
+        name, queue = str(headers.get(names.TOPIC, "")), headers.get(names.QUEUE)
+        try:
+            topic, only = split_log(name)
+        except Fault as malformed:
+            link.fail(event.number, malformed, refused=True)
+            return
+        is_elsewhere = only not in ("", self._nid)
         fault = self._refused(link, topic)
+        if fault is None and is_elsewhere and link.facts.caller.peer:
+            fault = Forbidden(f"this node keeps no log of {short(only)} for others; ask that one")
         if fault is not None:
             link.fail(event.number, fault, refused=True)
             return
@@ -166,11 +175,14 @@ class EventDesk:
         event.exchange.owner = subscriber
         link.session.note(event.number, {names.TOPIC: topic})
         try:
-            subscriber.subscription = self.broker.subscribe(topic, queue, subscriber)
-            self._subscribers[link, event.number] = subscriber
-            self.relink(subscriber)
+            subscriber.subscription = Elsewhere() if is_elsewhere else self.broker.subscribe(topic, queue, subscriber)
         except Fault as error:
             link.fail(event.number, error)
+            return
+        self._subscribers[link, event.number] = subscriber
+        if not link.facts.caller.peer:
+            self._directory.want(name)
+        self.relink(subscriber)
 
     def _refused(self, link: Link, topic: str) -> Fault | None:
         return _refused(self._gate.may_subscribe, self._gate, link.facts.caller, topic)
@@ -199,14 +211,22 @@ class EventDesk:
         else:
             subscriber.complete(sequence, publisher_of(caller, self._nid), outputs, done)
 
+    def subscribed(self) -> list[tuple[str, str, str]]:
+        """Returns the subscriptions of other nodes to topics of this one: topic, node and queue, "" without one."""
+        return [
+            (subscriber.topic, link.facts.caller.nid, subscriber.queue or "")
+            for (link, _), subscriber in self._subscribers.items()
+            if link.facts.caller.peer
+        ]
+
     def relink(self, subscriber: Subscriber) -> None:
         """Has a subscriber of this node's subscribe to the logs of other nodes, too, as far as they are in reach."""
         if subscriber.link.facts.caller.peer or subscriber.subscription is None:
             return  # another node asks every log itself; were it asked for in turn, events would go round
-        topic = subscriber.topic
-        heard = [nid for nid in self._directory.find(topic) if self._gate.may_hear(nid, topic)]
-        links = {nid: self._link_to(nid) for nid in heard[:UPSTREAMS_MAX]}
-        subscriber.follow({nid: link for nid, link in links.items() if link is not None and link.closed is None})
+        places = self._directory.find(subscriber.name)
+        heard = [place for place in places if self._gate.may_hear(place.origin, subscriber.topic)]
+        links = {place: self._link_to(place.nid) for place in heard[:UPSTREAMS_MAX]}
+        subscriber.follow({place: link for place, link in links.items() if link is not None and link.closed is None})
 
     def relink_later(self, subscriber: Subscriber) -> None:
         """Does that once more after a while; something did not go well."""
@@ -218,7 +238,9 @@ class EventDesk:
 
     def forget(self, link: Link, number: int) -> None:
         """A subscription has ended."""
-        self._subscribers.pop((link, number), None)
+        subscriber = self._subscribers.pop((link, number), None)
+        if subscriber is not None and not link.facts.caller.peer:
+            self._directory.release(subscriber.name)
 
     def tail(self, event: StoredEvent) -> tuple[bytes, int]:
         """Returns an event's varying headers and body as one piece, and how long the headers are.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from micro.errors import Conflict, Fault, LinkClosed
@@ -13,9 +13,10 @@ from micro.mucp.limits import BATCHES_VERSION
 from micro.network.link import Link
 from micro.network.owner import Owner
 from micro.service.broker.broker import Broker, Ephemeral, Member, Output, StoredEvent, Subscription
+from micro.service.broker.directory import LogPlace
 from micro.service.upstream import Upstream
 
-__all__ = ["OURS", "REMOTE_FIRST", "REMOTE_MAX", "Subscriber"]
+__all__ = ["OURS", "REMOTE_FIRST", "REMOTE_MAX", "Elsewhere", "Subscriber"]
 
 OURS = frozenset(
     {
@@ -54,8 +55,37 @@ class Desk(Protocol):
         """Has it subscribe to the logs of other nodes once more after a while."""
 
 
+class Elsewhere:
+    """The place of a subscriber at this node's log who wants nothing of it: `topic@nid` of another node."""
+
+    def acknowledge(self, sequence: int) -> None:
+        """There is nothing to acknowledge."""
+
+    def complete(
+        self, sequence: int, publisher: str, outputs: Sequence[Output], done: Callable[[Fault | None], None]
+    ) -> None:
+        """There is nothing to complete."""
+        done(Conflict(f"event {sequence} is none of this subscription, which takes nothing of this node's log"))
+
+    def negative(self, sequence: int, delay_seconds: float = 0.0, error: str = "") -> None:
+        """There is nothing to give back."""
+
+    def resume(self) -> None:
+        """There is nothing to come."""
+
+    def close(self) -> None:
+        """There is nothing to leave."""
+
+
 class Subscriber(Owner, Member):
-    """One subscription that came over a link: a member of the broker on one side, an exchange on the other."""
+    """One subscription that came over a link: a member of the broker on one side, an exchange on the other.
+
+    Attributes:
+        name: what was asked for, a topic or `topic@nid`.
+        topic: the topic.
+        queue: the queue that it is a member of, None where it is of none.
+        subscription: the place at this node's log, None before the subscription begins and after it has ended.
+    """
 
     __slots__ = (
         "_block",
@@ -65,11 +95,12 @@ class Subscriber(Owner, Member):
         "_extra",
         "_headers",
         "_publisher",
-        "_queue",
         "_remote",
         "_remote_next",
         "_upstreams",
         "link",
+        "name",
+        "queue",
         "subscription",
         "topic",
     )
@@ -79,13 +110,14 @@ class Subscriber(Owner, Member):
         self._desk = desk
         self.link = link
         self._exchange = event.exchange
-        self.topic = str(event.block.headers.get(names.TOPIC, ""))
+        self.name = str(event.block.headers.get(names.TOPIC, ""))
+        self.topic = self.name.partition("@")[0]
         self._headers: Mapping[str, str] | None = None
         self._publisher = ""
         self._block, self._extra = 0, b""
         self._draining: asyncio.Task[None] | None = None
-        self._queue = event.block.headers.get(names.QUEUE)
-        self._upstreams: dict[str, Upstream] = {}
+        self.queue = event.block.headers.get(names.QUEUE)
+        self._upstreams: dict[LogPlace, Upstream] = {}
         self._remote: dict[int, tuple[Upstream, int]] = {}
         self._remote_next = REMOTE_FIRST
         self.subscription: Subscription | None = None
@@ -146,27 +178,27 @@ class Subscriber(Owner, Member):
 
     # -- logs of other nodes ----------------------------------------------------------------------------------------
 
-    def follow(self, links: Mapping[str, Link]) -> None:
-        """Subscribes to the logs of these nodes and of no others."""
-        for nid, upstream in list(self._upstreams.items()):
-            if links.get(nid) is not upstream.link:
+    def follow(self, links: Mapping[LogPlace, Link]) -> None:
+        """Subscribes to the logs at these places and at no others."""
+        for place, upstream in list(self._upstreams.items()):
+            if links.get(place) is not upstream.link:
                 self._leave(upstream)
-        for nid, link in links.items():
-            if nid not in self._upstreams:
+        for place, link in links.items():
+            if place not in self._upstreams:
                 try:
-                    self._upstreams[nid] = Upstream(self, link, nid, self._queue, OURS)
+                    self._upstreams[place] = Upstream(self, link, place, self.queue, OURS)
                 except (Fault, LinkClosed):  # so many exchanges are open on it, or it has just gone
                     self._desk.relink_later(self)
 
     def _leave(self, upstream: Upstream) -> None:
-        if self._upstreams.get(upstream.nid) is upstream:
-            del self._upstreams[upstream.nid]
+        if self._upstreams.get(upstream.place) is upstream:
+            del self._upstreams[upstream.place]
         for number in [number for number, (known, _) in self._remote.items() if known is upstream]:
             del self._remote[number]
         upstream.close()
 
     def parted(self, upstream: Upstream, fault: Fault) -> None:
-        if self._upstreams.get(upstream.nid) is upstream:
+        if self._upstreams.get(upstream.place) is upstream:
             self._leave(upstream)
             self._desk.relink_later(self)
 

@@ -19,6 +19,7 @@ from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.network.owner import Owner
 from micro.service.broker.broker import EPHEMERAL_ID, StoredEvent
+from micro.service.broker.directory import LogPlace
 
 __all__ = ["Sink", "Upstream"]
 
@@ -47,14 +48,14 @@ class Upstream(Owner):
     Args:
         sink: the subscriber here.
         link: the link to the log's node.
-        nid: that node.
+        place: that node, and the one whose log it keeps.
         queue: the queue that the subscriber is a member of, or None.
         ours: the headers of an event that its keeper writes, and that are not the publisher's.
     """
 
-    __slots__ = ("_block", "_headers", "_held", "_ours", "_publisher", "_sink", "exchange", "link", "nid")
+    __slots__ = ("_block", "_headers", "_held", "_ours", "_publisher", "_sink", "exchange", "link", "place")
 
-    def __init__(self, sink: Sink, link: Link, nid: str, queue: str | None, ours: frozenset[str]) -> None:
+    def __init__(self, sink: Sink, link: Link, place: LogPlace, queue: str | None, ours: frozenset[str]) -> None:
         self._sink = sink
         self._ours = ours
         self._held: deque[tuple[int, StoredEvent, int]] = deque()
@@ -62,7 +63,7 @@ class Upstream(Owner):
         self._headers: dict[str, str] = {}
         self._publisher = ""
         self.link = link
-        self.nid = nid
+        self.place = place
         content = {names.TOPIC: sink.topic, names.QUEUE: queue} if queue else {names.TOPIC: sink.topic}
         self.exchange = link.open(Form.SUBSCRIBE, link.session.begin(Form.SUBSCRIBE, content, 0), b"", self)
 
@@ -97,7 +98,7 @@ class Upstream(Owner):
         self._sink.parted(self, fault)
 
     def ended(self) -> None:
-        self.failed(Cancelled(f"the node {self.nid} ended the subscription"), refused=False)
+        self.failed(Cancelled(f"the node {self.place.nid} ended the subscription"), refused=False)
 
     def cancelled(self) -> None:
         self.ended()
@@ -108,7 +109,8 @@ class Upstream(Owner):
             return
         publisher = headers.get(names.CALLER, "")
         # A node speaks for its own services only: what came to it from elsewhere it passes on in its own name.
-        self._publisher = publisher if publisher.partition("/")[0] == self.nid else self.nid
+        origin = self.place.origin
+        self._publisher = publisher if publisher.partition("/")[0] == origin else origin
         self._headers = {name: value for name, value in headers.items() if name not in self._ours}
         self._block = block
 

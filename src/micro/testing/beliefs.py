@@ -64,7 +64,7 @@ class Society(Protocol):
         """Returns the machines whose node runs."""
 
     def truth(self, nid: str) -> Mapping[tuple[str, str], None]:
-        """Returns every (service, instance) that ran under a nid."""
+        """Returns every (service, instance) that ran under a nid, and for (mark, "") what else it tells a network."""
 
     def hosts_of(self, nid: str) -> Mapping[str, None]:
         """Returns the addresses that a nid has had."""
@@ -158,7 +158,7 @@ class HoldersHoldTheirs:
 
 
 class RecordsAreSigned:
-    """What a super node holds was signed by the node it names, of a service that it had, ends, and never goes back."""
+    """What a super node holds was signed by the node it names, of what it had, ends, and never goes back."""
 
     def __init__(self) -> None:
         self._read: dict[bytes, tuple[ServiceRecord, bool]] = {}
@@ -171,12 +171,12 @@ class RecordsAreSigned:
             now = machine.clock.now()
             for sealed, _, _ in holder.shards.believed():
                 record, genuine = self._of(sealed)
-                what = f"{record.name} of {_nid(record.key)}"
-                mark = machine.name, machine.starts, record.key, record.name
+                what = f"{record.mark} of {_nid(record.key)}"
+                mark = machine.name, machine.starts, record.key, record.mark
                 sequence, since = self._before.get(mark, (0, -1.0))
                 if not genuine:
                     yield f"{machine.name} believes a record of {what} that it never signed"
-                elif all(service != record.name for service, _ in world.truth(_nid(record.key))):
+                elif all(service != record.mark for service, _ in world.truth(_nid(record.key))):
                     yield f"{machine.name} believes a record of {what}, which never had that"
                 if record.sequence < sequence:
                     yield f"{machine.name}: the record of {what} went back from {sequence} to {record.sequence}"
@@ -237,7 +237,7 @@ class LeasesAreShown:
 
 
 class OffersAreTrue:
-    """Whatever is found is of a service that its node had, at an address that it had, and was no older than a lease."""
+    """Whatever is found is what its node had, at an address that it had, and was no older than a lease."""
 
     def check(self, world: Society) -> Iterator[str]:
         """See `Invariant`."""
@@ -247,7 +247,7 @@ class OffersAreTrue:
                 continue
             for name, offer in backbone.finder.believed():
                 who = world.name_of(offer.nid)
-                if all(service != offer.record.name for service, _ in world.truth(offer.nid)):
+                if all(service != offer.record.mark for service, _ in world.truth(offer.nid)):
                     yield f"{machine.name} found {name} of {who}, which never had that"
                 if offer.record.withdrawn:
                     yield f"{machine.name} found {name} of {who}, which it has withdrawn"

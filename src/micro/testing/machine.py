@@ -18,7 +18,9 @@ from micro.node.config import NodeConfig
 from micro.node.engines import Ports
 from micro.node.node import Node
 from micro.node.place import NODE_SOCKET
+from micro.service.broker.directory import split_log
 from micro.service.client import Client
+from micro.service.registry.record import mark_of_log, mark_of_subscription
 from micro.service.running import Running
 from micro.service.service import Service
 from micro.testing.disk import MemoryDisk
@@ -242,7 +244,8 @@ class Machine:
         while True:
             instance = self.entropy.random_bytes(INSTANCE_BYTES).hex()
             if self.nid:
-                self.known[self.nid][name, instance] = None
+                told = dict.fromkeys((mark, "") for mark in _marks(self.services[name]))
+                self.known[self.nid] |= {(name, instance): None, **told}
             running = Running(
                 self.services[name],
                 dialer=self.dialer(name),
@@ -262,3 +265,10 @@ class Machine:
 def _tell(over: asyncio.Future[None]) -> None:
     if not over.done():
         over.set_result(None)
+
+
+def _marks(service: Service) -> list[str]:
+    """Returns the marks of the records by which a network hears of a service's topics and subscriptions."""
+    logs = [mark_of_log(topic) for topic, is_exported in service.topics.items() if is_exported]
+    names = [split_log(subscriber.topic) for subscriber in service.subscribers]
+    return [*logs, *(mark_of_subscription(topic, nid) for topic, nid in names if nid)]

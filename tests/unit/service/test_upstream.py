@@ -13,6 +13,7 @@ from micro.mucp.headers import encode
 from micro.mucp.limits import WINDOW_BYTES
 from micro.network.link import Link
 from micro.service.broker.broker import StoredEvent
+from micro.service.broker.directory import LogPlace
 from micro.service.subscriber import OURS
 from micro.service.upstream import Upstream
 from tests.unit.network.clockwork import Desk, Diary, linked, run, settle
@@ -64,7 +65,7 @@ async def subscribed(sink: Sink, queue: str | None = "work") -> tuple[Upstream, 
     """Returns an upstream, the log's node at its other end, and what that hears."""
     near, far, _, desk = await linked()
     diary = desk.owner = Diary()
-    upstream = Upstream(sink, near, FAR, queue, OURS)
+    upstream = Upstream(sink, near, LogPlace(FAR, FAR), queue, OURS)
     await settle()
     return upstream, Log(far, desk), diary
 

@@ -18,6 +18,7 @@ from micro.doors.cli.terminal import note, say
 __all__ = ["events"]
 
 TOPICS = [Column(name) for name in ("topic", "messages", "bytes", "subscribers", "queues")]
+SUBSCRIBERS = [Column(name) for name in ("topic", "nid", "subscriptions", "announced")]
 OWNED = [Column(name) for name in ("topic", "service", "exported")]
 EVENTS = [Column(name) for name in ("sequence", "when", "id", "publisher", "body")]
 LIMIT = 100
@@ -97,6 +98,20 @@ def export(session: Session, topic: str | None, off: bool) -> None:
     session.show_rows(found, found["topics"], OWNED)
     if not found["topics"] and session.shape() == "table":
         note("every topic is the node's own, and local")
+
+
+@events.command_of("subscribers", example="micro events subscribers orders")
+@click.argument("topic", required=False)
+def subscribers(session: Session, topic: str | None) -> None:
+    """List the other nodes that subscribe to topics of this one.
+
+    Those that are linked now are shown with the number of their subscriptions; those that say in the network that they
+    subscribe are shown as announced, also while they are away.
+    """
+    found = session.ask("events", "Events.Subscribers", {"topic": topic or ""})
+    session.show_rows(found, found["subscribers"], SUBSCRIBERS)
+    if not found["subscribers"] and session.shape() == "table":
+        note("no other node subscribes")
 
 
 @events.command_of("replay", example="micro events replay orders --from 1h --queue kitchen")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from micro.errors import Fault
@@ -23,15 +24,24 @@ READ_EVENTS = 64
 READ_BYTES = 262_144
 """So many kept events are read at once, of about so many bytes."""
 
+SUBSCRIBERS_MAX = 1000
+"""So many subscribers are listed."""
+
+TOPICS_MAX = 64
+"""The network is asked for those of so many topics."""
+
+Known = Callable[[str], Awaitable[tuple[str, ...]]]
+
 
 class EventsControl:
     """The endpoints."""
 
-    def __init__(self, desk: EventDesk, broker: Broker, catalog: Catalog, exports: Exports) -> None:
+    def __init__(self, desk: EventDesk, broker: Broker, catalog: Catalog, exports: Exports, known: Known) -> None:
         self._desk = desk
         self._broker = broker
         self._catalog = catalog
         self._exports = exports
+        self._known = known
 
     async def complete(
         self, subscription: int, sequence: int, context: Context, outputs: list[Given] | None = None
@@ -99,6 +109,22 @@ class EventsControl:
         """Lists the topics that belong to a service, or that were opened to other nodes, or closed."""
         return {"topics": [_owned(owned) for owned in self._exports.all()]}
 
+    async def subscribers(self, topic: str = "") -> dict[str, Any]:
+        """Lists the other nodes that subscribe to topics of this one, or say in the network that they do.
+
+        Args:
+            topic: of this one alone; "" for all.
+        """
+        linked = Counter((name, nid) for name, nid, _ in self._desk.subscribed() if topic in ("", name))
+        topics = [owned.topic for owned in self._exports.all() if owned.exported and topic in ("", owned.topic)]
+        said = {(name, nid) for name in topics[:TOPICS_MAX] for nid in await self._known(name)}
+        found = sorted({*linked, *said})
+        lines = [
+            {"topic": name, "nid": nid, "subscriptions": linked[name, nid], "announced": (name, nid) in said}
+            for name, nid in found[:SUBSCRIBERS_MAX]
+        ]
+        return {"subscribers": lines, "total": len(found)}
+
 
 def _owned(owned: Owned) -> dict[str, Any]:
     return {"topic": owned.topic, "service": owned.service, "exported": owned.exported}
@@ -123,9 +149,9 @@ def _shown(sequence: int, event: StoredEvent) -> dict[str, Any]:
     return {**said, "content_type": event.headers.get(names.CONTENT_TYPE, ""), "body": event.body}
 
 
-def events_service(desk: EventDesk, broker: Broker, catalog: Catalog, exports: Exports) -> Service:
-    """Returns the service."""
-    endpoints = EventsControl(desk, broker, catalog, exports)
+def events_service(desk: EventDesk, broker: Broker, catalog: Catalog, exports: Exports, known: Known) -> Service:
+    """Returns the service; `known` says who announces in the network that it subscribes to a topic of this node."""
+    endpoints = EventsControl(desk, broker, catalog, exports, known)
     service = Service("events", description="The events that this node keeps.", platform=True)
     service.add("Events.Complete", endpoints.complete)
     service.add("Events.Flow", endpoints.flow, idempotent=True)
@@ -133,4 +159,5 @@ def events_service(desk: EventDesk, broker: Broker, catalog: Catalog, exports: E
     service.add("Events.Replay", endpoints.replay)
     service.add("Events.Export", endpoints.export)
     service.add("Events.Exports", endpoints.exports, idempotent=True)
+    service.add("Events.Subscribers", endpoints.subscribers, idempotent=True)
     return service

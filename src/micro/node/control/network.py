@@ -9,7 +9,7 @@ from micro.errors import NotFound
 from micro.network.peers import Peers
 from micro.node.offering import Offering
 from micro.node.paths import Paths
-from micro.node.pinned import Pinned
+from micro.node.pinned import TOPIC, Pinned
 from micro.service.service import Service
 from micro.trust.identity import is_nid
 from micro.trust.ticket import Ticket
@@ -63,11 +63,13 @@ class Network:
         peers: Peers,
         ticket: Callable[[], Awaitable[Ticket]],
         backbone: Joining,
-        meeting: Meeting,
+        services: Meeting,
+        logs: Meeting,
         offering: Offering,
     ) -> None:
+        self._services = services
+        self._logs = logs
         self._offering = offering
-        self._meeting = meeting
         self._peers = peers
         self._ticket = ticket
         self._backbone = backbone
@@ -129,24 +131,28 @@ class Network:
         """Says whether somebody vouches for a name: this node, a neighbour, or an earlier use of it.
 
         Args:
-            name: of a service.
+            name: of a service, or `topic:` and a topic.
         """
-        nodes = await self._meeting.offering(name)
+        nodes = await self._meeting(name).offering(name)
         return {"name": name, "unverified": bool(nodes), "nodes": list(nodes)}
 
     async def pin(self, name: str) -> dict[str, Any]:
         """Pins a name that nobody owns to the nodes that offer it now, as its first use would.
 
         Args:
-            name: of a service.
+            name: of a service, or `topic:` and a topic; `topic:orders@nid` adds one node to those it is pinned to.
         """
-        return {"name": name, "nodes": list(await self._meeting.pin(name))}
+        nodes = await self._meeting(name).pin(name)
+        return {"name": name.partition("@")[0], "nodes": list(nodes)}
+
+    def _meeting(self, name: str) -> Meeting:
+        return self._logs if name.startswith(TOPIC) else self._services
 
     async def unpin(self, name: str) -> dict[str, Any]:
         """Lets the next use of a name bind it anew.
 
         Args:
-            name: the service.
+            name: the service, or `topic:` and the topic.
         """
         if not self._backbone.pinned.unpin(name):
             raise NotFound(f"{name[:80]!r} is not pinned; `micro network pins` lists the names that are")
@@ -170,12 +176,13 @@ def network_service(
     peers: Peers,
     ticket: Callable[[], Awaitable[Ticket]],
     backbone: Joining,
-    meeting: Meeting,
+    services: Meeting,
+    logs: Meeting,
     paths: Paths,
     offering: Offering,
 ) -> Service:
     """Returns the service."""
-    endpoints = Network(peers, ticket, backbone, meeting, offering)
+    endpoints = Network(peers, ticket, backbone, services, logs, offering)
     service = Service("network", description="This node's neighbours.", platform=True)
     service.add("Network.Ticket", endpoints.ticket, idempotent=True)
     service.add("Network.Connect", endpoints.connect, idempotent=True)

@@ -16,6 +16,7 @@ from micro.mucp.batch import Batch
 
 __all__ = [
     "EPHEMERAL_ID",
+    "NAME_CHARACTERS_MAX",
     "Broker",
     "Ephemeral",
     "Limits",

@@ -8,7 +8,7 @@ change it is withdrawn under the old ones first, so that holders of those words 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,8 +25,10 @@ from micro.service.registry.presence import (
 from micro.service.registry.record import (
     HASH_BYTES,
     LIFETIME_SECONDS_MAX,
+    SERVICES_MAX,
     ServiceRecord,
     SignedRecord,
+    read_mark,
     sign_record,
     terms_of,
 )
@@ -67,7 +69,7 @@ class Announcement:
         key: the node's key.
         sequence: returns the next number of the sequence, which never comes again.
         random_bytes: chance, for the secrets of chains.
-        before: what the node offered when it last ran: its version and its words, by service.
+        before: what the node offered when it last ran: its version and its words, by mark.
         keep: takes note of the same before anything of it is told.
     """
 
@@ -103,17 +105,23 @@ class Announcement:
         """The withdrawals of what was offered and is not any more, of at most as many names as a node may offer."""
         return [signed for _, signed in self._withdrawn.values()]
 
-    def offer(self, descriptions: Mapping[str, Description], now: float) -> list[SignedRecord]:
+    def offer(
+        self, descriptions: Mapping[str, Description], now: float, *, topics: Iterable[str] = ()
+    ) -> list[SignedRecord]:
         """Takes note of what the node offers now, and returns the records to be told: new, changed, old, withdrawn.
 
         Args:
             descriptions: by service; of more than a node may offer, the first by name count.
             now: Unix seconds.
+            topics: the marks of the logs that it keeps for others and of its subscriptions elsewhere, no more than
+                there may be of each.
         """
         wanted = {
             name: _Offer(found.version, bytes.fromhex(found.hash), terms_of(found))
-            for name, found in sorted(descriptions.items())[:NODE_RECORDS_MAX]
+            for name, found in sorted(descriptions.items())[:SERVICES_MAX]
         }
+        wanted |= dict.fromkeys(topics, _Offer("", b"", ()))
+        assert len(wanted) <= NODE_RECORDS_MAX, "each kind has its limit"
         told = [self._withdraw(name, offer, now) for name, offer in self._gone(wanted, now).items()]
         for name, offer in list(self._offers.items()):
             if name not in wanted or wanted[name].terms != offer.terms:
@@ -225,6 +233,7 @@ class Announcement:
     # -- within -----------------------------------------------------------------------------------------------------
 
     def _sign(self, name: str, offer: _Offer, now: float, *, withdrawn: bool = False) -> SignedRecord:
+        kind, name, origin = read_mark(name)
         record = ServiceRecord(
             self._key.public,
             name,
@@ -234,6 +243,8 @@ class Announcement:
             b"" if withdrawn else offer.description_hash,
             offer.terms,
             withdrawn,
+            kind,
+            origin,
         )
         return sign_record(self._key, record)
 

@@ -18,7 +18,7 @@ from micro.service.registry.backbone import HEARD
 from micro.service.registry.charting import Charting
 from micro.service.registry.description import Description
 from micro.service.registry.reach import Reach
-from micro.service.registry.record import SKEW_SECONDS
+from micro.service.registry.record import SKEW_SECONDS, SignedRecord
 from micro.service.registry.shardmap import SuperNode, shard_of_node
 from micro.service.stream import RawStream
 from micro.trust.identity import short
@@ -53,6 +53,7 @@ class Announcer:
         reach: how super nodes are reached.
         clock, entropy: time, and the spread of pauses.
         offers: the descriptions of the services that the node offers now, by name.
+        topics: the marks of its logs and of its subscriptions elsewhere.
         place: where the node can be reached now.
         known: the node ids of super nodes that served well as a home; they are tried first.
 
@@ -71,6 +72,7 @@ class Announcer:
         clock: Clock,
         entropy: Entropy,
         offers: Callable[[], Mapping[str, Description]],
+        topics: Callable[[], Iterable[str]],
         place: Callable[[], Place],
         known: Collection[str] = (),
     ) -> None:
@@ -82,6 +84,7 @@ class Announcer:
         self._clock = clock
         self._entropy = entropy
         self._offers = offers
+        self._topics = topics
         self._place = place
         self._known = known
         self._wake = asyncio.Event()
@@ -136,7 +139,7 @@ class Announcer:
     async def _run(self) -> None:
         failures, avoided = 0, b""
         while True:
-            self._announcement.offer(self._offers(), self._clock.now())  # for the second path, where no home hears it
+            self._offer()  # for the second path, where no home hears it
             for member in self._homes(avoided):
                 try:
                     await self._stay(member)
@@ -154,6 +157,9 @@ class Announcer:
                 failures += 1
                 await self._pause(self._backoff_seconds(failures))
 
+    def _offer(self) -> list[SignedRecord]:
+        return self._announcement.offer(self._offers(), self._clock.now(), topics=self._topics())
+
     def _backoff_seconds(self, failures: int) -> float:
         longest: float = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_MIN * 2 ** min(failures - 1, 10))
         return longest * (0.5 + self._entropy.random_bytes(1)[0] / 512)
@@ -166,7 +172,7 @@ class Announcer:
             self._again_at = None
             reading = asyncio.get_running_loop().create_task(self._read(stream, member))
             reading.add_done_callback(lambda _: self._wake.set())
-            self._announcement.offer(self._offers(), self._clock.now())
+            self._offer()
             await self._say(stream, self._announcement.everything(self._place(), self._clock.now()))
             self._stream, self.home, self.trouble = stream, member.nid, ""
             log.info("the home of this node is %s", short(member.nid))
@@ -191,7 +197,7 @@ class Announcer:
 
     async def _tell(self, stream: RawStream) -> None:
         now = self._clock.now()
-        changed = self._announcement.offer(self._offers(), now)  # what grew old is signed anew before it is told
+        changed = self._offer()  # what grew old is signed anew before it is told
         is_due = self._again_at is not None and self._clock.monotonic() >= self._again_at
         if is_due or self._announcement.has_lapsed(now):
             self._again_at, self.trouble = None, ""

@@ -60,7 +60,8 @@ KEYS_MAX: Final = 64
 NAMES_MAX: Final = 64
 """So many names are watched on one stream."""
 
-NAME_BYTES_MAX: Final = 63
+NAME_BYTES_MAX: Final = 200
+"""A mark has at most so many: `subscription:`, a nid, a colon and a topic."""
 WORD_BYTES_MAX: Final = 127
 TEXT_BYTES_MAX: Final = 512
 REQUEST_BYTES_MAX: Final = 65_536
@@ -134,12 +135,12 @@ STORED: Final = Layout(
 
 FIND: Final = Layout(
     "the search for a name",
-    256,
+    512,
     name=Part(1, "text", bytes_max=NAME_BYTES_MAX),
     limit=Part(2, "number"),
     key=Part(3, "bytes", bytes_max=KEY_BYTES),
 )
-"""A name, how many records at most, and the one node that is meant, if one is."""
+"""A name or mark, how many records at most, and the one node that is meant, if one is."""
 
 SEARCH: Final = Layout(
     "the search for words",

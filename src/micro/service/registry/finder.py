@@ -1,4 +1,4 @@
-"""Finds services of strangers: asks two super nodes who offers a name, and then where those nodes are.
+"""Finds what strangers offer: asks two super nodes who has a record of a name, and then where those nodes are.
 
 Answers are kept, watched, and renewed before they are old while they are used; that nobody offers a name is kept for
 a few seconds. While the backbone is away, what was known goes on being the answer: whether a node is still there its
@@ -14,22 +14,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from micro.errors import MicroError, Unavailable
 from micro.ports import Clock, Entropy
-from micro.service.registry.backbone import FIND, FOUND, KEYS_MAX, NEWS, PRESENCE, PRESENT, SEARCH, WATCH
+from micro.service.registry.asker import ASKED, Asker
+from micro.service.registry.backbone import FIND, KEYS_MAX, NEWS, SEARCH, WATCH
 from micro.service.registry.charting import Charting
 from micro.service.registry.commons.seeker import Seeker
 from micro.service.registry.commons.value import Wanted
-from micro.service.registry.doubts import Doubts
 from micro.service.registry.finding import (
-    Living,
     Offer,
-    genuine_presence,
     genuine_records,
+    is_of,
     newest_records,
     ranked,
     split_node,
@@ -37,16 +36,11 @@ from micro.service.registry.finding import (
 from micro.service.registry.known import FRESH_SECONDS, Known
 from micro.service.registry.reach import Reach
 from micro.service.registry.record import TERMS_MAX, ServiceRecord, SignedRecord
-from micro.service.registry.shardmap import SuperNode, shard_of_name, shard_of_node, shard_of_word
+from micro.service.registry.shardmap import shard_of_name, shard_of_word
 from micro.service.registry.words import words
-from micro.trust.identity import nid_of, short
 
 __all__ = ["Finder"]
 
-ASKED: Final = 2
-"""So many super nodes are asked for everything: one can keep silent, and none can make anything up."""
-
-ASK_TIMEOUT_SECONDS: Final = 2.0
 OFFERS_MAX: Final = 32
 """So many nodes that offer a name are looked for."""
 
@@ -90,16 +84,15 @@ class Finder:
         self._charting = charting
         self._reach = reach
         self._clock = clock
-        self._entropy = entropy
         self._second = second
         self._known: dict[str, Known] = {}
-        self._doubts = Doubts()
+        self._asker = Asker(charting, reach, clock, entropy)
 
     async def find(self, name: str) -> tuple[Offer, ...]:
         """Returns who offers a service and is believed to be there, in the order of node ids; none where nobody does.
 
         Args:
-            name: `service`, or `service@nid` for the service of one node.
+            name: `service`, or `service@nid` for the service of one node; in place of the service any mark of records.
 
         Raises:
             BadRequest: it is no such name.
@@ -134,7 +127,7 @@ class Finder:
         """
         terms = list(dict.fromkeys(words(text)))[:TERMS_MAX]
         asked = [
-            self._ask_all(
+            self._asker.records(
                 shard_of_word(term),
                 "Backbone.Search",
                 SEARCH.encode({"words": [term, *(other for other in terms if other != term)], "limit": KEYS_MAX}),
@@ -150,6 +143,24 @@ class Finder:
             aside = (self._second.records(Wanted(word=term)) for term in terms[:SEARCH_WORDS_MAX])
             answers = list(await asyncio.gather(*aside))
         return ranked(newest_records(answers), terms)[: max(0, limit)]
+
+    async def changed(self, name: str, seconds: float) -> None:
+        """Waits until the answer of `find` may be another one, at most so long; the name is watched meanwhile.
+
+        It is watched also while nobody offers it, and while too much is watched already the time is waited out.
+        """
+        known = self._known.get(name)
+        if known is not None and known.is_old:
+            return
+        if known is not None:
+            known.is_followed = True
+            self._watch(name, known)
+        if known is None or known.watching is None or known.watching.done():
+            await asyncio.sleep(seconds)
+            return
+        done, _ = await asyncio.wait([known.watching], timeout=seconds)
+        if done:
+            known.is_old = True  # where the watch was lost, something may have been missed
 
     def forget(self, name: str) -> None:
         """Takes note that an answer was wrong: the name is asked for anew when it is wanted."""
@@ -196,7 +207,7 @@ class Finder:
         records = {record.key: record for record in newest_records(answers)[:OFFERS_MAX]}
         offers: dict[bytes, Offer] = {}
         if trouble is None:
-            for living in await self._locate(list(records), holders=ASKED if known.is_wrong else 1):
+            for living in await self._asker.locate(list(records), holders=ASKED if known.is_wrong else 1):
                 place = living.record
                 offers[place.key] = Offer(records[place.key], place.ticket(), living.ends)
         if self._second is not None and (is_aside or not offers):
@@ -208,7 +219,7 @@ class Finder:
         return known.offers
 
     async def _ask_name(self, service: str, key: bytes) -> list[list[SignedRecord]]:
-        return await self._ask_all(
+        return await self._asker.records(
             shard_of_name(service),
             "Backbone.Find",
             FIND.encode({"name": service, "limit": OFFERS_MAX, "key": key}),
@@ -246,122 +257,12 @@ class Finder:
         while len(self._known) > NAMES_MAX:
             self._known.pop(next(iter(self._known))).end()
 
-    # -- asking -----------------------------------------------------------------------------------------------------
-
-    async def _ask_all(
-        self,
-        shard: int,
-        endpoint: str,
-        body: bytes,
-        believe: Callable[[Sequence[bytes], float], tuple[list[SignedRecord], bool]],
-    ) -> list[list[SignedRecord]]:
-        """Returns the believed answers of two holders of a shard, of one where only one answers.
-
-        Where these have nothing the others are asked too, those by the map before included: shards may be moving.
-
-        Raises:
-            Unavailable: none answers.
-        """
-
-        async def ask(member: SuperNode) -> list[SignedRecord]:
-            answer = FOUND.decode(await self._call(member, endpoint, body))
-            self._charting.heard(answer["map_version"], member.ticket())
-            records, honest = believe(answer["records"], self._clock.now())
-            if not honest:
-                log.warning("%s sent a record that its node never signed; it is asked last now", short(member.nid))
-                self._doubts.distrust(member, self._clock.monotonic())
-            return records
-
-        return await self._first(self._ordered(shard), ask)
-
-    async def _first(
-        self, members: list[SuperNode], ask: Callable[[SuperNode], Awaitable[list[SignedRecord]]]
-    ) -> list[list[SignedRecord]]:
-        answers: list[list[SignedRecord]] = []
-        trouble = "no map of the network is known yet"
-        while members and (len(answers) < ASKED or not any(answers)):
-            now, members = members[:ASKED], members[ASKED:]
-            for answer in await asyncio.gather(*(ask(member) for member in now), return_exceptions=True):
-                if isinstance(answer, list):
-                    answers.append(answer)
-                elif isinstance(answer, MicroError | TimeoutError):
-                    trouble = str(answer)
-                else:
-                    raise answer
-        if not answers:
-            raise Unavailable(f"no super node that holds this answers now: {trouble}; try again in a moment")
-        return answers
-
-    async def _call(self, member: SuperNode, endpoint: str, body: bytes) -> bytes:
-        try:
-            answer = await self._reach.call(member.ticket(), endpoint, body, timeout_seconds=ASK_TIMEOUT_SECONDS)
-        except (MicroError, TimeoutError):
-            self._doubts.silent(member, self._clock.monotonic())
-            raise
-        self._doubts.answered(member)
-        return answer
-
-    def _ordered(self, shard: int) -> list[SuperNode]:
-        """Returns the holders of a shard as they are asked: by the newest map, from one that chance chooses on.
-
-        Two that follow each other are of different owners, wherever the map has such.
-        """
-        current = self._charting.atlas.current
-        newest = list(current.ring.holders(shard)) if current is not None else []
-        turn = self._entropy.random_bytes(1)[0] % len(newest) if newest else 0
-        ordered = [*newest[turn:], *newest[:turn]]
-        known = {member.key for member in newest}
-        ordered += [member for member in self._charting.atlas.holders(shard) if member.key not in known]
-        return self._doubts.ordered(ordered, self._clock.monotonic())
-
-    # -- presence ---------------------------------------------------------------------------------------------------
-
-    async def _locate(self, keys: list[bytes], holders: int) -> list[Living]:
-        """Returns where those of these nodes are that are believed alive.
-
-        So many holders are asked for each; one that has it from before a node moved is believed only by itself.
-        """
-        found: dict[bytes, Living] = {}
-        members = {key: self._ordered(shard_of_node(nid_of(key))) for key in keys}
-        for attempt in range(ASKED + 1):
-            groups: dict[bytes, tuple[SuperNode, list[bytes]]] = {}
-            for key in keys:
-                if (attempt < holders or key not in found) and members[key]:
-                    member = self._shared(members[key], groups)
-                    members[key].remove(member)  # who has been asked is not asked again
-                    groups.setdefault(member.key, (member, []))[1].append(key)
-            if not groups:
-                break
-            asked = [self._presences(member, part) for member, part in groups.values()]
-            for part in await asyncio.gather(*asked):
-                for living in part:
-                    known = found.get(living.record.key)
-                    if known is None or (known.record.sequence, known.ends) < (living.record.sequence, living.ends):
-                        found[living.record.key] = living
-        return list(found.values())
-
-    @staticmethod
-    def _shared(members: list[SuperNode], groups: dict[bytes, Any]) -> SuperNode:
-        """Returns the one of these that is asked for others too, else the first."""
-        return next((member for member in members if member.key in groups), members[0])
-
-    async def _presences(self, member: SuperNode, keys: list[bytes]) -> list[Living]:
-        try:
-            answer = PRESENT.decode(await self._call(member, "Backbone.Presence", PRESENCE.encode({"keys": keys})))
-        except (MicroError, TimeoutError) as error:
-            log.info("%s does not say where nodes are: %s", short(member.nid), error)
-            return []
-        self._charting.heard(answer["map_version"], member.ticket())
-        wanted = dict.fromkeys(keys)
-        now = self._clock.now()
-        found = [genuine_presence(living, now, wanted) for living in answer["presences"]]
-        return [living for living in found if living is not None]
-
     # -- watching ---------------------------------------------------------------------------------------------------
 
     def _watch(self, name: str, known: Known) -> None:
         """Has a name watched while it is among those used last."""
-        if known.is_watched or not known.offers or self._known.get(name) is not known:
+        is_used = known.is_followed or known.offers
+        if known.is_watched or not is_used or self._known.get(name) is not known:
             return
         if sum(other.is_watched for other in self._known.values()) < WATCHED_MAX:
             known.watching = asyncio.get_running_loop().create_task(self._follow(name, known))
@@ -381,8 +282,8 @@ class Finder:
 
     async def _hear(self, name: str, known: Known) -> None:
         """Hears of changes from one of the holders of a name, and of those of the nodes that it knows itself."""
-        service, _ = split_node(name)
-        member = next(iter(self._ordered(shard_of_name(service))), None)
+        service, key = split_node(name)
+        member = next(iter(self._asker.ordered(shard_of_name(service))), None)
         if member is None:
             return
         keys = [offer.record.key for offer in known.offers]
@@ -392,6 +293,8 @@ class Finder:
                 async for body in stream:
                     news = NEWS.decode(body)
                     self._charting.heard(news["map_version"], member.ticket())
+                    if news["record"] and key and not is_of(news["record"], key):
+                        continue  # whoever chose the same name makes no work
                     if news["record"] or news["gone"] or news["missed"] or news["presence"] is not None:
                         known.is_old = True
                         return

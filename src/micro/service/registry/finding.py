@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from micro.errors import BadRequest, TooLarge
-from micro.service.registry.instance import check_service
 from micro.service.registry.presence import (
     Beat,
     PresenceRecord,
@@ -23,16 +22,16 @@ from micro.service.registry.presence import (
     lease_ends,
     read_presence,
 )
-from micro.service.registry.record import ServiceRecord, SignedRecord, is_timely, read_record
+from micro.service.registry.record import ServiceRecord, SignedRecord, is_timely, read_mark, read_record
 from micro.trust.identity import is_nid, public_key_of
 from micro.trust.ticket import Ticket
 
-__all__ = ["Living", "Offer", "genuine_presence", "genuine_records", "newest_records", "ranked", "split_node"]
+__all__ = ["Living", "Offer", "genuine_presence", "genuine_records", "is_of", "newest_records", "ranked", "split_node"]
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A service that a node offers, and where that node is.
+    """A service that a node offers, or a log or subscription of its, and where that node is.
 
     Attributes:
         record: what the node has signed.
@@ -66,7 +65,7 @@ def genuine_records(
     Args:
         sealed: what came.
         now: Unix seconds.
-        name: the name asked for, if one was.
+        name: the mark asked for, if one was; of a service its name.
         word: the word asked for, if one was.
         key: the public key of the node asked for, if one was.
     """
@@ -79,7 +78,7 @@ def genuine_records(
             honest = False
             continue
         record = signed.record
-        fits = (not name or record.name == name) and (not word or word in record.terms)
+        fits = (not name or record.mark == name) and (not word or word in record.terms)
         if not fits or (key and record.key != key) or not signed.is_genuine():
             honest = False
         elif is_timely(record, now):
@@ -87,12 +86,20 @@ def genuine_records(
     return found, honest
 
 
+def is_of(sealed: bytes, key: bytes) -> bool:
+    """Says whether these bytes can be read as a record of the node with this public key."""
+    try:
+        return read_record(sealed).record.key == key
+    except (BadRequest, TooLarge):
+        return False
+
+
 def newest_records(answers: Iterable[Sequence[SignedRecord]]) -> list[ServiceRecord]:
     """Returns the newest record of each node and name over several answers, without what is withdrawn."""
     newest: dict[tuple[bytes, str], SignedRecord] = {}
     for answer in answers:
         for signed in answer:
-            mark = (signed.record.key, signed.record.name)
+            mark = (signed.record.key, signed.record.mark)
             if mark not in newest or newest[mark].rank < signed.rank:
                 newest[mark] = signed
     return [signed.record for signed in newest.values() if not signed.record.withdrawn]
@@ -132,13 +139,13 @@ def ranked(records: Iterable[ServiceRecord], words: Sequence[str]) -> list[Servi
 
 
 def split_node(name: str) -> tuple[str, bytes]:
-    """Returns the service and the public key of the one node that is meant, b"" for any.
+    """Returns the mark and the public key of the one node that is meant, b"" for any.
 
     Raises:
-        BadRequest: it is neither `service` nor `service@nid`.
+        BadRequest: it is neither a mark nor `mark@nid`; the mark of a service is its name.
     """
-    service, at, nid = name.partition("@")
-    check_service(service)
+    mark, at, nid = name.partition("@")
+    read_mark(mark)
     if at and not is_nid(nid):
         raise BadRequest(f"{name[:160]!r} names no node behind the @; a service of one node is service@nid")
-    return service, public_key_of(nid) if at else b""
+    return mark, public_key_of(nid) if at else b""

@@ -129,7 +129,7 @@ class Holder:
         for sealed in said["records"]:
             signed = self.shards.read(sealed)
             verdict = Verdict.MALFORMED if signed is None else self._home_record(key, homed, signed, moment)
-            self._charge(heard, key, verdict, signed.record.name if signed is not None else "a record", moment)
+            self._charge(heard, key, verdict, signed.record.mark if signed is not None else "a record", moment)
         if said["beat"] is not None:
             verdict = self._home_beat(key, homed, said["beat"], moment)
             heard.again = heard.again or verdict is Verdict.UNKNOWN
@@ -155,17 +155,17 @@ class Holder:
             return Verdict.FORGED
         if not is_timely(record, moment.now):
             return Verdict.EXPIRED
-        known = homed.records.get(record.name)
+        known = homed.records.get(record.mark)
         if known is not None and signed.rank <= known.rank:
             return Verdict.KNOWN if signed.rank == known.rank else Verdict.OUTDATED
         if known is None and len(homed.records) >= NODE_RECORDS_MAX:
             return Verdict.FULL
         if not signed.is_genuine():
             return Verdict.FORGED
-        homed.records[record.name] = signed
+        homed.records[record.mark] = signed
         self._take_record(signed, moment.now, is_checked=True)
         for target in self._targets(signed):
-            self.outbox.put_record(target, key, record.name, signed.sealed)
+            self.outbox.put_record(target, key, record.mark, signed.sealed)
         return Verdict.TAKEN
 
     def _home_beat(self, key: bytes, homed: _Homed, said: Mapping[str, Any], moment: Moment) -> Verdict:
@@ -240,7 +240,7 @@ class Holder:
                 self.outbox.put_presence(target, key, homed.living)
             for signed in homed.records.values():
                 if target in self._targets(signed):
-                    self.outbox.put_record(target, key, signed.record.name, signed.sealed)
+                    self.outbox.put_record(target, key, signed.record.mark, signed.sealed)
 
     # ---------------------------------------------------------------------------------------------------------- asking
 
@@ -285,7 +285,7 @@ class Holder:
                 self.outbox.put_presence(target, key, homed.living)  # type: ignore[arg-type]
             for signed in homed.records.values():
                 for target in self._new(before, _shards_of(signed)):
-                    self.outbox.put_record(target, key, signed.record.name, signed.sealed)
+                    self.outbox.put_record(target, key, signed.record.mark, signed.sealed)
         yield from self.shards.dropping(self._held_of)
         yield from self.presences.dropping(self.is_home_of)
 
@@ -297,7 +297,7 @@ class Holder:
             return Verdict.MISPLACED
         verdict = self.shards.put(signed, now, name=name, words=words, is_checked=is_checked)
         if verdict is Verdict.TAKEN and name:
-            self.watchers.tell_record(signed.record.name, signed.sealed)
+            self.watchers.tell_record(signed.record.mark, signed.sealed)
         return verdict
 
     def _take_presence(self, signed: SignedPresence, beat: Beat, now: float) -> Verdict:
@@ -315,7 +315,7 @@ class Holder:
         """Returns whether a record's name, and which of its words, are in shards of ours."""
         record = signed.record
         words = [word for word in record.terms if self.atlas.is_held_by(self._key, shard_of_word(word))]
-        return self.atlas.is_held_by(self._key, shard_of_name(record.name)), words
+        return self.atlas.is_held_by(self._key, shard_of_name(record.mark)), words
 
     def _targets(self, signed: SignedRecord) -> dict[bytes, None]:
         found: dict[bytes, None] = {}
@@ -350,4 +350,4 @@ class Holder:
 def _shards_of(signed: SignedRecord) -> list[int]:
     """Returns the shards that a record belongs to."""
     record = signed.record
-    return [shard_of_name(record.name), *(shard_of_word(word) for word in record.terms)]
+    return [shard_of_name(record.mark), *(shard_of_word(word) for word in record.terms)]

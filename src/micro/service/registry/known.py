@@ -28,6 +28,7 @@ class Known:
         is_old: whether something has changed since, so that it is asked for anew.
         is_wrong: whether the caller has found it wrong: two holders are asked where nodes are then.
         is_aside: whether the second path told of a record that the backbone did not show; it is asked too from then on.
+        is_followed: whether somebody waits for changes, so that the name is watched also while nobody offers it.
         heard: the greatest sequence of the records seen, by public key.
         asking: the task that asks.
         watching: the task that hears of changes.
@@ -38,6 +39,7 @@ class Known:
     is_old: bool = False
     is_wrong: bool = False
     is_aside: bool = False
+    is_followed: bool = False
     heard: dict[bytes, int] = field(default_factory=dict)
     asking: asyncio.Task[tuple[Offer, ...]] | None = field(default=None, repr=False)
     watching: asyncio.Task[None] | None = field(default=None, repr=False)

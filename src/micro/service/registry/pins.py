@@ -62,6 +62,18 @@ class Pins:
             raise TooManyRequests(f"{PINS_MAX} names are pinned already; unpin one first")
         self._pinned[name] = tuple(dict.fromkeys(nids))[:NODES_MAX]
 
+    def add(self, name: str, nid: str) -> tuple[str, ...]:
+        """Pins a name to one more node, and returns all that it is pinned to.
+
+        Raises:
+            TooManyRequests: `PINS_MAX` names are pinned, or this one to `NODES_MAX` nodes.
+        """
+        known = self._pinned.get(name, ())
+        if nid not in known and len(known) >= NODES_MAX:
+            raise TooManyRequests(f"{name[:80]!r} is pinned to {NODES_MAX} nodes already; unpin it first")
+        self.pin(name, (*known, nid))
+        return self._pinned[name]
+
     def unpin(self, name: str) -> bool:
         """Takes a pin away, so that the next use pins anew; False where there was none."""
         return self._pinned.pop(name, None) is not None

@@ -2,7 +2,7 @@
 
 Pure.
 
-A record of each (node, service) is kept once, as the bytes that came; what is needed often stands beside it. Names,
+A record of each (node, mark) is kept once, as the bytes that came; what is needed often stands beside it. Names,
 words and nodes lead to small numbers of records. Of a name that thousands offer a part is shown, from a place
 that the asker's chance chooses, with the count of all.
 
@@ -25,8 +25,8 @@ from micro.trust.keys import SIGNATURE_BYTES
 
 __all__ = ["FOUND_MAX", "NAME_RECORDS_MAX", "NODE_RECORDS_MAX", "RECORDS_MAX", "WORD_RECORDS_MAX", "Found", "Shards"]
 
-NODE_RECORDS_MAX: Final = 200
-"""So many services may one node offer."""
+NODE_RECORDS_MAX: Final = 300
+"""So many records may there be of one node, of all kinds."""
 
 NAME_RECORDS_MAX: Final = 10_000
 """So many nodes may offer one name."""
@@ -123,7 +123,7 @@ class Shards:
                 return Verdict.OUTDATED
         elif len(self._places) >= self._records_max or self._nodes.count(record.key) >= NODE_RECORDS_MAX:
             return Verdict.FULL
-        if name and not record.withdrawn and self._names.count(record.name) >= NAME_RECORDS_MAX and held is None:
+        if name and not record.withdrawn and self._names.count(record.mark) >= NAME_RECORDS_MAX and held is None:
             return Verdict.FULL
         if not is_checked and not signed.is_genuine():
             return Verdict.FORGED
@@ -175,7 +175,7 @@ class Shards:
         """Returns records of a name.
 
         Args:
-            name: the service.
+            name: the mark of the records; of a service its name.
             limit: at most so many, and `FOUND_MAX`.
             chance: any number; it chooses where in the row of all the answer begins.
             key: the public key of the one node asked for, empty for any; of one node its withdrawal is shown too.
@@ -250,7 +250,7 @@ class Shards:
 
     def _file(self, place: int, entry: _Entry, signed: SignedRecord, *, name: bool, words: Sequence[str]) -> None:
         if name:
-            entry.name = self._text(signed.record.name, self._names)
+            entry.name = self._text(signed.record.mark, self._names)
             self._names.add(entry.name, place)
         room = [word for word in words if self._words.count(word) < WORD_RECORDS_MAX]
         entry.terms = tuple(self._text(word, self._words) for word in room)
@@ -296,7 +296,7 @@ class Shards:
 
 
 def _key_of(signed: SignedRecord) -> bytes:
-    return _key(signed.record.key, signed.record.name)
+    return _key(signed.record.key, signed.record.mark)
 
 
 def _key(key: bytes, name: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +22,7 @@ from micro.service.registry.presence import (
     sign_presence,
 )
 from micro.service.registry.presences import Presences
-from micro.service.registry.record import ServiceRecord, SignedRecord, read_record, sign_record
+from micro.service.registry.record import Kind, ServiceRecord, SignedRecord, read_mark, read_record, sign_record
 from micro.service.registry.ring import HOLDERS_MAX, ring_of
 from micro.service.registry.shardmap import SHARDS, read_map
 from micro.service.registry.shards import Shards
@@ -43,6 +44,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9]{0,20}(-[a-z0-9]{1,9}){0,3}", fullmatch=Tru
     lambda name: name not in ("api", "assets", "docs", "mcp", "rpc") and len(name) < 63
 )
 WORDS = st.lists(st.from_regex(r"[a-z0-9]{1,32}", fullmatch=True), max_size=8, unique=True).map(tuple)
+TOPICS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", fullmatch=True)
 NUMBERS = st.integers(1, 2**63 - 1)
 HASHES = st.binary(min_size=32, max_size=32)
 
@@ -51,6 +53,12 @@ HASHES = st.binary(min_size=32, max_size=32)
 def records(draw: st.DrawFn) -> SignedRecord:
     key = draw(st.sampled_from(KEYS))
     withdrawn = draw(st.booleans())
+    kind = draw(st.sampled_from(Kind))
+    if kind is not Kind.SERVICE:
+        others = st.sampled_from([other.public for other in KEYS if other is not key])
+        origin = draw(others) if kind is Kind.SUBSCRIPTION else b""
+        said = (draw(TOPICS), "", draw(NUMBERS), draw(NUMBERS), b"", (), withdrawn, kind, origin)
+        return sign_record(key, ServiceRecord(key.public, *said))
     try:
         record = ServiceRecord(
             key.public,
@@ -75,11 +83,17 @@ def test_a_record_has_one_spelling(signed: SignedRecord) -> None:
     assert found == signed
     assert found.record.encode() == signed.sealed[64:]
     assert found.is_genuine()
+    assert read_mark(found.record.mark) == (found.record.kind, found.record.name, found.record.origin)
 
+
+LOG = ServiceRecord(KEYS[0].public, "orders", "", 1, NOW + DAY, b"", kind=Kind.LOG)
+SUBSCRIPTION = replace(LOG, kind=Kind.SUBSCRIPTION, origin=KEYS[1].public)
 
 SEALED: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
     "record": (signed_of(KEYS[0]).sealed, read_record),
     "withdrawal": (withdrawn_of(KEYS[0]).sealed, read_record),
+    "log": (sign_record(KEYS[0], LOG).sealed, read_record),
+    "subscription": (sign_record(KEYS[0], SUBSCRIPTION).sealed, read_record),
     "presence": (presence_of(KEYS[0], CHAIN).sealed, read_presence),
     "map": (map_of(KEYS[0], range(4)).sealed, read_map),
 }

@@ -12,8 +12,7 @@ from micro.service.registry.announcement import RENEW_SECONDS, RETURN_SECONDS, A
 from micro.service.registry.backbone import ANNOUNCE
 from micro.service.registry.description import Description, check_description
 from micro.service.registry.presence import BEAT_SECONDS, STEPS_MAX, Beat, continues, read_presence
-from micro.service.registry.record import described, is_timely, read_record, terms_of
-from micro.service.registry.shards import NODE_RECORDS_MAX
+from micro.service.registry.record import SERVICES_MAX, described, is_timely, read_record, terms_of
 from tests.unit.service.registry.makings import NOW, key_of
 
 ANN = key_of(1)
@@ -85,9 +84,9 @@ def test_an_old_record_is_signed_anew(words: Announcement) -> None:
 
 def test_a_node_tells_no_more_than_it_may(words: Announcement) -> None:
     """The first by name."""
-    many = {f"service-{number:03}": service(f"service-{number:03}") for number in range(NODE_RECORDS_MAX + 5)}
+    many = {f"service-{number:03}": service(f"service-{number:03}") for number in range(SERVICES_MAX + 5)}
 
-    assert len(words.offer(many, NOW)) == NODE_RECORDS_MAX
+    assert len(words.offer(many, NOW)) == SERVICES_MAX
     assert words.offer(many, NOW) == []
 
 

@@ -113,7 +113,7 @@ class Poster:
         left = value_of_place(self._sign(Place(()), now))
         wanted = {self._at("node", nid_of(self._key.public)): left}
         for signed in self._announcement.withdrawn:
-            wanted[self._at("name", signed.record.name)] = value_of_records([signed])
+            wanted[self._at("name", signed.record.mark)] = value_of_records([signed])
         if self._at("super", "") in self._posted:
             wanted[self._at("super", "")] = left
         try:
@@ -166,13 +166,13 @@ class Poster:
             current = self._charting.atlas.current
             assert current is not None
             wanted[self._at("super", "")] = value_of_place(found, current.signed.sealed)
-        records = sorted(self._announcement.records, key=lambda signed: signed.record.name)[:NAMES_MAX]
+        records = sorted(self._announcement.records, key=lambda signed: signed.record.mark)[:NAMES_MAX]
         for signed in records:
-            wanted[self._at("name", signed.record.name)] = value_of_records([signed])
+            wanted[self._at("name", signed.record.mark)] = value_of_records([signed])
         for word, those in _by_word(records).items():
             wanted[self._at("word", word)] = value_of_records(those)
         for signed in self._announcement.withdrawn:
-            at, value = self._at("name", signed.record.name), value_of_records([signed])
+            at, value = self._at("name", signed.record.mark), value_of_records([signed])
             signed_at = signed.record.expires - LIFETIME_SECONDS_MAX
             if at in self._posted and now < signed_at + LIFETIME_SECONDS:
                 wanted.setdefault(at, value)

@@ -126,7 +126,7 @@ class Seeker:
     def _believe(self, values: list[bytes], wanted: Wanted) -> list[SignedRecord]:
         found = believed_records(values, wanted, self._clock.now(), self._seen)
         for signed in found:
-            self._see(signed.record.key + signed.record.name.encode(), signed.record.sequence)
+            self._see(signed.record.key + signed.record.mark.encode(), signed.record.sequence)
         return found
 
     def _note(self, found: list[Whereabouts]) -> list[Whereabouts]:

@@ -66,7 +66,7 @@ class Wanted:
     """What records are looked for.
 
     Attributes:
-        name: of a service, "" for any.
+        name: the mark of the records, of a service its name; "" for any.
         word: that they must have, "" for none.
         key: the public key of the one node that is meant, empty for any.
     """
@@ -78,7 +78,7 @@ class Wanted:
     def fits(self, signed: SignedRecord) -> bool:
         """Says whether a record is one of these."""
         record = signed.record
-        if self.name and record.name != self.name:
+        if self.name and record.mark != self.name:
             return False
         return (not self.word or self.word in record.terms) and (not self.key or record.key == self.key)
 
@@ -105,12 +105,12 @@ def believed_records(
         values: what stands there.
         wanted: what was asked for.
         now: Unix seconds.
-        newest: greatest sequence seen before, by public key and name of the service in a row.
+        newest: greatest sequence seen before, by public key and mark in a row.
     """
     best: dict[bytes, SignedRecord] = {}
     tried = 0
     for signed in _records(values):
-        mark = signed.record.key + signed.record.name.encode()
+        mark = signed.record.key + signed.record.mark.encode()
         if not wanted.fits(signed) or not is_timely(signed.record, now):
             continue
         if signed.record.sequence < newest.get(mark, 0) or (mark in best and signed.rank <= best[mark].rank):

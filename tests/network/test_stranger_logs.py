@@ -1,0 +1,302 @@
+"""Topics across an open network: nodes that were never connected find each other's logs, and nobody else intrudes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from micro.errors import BadRequest, Forbidden, NotFound
+from micro.node.front import Client
+from micro.node.node import Node
+from micro.service.registry.finder import Finder
+from micro.service.registry.finding import Offer
+from micro.service.registry.record import mark_of_log
+from micro.service.subscription import Subscription
+from tests.network.places import StartNode, client_of, until
+from tests.network.test_backbone import network, shows
+from tests.network.test_exports import nothing_comes, numbers, publish, take
+
+LOG = mark_of_log("orders")
+
+
+class Country:
+    """A network of one super node in which others know nothing but that one."""
+
+    def __init__(self, start_node: StartNode, stack: AsyncExitStack) -> None:
+        self._start = start_node
+        self._stack = stack
+        self.root: Node
+
+    async def build(self) -> Country:
+        [self.root] = await network(self._start, 1)
+        return self
+
+    async def settler(self, home: str | None = None) -> tuple[Node, Client]:
+        """Returns a node that joined, or comes back, with a client of its owner."""
+        node = await self._start(home, network=True, join=self.root.ticket().encode())
+        return node, await self._stack.enter_async_context(client_of(node))
+
+    async def publisher(self) -> tuple[Node, Client]:
+        """Returns a node that exports the topic `orders`, once the network knows."""
+        node, client = await self.settler()
+        before = await self.announcing()
+        await client.call("events", "Events.Export", {"topic": "orders"})
+        await until(lambda: shows(self.root, LOG, sorted([*before, node.nid])))
+        return node, client
+
+    async def announcing(self) -> list[str]:
+        assert self.root.backbone is not None
+        assert self.root.backbone.finder is not None
+        self.root.backbone.finder.forget(LOG)
+        return [offer.nid for offer in await self.root.backbone.finder.find(LOG)]
+
+    async def queue(self, client: Client, name: str, queue: str | None = "work") -> Subscription:
+        return await self._stack.enter_async_context(client.subscribe(name, queue))
+
+
+@pytest.fixture
+async def country(start_node: StartNode) -> AsyncIterator[Country]:
+    async with AsyncExitStack() as stack:
+        yield await Country(start_node, stack).build()
+
+
+def left(node: Node) -> list[int]:
+    """Returns how many events each queue of a node has still to get done."""
+    return [q.waiting + q.in_flight + q.delayed for topic in node.broker.topics() for q in topic.queues]
+
+
+def reaches(seeker: Node, name: str, *providers: Node) -> bool:
+    """Says whether just the logs of these strangers are in reach under a name."""
+    return [place.nid for place in seeker._directory.find(name)] == sorted(node.nid for node in providers)
+
+
+async def test_a_log_of_a_stranger_is_found_and_subscribed_to(country: Country) -> None:
+    """By its node, with what was kept before; the two are linked for that, and are no neighbours."""
+    far, owner = await country.publisher()
+    await publish(owner, 1, 2)
+    near, client = await country.settler()
+    events = await country.queue(client, f"orders@{far.nid}")
+    found = await take(events, 2)
+    await publish(owner, 3)
+    found += await take(events, 1)
+
+    assert numbers(found) == [1, 2, 3]
+    assert {(event.topic, event.publisher) for event in found} == {("orders", far.nid)}
+    assert near.peers is not None
+    assert near.peers.known == {}
+    assert [topic.topic for topic in near.broker.topics()] == []
+    await until(lambda: left(far) == [0])
+
+
+async def test_nobody_intrudes_who_chose_the_same_name(country: Country) -> None:
+    """A bare name is this node's and its neighbours'; a pin adds those it names, and nobody who comes later."""
+    far, owner = await country.publisher()
+    await publish(owner, 1)
+    near, client = await country.settler()
+    events = await country.queue(client, "orders")
+    assert await nothing_comes(events, 2.0)
+    assert near._outside is not None
+    assert near._outside.logs.sought == []  # nor was anybody asked
+
+    assert await client.call("network", "Network.Pin", {"name": "topic:orders"}) == {
+        "name": "topic:orders",
+        "nodes": [far.nid],
+    }
+    assert numbers(await take(events, 1)) == [1]
+    late, squatter = await country.publisher()
+    await publish(squatter, 66)
+    await publish(client, 2)
+    await publish(owner, 3)
+    assert sorted(numbers(await take(events, 2))) == [2, 3]
+    assert await nothing_comes(events, 2.0)
+    assert late.nid not in [place.nid for place in near._directory.find("orders")]
+
+    await client.call("network", "Network.Pin", {"name": f"topic:orders@{late.nid}"})
+    assert numbers(await take(events, 1)) == [66]
+    await client.call("network", "Network.Unpin", {"name": "topic:orders"})
+    await publish(owner, 4)
+    await publish(squatter, 67)
+    assert await nothing_comes(events, 1.0)
+
+
+async def test_a_log_that_comes_later_is_heard_of(country: Country) -> None:
+    """Whoever subscribes before there is a log waits for it; what was published meanwhile is in it."""
+    far, owner = await country.settler()
+    _, client = await country.settler()
+    events = await country.queue(client, f"orders@{far.nid}")
+    await publish(owner, 1)
+    assert await nothing_comes(events, 1.0)
+    await owner.call("events", "Events.Export", {"topic": "orders"})
+    assert numbers(await take(events, 1)) == [1]
+
+
+async def test_members_of_a_queue_are_on_nodes_of_strangers(country: Country) -> None:
+    """Each event goes to one of them, and what one holds when it is gone goes to the other."""
+    far, owner = await country.publisher()
+    homes = [await country.settler() for _ in range(2)]
+    members = [await country.queue(client, f"orders@{far.nid}") for _, client in homes]
+    await until(lambda: [q.members for t in far.broker.topics() for q in t.queues] == [2])
+    await publish(owner, *range(40))
+    shares = await asyncio.gather(*(take(events, 20) for events in members))
+    assert sorted(number for share in shares for number in numbers(share)) == list(range(40))
+
+    await publish(owner, *range(40, 60))
+    await take(members[0], 10, acknowledges=False)
+    await homes[0][0].stop()
+    assert sorted(numbers(await take(members[1], 20))) == list(range(40, 60))
+
+
+async def test_what_nobody_has_taken_waits_over_restarts_of_both(country: Country) -> None:
+    """It is handed over to a subscriber that comes later, wherever publisher and subscriber are by then."""
+    far, owner = await country.publisher()
+    near, client = await country.settler()
+    await publish(owner, *range(5))
+    first = await country.queue(client, f"orders@{far.nid}")
+    assert numbers(await take(first, 2)) == [0, 1]
+    await until(lambda: left(far) == [3])
+    await near.stop()
+    await far.stop()
+    far, owner = await country.settler(str(far.home.path))
+    await publish(owner, 5)
+    near, client = await country.settler(str(near.home.path))
+    events = await country.queue(client, f"orders@{far.nid}")
+    assert sorted(numbers(await take(events, 4))) == [2, 3, 4, 5]
+    assert numbers(await take(await country.queue(client, f"orders@{far.nid}", "late"), 6)) == list(range(6))
+
+
+async def test_a_provider_that_moved_is_found_again(country: Country, start_node: StartNode) -> None:
+    """The subscription goes on, without its subscriber's doing, when the log's node is back at another address."""
+    far, owner = await country.publisher()
+    _, client = await country.settler()
+    events = await country.queue(client, f"orders@{far.nid}")
+    await publish(owner, 1)
+    assert numbers(await take(events, 1)) == [1]
+    await until(lambda: left(far) == [0])
+    before = far.ticket().addresses
+    await far.stop()
+    assert far._outside is not None
+    far._outside._remembered.port = 0
+    far, owner = await country.settler(str(far.home.path))
+    assert far.ticket().addresses != before
+    await publish(owner, 2)
+    assert numbers(await take(events, 1)) == [2]
+
+
+async def test_rules_judge_strangers_as_they_judge_neighbours(country: Country) -> None:
+    """Who may have the events is said at the log; whose events are heard at the subscriber."""
+    far, owner = await country.publisher()
+    near, client = await country.settler()
+    events = await country.queue(client, f"orders@{far.nid}")
+    await publish(owner, 1)
+    assert numbers(await take(events, 1)) == [1]
+    for number, judge, judged, verb in ((2, owner, near, "Subscribe"), (3, client, far, "Publish")):
+        await until(lambda: left(far) == [0])
+        about = {"type": "topic", "name": "orders", "endpoint": verb}
+        rule = {"id": "no", "scope": f"node:{judged.nid}", "access": "denied", "priority": 5, "resource": about}
+        await judge.call("auth", "Rules.Create", rule)
+        await publish(owner, number)
+        assert await nothing_comes(events)
+        await judge.call("auth", "Rules.Delete", {"id": "no"})
+        assert numbers(await take(events, 1)) == [number]
+
+
+async def test_what_is_closed_is_withdrawn(country: Country) -> None:
+    """From the network and from whoever has it; so is all when the node stops."""
+    far, owner = await country.publisher()
+    _, client = await country.settler()
+    events = await country.queue(client, f"orders@{far.nid}")
+    await publish(owner, 1)
+    assert numbers(await take(events, 1)) == [1]
+    await until(lambda: left(far) == [0])
+    await owner.call("events", "Events.Export", {"topic": "orders", "exported": False})
+    await until(lambda: shows(country.root, LOG, []))
+    await publish(owner, 2)
+    assert await nothing_comes(events)
+    await owner.call("events", "Events.Export", {"topic": "orders"})
+    assert numbers(await take(events, 1)) == [2]
+    await far.stop()
+    await until(lambda: shows(country.root, LOG, []))
+
+
+async def test_a_log_is_no_service(country: Country) -> None:
+    """Whoever asks for a service by the name of a log's record gets nothing, and visits nobody."""
+    await country.publisher()
+    near, client = await country.settler()
+    with pytest.raises((BadRequest, NotFound)):
+        await client.call("registry", "Registry.Get", {"name": LOG})
+    with pytest.raises((BadRequest, NotFound)):
+        await client.call(LOG, "Say.Hello")
+    assert near._outside is not None
+    assert near._outside.strangers.linked() == []
+    found = await client.call("registry", "Registry.Search", {"query": "orders", "everywhere": True})
+    assert found["services"] == []
+
+
+async def test_a_node_gives_its_own_log_alone(country: Country) -> None:
+    """Another one cannot have it fetch the log of a third; what names no node is refused."""
+    far, _ = await country.publisher()
+    near, client = await country.settler()
+    await country.queue(client, f"orders@{far.nid}")
+    await until(lambda: reaches(near, f"orders@{far.nid}", far))
+    stranger = Client(home=str(near.home.path))
+    assert near._outside is not None
+    stranger._ways._node = near._outside.logs.link(far.nid)
+    with pytest.raises(Forbidden):
+        await stranger.subscribe_raw(f"orders@{near.nid}")
+    for name in ("orders@", "orders@nobody", "@", "a b"):
+        with pytest.raises(BadRequest):
+            await client.subscribe_raw(name)
+
+
+async def subscribers(client: Client) -> list[tuple[str, int, bool]]:
+    found = (await client.call("events", "Events.Subscribers", {"topic": "orders"}))["subscribers"]
+    return [(line["nid"], line["subscriptions"], line["announced"]) for line in found]
+
+
+async def test_the_owner_of_a_log_sees_who_subscribes(country: Country, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is linked, and who says so in the network, also before there is a log; who has left is listed no longer."""
+    monkeypatch.setattr("micro.node.stranger_logs.LINGER_SECONDS", 0.1)
+    far, owner = await country.settler()
+    near, client = await country.settler()
+    events = [await country.queue(client, f"orders@{far.nid}", queue) for queue in ("work", "play")]
+    await owner.call("events", "Events.Export", {"topic": "orders"})
+    await until(lambda: _are(owner, [(near.nid, 2, True)]))
+    await events[0].close()
+    await until(lambda: _are(owner, [(near.nid, 1, True)]))
+    await events[1].close()
+    await until(lambda: _are(owner, []))
+
+
+async def _are(client: Client, expected: list[tuple[str, int, bool]]) -> bool:
+    return await subscribers(client) == expected
+
+
+async def test_a_log_that_is_back_finds_its_subscribers(country: Country, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They need not look: whoever subscribes says so in the network, and is visited by the log's node."""
+    far, owner = await country.publisher()
+    near, client = await country.settler()
+    events = await country.queue(client, f"orders@{far.nid}")
+    await publish(owner, 1)
+    assert numbers(await take(events, 1)) == [1]
+    await until(lambda: left(far) == [0])
+    monkeypatch.setattr("micro.service.registry.finder.Finder.find", lookers_of(far.nid))
+    monkeypatch.setattr("micro.node.stranger_logs.SETTLE_SECONDS", 0.0)
+    await far.stop()
+    far, owner = await country.settler(str(far.home.path))
+    await publish(owner, 2)
+    assert numbers(await take(events, 1)) == [2]
+    assert near.peers is not None
+    assert near.peers.visits.guest(far.nid) is not None
+
+
+def lookers_of(nid: str) -> Callable[..., Awaitable[tuple[Offer, ...]]]:
+    """Returns how names are found where nobody finds the log of one node."""
+    find = Finder.find
+
+    async def found(finder: Finder, name: str) -> tuple[Offer, ...]:
+        return () if name == f"{LOG}@{nid}" else await find(finder, name)
+
+    return found
