@@ -6,12 +6,13 @@ import asyncio
 import importlib.util
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from micro.errors import EngineError, TooLarge, TooManyRequests
 from micro.service.registry.commons import memory
-from micro.service.registry.commons.commons import VALUE_BYTES_MAX, VALUES_MAX, Commons, place_of
+from micro.service.registry.commons.commons import TAGS, VALUE_BYTES_MAX, VALUES_MAX, Commons, place_of
 from micro.service.registry.commons.memory import MemoryCommons, Square
 from tests.waiting import until
 
@@ -42,7 +43,7 @@ async def commons(request: pytest.FixtureRequest) -> AsyncIterator[list[Commons]
 
 async def finds(node: Commons, *values: bytes) -> bool:
     """Says whether a node finds just these values."""
-    return sorted(await node.find(GREETER)) == sorted(values)
+    return sorted((await node.find(GREETER)).values) == sorted(values)
 
 
 async def put(node: Commons, place: bytes, value: bytes) -> None:
@@ -54,7 +55,7 @@ async def test_what_one_puts_another_finds(commons: list[Commons]) -> None:
     """At its place, and at no other."""
     await put(commons[1], GREETER, b"one")
     await until(lambda: finds(commons[2], b"one"))
-    assert await commons[3].find(OTHER) == []
+    assert (await commons[3].find(OTHER)).values == []
 
 
 async def test_everybody_may_put_at_a_place(commons: list[Commons]) -> None:
@@ -87,12 +88,31 @@ async def test_a_large_value_is_not_taken(commons: list[Commons]) -> None:
         await commons[1].put(GREETER, b"x" * (VALUE_BYTES_MAX + 1))
 
 
+async def test_a_place_has_parts(commons: list[Commons]) -> None:
+    """Each may be asked for alone; and values that cannot be meant are passed over, by listeners too."""
+    heard: list[bytes] = []
+    stop = commons[3].listen(GREETER, heard.append, fits=lambda value: value.startswith(b"t"))
+    await until(lambda: commons[1].put(GREETER, b"one", tag=TAGS[1]))
+    await until(lambda: commons[2].put(GREETER, b"two", tag=TAGS[2]))
+
+    async def found(values: set[bytes], **sought: Any) -> bool:
+        return set((await commons[3].find(GREETER, **sought)).values) == values
+
+    await until(lambda: found({b"one", b"two"}))
+    await until(lambda: found({b"two"}, tag=TAGS[2]))
+    await until(lambda: found({b"one"}, fits=lambda value: value.startswith(b"o")))
+    await until(lambda: heard)
+    stop()
+    assert set(heard) == {b"two"}
+
+
 async def test_a_flooded_place_is_cut() -> None:
     """Whoever asks gets so many values, not all there are."""
     square = Square()
     for number in range(VALUES_MAX + 10):
         await MemoryCommons(square).put(GREETER, str(number).encode())
-    assert len(await MemoryCommons(square).find(GREETER)) == VALUES_MAX
+    found = await MemoryCommons(square).find(GREETER)
+    assert (len(found.values), found.is_cut) == (VALUES_MAX, True)
 
 
 @needs_opendht
@@ -112,7 +132,7 @@ async def test_a_flooded_place_of_opendht_is_cut() -> None:
         found: list[bytes] = []
 
         async def flooded() -> bool:
-            found[:] = await first.find(GREETER)
+            found[:] = (await first.find(GREETER)).values
             return len(found) >= VALUES_MAX // 2
 
         await until(flooded)
@@ -142,9 +162,9 @@ async def test_what_is_withdrawn_is_renewed_no_longer() -> None:
     node, other = MemoryCommons(square), MemoryCommons(square)
     await node.put(GREETER, b"one")
     await node.put(GREETER, b"two")
-    assert await other.find(GREETER) == [b"two"]
+    assert (await other.find(GREETER)).values == [b"two"]
     await node.withdraw(GREETER)
-    assert await other.find(GREETER) == []
+    assert (await other.find(GREETER)).values == []
 
 
 @needs_opendht

@@ -212,7 +212,7 @@ async def test_what_nobody_signed_or_somebody_took_back_is_not_found(
     await until(lambda: stands(seeker, provider))
     place = place_of(super_node.nid, "name", "greeter")
     attacker.bootstrap([f"127.0.0.1:{super_node.status()['dht']['port']}"])
-    [genuine] = await commons_of(seeker).find(place)
+    [genuine] = (await commons_of(seeker).find(place)).values
     forged = genuine[:80] + bytes([genuine[80] ^ 1]) + genuine[81:]
 
     await until(lambda: attacker.put(place, forged))
@@ -231,7 +231,7 @@ async def test_what_nobody_signed_or_somebody_took_back_is_not_found(
 
 
 async def _has(node: Node, place: bytes, value: bytes) -> bool:
-    return value in await commons_of(node).find(place)
+    return value in (await commons_of(node).find(place)).values
 
 
 def _shown(super_node: Node, provider: Node) -> int:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from micro.errors import TooManyRequests
-from micro.service.registry.commons.commons import LISTENERS_MAX, PUTS_MAX, VALUES_MAX, check_value
+from micro.service.registry.commons.commons import (
+    LISTENERS_MAX,
+    PUTS_MAX,
+    SCANNED_MAX,
+    VALUES_MAX,
+    Found,
+    anything,
+    check_value,
+)
 
 __all__ = ["MemoryCommons", "Square"]
 
@@ -16,7 +24,7 @@ class Square:
     """What the nodes of a process have in common: values by place and who put them, and who listens."""
 
     def __init__(self) -> None:
-        self.values: dict[bytes, dict[MemoryCommons, bytes]] = {}
+        self.values: dict[bytes, dict[MemoryCommons, tuple[bytes, str]]] = {}
         self.listeners: dict[bytes, list[Heard]] = {}
 
 
@@ -36,13 +44,13 @@ class MemoryCommons:
     def bootstrap(self, addresses: Iterable[str]) -> None:
         """Needs nobody: a square has no others to be asked."""
 
-    async def put(self, place: bytes, value: bytes) -> bool:
+    async def put(self, place: bytes, value: bytes, *, tag: str = "") -> bool:
         """Keeps a value at a place."""
         check_value(value)
         if place not in self._places and len(self._places) >= PUTS_MAX:
             raise TooManyRequests(f"this node keeps values at {PUTS_MAX} places already")
         self._places[place] = None
-        self._square.values.setdefault(place, {})[self] = value
+        self._square.values.setdefault(place, {})[self] = value, tag
         for heard in list(self._square.listeners.get(place, ())):
             heard(value)
         return True
@@ -55,19 +63,26 @@ class MemoryCommons:
         if not kept:
             self._square.values.pop(place, None)
 
-    async def find(self, place: bytes) -> list[bytes]:
+    async def find(self, place: bytes, *, fits: Callable[[bytes], bool] = anything, tag: str = "") -> Found:
         """Returns the values at a place."""
-        return list(dict.fromkeys(self._square.values.get(place, {}).values()))[:VALUES_MAX]
+        there = [value for value, its in self._square.values.get(place, {}).values() if tag in ("", its)]
+        found = [value for value in dict.fromkeys(there[:SCANNED_MAX]) if fits(value)]
+        return Found(found[:VALUES_MAX], len(found) > VALUES_MAX or len(there) > SCANNED_MAX)
 
-    def listen(self, place: bytes, heard: Heard) -> Callable[[], None]:
+    def listen(self, place: bytes, heard: Heard, *, fits: Callable[[bytes], bool] = anything) -> Callable[[], None]:
         """Hears values at a place."""
         if len(self._listening) >= LISTENERS_MAX:
             raise TooManyRequests(f"this node listens to {LISTENERS_MAX} places already")
-        entry = (place, heard)
+
+        def hear(value: bytes) -> None:
+            if fits(value):
+                heard(value)
+
+        entry = (place, hear)
         self._listening.append(entry)
-        self._square.listeners.setdefault(place, []).append(heard)
-        for value in self._square.values.get(place, {}).values():
-            heard(value)
+        self._square.listeners.setdefault(place, []).append(hear)
+        for value, _ in list(self._square.values.get(place, {}).values()):
+            hear(value)
         return lambda: self._unlisten(entry)
 
     def _unlisten(self, entry: tuple[bytes, Heard]) -> None:

@@ -22,8 +22,11 @@ from micro.service.registry.commons.commons import (
     LISTENERS_MAX,
     PLACE_BYTES,
     PUTS_MAX,
+    SCANNED_MAX,
     VALUE_BYTES_MAX,
     VALUES_MAX,
+    Found,
+    anything,
     check_value,
 )
 
@@ -83,13 +86,14 @@ class OpenDhtCommons:
             where, _, at = address.rpartition(":")
             self._runner.bootstrap(where.strip("[]"), at)
 
-    async def put(self, place: bytes, value: bytes) -> bool:
+    async def put(self, place: bytes, value: bytes, *, tag: str = "") -> bool:
         """Keeps a value at a place."""
         check_value(value)
         if place not in self._puts and len(self._puts) >= PUTS_MAX:
             raise TooManyRequests(f"this node keeps values at {PUTS_MAX} places already")
         await self.withdraw(place)
         found = self._puts[place] = opendht.Value(value)
+        found.user_type = tag
         taken: asyncio.Future[bool] = self._loop.create_future()
         done = partial(self._hand_over, taken)
         self._runner.put(_key(place), found, lambda ok, nodes: done(bool(ok)), permanent=True)
@@ -105,26 +109,31 @@ class OpenDhtCommons:
         if before is not None:
             self._runner.cancelPut(_key(place), before)
 
-    async def find(self, place: bytes) -> list[bytes]:
-        """Returns the values at a place."""
+    async def find(self, place: bytes, *, fits: Callable[[bytes], bool] = anything, tag: str = "") -> Found:
+        """Returns the values at a place; those of a part are chosen by whoever keeps them."""
         found: dict[bytes, None] = {}
+        left = itertools.count(SCANNED_MAX, -1)
+        cut: list[bool] = []
         done: asyncio.Future[bool] = self._loop.create_future()
 
         def take(value: Any) -> bool:  # in a thread of OpenDHT's
             data = value.data
-            if len(data) <= VALUE_BYTES_MAX:
-                found[bytes(data)] = None
-            return len(found) < VALUES_MAX
+            if len(data) <= VALUE_BYTES_MAX and fits(data := bytes(data)):
+                found[data] = None
+            if len(found) > VALUES_MAX or next(left) <= 0:
+                cut.append(True)
+            return not cut
 
-        self._runner.get(_key(place), take, lambda ok, nodes: self._hand_over(done, bool(ok)))
+        where = opendht.Where().userType(tag) if tag else None
+        self._runner.get(_key(place), take, lambda ok, nodes: self._hand_over(done, bool(ok)), where=where)
         try:
             async with asyncio.timeout(FIND_SECONDS_MAX):
                 await done
         except TimeoutError:
             raise Timeout(f"nobody of OpenDHT answered within {FIND_SECONDS_MAX:g} s") from None
-        return list(found)[:VALUES_MAX]
+        return Found(list(found)[:VALUES_MAX], bool(cut))
 
-    def listen(self, place: bytes, heard: Heard) -> Callable[[], None]:
+    def listen(self, place: bytes, heard: Heard, *, fits: Callable[[bytes], bool] = anything) -> Callable[[], None]:
         """Hears values at a place."""
         if len(self._tokens) >= LISTENERS_MAX:
             raise TooManyRequests(f"this node listens to {LISTENERS_MAX} places already")
@@ -133,10 +142,10 @@ class OpenDhtCommons:
 
         def take(value: Any, expired: bool) -> bool:  # in a thread of OpenDHT's
             data = value.data
-            if not expired and len(data) <= VALUE_BYTES_MAX:
+            if not expired and len(data) <= VALUE_BYTES_MAX and fits(data := bytes(data)):
                 if next(left) <= 0:
                     return False
-                self._call(self._tell, number, heard, bytes(data))
+                self._call(self._tell, number, heard, data)
             return True
 
         token = self._runner.listen(_key(place), take)
@@ -159,7 +168,11 @@ class OpenDhtCommons:
             self._runner.cancelListen(token)
 
     async def stop(self) -> None:
-        """Leaves the table."""
+        """Leaves the table. The port stays taken for as long as the process lives.
+
+        Only OpenDHT's `join` frees it. It waits for OpenDHT's threads with the interpreter's lock in its hand, and one
+        of them that is on its way into a callback waits for the lock: then the process stands still for ever.
+        """
         for number in list(self._tokens):
             self._unlisten(number)
         gone: asyncio.Future[bool] = self._loop.create_future()

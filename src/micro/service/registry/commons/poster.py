@@ -17,7 +17,7 @@ from micro.errors import MicroError
 from micro.ports import Clock
 from micro.service.registry.announcement import Announcement, Place
 from micro.service.registry.charting import Charting
-from micro.service.registry.commons.commons import LIFETIME_SECONDS, Commons, place_of
+from micro.service.registry.commons.commons import LIFETIME_SECONDS, Commons, place_of, tag_of
 from micro.service.registry.commons.value import value_of_place, value_of_records
 from micro.service.registry.commons.whereabouts import SignedWhereabouts, Whereabouts, sign_whereabouts
 from micro.service.registry.record import LIFETIME_SECONDS_MAX, SignedRecord
@@ -81,6 +81,7 @@ class Poster:
     ) -> None:
         self._commons = commons
         self._key = key
+        self._tag = tag_of(key.public)
         self._announcement = announcement
         self._charting = charting
         self._network = charting.atlas.network
@@ -119,7 +120,11 @@ class Poster:
         try:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await asyncio.gather(
-                    *(self._commons.put(at, value) for at, value in wanted.items() if at in self._posted),
+                    *(
+                        self._commons.put(at, value, tag=self._tag)
+                        for at, value in wanted.items()
+                        if at in self._posted
+                    ),
                     return_exceptions=True,
                 )
         except TimeoutError:
@@ -152,7 +157,7 @@ class Poster:
             self._again_at.pop(at, None)
             try:
                 async with asyncio.timeout(PUT_SECONDS):
-                    if await self._commons.put(at, value):
+                    if await self._commons.put(at, value, tag=self._tag):
                         return
             except (MicroError, TimeoutError) as error:
                 log.info("the commons has not taken a value yet: %s", error)

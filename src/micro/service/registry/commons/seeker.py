@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from micro.errors import MicroError, Timeout
 from micro.ports import Clock
-from micro.service.registry.commons.commons import Commons, place_of
+from micro.service.registry.commons.commons import TAGS, Commons, Found, place_of, tag_of
 from micro.service.registry.commons.value import (
     Wanted,
     believed_maps,
     believed_records,
     believed_whereabouts,
+    may_be_records,
+    may_be_whereabouts,
 )
 from micro.service.registry.commons.whereabouts import Whereabouts
 from micro.service.registry.record import SignedRecord
@@ -74,17 +77,24 @@ class Seeker:
             Timeout: the commons does not answer.
         """
         kind, text = ("word", wanted.word) if wanted.word else ("name", wanted.name)
-        return self._believe(await self._find(kind, text), wanted)
+        fits = partial(may_be_records, wanted, self._clock.now())
+        best: dict[bytes, SignedRecord] = {}
+        for values in await self._find(kind, text, fits, wanted.key):
+            for signed in self._believe(values, wanted):
+                mark = signed.record.key + signed.record.name.encode()
+                if mark not in best or signed.rank > best[mark].rank:
+                    best[mark] = signed
+        return list(best.values())
 
     async def whereabouts(self, keys: Iterable[bytes]) -> list[Whereabouts]:
         """Returns where those of these nodes are that say so, at most `NODES_MAX`; silence is no error."""
 
         async def one(key: bytes) -> list[Whereabouts]:
             try:
-                values = await self._find("node", nid_of(key))
+                parts = await self._find("node", nid_of(key), self._fits_whereabouts(key), key)
             except MicroError:
                 return []
-            return self._note(believed_whereabouts(values, self._keeper, self._clock.now(), self._seen, key=key))
+            return self._believed(parts, key)
 
         found = await asyncio.gather(*(one(key) for key in list(keys)[:NODES_MAX]))
         return [each for part in found for each in part]
@@ -95,11 +105,11 @@ class Seeker:
         Raises:
             Timeout: the commons does not answer.
         """
-        values = await self._find("super", "")
-        maps = believed_maps(values, self._keeper)
-        found = self._note(believed_whereabouts(values, self._keeper, self._clock.now(), self._seen))
+        parts = await self._find("super", "", self._fits_whereabouts())
+        maps = dict.fromkeys(sealed for values in parts for sealed in believed_maps(values, self._keeper))
+        found = self._believed(parts)
         version = max((each.map_version for each in found), default=0)
-        return Supers(maps, [each.ticket() for each in found], version)
+        return Supers(list(maps), [each.ticket() for each in found], version)
 
     def listen(self, name: str, heard: Callable[[SignedRecord], None]) -> Callable[[], None]:
         """Has `heard` told each believed record of a name that is or comes to be there; returns what ends it.
@@ -112,16 +122,41 @@ class Seeker:
             for signed in self._believe([value], Wanted(name)):
                 heard(signed)
 
-        return self._commons.listen(place_of(self._network, "name", name), take)
+        def fits(value: bytes) -> bool:
+            return may_be_records(Wanted(name), self._clock.now(), value)
+
+        return self._commons.listen(place_of(self._network, "name", name), take, fits=fits)
 
     # -- within -----------------------------------------------------------------------------------------------------
 
-    async def _find(self, kind: str, name: str) -> list[bytes]:
+    async def _find(self, kind: str, name: str, fits: Callable[[bytes], bool], key: bytes = b"") -> list[list[bytes]]:
+        """Returns the values of a place; of one that is flooded also those of each part, or of the part of `key`."""
+        place = place_of(self._network, kind, name)
+        whole = await self._look(place, fits, "")
+        if not whole.is_cut:
+            return [whole.values]
+        tags = (tag_of(key),) if key else TAGS
+        parts = await asyncio.gather(*(self._look(place, fits, tag) for tag in tags), return_exceptions=True)
+        return [whole.values, *(part.values for part in parts if isinstance(part, Found))]
+
+    async def _look(self, place: bytes, fits: Callable[[bytes], bool], tag: str) -> Found:
         try:
             async with asyncio.timeout(FIND_SECONDS):
-                return await self._commons.find(place_of(self._network, kind, name))
+                return await self._commons.find(place, fits=fits, tag=tag)
         except TimeoutError:
             raise Timeout(f"the commons did not answer within {FIND_SECONDS:g} s") from None
+
+    def _fits_whereabouts(self, key: bytes = b"") -> Callable[[bytes], bool]:
+        return partial(may_be_whereabouts, self._keeper, key, self._clock.now())
+
+    def _believed(self, parts: list[list[bytes]], key: bytes = b"") -> list[Whereabouts]:
+        """Returns the newest whereabouts of each node that are believed, without those that have left."""
+        best: dict[bytes, Whereabouts] = {}
+        for values in parts:
+            for each in believed_whereabouts(values, self._keeper, self._clock.now(), self._seen, key=key):
+                if each.key not in best or each.sequence > best[each.key].sequence:
+                    best[each.key] = each
+        return self._note(list(best.values()))
 
     def _believe(self, values: list[bytes], wanted: Wanted) -> list[SignedRecord]:
         found = believed_records(values, wanted, self._clock.now(), self._seen)

@@ -42,6 +42,8 @@ __all__ = [
     "believed_maps",
     "believed_records",
     "believed_whereabouts",
+    "may_be_records",
+    "may_be_whereabouts",
     "value_of_place",
     "value_of_records",
 ]
@@ -94,6 +96,22 @@ def value_of_place(found: SignedWhereabouts, sealed_map: bytes = b"") -> bytes:
         return _VALUE.encode({"whereabouts": found.sealed, "map": sealed_map})
     except TooLarge:
         return _VALUE.encode({"whereabouts": found.sealed})
+
+
+def may_be_records(wanted: Wanted, now: float, value: bytes) -> bool:
+    """Says whether a value may hold a record that is sought; its signature is not looked at."""
+    return any(wanted.fits(signed) and is_timely(signed.record, now) for signed in _records([value]))
+
+
+def may_be_whereabouts(keeper: bytes, key: bytes, now: float, value: bytes) -> bool:
+    """Says whether a value may hold whereabouts that are sought, or a map; signatures are not looked at."""
+    for fields in _values([value]):
+        try:
+            found = read_whereabouts(fields["whereabouts"]).whereabouts
+        except (BadRequest, TooLarge):
+            return False
+        return found.keeper == keeper and found.is_timely(now) and (found.key == key if key else found.map_version > 0)
+    return False
 
 
 def believed_records(

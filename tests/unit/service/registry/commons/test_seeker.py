@@ -13,11 +13,20 @@ from micro.service.registry.announcement import Announcement, Place
 from micro.service.registry.atlas import Atlas
 from micro.service.registry.charting import Charting
 from micro.service.registry.commons import poster, seeker
-from micro.service.registry.commons.commons import LIFETIME_SECONDS, PUTS_MAX, place_of
+from micro.service.registry.commons.commons import (
+    LIFETIME_SECONDS,
+    PUTS_MAX,
+    TAGS,
+    VALUES_MAX,
+    Found,
+    place_of,
+    tag_of,
+)
 from micro.service.registry.commons.memory import MemoryCommons, Square
 from micro.service.registry.commons.poster import NAMES_MAX, WORDS_MAX, Poster
 from micro.service.registry.commons.seeker import Seeker
-from micro.service.registry.commons.value import Wanted, value_of_records
+from micro.service.registry.commons.value import _VALUE, Wanted, value_of_records
+from micro.service.registry.commons.whereabouts import Whereabouts, sign_whereabouts
 from micro.service.registry.description import check_description
 from micro.service.registry.record import SignedRecord
 from micro.trust.identity import nid_of
@@ -152,9 +161,9 @@ def test_a_value_that_nobody_took_is_offered_again() -> None:
         ann = Household(square)
         put, refused = ann.commons.put, [0]
 
-        async def refuse(place: bytes, value: bytes) -> bool:
+        async def refuse(place: bytes, value: bytes, *, tag: str = "") -> bool:
             refused[0] += 1
-            return refused[0] > 2 and await put(place, value)
+            return refused[0] > 2 and await put(place, value, tag=tag)
 
         ann.commons.put = refuse  # type: ignore[method-assign]
         ann.poster.start()
@@ -168,9 +177,9 @@ def test_a_value_that_nobody_took_is_offered_again() -> None:
 def test_a_commons_that_does_not_answer_is_waited_for_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look ends with an error; whereabouts are none then."""
 
-    async def forever(self: MemoryCommons, place: bytes) -> list[bytes]:
+    async def forever(self: MemoryCommons, place: bytes, **sought: object) -> Found:
         await asyncio.Event().wait()
-        return []
+        raise AssertionError
 
     monkeypatch.setattr(MemoryCommons, "find", forever)
 
@@ -199,6 +208,49 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(found._seen) == 3
 
     run(play())
+
+
+@pytest.mark.parametrize("kind", ["noise", "forgeries", "stuffed"])
+def test_junk_hides_nothing(kind: str) -> None:
+    """Noise is passed over, and where what looks genuine floods a place its parts are asked for one by one."""
+
+    async def play() -> None:
+        square = Square()
+        ann = Household(square, is_super=True)
+        ann.serve("greeter")
+        mine = tag_of(ANN.public)
+        places = [
+            place_of(NETWORK, kind, name)
+            for kind, name in (("name", "greeter"), ("word", "greeter"), ("super", ""), ("node", nid_of(ANN.public)))
+        ]
+        for number in range(10 * VALUES_MAX if kind == "noise" else 2 * VALUES_MAX):
+            forged = bytearray(signed_of(key_of(number + 10)).sealed)
+            forged[-1] ^= 1
+            value = f"junk {number}".encode()
+            if kind == "forgeries":
+                value = _VALUE.encode({"records": [bytes(forged)]})
+            elif kind == "stuffed":
+                value = _VALUE.encode({"records": [bytes(forged)], "whereabouts": _forged_whereabouts(number)})
+            for place in places[: 3 if kind == "stuffed" else 4]:
+                await MemoryCommons(square).put(place, value, tag=next(tag for tag in TAGS if tag != mine))
+        ann.poster.start()
+        await asyncio.sleep(poster.LOOK_SECONDS)
+        found = looking(square)
+        assert await names(found) == [("greeter", False)]
+        assert len(await found.records(Wanted(word="greeter"))) == 1
+        assert len(await found.records(Wanted("greeter", key=ANN.public))) == 1
+        assert len((await found.supers()).tickets) == 1
+        assert len(await found.whereabouts([ANN.public])) == 1
+
+    run(play())
+
+
+def _forged_whereabouts(number: int) -> bytes:
+    """Whereabouts of a super node that look genuine until somebody checks their signature."""
+    said = Whereabouts(KEEPER.public, key_of(number + 10).public, 1, NOW, ("192.0.2.9:1",), "", 1, bytes(32))
+    forged = bytearray(sign_whereabouts(key_of(number + 10), said).sealed)
+    forged[-1] ^= 1
+    return bytes(forged)
 
 
 def test_junk_is_not_told_to_a_listener() -> None:
