@@ -12,10 +12,10 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Final
 
-from micro.errors import Conflict, MicroError
+from micro.errors import Conflict, MicroError, Unavailable
 from micro.node.reach import NodeReach
 from micro.ports import Clock, Entropy
-from micro.service.registry.backbone import PRESENCE
+from micro.service.registry.backbone import PRESENCE, PRESENT
 from micro.service.registry.charter import with_member, without_members
 from micro.service.registry.charting import Charting
 from micro.service.registry.muster import Muster
@@ -64,10 +64,12 @@ class Keeper:
         self._reach = reach
         self._clock = clock
         self._entropy = entropy
-        self._pause_seconds = away_seconds / ROUNDS_PER_ABSENCE
+        self._away_seconds = away_seconds
         self._changed = changed
         self._muster = Muster(away_seconds)
         self._signing = asyncio.Lock()
+        self._began = clock.monotonic()
+        self._is_current = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -83,26 +85,56 @@ class Keeper:
         """Signs the next map with a super node, or without the one of `key`.
 
         Raises:
-            Unavailable, HandshakeFailed: it cannot be reached where it says it is.
+            Unavailable, HandshakeFailed: it cannot be reached where it says it is, or this keeper reached nobody yet.
             Forbidden, TooManyRequests, Conflict: the rules forbid it.
         """
         if member is not None and member.key != self._key.public:
             await self._reach.link(member.ticket())
         async with self._signing:
-            found = self._map()
-            if key == found.keeper and member is None:
+            if key == self._key.public and member is None:
                 raise Conflict("the keeper signs the maps of its network, and stays in them")
             self._muster.seen(key)
-            if member is not None:
-                await self._sign(with_member(found, member, self._now()))
-            else:
-                await self._sign(without_members(found, [key], self._now()))
+            if self._changed_by(member, key) is not None:
+                await self._catch_up()
+                await self._sign(self._changed_by(member, key))
 
     # -- within -----------------------------------------------------------------------------------------------------
 
     def _map(self) -> ShardMap:
         chart = self._charting.atlas.current
         return chart.signed.map if chart is not None else ShardMap(self._key.public, 1, self._now(), ())
+
+    def _changed_by(self, member: SuperNode | None, key: bytes) -> ShardMap | None:
+        if member is None:
+            return without_members(self._map(), [key], self._now())
+        return with_member(self._map(), member, self._now())
+
+    async def _catch_up(self) -> None:
+        """Hears, once in its life, whether others have newer maps of its own: after a backup was put back they have.
+
+        Two different maps of one number would split the network, so nothing is signed before; unless nobody was there
+        for so long that they are away.
+        """
+        others = [] if self._is_current else [each for each in self._map().members if each.key != self._key.public]
+        turn = self._entropy.random_bytes(1)[0] % len(others) if others else 0
+        heard: list[bool] = []
+
+        async def learn(member: SuperNode) -> None:
+            try:
+                await self._charting.learn(member.ticket())
+            except (MicroError, TimeoutError) as error:
+                log.info("%s does not tell its keeper which map it has: %s", short(member.nid), error)
+            else:
+                heard.append(True)
+
+        async with asyncio.TaskGroup() as group:
+            for member in [*others[turn:], *others[:turn]][:CALLS_MAX]:
+                group.create_task(learn(member))
+        if others and not heard and self._clock.monotonic() - self._began < self._away_seconds:
+            raise Unavailable(
+                "the keeper has reached no other super node yet, and signs no map before it knows the newest; try again"
+            )
+        self._is_current = True
 
     async def _sign(self, change: ShardMap | None) -> None:
         if change is not None:
@@ -114,7 +146,9 @@ class Keeper:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._pause_seconds * (0.75 + self._entropy.random_bytes(1)[0] / 512))
+            await asyncio.sleep(
+                self._away_seconds / ROUNDS_PER_ABSENCE * (0.75 + self._entropy.random_bytes(1)[0] / 512)
+            )
             await self._round()
 
     async def _round(self) -> None:
@@ -129,6 +163,7 @@ class Keeper:
         async with self._signing:
             away = self._muster.away(self._clock.monotonic())
             if away:
+                await self._catch_up()
                 names = ", ".join(short(nid_of(key)) for key in away)
                 log.warning("taken out of the map, since they are away for long: %s", names)
                 await self._sign(without_members(self._map(), away, self._now()))
@@ -151,7 +186,10 @@ class Keeper:
     async def _answers(self, member: SuperNode) -> bool:
         nobody = PRESENCE.encode({"keys": []})
         try:
-            await self._reach.call(member.ticket(), "Backbone.Presence", nobody, timeout_seconds=CALL_TIMEOUT_SECONDS)
+            body = await self._reach.call(
+                member.ticket(), "Backbone.Presence", nobody, timeout_seconds=CALL_TIMEOUT_SECONDS
+            )
+            self._charting.heard(PRESENT.decode(body)["map_version"], member.ticket())
         except (MicroError, TimeoutError) as error:
             log.info("%s does not answer its keeper: %s", short(member.nid), error)
             return False

@@ -67,17 +67,10 @@ class Standing:
         return self._keeper.admit if self._keeper is not None else None
 
     async def begin(self) -> None:
-        """Takes the place at the start; only a keeper may be kept from it for good.
-
-        Raises:
-            Forbidden, ConfigError: this is the keeper, and its own rules or settings forbid it.
-        """
+        """Takes the place at the start, as far as that can be done then, and begins the keeper's work."""
+        await self.stand()
         if self._keeper is not None:
-            member = self._member()
-            await self._keeper.admit(member, member.key)
             self._keeper.start()
-        else:
-            await self.stand()
 
     async def stand(self) -> None:
         """Sees to it that the map has this super node as it is; the keeper may be away."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from micro.errors import MicroError, Unavailable
 from micro.service.service import Service
@@ -14,6 +15,9 @@ from micro.testing.wire import Wire
 from micro.trust.identity import public_key_of
 
 __all__ = ["Accidents"]
+
+BACKED_UP = ("key", "backbone.json")
+"""What the documentation tells the owner of a keeper to keep."""
 
 
 class Accidents:
@@ -69,13 +73,33 @@ class Accidents:
         machine.down()
         machine.disk.lose_process()
 
-    def lose_disk(self, name: str) -> None:
-        """Takes the power from a machine and gives it an empty disk: it starts again as somebody new."""
+    def lose_disk(self, name: str, backup: Mapping[str, bytes] | None = None) -> None:
+        """Takes the power from a machine and gives it an empty disk: it starts again as somebody new.
+
+        Args:
+            name: the machine.
+            backup: what its owner puts on the new disk, of `back_up`; with it the node is who it was.
+        """
         self.crash(name)
-        self.note(f"{name} loses its disk")
+        self.note(f"{name} loses its disk{' and has a backup' if backup else ''}")
         machine = self.machines[name]
         machine.disk.wipe()
         machine.age += 1
+        for path, data in (backup or {}).items():
+            machine.disk.write(Path(path), data)
+
+    def back_up(self, name: str) -> dict[str, bytes]:
+        """Returns what an owner keeps of a node elsewhere: its key, and what it remembers of its network."""
+        machine = self.machines[name]
+        paths = [f"/world/{name}/{file}" for file in BACKED_UP]
+        found = {path: machine.disk.read(Path(path)) for path in paths}
+        return {path: data for path, data in found.items() if data is not None}
+
+    def abandon(self, name: str) -> None:
+        """Takes the power from a machine for good: nothing starts it any more."""
+        self.crash(name)
+        self.note(f"{name} is gone for good")
+        self.machines[name].is_gone = True
 
     def crash_at_step(self, name: str, steps: int) -> None:
         """Takes the power from a machine in the middle of its `steps`-th next step on the disk."""

@@ -84,6 +84,7 @@ class Machine:
         host: its address; a node takes a new one at its next start.
         hosts: the addresses it has had.
         is_super: whether its node is a super node of an open network.
+        is_gone: whether it is gone for good.
         is_hostile: whether what its node says and believes is a lie for others to withstand.
         join: a ticket of a network that its node joins where it is in none, "" for none.
         known: the nids it has had, each with every (service, instance) that may have registered there.
@@ -94,7 +95,7 @@ class Machine:
     ) -> None:
         self.name = name
         self.is_super = is_super
-        self.is_hostile = False
+        self.is_hostile = self.is_gone = False
         self.join = ""
         self.disk = MemoryDisk(Random(f"{seed} disk"))
         self.clock = WorldClock(loop)

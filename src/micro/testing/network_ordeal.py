@@ -1,7 +1,7 @@
 """An ordeal of an open network: strangers find and call each other while super nodes and nodes crash, move and part.
 
 It ends with everything mended: every node finds every service of every living node and calls it. Then one node goes for
-good, and within its lease nobody finds it any more.
+good, and within its lease nobody finds it any more. In some worlds the keeper is lost, or put back from a backup.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ FORGET_SECONDS = LEASE_SECONDS + SKEW_SECONDS + 30.0
 """When a node that is gone is found by nobody: its lease as the others' clocks have it, and an answer that was kept."""
 GOES_SHARE = 0.25
 """In so many of all worlds one goes for good: waiting for that is most of the work."""
+KEEPER_SHARE = 0.25
+"""In so many of all worlds something happens to the keeper that only a backup undoes, if anything."""
+FATES = ("is gone", "has lost its disk", "has a backup")
 SHARED = "answers"
 """A service that several nodes offer."""
 
@@ -54,8 +57,16 @@ class NetworkOrdeal(Play):
 
     def __init__(self, operations: int = 40, *, accidents: float = 0.25) -> None:
         super().__init__(operations, accidents=accidents)
+        self._fate = ""
+        self._fate_at = 0
+        self._last_version = 0
+        self._backup: dict[str, bytes] = {}
 
     async def _begin(self, world: World) -> None:
+        if world.random.random() < KEEPER_SHARE:
+            self._fate = world.random.choice(FATES)
+            self._fate_at = world.random.randint(1, self.operations)
+            self._backup = world.back_up(world.nodes[0])
         for name in world.nodes:
             self._clients[name] = world.client(name)
             world.serve(name, answerer(f"desk-{name}"))
@@ -68,10 +79,13 @@ class NetworkOrdeal(Play):
         """Returns what happens next."""
         self._number += 1
         number, chance = self._number, world.random
+        if number == self._fate_at:
+            return f"the keeper {self._fate}", lambda: self._keeper(world)
         if chance.random() < self.accidents:
             return self._accident(world)
-        client = self._clients[chance.choice(world.nodes)]
-        other = chance.choice(world.nodes)
+        there = [name for name in world.nodes if not world.machines[name].is_gone]
+        client = self._clients[chance.choice(there)]
+        other = chance.choice(there)
         kind = chance.random()
         if kind < 0.4:
             return "call", lambda: self._insist(world, lambda: _call(client, SHARED, number))
@@ -115,8 +129,25 @@ class NetworkOrdeal(Play):
             kinds = [kind for kind in kinds if kind[0] not in ("disk loss", "leave")]
         if name in world.supers and sum(world.machines[other].age for other in world.supers) >= HOLDERS_MAX - 1:
             kinds = [kind for kind in kinds if kind[0] != "disk loss"]  # the map keeps their old keys
+        if name in world.supers and self._fate in FATES[:2]:  # a map that stands still has their old keys and addresses
+            kinds = [kind for kind in kinds if kind[0] not in ("disk loss", "move")]
         found = chance.choices(kinds, weights=[weight for _, weight, _ in kinds])[0]
         return found[0], found[2]
+
+    async def _keeper(self, world: World) -> None:
+        """Has happen to the keeper what is to happen, if all super nodes are in the map by then, and know it."""
+        name = world.nodes[0]
+        if self._fate != FATES[2] and not is_known(world):
+            self._fate = ""
+            return
+        self._last_version = version_of(world.machines[name])
+        if self._fate == FATES[0]:
+            world.abandon(name)
+            return
+        backup = self._backup if self._fate == FATES[2] else None
+        await self._down(
+            world, name, lambda: world.lose_disk(name, backup), world.random.uniform(0.1, DOWN_SECONDS_MAX)
+        )
 
     @staticmethod
     async def _down(world: World, name: str, begin: Callable[[], None], seconds: float) -> None:
@@ -134,14 +165,20 @@ class NetworkOrdeal(Play):
     # -- the end ------------------------------------------------------------------------------------------------------
 
     async def _end(self, world: World) -> None:
+        if self._fate in FATES[:2] and self._last_version:
+            for machine in world.running():
+                version = version_of(machine)
+                if version > self._last_version:
+                    raise WorldBroken(f"{machine.name} has map {version}, which no keeper was there to sign")
         await self._all_call(world)
         if world.random.random() < GOES_SHARE:
             await self._one_goes(world)
 
     async def _all_call(self, world: World) -> None:
         """Has every node call a service of every other, and one of those that several offer."""
-        services = [(f"desk-{name}@{world.machines[name].nid}", name) for name in world.nodes]
-        for caller in world.nodes:
+        there = [machine.name for machine in world.running()]
+        services = [(f"desk-{name}@{world.machines[name].nid}", name) for name in there]
+        for caller in there:
             for address, name in services:
                 await self._must(world, caller, address, name)
             unpin(world.machines[caller], SHARED)  # its owner does so where all it knew have lost their disks
@@ -169,6 +206,26 @@ class NetworkOrdeal(Play):
         complaints = await missed(world.running(), names)
         if complaints:
             raise WorldBroken(f"{FORGET_SECONDS:g} s after {gone} was gone: {'; '.join(complaints[:4])}")
+
+
+def version_of(machine: Machine) -> int:
+    """Returns the number of the newest map of a machine's node, 0 where it has none."""
+    backbone = machine.node.backbone if machine.node is not None else None
+    return backbone.version if backbone is not None else 0
+
+
+def is_known(world: World) -> bool:
+    """Says whether all super nodes run, are in the newest map where they are, and know that one."""
+    places, known = set(), set()
+    for name in world.supers:
+        node = world.machines[name].node
+        charting = node.backbone.charting if node is not None and node.backbone is not None else None
+        chart = charting.atlas.current if charting is not None else None
+        if node is None or chart is None:
+            return False
+        places.add((node.nid, node.ticket().addresses, chart.version))
+        known |= {(member.nid, member.addresses, chart.version) for member in chart.signed.map.members}
+    return places <= known and len({version for _, _, version in places}) == 1
 
 
 def answerer(name: str) -> Service:

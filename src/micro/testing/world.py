@@ -276,7 +276,7 @@ class World(Accidents):
         machine = self.machines[name]
         while machine.is_starting:  # noqa: ASYNC110 - no event tells, since its program may end at any moment
             await asyncio.sleep(TICK_SECONDS)
-        if machine.is_up:
+        if machine.is_up or machine.is_gone:
             return
         self.note(f"{name} starts")
         if self._realm is not None:
