@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.peers.iroh_link import _Idle
 from micro.errors import Unavailable
 from micro.mucp.event import Hello
-from micro.mucp.limits import NETWORK, STRANGER
+from micro.mucp.limits import STRANGER, VISIT
 from micro.network.link import Link
 from micro.network.transport.iroh import IrohEndpoint
 from micro.network.visits import PURPOSE, VISIT_TIMEOUT_SECONDS
@@ -63,7 +63,7 @@ class _Visits:
             pipe = await self._endpoint.dial(
                 ticket.nid, ticket.addresses[:1], None, timeout_seconds=VISIT_TIMEOUT_SECONDS
             )
-            link = Link(_Idle(), dialed=True, limits=STRANGER, liveness=NETWORK, hello=self._hello)
+            link = Link(_Idle(), dialed=True, limits=STRANGER, liveness=VISIT, hello=self._hello)
             link.watch.keeps_deadlines = False
             pipe.start(link)
             await link.greeted()

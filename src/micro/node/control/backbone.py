@@ -57,6 +57,7 @@ class BackboneService:
         self._clock = clock
         self._entropy = entropy
         self._parcelled = parcelled
+        self._turn = asyncio.Lock()
 
     async def map(self, body: bytes, context: Context) -> bytes:
         """Returns the newest shard map, if it is newer than the asker's."""
@@ -116,18 +117,25 @@ class BackboneService:
         if not holder.is_home_of(sender):
             raise Forbidden(f"by map {holder.atlas.version} this is no home for {context.caller}; look at a newer map")
         version = holder.atlas.version
-        yield self._word(version, self._announced(holder, sender, body, context))
+        yield self._word(version, await self._announced(holder, sender, body, context))
         async for body in words:
-            heard = self._announced(holder, sender, body, context)
+            heard = await self._announced(holder, sender, body, context)
             if heard.again or heard.trouble or holder.atlas.version > version:
                 version = holder.atlas.version
                 yield self._word(version, heard)
 
-    def _announced(self, holder: Holder, sender: bytes, body: bytes, context: Context) -> Heard:
+    async def _announced(self, holder: Holder, sender: bytes, body: bytes, context: Context) -> Heard:
+        """Takes one announcement: one in a turn of the loop, for a thousand nodes may come from a home that is gone.
+
+        All of theirs at once would leave every link without a sign of life until it is taken for dead, and they would
+        come again.
+        """
         heard = Heard()
         if body:
-            words = self._read(said.ANNOUNCE, holder, sender, body, context)
-            heard = holder.announce(sender, words, self._moment())
+            async with self._turn:
+                await asyncio.sleep(0)
+                words = self._read(said.ANNOUNCE, holder, sender, body, context)
+                heard = holder.announce(sender, words, self._moment())
         self._parcelled()
         self._banish(context, heard)
         return heard

@@ -19,11 +19,12 @@ from micro.service.registry.outbox import Living, Outbox
 from micro.service.registry.penalties import Penalties, Verdict
 from micro.service.registry.presence import Beat, SignedPresence
 from micro.service.registry.presences import Presences
-from micro.service.registry.record import SignedRecord, is_timely
+from micro.service.registry.record import SignedRecord, is_timely, read_record
 from micro.service.registry.shardmap import shard_of_name, shard_of_node, shard_of_word
 from micro.service.registry.shards import NODE_RECORDS_MAX, Found, Shards
 from micro.service.registry.watchers import Watchers
 from micro.trust.identity import nid_of
+from micro.trust.keys import SIGNATURE_BYTES
 from micro.trust.rates import Rates
 
 __all__ = ["HOMED_MAX", "SAYS_PER_SECOND", "Heard", "Holder", "Moment"]
@@ -37,6 +38,7 @@ SAYS_BURST: Final = 2.0 * NODE_RECORDS_MAX
 """And everything it has twice at once."""
 
 SLICE: Final = 200
+"""So many nodes and records are told, or moved, before others have a turn."""
 
 
 class Moment(NamedTuple):
@@ -67,10 +69,10 @@ class Heard:
 
 @dataclass(slots=True)
 class _Homed:
-    """A node whose home this is."""
+    """A node whose home this is; its records are kept as the bytes that came, which the shards share where they can."""
 
     living: Living | None = None
-    records: dict[str, SignedRecord] = field(default_factory=dict)
+    records: dict[str, bytes] = field(default_factory=dict)
 
 
 class Holder:
@@ -156,13 +158,15 @@ class Holder:
         if not is_timely(record, moment.now):
             return Verdict.EXPIRED
         known = homed.records.get(record.mark)
-        if known is not None and signed.rank <= known.rank:
-            return Verdict.KNOWN if signed.rank == known.rank else Verdict.OUTDATED
+        if known is not None and known[SIGNATURE_BYTES:] == signed.sealed[SIGNATURE_BYTES:]:
+            return Verdict.KNOWN
+        if known is not None and signed.rank < read_record(known).rank:
+            return Verdict.OUTDATED
         if known is None and len(homed.records) >= NODE_RECORDS_MAX:
             return Verdict.FULL
         if not signed.is_genuine():
             return Verdict.FORGED
-        homed.records[record.mark] = signed
+        homed.records[record.mark] = signed.sealed
         self._take_record(signed, moment.now, is_checked=True)
         for target in self._targets(signed):
             self.outbox.put_record(target, key, record.mark, signed.sealed)
@@ -233,14 +237,14 @@ class Holder:
 
     def telling_all(self, target: bytes) -> Iterator[None]:
         """Puts everything into the parcel for a super node that may have nothing, slice by slice."""
-        for count, (key, homed) in enumerate(tuple(self._homed.items())):
+        for count, (key, homed, signed) in enumerate(self._at_home()):
             if count % SLICE == 0:
                 yield
-            if homed.living is not None and target in self._others(shard_of_node(nid_of(key))):
-                self.outbox.put_presence(target, key, homed.living)
-            for signed in homed.records.values():
+            if signed is not None:
                 if target in self._targets(signed):
                     self.outbox.put_record(target, key, signed.record.mark, signed.sealed)
+            elif homed.living is not None and target in self._others(shard_of_node(nid_of(key))):
+                self.outbox.put_presence(target, key, homed.living)
 
     # ---------------------------------------------------------------------------------------------------------- asking
 
@@ -277,19 +281,26 @@ class Holder:
         for target in self.outbox.targets():
             if target not in members:
                 self.outbox.drop(target)
-        for count, (key, homed) in enumerate(tuple(self._homed.items())):
+        for count, (key, homed, signed) in enumerate(self._at_home()):
             if count % SLICE == 0:
                 yield
-            shard = shard_of_node(nid_of(key))
-            for target in self._new(before, [shard]) if homed.living is not None else ():
-                self.outbox.put_presence(target, key, homed.living)  # type: ignore[arg-type]
-            for signed in homed.records.values():
+            if signed is not None:
                 for target in self._new(before, _shards_of(signed)):
                     self.outbox.put_record(target, key, signed.record.mark, signed.sealed)
+            elif homed.living is not None:
+                for target in self._new(before, [shard_of_node(nid_of(key))]):
+                    self.outbox.put_presence(target, key, homed.living)
         yield from self.shards.dropping(self._held_of)
         yield from self.presences.dropping(self.is_home_of)
 
     # ---------------------------------------------------------------------------------------------------------- within
+
+    def _at_home(self) -> Iterator[tuple[bytes, _Homed, SignedRecord | None]]:
+        """Yields each node whose home this is, and then each of its records; they may change meanwhile."""
+        for key, homed in tuple(self._homed.items()):
+            yield key, homed, None
+            for sealed in tuple(homed.records.values()):
+                yield key, homed, read_record(sealed)
 
     def _take_record(self, signed: SignedRecord, now: float, *, is_checked: bool = False) -> Verdict:
         name, words = self._held_of(signed)

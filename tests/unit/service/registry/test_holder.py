@@ -248,3 +248,14 @@ def test_watchers_hear_of_records(home: Holder) -> None:
     holder.watchers.remove(watcher)
     assert len(holder.watchers) == 0
     assert not holder.watchers._names
+
+
+def test_a_record_is_kept_once() -> None:
+    """The home keeps the very bytes that the holder shows, and knows them when they come again."""
+    holder = Holder(key_of(1).public, atlas_of([1]))
+    record = signed_of(ANN)
+    holder.announce(ANN.public, present(records=[record.sealed]), AT)
+
+    assert holder._homed[ANN.public].records["greeter"] is holder.shards.find("greeter").sealed[0]
+    assert holder.announce(ANN.public, said(records=[record.sealed]), AT).trouble == ""
+    assert holder._homed[ANN.public].records["greeter"] is holder.shards.find("greeter").sealed[0]
