@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from typing import Any, Protocol
+from typing import Any
 
 from micro.errors import ConfigError, MicroError, Unavailable
 from micro.network.link import Link
 from micro.network.peers import Peers
 from micro.node.backbone import Backbone
+from micro.node.closing import Closing
 from micro.node.config import NodeConfig
 from micro.node.control.auth import auth_service
 from micro.node.control.config import config_service
@@ -19,6 +20,7 @@ from micro.node.control.node import node_service
 from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
+from micro.node.copying import Copying
 from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores
 from micro.node.exports import Exports
 from micro.node.figures import Figures
@@ -47,13 +49,6 @@ RENEW_SECONDS = LOCAL_LEASE_SECONDS / 3
 FINISH_SECONDS = 5.0
 
 log = logging.getLogger("micro.node")
-
-
-class Closing(Protocol):
-    """Something that ends with the node."""
-
-    async def stop(self) -> None:
-        """Ends it."""
 
 
 class Node:
@@ -168,6 +163,8 @@ class Node:
         self._logs = logs = NeighbourLogs(self.gate.may_follow, self.bell.ring)
         self._exports = Exports(ports.disk, self.home.path / "exports.json", logs, self.gate.exports_changed)
         self.gate.exported = self._exports.is_exported
+        broker, exports, readers = self.broker, self._exports, self.gate.readers
+        self._copying = Copying(self.nid, self.config, self.home, ports, broker, exports, readers)
         self._desk = EventDesk(
             self.broker,
             logs,
@@ -176,6 +173,7 @@ class Node:
             clock=ports.clock,
             entropy=ports.entropy,
             link_to=lambda nid: self.peers.link(nid) if self.peers is not None else None,
+            copying=self._copying.replicator,
         )
 
     def _add_platform(self) -> None:
@@ -201,7 +199,7 @@ class Node:
             store_service(self._stores, self.ports.clock),
             config_service(self._settings),
             auth_service(self.gate, self.ports.clock, self.ports.entropy),
-            events_service(self._desk, self.broker, self.catalog, self._exports),
+            events_service(self._desk, self.broker, self.catalog, self._exports, self._copying.replicator),
         ):
             self.platform.add(service)
 
@@ -220,9 +218,10 @@ class Node:
             introduce=self.reception.introduce,
             instance_link=self.reception.link_of,
         )
-        for service in outside.services():
+        for service in await self._copying.open(outside.services()):
             self.platform.add(service)
         await outside.start()
+        self._copying.start(outside.backbone, outside.reach)
 
     async def stop(self) -> None:
         """Ends everything in order: nobody new comes in, what is under way finishes, what is kept is closed."""
@@ -233,6 +232,7 @@ class Node:
         if self._door is not None:
             await self._door.stop()
         await self.supervisor.close()
+        await self._copying.stop()
         if self._outside is not None:
             await self._outside.stop()
         await self.client.close()
@@ -352,6 +352,7 @@ class Node:
         """Has a change of accounts or rules count at once; `account` is a user whose links end."""
         self.router.epoch += 1
         self._desk.judge_again()
+        self._copying.changed()
         self.bell.ring()
         if account:
             self.reception.expel(account)
