@@ -145,9 +145,11 @@ class Replication:
 
     def droppable(self) -> list[str]:
         """Returns those that are leaving and not needed any more."""
+        if not self.wanted:
+            return list(self.leaving)
         held = sorted((self._copies[nid].last for nid in self.chosen if self._copies[nid].is_open), reverse=True)
         is_held = len(held) >= self.wanted and held[self.wanted - 1] >= self.safe
-        return list(self.leaving) if is_held or not self.wanted else []
+        return list(self.leaving) if is_held else []
 
     @property
     def is_short(self) -> bool:
