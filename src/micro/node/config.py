@@ -39,6 +39,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "stranger_writes_per_second": (1, 1_000_000),
     "stranger_bytes_per_second": (1_048_576, 1e12),
     "kept_days": (0.001, 3_650),
+    "copies_bytes": (0, 1e15),
+    "copies_bytes_per_node": (0, 1e15),
 }
 """The least and the most that a number may be."""
 CHOICES: dict[str, tuple[str, ...]] = {"log_level": ("debug", "info", "warning", "error")}
@@ -154,6 +156,12 @@ class NodeConfig:
     )
     allow_private_sources: bool = _setting(False, "Whether `micro run` may fetch from private and loopback addresses.")
     kept_days: float = _setting(7.0, "How long events are kept, in days.")
+    copies_bytes: int = _setting(
+        4_294_967_296, "How many bytes of events a super node keeps for other nodes, whose logs have copies there."
+    )
+    copies_bytes_per_node: int = _setting(
+        268_435_456, "How many of them may be of one node; one that needs more room goes to another super node."
+    )
     log_level: str = _setting("info", "How much the node tells about itself: debug, info, warning or error.")
 
     @staticmethod

@@ -15,7 +15,10 @@ from micro.node.config import NodeConfig
 from micro.node.home import Home
 from micro.ports import Clock, Disk, Entropy, Processes
 from micro.service.broker.broker import Broker, Limits
+from micro.service.broker.copied import CopyBroker
 from micro.service.broker.embedded import EmbeddedBroker
+from micro.service.copies.keeping import Copies, CopyLimits
+from micro.service.copies.naming import parts_of
 from micro.service.registry.commons.commons import Commons
 from micro.store.auth import AuthStore
 from micro.store.settings import Settings
@@ -23,7 +26,7 @@ from micro.store.stores import Stores
 from micro.system import SystemClock, SystemDisk, SystemEntropy, SystemProcesses
 from micro.trust.keys import NodeKey
 
-__all__ = ["Ports", "open_auth", "open_broker", "open_settings", "open_stores", "system_ports"]
+__all__ = ["Ports", "open_auth", "open_broker", "open_copies", "open_settings", "open_stores", "system_ports"]
 
 DAY_SECONDS = 86_400.0
 SUPER_LIMITS = Admitted(
@@ -87,6 +90,13 @@ def open_broker(config: NodeConfig, home: Home, ports: Ports) -> Broker:
     """Returns the broker of a home, not started yet."""
     limits = Limits(kept_seconds=config.kept_days * DAY_SECONDS)
     return EmbeddedBroker(ports.disk, home.path / "broker.db", ports.clock, limits=limits, threaded=ports.threaded)
+
+
+def open_copies(config: NodeConfig, home: Home, ports: Ports) -> Copies:
+    """Returns the copies of other nodes' logs that a super node keeps in its home, not started yet."""
+    broker = CopyBroker(ports.disk, home.path / "copies.db", ports.clock, check=parts_of, threaded=ports.threaded)
+    limits = CopyLimits(bytes=config.copies_bytes, node_bytes=config.copies_bytes_per_node)
+    return Copies(broker, ports.disk, home.path / "copies", ports.clock, limits)
 
 
 def open_auth(home: Home, ports: Ports) -> AuthStore:

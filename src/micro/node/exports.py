@@ -12,6 +12,7 @@ import msgspec
 from micro.errors import Conflict, TooManyRequests
 from micro.node.logs import LOGS_MAX
 from micro.service.broker.broker import check_name
+from micro.service.copies.naming import check_replicas
 
 if TYPE_CHECKING:
     from micro.ports import Disk
@@ -30,12 +31,14 @@ class Owned(msgspec.Struct, frozen=True):
         service: the service it belongs to, "" where it is the node's own.
         exported: whether its owner lets other nodes ask for it.
         ruled: whether the node's owner said so himself, so that a service no longer changes it.
+        replicas: how many super nodes keep a copy of its log, if it is exported.
     """
 
     topic: str
     service: str = ""
     exported: bool = False
     ruled: bool = False
+    replicas: int = 0
 
 
 class Exports:
@@ -66,6 +69,15 @@ class Exports:
         owned = self._owned.get(topic)
         return owned is not None and owned.exported
 
+    def replicas(self, topic: str) -> int:
+        """Returns how many super nodes are to keep a copy of a topic's log."""
+        owned = self._owned.get(topic)
+        return owned.replicas if owned is not None and owned.exported else 0
+
+    def copied(self) -> dict[str, int]:
+        """Returns the topics of which copies are to be kept, each with how many."""
+        return {topic: count for topic in sorted(self._owned) if (count := self.replicas(topic))}
+
     def all(self) -> list[Owned]:
         """Returns the topics that belong to somebody, by name."""
         return [self._owned[topic] for topic in sorted(self._owned)]
@@ -76,11 +88,12 @@ class Exports:
         Raises:
             Conflict: one belongs to another service.
             TooManyRequests: more topics have owners than may.
-            BadRequest: a topic has no possible name.
+            BadRequest: a topic has no possible name, or no possible number of copies.
         """
-        said = {str(each["topic"]): bool(each.get("export")) for each in logs}
-        for topic in said:
+        said = {str(each["topic"]): (bool(each.get("export")), int(each.get("replicas", 0))) for each in logs}
+        for topic, (exported, replicas) in said.items():
             check_name("topic", topic)
+            check_replicas(topic, replicas, exported=exported)
             owned = self._owned.get(topic)
             if owned is not None and owned.service not in ("", service):
                 raise Conflict(f"the topic {topic} belongs to the service {owned.service}; choose another name for it")
@@ -88,23 +101,31 @@ class Exports:
         for topic, owned in self._owned.items():
             if owned.service == service and owned.ruled:  # what the node's owner said stays
                 after[topic] = msgspec.structs.replace(owned, service="")
-        for topic, exported in said.items():
+        for topic, (exported, replicas) in said.items():
             before = self._owned.get(topic)
             if before is not None and before.ruled:
-                exported = before.exported
-            after[topic] = Owned(topic, service, exported, before is not None and before.ruled)
+                after[topic] = msgspec.structs.replace(before, service=service)
+            else:
+                after[topic] = Owned(topic, service, exported, replicas=replicas)
         self._keep(after)
 
-    def export(self, topic: str, *, exported: bool) -> Owned:
+    def export(self, topic: str, *, exported: bool, replicas: int | None = None) -> Owned:
         """Opens a topic to other nodes, or closes it, on the word of the node's owner, which counts above a service's.
+
+        Args:
+            topic: which.
+            exported: whether other nodes may ask for it.
+            replicas: how many super nodes keep a copy of its log; None leaves that as it is.
 
         Raises:
             TooManyRequests: more topics have owners than may.
-            BadRequest: the topic has no possible name.
+            BadRequest: the topic has no possible name, or no possible number of copies.
         """
         check_name("topic", topic)
         before = self._owned.get(topic, Owned(topic))
-        said = msgspec.structs.replace(before, exported=exported, ruled=True)
+        count = (before.replicas if exported else 0) if replicas is None else replicas
+        check_replicas(topic, count, exported=exported)
+        said = msgspec.structs.replace(before, exported=exported, ruled=True, replicas=count)
         self._keep({**self._owned, topic: said})
         return said
 

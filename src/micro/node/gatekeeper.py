@@ -8,9 +8,10 @@ from typing import Any
 
 from micro.errors import Fault, Unauthorized
 from micro.ports import Clock
+from micro.service.copies.messages import READERS_MAX
 from micro.store.auth import AuthStore
 from micro.trust.account import Account
-from micro.trust.identity import nid_of
+from micro.trust.identity import is_nid, nid_of
 from micro.trust.keys import NodeKey
 from micro.trust.policy import Caller, is_ruled, may_call, may_publish, may_subscribe
 from micro.trust.rules import Resource, Rule, RuleTable, held_by, refusal
@@ -107,6 +108,19 @@ class Gatekeeper:
     def may_follow(self, nid: str, topic: str) -> bool:
         """Says whether a neighbour may subscribe to a topic here, so that it is worth telling it of the topic."""
         return self.may_subscribe(self.known(Caller(nid=nid)), topic) is None
+
+    def readers(self, topic: str) -> tuple[bool, list[str]]:
+        """Returns whether the rules let nodes subscribe to a topic, and the nodes of which the contrary holds.
+
+        Where too many would have to be named only so many are let in, and all others are not.
+        """
+        everybody = self._topic(Caller(), topic, "Subscribe") is None
+        named = {rule.scope.removeprefix("node:") for rule in self._table.rules if rule.scope.startswith("node:")}
+        named |= {account.id for account in self._store.accounts.values() if account.kind == "node"}
+        nids = [nid for nid in sorted(named) if is_nid(nid)]
+        let_in = [nid for nid in nids if self._topic(self.known(Caller(nid=nid)), topic, "Subscribe") is None]
+        others = [nid for nid in nids if nid not in set(let_in)] if everybody else let_in
+        return (everybody, others) if len(others) <= READERS_MAX else (False, let_in[:READERS_MAX])
 
     def _topic(self, caller: Caller, topic: str, verb: str) -> Fault | None:
         return (

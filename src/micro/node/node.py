@@ -6,12 +6,13 @@ import asyncio
 import logging
 import os
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from micro.errors import ConfigError, Forbidden, MicroError, Unavailable
 from micro.network.link import Link
 from micro.network.peers import Peers
 from micro.node.backbone import Backbone
+from micro.node.closing import Closing
 from micro.node.config import NodeConfig
 from micro.node.control.auth import auth_service
 from micro.node.control.config import config_service
@@ -20,6 +21,7 @@ from micro.node.control.node import node_service
 from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
+from micro.node.copying import Copying
 from micro.node.direct import direct_addresses
 from micro.node.directory import Directory
 from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores
@@ -51,13 +53,6 @@ RENEW_SECONDS = LOCAL_LEASE_SECONDS / 3
 FINISH_SECONDS = 5.0
 
 log = logging.getLogger("micro.node")
-
-
-class Closing(Protocol):
-    """Something that ends with the node."""
-
-    async def stop(self) -> None:
-        """Ends it."""
 
 
 class Node:
@@ -177,6 +172,8 @@ class Node:
             ports.disk, self.home.path / "offers.json", default=self.config.offer, changed=self.gate.exports_changed
         )
         self.gate.hidden = lambda: self._offering.hidden
+        broker, exports, readers = self.broker, self._exports, self.gate.readers
+        self._copying = Copying(self.nid, self.config, self.home, ports, broker, exports, readers)
         self._desk = EventDesk(
             self.broker,
             logs,
@@ -185,6 +182,7 @@ class Node:
             clock=ports.clock,
             entropy=ports.entropy,
             link_to=lambda nid: self._outside.log_link(nid) if self._outside is not None else None,
+            copying=self._copying.replicator,
         )
 
     def _add_platform(self) -> None:
@@ -211,7 +209,14 @@ class Node:
             store_service(self._stores, self.ports.clock),
             config_service(self._settings),
             auth_service(self.gate, self.ports.clock, self.ports.entropy),
-            events_service(self._desk, self.broker, self.catalog, self._exports, self._directory.subscribing),
+            events_service(
+                self._desk,
+                self.broker,
+                self.catalog,
+                self._exports,
+                known=self._directory.subscribing,
+                replicator=self._copying.replicator,
+            ),
         ):
             self.platform.add(service)
 
@@ -233,9 +238,10 @@ class Node:
             offering=self._offering,
             gate=self.gate,
         )
-        for service in outside.services():
+        for service in await self._copying.open(outside.services()):
             self.platform.add(service)
         await outside.start()
+        self._copying.start(outside.backbone, outside.reach)
 
     async def stop(self) -> None:
         """Ends everything in order: nobody new comes in, what is under way finishes, what is kept is closed."""
@@ -246,6 +252,7 @@ class Node:
         if self._door is not None:
             await self._door.stop()
         await self.supervisor.close()
+        await self._copying.stop()
         if self._outside is not None:
             await self._outside.stop()
         await self.client.close()
@@ -359,6 +366,7 @@ class Node:
             self.client.expel(account, fault)
         self.router.judge_again()
         self._desk.judge_again()
+        self._copying.changed()
         self.bell.ring()
 
     def status(self) -> dict[str, Any]:

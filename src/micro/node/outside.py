@@ -65,6 +65,7 @@ class Outside:
         strangers: services found in the network.
         logs: logs found there.
         subscribers: who subscribes from there to logs of this node.
+        reach: asks super nodes.
         second: the second path to the network, None where the settings want none.
     """
 
@@ -101,7 +102,7 @@ class Outside:
         relays = Relays()
         self.relaying = Relaying(config, transport, ports.entropy, relays, listening=ports.listening)
         self.peers = peers = self._peers(config, ports, router, neighbours, relays)
-        reach = NodeReach(self.nid, peers.visits, partial(dial_own, router, self.nid))
+        self.reach = reach = NodeReach(self.nid, peers.visits, partial(dial_own, router, self.nid))
         membership = Membership(ports.disk, home.path / "backbone.json")
         self.second = _second(key, config, ports, remembered, reach)
         self.backbone = _backbone(

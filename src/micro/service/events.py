@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Protocol
 
 from micro.errors import Conflict, Fault, Forbidden, TooLarge
 from micro.mucp import headers as names
@@ -20,7 +21,7 @@ from micro.service.subscriber import OURS, Elsewhere, Subscriber
 from micro.trust.identity import short
 from micro.trust.policy import Caller
 
-__all__ = ["ACCOUNT", "EventDesk", "publisher_of"]
+__all__ = ["ACCOUNT", "Copying", "EventDesk", "publisher_of"]
 
 ACCOUNT = "account:"
 """What stands before an account where else a service's name stands, which has no colon."""
@@ -87,6 +88,18 @@ def _answer(link: Link, number: int, fault: Fault | None) -> None:
         link.fail(number, fault)
 
 
+class Copying(Protocol):
+    """What has logs copied, as the desk needs it: `micro.node.replicator.Replicator`."""
+
+    def check(self, topic: str, size: int) -> None:
+        """Raises the reason why an event of `size` bytes is not to be published now, if there is one."""
+
+    def awaited(
+        self, topic: str, timeout_milliseconds: int, done: Callable[[Fault | None], None]
+    ) -> Callable[[Fault | None], None]:
+        """Returns what is to be called once an event is on this node's disk, so that `done` is once it is copied."""
+
+
 class EventDesk:
     """Takes events and subscriptions that come over links, for `micro.service.router.Router`."""
 
@@ -100,8 +113,10 @@ class EventDesk:
         clock: Clock,
         entropy: Entropy,
         link_to: Callable[[str], Link | None],
+        copying: Copying,
     ) -> None:
         self.broker = broker
+        self._copying = copying
         self._directory = directory
         self._link_to = link_to
         directory.watch(self._relink_all)
@@ -141,7 +156,14 @@ class EventDesk:
                     return
         if not id:
             id = self._identifiers.new() if event.number else EPHEMERAL_ID
-        done = partial(_answer, link, event.number)
+        done: Callable[[Fault | None], None] = partial(_answer, link, event.number)
+        if event.number:
+            try:
+                self._copying.check(desk.topic, len(event.body))
+            except Fault as refusal:
+                link.fail(event.number, refusal, refused=True)
+                return
+            done = self._copying.awaited(desk.topic, event.timeout_milliseconds, done)
         self.broker.publish(publisher, desk.topic, id, headers, event.body, done, durable=event.number != 0)
 
     @staticmethod
@@ -218,6 +240,18 @@ class EventDesk:
             for (link, _), subscriber in self._subscribers.items()
             if link.facts.caller.peer
         ]
+
+    def publish_all(self, publisher: str, outputs: list[Output], done: Callable[[Fault | None], None]) -> None:
+        """Publishes what follows from an event of another node; `done` is called once it is copied as is wanted."""
+        try:
+            for output in outputs:
+                self._copying.check(output.topic, len(output.body))
+        except Fault as refusal:
+            done(refusal)
+            return
+        for topic in sorted({output.topic for output in outputs}):
+            done = self._copying.awaited(topic, 0, done)
+        self.broker.publish_all(publisher, outputs, done)
 
     def relink(self, subscriber: Subscriber) -> None:
         """Has a subscriber of this node's subscribe to the logs of other nodes, too, as far as they are in reach."""

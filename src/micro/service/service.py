@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from micro.service.broker.broker import check_name
 from micro.service.context import Context
+from micro.service.copies.naming import check_replicas
 from micro.service.debug import Debug, Stats
 from micro.service.endpoint import Endpoint
 from micro.service.function import Function as EventFunction
@@ -89,7 +90,7 @@ class Service:
         self.endpoints: dict[str, Endpoint] = {}
         self.subscribers: list[Subscriber] = []
         self.functions: dict[str, EventFunction] = {}
-        self.topics: dict[str, bool] = {}
+        self.topics: dict[str, tuple[bool, int]] = {}
         self.runtime: Any = None
         """What the service has while it runs: its client, store, settings."""
 
@@ -216,22 +217,25 @@ class Service:
 
         return declare
 
-    def topic(self, name: str, *, export: bool = False) -> None:
+    def topic(self, name: str, *, export: bool = False, replicas: int = 0) -> None:
         """Says that a topic is this service's own, so that no other service of its node can say so.
 
         Args:
             name: the topic.
             export: whether other nodes may ask for its events and publish on it, as far as their rules at this node
                 let them. The node's owner may say otherwise: `micro events export`.
+            replicas: how many super nodes of the node's network keep a copy of the exported log, 0 to 3, so that it
+                outlives the node. An event is then acknowledged once all of them have it.
 
         Raises:
-            BadRequest: the topic has no possible name.
+            BadRequest: the topic has no possible name, or no possible number of copies.
             ValueError: the service has too many topics.
         """
         check_name("topic", name)
+        check_replicas(name, replicas, exported=export)
         if len(self.topics) >= TOPICS_MAX:
             raise ValueError(f"a service has at most {TOPICS_MAX} topics of its own")
-        self.topics[name] = export
+        self.topics[name] = (export, replicas)
 
     # -- describing -------------------------------------------------------------------------------------------------
 
@@ -248,7 +252,10 @@ class Service:
                 *({"topic": s.topic, "queue": s.queue or ""} for s in self.subscribers),
                 *({"topic": f.topic, "queue": f.queue_of(self.name)} for f in self.functions.values()),
             ],
-            logs=[{"topic": topic, "export": export} for topic, export in self.topics.items()],
+            logs=[
+                {"topic": topic, "export": export, **({"replicas": replicas} if replicas else {})}
+                for topic, (export, replicas) in self.topics.items()
+            ],
             functions=[function.describe(self.name) for function in self.functions.values()],
         )
 

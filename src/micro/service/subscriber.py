@@ -12,7 +12,7 @@ from micro.mucp.event import Opened
 from micro.mucp.limits import BATCHES_VERSION
 from micro.network.link import Link
 from micro.network.owner import Owner
-from micro.service.broker.broker import Broker, Ephemeral, Member, Output, StoredEvent, Subscription
+from micro.service.broker.broker import Ephemeral, Member, Output, StoredEvent, Subscription
 from micro.service.broker.directory import LogPlace
 from micro.service.upstream import Upstream
 
@@ -43,7 +43,8 @@ REMOTE_MAX = 1_024
 class Desk(Protocol):
     """What takes subscriptions, as a subscriber needs it: `micro.service.events.EventDesk`."""
 
-    broker: Broker
+    def publish_all(self, publisher: str, outputs: list[Output], done: Callable[[Fault | None], None]) -> None:
+        """Publishes what follows from an event of another node."""
 
     def tail(self, event: StoredEvent) -> tuple[bytes, int]:
         """Returns an event's varying headers and body as one piece, and how long the headers are."""
@@ -230,7 +231,7 @@ class Subscriber(Owner, Member):
                     upstream.drain()
                 done(fault)
 
-            self._desk.broker.publish_all(publisher, outputs, published)
+            self._desk.publish_all(publisher, outputs, published)
 
     # -- the link's side --------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from micro.service.broker.delivery import Cursor
+from micro.service.broker.cursor import Cursor
 from micro.service.broker.embedded import EmbeddedBroker
 from micro.service.broker.inbox import Inbox
 from micro.store import schema, writer

@@ -19,7 +19,8 @@ __all__ = ["events"]
 
 TOPICS = [Column(name) for name in ("topic", "messages", "bytes", "subscribers", "queues")]
 SUBSCRIBERS = [Column(name) for name in ("topic", "nid", "subscriptions", "announced")]
-OWNED = [Column(name) for name in ("topic", "service", "exported")]
+OWNED = [Column(name) for name in ("topic", "service", "exported", "replicas")]
+COPIES = [Column(name) for name in ("topic", "replicas", "copies", "last", "copied", "waiting", "trouble")]
 EVENTS = [Column(name) for name in ("sequence", "when", "id", "publisher", "body")]
 LIMIT = 100
 
@@ -83,15 +84,19 @@ def _with_value(event: dict[str, Any]) -> dict[str, Any]:
 @events.command_of("export", example="micro events export orders")
 @click.argument("topic", required=False)
 @click.option("--off", is_flag=True, help="Close it again.")
-def export(session: Session, topic: str | None, off: bool) -> None:
+@click.option(
+    "--replicas", type=click.IntRange(0, 3), metavar="N", help="Have so many super nodes keep a copy of its events."
+)
+def export(session: Session, topic: str | None, off: bool, replicas: int | None) -> None:
     """Open a topic to other nodes, or list those that belong to a service or were opened.
 
-    Subscribers on linked nodes then get its events, as far as the rules let those nodes.
+    Subscribers on linked nodes then get its events, as far as the rules let those nodes. With --replicas an event is
+    acknowledged once so many super nodes have it, too, and outlives this node.
     """
-    if topic is None and off:
-        raise click.UsageError("Say which topic to close.")
+    if topic is None and (off or replicas is not None):
+        raise click.UsageError("Say which topic to close, or to have copied.")
     if topic is not None:
-        found = session.ask("events", "Events.Export", {"topic": topic, "exported": not off})
+        found = session.ask("events", "Events.Export", {"topic": topic, "exported": not off, "replicas": replicas})
         session.show_fields(found)
         return
     found = session.ask("events", "Events.Exports")
@@ -112,6 +117,16 @@ def subscribers(session: Session, topic: str | None) -> None:
     session.show_rows(found, found["subscribers"], SUBSCRIBERS)
     if not found["subscribers"] and session.shape() == "table":
         note("no other node subscribes")
+
+
+@events.command_of("copies", example="micro events copies")
+def copies(session: Session) -> None:
+    """List the topics of which super nodes keep copies, and up to which event they have it."""
+    found = session.ask("events", "Events.Copies")
+    rows = [{**each, "copies": [nid[:12] for nid in each["copies"]]} for each in found["topics"]]
+    session.show_rows(found, rows, COPIES)
+    if not found["topics"] and session.shape() == "table":
+        note("no copies are wanted of any topic; `micro events export TOPIC --replicas 2` says so")
 
 
 @events.command_of("replay", example="micro events replay orders --from 1h --queue kitchen")

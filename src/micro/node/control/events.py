@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from micro.errors import Fault
+from micro.errors import Fault, Unavailable
 from micro.mucp import headers as names
 from micro.node.exports import Exports, Owned
+from micro.node.replicator import Replicator
 from micro.service.broker.broker import Broker, Output, StoredEvent
 from micro.service.context import Context
 from micro.service.events import EventDesk
@@ -36,12 +37,22 @@ Known = Callable[[str], Awaitable[tuple[str, ...]]]
 class EventsControl:
     """The endpoints."""
 
-    def __init__(self, desk: EventDesk, broker: Broker, catalog: Catalog, exports: Exports, known: Known) -> None:
+    def __init__(
+        self,
+        desk: EventDesk,
+        broker: Broker,
+        catalog: Catalog,
+        exports: Exports,
+        *,
+        known: Known,
+        replicator: Replicator,
+    ) -> None:
         self._desk = desk
         self._broker = broker
         self._catalog = catalog
         self._exports = exports
         self._known = known
+        self._replicator = replicator
 
     async def complete(
         self, subscription: int, sequence: int, context: Context, outputs: list[Given] | None = None
@@ -96,14 +107,22 @@ class EventsControl:
         await _told(lambda done: counts.append(self._broker.replay(topic, queue, sequence, done)))
         return {"topic": topic, "queue": queue, "sequence": sequence, "events": counts[0]}
 
-    async def export(self, topic: str, exported: bool = True) -> dict[str, Any]:
+    async def export(self, topic: str, exported: bool = True, replicas: int | None = None) -> dict[str, Any]:
         """Opens a topic to other nodes, or closes it; that counts above what its service says.
 
         Args:
             topic: which.
             exported: false closes it.
+            replicas: how many super nodes keep a copy of its log; left as it is where this is not given.
         """
-        return _owned(self._exports.export(topic, exported=exported))
+        hopeless = self._replicator.hopeless() if replicas else ""
+        if hopeless:
+            raise Unavailable(f"replicas: {hopeless}")
+        return _owned(self._exports.export(topic, exported=exported, replicas=replicas))
+
+    async def copies(self) -> dict[str, Any]:
+        """Lists the topics of which super nodes keep copies: which ones, and up to which event they have it."""
+        return {"topics": self._replicator.status()}
 
     async def exports(self) -> dict[str, Any]:
         """Lists the topics that belong to a service, or that were opened to other nodes, or closed."""
@@ -127,7 +146,8 @@ class EventsControl:
 
 
 def _owned(owned: Owned) -> dict[str, Any]:
-    return {"topic": owned.topic, "service": owned.service, "exported": owned.exported}
+    said = {"topic": owned.topic, "service": owned.service, "exported": owned.exported}
+    return {**said, "replicas": owned.replicas}
 
 
 async def _told(start: Callable[[Callable[[Fault | None], None]], object]) -> None:
@@ -149,9 +169,11 @@ def _shown(sequence: int, event: StoredEvent) -> dict[str, Any]:
     return {**said, "content_type": event.headers.get(names.CONTENT_TYPE, ""), "body": event.body}
 
 
-def events_service(desk: EventDesk, broker: Broker, catalog: Catalog, exports: Exports, known: Known) -> Service:
+def events_service(
+    desk: EventDesk, broker: Broker, catalog: Catalog, exports: Exports, *, known: Known, replicator: Replicator
+) -> Service:
     """Returns the service; `known` says who announces in the network that it subscribes to a topic of this node."""
-    endpoints = EventsControl(desk, broker, catalog, exports, known)
+    endpoints = EventsControl(desk, broker, catalog, exports, known=known, replicator=replicator)
     service = Service("events", description="The events that this node keeps.", platform=True)
     service.add("Events.Complete", endpoints.complete)
     service.add("Events.Flow", endpoints.flow, idempotent=True)
@@ -160,4 +182,5 @@ def events_service(desk: EventDesk, broker: Broker, catalog: Catalog, exports: E
     service.add("Events.Export", endpoints.export)
     service.add("Events.Exports", endpoints.exports, idempotent=True)
     service.add("Events.Subscribers", endpoints.subscribers, idempotent=True)
+    service.add("Events.Copies", endpoints.copies, idempotent=True)
     return service

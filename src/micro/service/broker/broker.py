@@ -13,6 +13,7 @@ import msgspec
 
 from micro.errors import BadRequest, Fault, TooLarge
 from micro.mucp.batch import Batch
+from micro.service.broker.cursor import Cursor
 
 __all__ = [
     "EPHEMERAL_ID",
@@ -291,6 +292,18 @@ class Broker(Protocol):
         Raises:
             Fault: there is no such topic.
         """
+
+    def bounds(self, topic: str) -> tuple[int, int]:
+        """Returns the sequences of the first and the last event kept of a topic; (1, 0) where there never was one.
+
+        Where nothing is kept any more the first is the one after the last.
+        """
+
+    def cursors(self, topic: str) -> Mapping[str, Cursor]:
+        """Returns how far each queue of a topic has come."""
+
+    def surpass(self, topic: str, queue: str, cursor: Cursor) -> None:
+        """Has a queue come as far as it came elsewhere, too: what is done there is not delivered here any more."""
 
     def read(self, topic: str, sequence: int, *, count: int, size: int) -> Sequence[tuple[int, StoredEvent]]:
         """Returns kept events of a topic from a sequence on: at most `count`, no more once they exceed `size` bytes.

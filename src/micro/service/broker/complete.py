@@ -15,7 +15,7 @@ import msgspec
 
 from micro.errors import Conflict, Fault
 from micro.service.broker.append import Append, Appends
-from micro.service.broker.delivery import Cursor
+from micro.service.broker.cursor import Cursor
 from micro.store.database import Group
 
 __all__ = ["Completion", "Completions", "clear_marks", "with_marks"]

@@ -1,16 +1,29 @@
-"""What a queue holds of events: those that are not done, one that is handed out now, and what is saved of it all.
+"""What a queue holds of events: those that are not done, and one that is handed out now.
 
 Pure.
 """
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from micro.service.broker.broker import StoredEvent
 from micro.service.broker.turns import Membership
 
-__all__ = ["Cursor", "Delivery", "Numbered", "Unfinished"]
+__all__ = ["BUFFERED_EVENT_BYTES", "BURIAL_PAUSE_SECONDS", "ERROR_CHARACTERS_MAX", "Delivery", "Numbered", "Unfinished"]
+
+BURIAL_PAUSE_SECONDS = 1.0
+"""How long a dead letter that could not be written waits for the next try."""
+
+BUFFERED_EVENT_BYTES = 256
+"""What an event in memory is reckoned to cost beside its body."""
+
+ERROR_CHARACTERS_MAX = 200
+"""What is kept of the reason why a delivery failed."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 Numbered = tuple[int, StoredEvent]
 
@@ -27,6 +40,10 @@ class Unfinished:
         self.member: Membership | None = None
         self.deadline = 0.0
 
+    def blame(self, error: str) -> None:
+        """Takes note of why its delivery failed."""
+        self.error = _CONTROL.sub(" ", error)[:ERROR_CHARACTERS_MAX]
+
 
 class Delivery(msgspec.Struct, gc=False):
     """Hand `event` to `member`; if it has no credit, answer with `Inbox.refuse`."""
@@ -34,14 +51,3 @@ class Delivery(msgspec.Struct, gc=False):
     member: Membership
     sequence: int
     event: StoredEvent
-
-
-class Cursor(msgspec.Struct, frozen=True):
-    """What is saved of an inbox: all up to `handed_out` are done, but for `unfinished` (sequence, attempts, error).
-
-    `beyond` are done, too, although they come after `handed_out`: the queue went back to before them.
-    """
-
-    handed_out: int
-    unfinished: tuple[tuple[int, int, str], ...] = ()
-    beyond: tuple[int, ...] = ()

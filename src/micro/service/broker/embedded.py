@@ -26,6 +26,7 @@ from micro.service.broker.broker import (
 )
 from micro.service.broker.complete import Completion, Completions
 from micro.service.broker.courier import Courier
+from micro.service.broker.cursor import Cursor
 from micro.service.broker.delivery import Numbered
 from micro.service.broker.inbox import Inbox
 from micro.service.broker.keeper import Keeper
@@ -331,6 +332,24 @@ class EmbeddedBroker:
     def read(self, topic: str, sequence: int, *, count: int, size: int) -> Sequence[Numbered]:
         """See `Broker.read`."""
         return self._log.after(self._existing(topic).name, sequence - 1, count=count, size=size)
+
+    def bounds(self, topic: str) -> tuple[int, int]:
+        """See `Broker.bounds`."""
+        if topic not in self._log:
+            return 1, 0
+        found = self._topic(topic)
+        return found.first, found.last
+
+    def cursors(self, topic: str) -> Mapping[str, Cursor]:
+        """See `Broker.cursors`."""
+        if topic not in self._log:
+            return {}
+        return {queue: inbox.cursor() for queue, inbox in self._topic(topic).inboxes.items()}
+
+    def surpass(self, topic: str, queue: str, cursor: Cursor) -> None:
+        """See `Broker.surpass`."""
+        self._topics.surpass(self._topic(topic), queue, cursor)
+        self._courier.rouse()
 
     def replay(self, topic: str, queue: str, sequence: int, done: Done) -> int:
         """See `Broker.replay`."""

@@ -22,7 +22,6 @@ they stay small however long the log is: unfinished events and events held in me
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Sequence
 from heapq import heappop, heappush
@@ -31,21 +30,11 @@ from itertools import takewhile
 import msgspec
 
 from micro.service.broker.broker import Limits, StoredEvent
-from micro.service.broker.delivery import Cursor, Delivery, Numbered, Unfinished
+from micro.service.broker.cursor import Cursor
+from micro.service.broker.delivery import BUFFERED_EVENT_BYTES, BURIAL_PAUSE_SECONDS, Delivery, Numbered, Unfinished
 from micro.service.broker.turns import Membership, Turns
 
 __all__ = ["Inbox"]
-
-ERROR_CHARACTERS_MAX = 200
-"""What is kept of the reason why a delivery failed."""
-
-BURIAL_PAUSE_SECONDS = 1.0
-"""How long a dead letter that could not be written waits for the next try."""
-
-BUFFERED_EVENT_BYTES = 256
-"""What an event in memory is reckoned to cost beside its body."""
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 class Inbox:
@@ -80,8 +69,7 @@ class Inbox:
         self._dying: deque[int] = deque()
         self._beyond = set(cursor.beyond)
         for sequence, attempts, error in cursor.unfinished:
-            entry = self._unfinished[sequence] = Unfinished(sequence, attempts, error)
-            self._retry(entry)
+            self._reopen(sequence, attempts, error)
 
     # -- what is known of it ------------------------------------------------------------------------------------------
 
@@ -151,8 +139,7 @@ class Inbox:
 
     def _rest(self) -> None:
         """Nobody is there: hold no event in memory."""
-        self._position = self.handed_out
-        self._ahead.clear()
+        self._put_back()
         self._again.extendleft(sequence for sequence, _ in reversed(self._recalled))
         self._recalled.clear()
         self._bytes = 0
@@ -204,13 +191,36 @@ class Inbox:
         start = self.handed_out
         if sequence > start:
             return 0
+        self._put_back()
         self._position = sequence - 1
-        self._bytes -= sum(BUFFERED_EVENT_BYTES + len(event.body) for _, event in self._ahead)
-        self._ahead.clear()
         self.is_changed = True
         beyond = sum(known > start for known in self._beyond)
         self._beyond.clear()
         return start + 1 - sequence + beyond - sum(sequence <= known <= start for known in self._unfinished)
+
+    def surpass(self, cursor: Cursor) -> None:
+        """Comes as far as the queue came elsewhere, too: what is done there is not delivered here any more."""
+        for sequence in cursor.done_of(self._unfinished):
+            self.finish(sequence)
+        start = self.handed_out
+        self._put_back()
+        for sequence, attempts, error in cursor.unfinished:
+            if sequence > start and sequence not in self._beyond and sequence not in self._unfinished:
+                self._reopen(sequence, attempts, error)
+        self._position = max(start, cursor.handed_out)
+        self._beyond.update(cursor.beyond)
+        self.is_changed = True
+
+    def _reopen(self, sequence: int, attempts: int, error: str) -> None:
+        """Takes up an event that was handed out before, or elsewhere, and is not done."""
+        entry = self._unfinished[sequence] = Unfinished(sequence, attempts, error)
+        self._retry(entry)
+
+    def _put_back(self) -> None:
+        """Leaves what was read ahead in the log, to be read anew."""
+        self._position = self.handed_out
+        self._bytes -= sum(BUFFERED_EVENT_BYTES + len(event.body) for _, event in self._ahead)
+        self._ahead.clear()
 
     def _jump(self, position: int) -> None:
         if position > self._position:
@@ -274,8 +284,7 @@ class Inbox:
             return None
         sequence, event = self._take(recalled or self._ahead)
         entry = self._unfinished.get(sequence)
-        if entry is None:
-            entry = self._unfinished[sequence] = Unfinished(sequence)
+        entry = entry or self._unfinished.setdefault(sequence, Unfinished(sequence))
         entry.attempts += 1
         entry.member = member
         entry.deadline = now + self._limits.acknowledge_seconds
@@ -287,9 +296,8 @@ class Inbox:
         return Delivery(member, sequence, event)
 
     def _take(self, held: deque[Numbered]) -> Numbered:
-        numbered = held.popleft()
-        self._bytes -= BUFFERED_EVENT_BYTES + len(numbered[1].body)
-        return numbered
+        self._bytes -= BUFFERED_EVENT_BYTES + len(held[0][1].body)
+        return held.popleft()
 
     def refuse(self, delivery: Delivery) -> None:
         """Undoes `next`: the member has no credit. Nothing else may have been asked for in between."""
@@ -299,10 +307,9 @@ class Inbox:
         delivery.member.is_paused = True
         self._release(entry)
         entry.attempts -= 1
-        held = self._recalled
+        held = self._recalled if entry.attempts else self._ahead
         if not entry.attempts:
             del self._unfinished[entry.sequence]
-            held = self._ahead
         held.appendleft((delivery.sequence, delivery.event))
         self._bytes += BUFFERED_EVENT_BYTES + len(delivery.event.body)
 
@@ -328,11 +335,10 @@ class Inbox:
     def finish(self, sequence: int) -> bool:
         """Ends an event, whoever has it; returns False if it was ended before."""
         entry = self._unfinished.get(sequence)
-        if entry is None:
-            return False
-        self._release(entry)
-        self._end(sequence)
-        return True
+        if entry is not None:
+            self._release(entry)
+            self._end(sequence)
+        return entry is not None
 
     def _end(self, sequence: int) -> None:
         """An event is done, and stays so if the queue has gone back to before it."""
@@ -347,7 +353,7 @@ class Inbox:
         if entry is None or entry.member is not member:
             return False
         self._release(entry)
-        entry.error = _CONTROL.sub(" ", error)[:ERROR_CHARACTERS_MAX]
+        entry.blame(error)
         self._retry(entry, now + min(max(delay_seconds, 0.0), self._limits.delay_seconds), now)
         self.is_changed = True
         return True

@@ -10,7 +10,7 @@ from micro.service.broker.broker import Limits
 from micro.service.broker.inbox import Inbox
 from micro.service.broker.log import Log
 from micro.service.broker.topic import Topic
-from micro.service.broker.topics import Topics
+from micro.service.broker.topics import Drop, Topics
 
 if TYPE_CHECKING:
     from micro.ports import Clock
@@ -93,7 +93,14 @@ class Keeper:
         """Has a log shortened to its limits, stride by stride."""
         self._trim(topic, lambda: None)
 
+    def shorten(self, topic: Topic, drop: Drop) -> None:
+        """Has a log shortened as is said, stride by stride."""
+        self._stride(topic, lambda: drop, lambda: None)
+
     def _trim(self, topic: Topic, and_then: Callable[[], None]) -> None:
+        self._stride(topic, lambda: self._topics.drop(topic, self._clock.now()), and_then)
+
+    def _stride(self, topic: Topic, wanted: Callable[[], Drop], and_then: Callable[[], None]) -> None:
         def done(result: Any, fault: Fault | None) -> None:
             if fault is not None:
                 topic.is_trimming = False  # a later sweep tries again
@@ -101,11 +108,11 @@ class Keeper:
             self._topics.trimmed(topic, result.first, result.bytes)
             self._rouse()
             if result.is_more:
-                self._trim(topic, and_then)
+                self._stride(topic, wanted, and_then)
             else:
                 and_then()
 
-        self._log.trim(self._topics.drop(topic, self._clock.now()), done)
+        self._log.trim(wanted(), done)
 
     def _sweep(self, topic: Topic) -> None:
         if not topic.is_trimming:

@@ -12,7 +12,8 @@ from micro.errors import Fault, TooManyRequests
 from micro.service.broker.append import SEQUENCE_BITS, Append, Appends
 from micro.service.broker.broker import EVENT_BYTES, Limits, StoredEvent
 from micro.service.broker.complete import Completion, Completions, clear_marks, with_marks
-from micro.service.broker.delivery import Cursor, Numbered
+from micro.service.broker.cursor import Cursor
+from micro.service.broker.delivery import Numbered
 from micro.service.broker.inbox import Inbox
 from micro.service.broker.topic import Topic
 from micro.service.broker.topics import Drop
@@ -132,6 +133,10 @@ class Log:
             marks.setdefault(queue, []).append(sequence)
         start = Cursor(topic.first - 1)
         return cursors | {queue: with_marks(cursors.get(queue, start), found) for queue, found in marks.items()}
+
+    def number(self, name: str) -> int:
+        """Returns the number of a topic in the database."""
+        return self._numbers[name]
 
     def append(self, topic: Topic, event: StoredEvent, size: int, done: Done) -> None:
         """Has an event written."""

@@ -51,7 +51,8 @@ import msgspec
 from micro.errors import Conflict, TooManyRequests
 from micro.service.broker.actions import Action, Bury, Deliver, Missed, Mourn, Read, Reread
 from micro.service.broker.broker import Limits, check_name
-from micro.service.broker.delivery import Cursor, Numbered
+from micro.service.broker.cursor import Cursor
+from micro.service.broker.delivery import Numbered
 from micro.service.broker.inbox import Inbox
 from micro.service.broker.listener import Listener
 from micro.service.broker.topic import Place, Topic
@@ -190,6 +191,12 @@ class Topics:
         topic.needed = topic.needs(self.limits, self.now)
         self._stir(topic)
         return inbox, count
+
+    def surpass(self, topic: Topic, queue: str, cursor: Cursor) -> None:
+        """Has a queue come as far as it came elsewhere, too; see `Broker.surpass`."""
+        self._inbox(topic, queue).surpass(cursor)
+        topic.needed = topic.needs(self.limits, self.now)
+        self._stir(topic)
 
     def leave(self, place: Place) -> None:
         """A member is gone; what it had not acknowledged is delivered again at once."""

@@ -221,6 +221,9 @@ def _check_logs(logs: object, what: str) -> None:
         _text(log.get("topic"), f"{where}: topic", NAME_CHARACTERS_MAX)
         if not isinstance(log.get("export", False), bool):
             raise BadRequest(f"{where}: export: expected true or false, got {shown(log['export'])}")
+        replicas = log.get("replicas", 0)
+        if type(replicas) is not int or replicas < 0:
+            raise BadRequest(f"{where}: replicas: expected a number from 0 up, got {shown(replicas)}")
 
 
 def _check_functions(functions: object, what: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from micro.service.broker.actions import Bury, Deliver, Missed, Mourn, Read, Reread
 from micro.service.broker.broker import Limits, StoredEvent
-from micro.service.broker.delivery import Cursor
+from micro.service.broker.cursor import Cursor
 from micro.service.broker.inbox import Inbox
 from micro.service.broker.topic import Place, Topic
 from micro.service.broker.topics import Topics

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from micro.errors import TooManyRequests
-from micro.service.broker.delivery import Cursor
+from micro.service.broker.cursor import Cursor
 from micro.service.broker.inbox import Inbox
 from tests.property.service.broker.model import Person, World
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from micro.service.broker.broker import Limits, StoredEvent
-from micro.service.broker.delivery import Cursor
-from micro.service.broker.inbox import BURIAL_PAUSE_SECONDS, ERROR_CHARACTERS_MAX, Inbox
+from micro.service.broker.cursor import Cursor
+from micro.service.broker.delivery import BURIAL_PAUSE_SECONDS, ERROR_CHARACTERS_MAX
+from micro.service.broker.inbox import Inbox
 from micro.service.broker.topic import Topic
 from micro.service.broker.turns import Membership
 

@@ -81,7 +81,7 @@ class Seeker:
         best: dict[bytes, SignedRecord] = {}
         for values in await self._find(kind, text, fits, wanted.key):
             for signed in self._believe(values, wanted):
-                mark = signed.record.key + signed.record.name.encode()
+                mark = signed.record.key + signed.record.mark.encode()
                 if mark not in best or signed.rank > best[mark].rank:
                     best[mark] = signed
         return list(best.values())

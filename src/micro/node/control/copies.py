@@ -1,0 +1,101 @@
+"""The struct `Copy` of the service `backbone`: what a super node answers about copies of other nodes' logs.
+
+| endpoint | who may |
+| --- | --- |
+| `Open`, `Write`, `Cursors`, `Learn`, `Drop` | every node for its own logs |
+
+A node proves by its link who it is, and names its logs without itself: so it writes copies of its own and no others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from micro.errors import Fault, TooManyRequests, Unauthorized, Unavailable
+from micro.ports import Clock
+from micro.service.context import Context
+from micro.service.copies import messages as said
+from micro.service.copies.keeping import Copies
+from micro.service.service import Service
+from micro.trust.rates import Rates
+
+__all__ = ["CopyEndpoints", "add_copies"]
+
+OPENS_PER_SECOND: Final = 5.0
+OPENS_BURST: Final = 100.0
+"""A node may open, drop and ask so often; each costs a file."""
+
+
+class CopyEndpoints:
+    """The endpoints. Each takes and gives one message of `micro.service.copies.messages` in bytes.
+
+    Args:
+        copies: returns what the node keeps, None while it is no super node.
+        clock: for the rates.
+    """
+
+    def __init__(self, copies: Callable[[], Copies | None], clock: Clock) -> None:
+        self._copies = copies
+        self._clock = clock
+        self._opens: Rates[str] = Rates(OPENS_PER_SECOND, OPENS_BURST)
+
+    async def open(self, body: bytes, context: Context) -> bytes:
+        """Opens a copy of a log of the caller's, and returns how far it goes."""
+        nid, copies = self._caller(context, is_dear=True)
+        return said.OPENED.encode(copies.open(nid, said.OPEN.decode(body)))
+
+    async def write(self, body: bytes, context: Context) -> bytes:
+        """Takes events of a log of the caller's; answers once they are on disk."""
+        nid, copies = self._caller(context, is_dear=False)
+        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def done(last: int, fault: Fault | None) -> None:
+            if told.done():
+                return
+            if fault is None:
+                told.set_result(last)
+            else:
+                told.set_exception(fault)
+
+        copies.write(nid, said.WRITE.decode(body), done)
+        return said.WRITTEN.encode({"last": await told})
+
+    async def cursors(self, body: bytes, context: Context) -> bytes:
+        """Takes note of how far the queues of a log of the caller's have come."""
+        nid, copies = self._caller(context, is_dear=False)
+        copies.cursors(nid, said.CURSORS.decode(body))
+        return b""
+
+    async def learn(self, body: bytes, context: Context) -> bytes:
+        """Returns how far queues of a log of the caller's came here."""
+        nid, copies = self._caller(context, is_dear=True)
+        return said.LEARNED.encode(copies.learned(nid, said.DROP.decode(body)))
+
+    async def drop(self, body: bytes, context: Context) -> bytes:
+        """Drops the copy of a log of the caller's."""
+        nid, copies = self._caller(context, is_dear=True)
+        copies.drop(nid, said.DROP.decode(body))
+        return b""
+
+    def _caller(self, context: Context, *, is_dear: bool) -> tuple[str, Copies]:
+        """Returns the node that calls, which its link has proved, and what is kept here."""
+        caller = context.caller
+        if not caller.nid or not caller.peer:
+            raise Unauthorized("copies are kept for nodes, which prove who they are")
+        copies = self._copies()
+        if copies is None:
+            raise Unavailable("this node is no super node, and keeps no copies; the shard map names those that do")
+        if is_dear and not self._opens.allow(caller.nid, self._clock.monotonic()):
+            raise TooManyRequests(f"{OPENS_PER_SECOND:g} copies a second are opened or dropped for one node; wait")
+        return caller.nid, copies
+
+
+def add_copies(service: Service, endpoints: CopyEndpoints) -> None:
+    """Adds the endpoints to the service `backbone`."""
+    service.add("Copy.Open", endpoints.open, idempotent=True)
+    service.add("Copy.Write", endpoints.write, idempotent=True)
+    service.add("Copy.Cursors", endpoints.cursors, idempotent=True)
+    service.add("Copy.Learn", endpoints.learn, idempotent=True)
+    service.add("Copy.Drop", endpoints.drop, idempotent=True)

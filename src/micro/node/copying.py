@@ -1,0 +1,113 @@
+"""Copies of logs at this node: of its own at super nodes, and, where it is one, of other nodes' here."""
+
+from __future__ import annotations
+
+import asyncio
+
+from micro.node.backbone import Backbone
+from micro.node.config import NodeConfig
+from micro.node.control.copies import CopyEndpoints, add_copies
+from micro.node.engines import Ports, open_copies
+from micro.node.exports import Exports
+from micro.node.home import Home
+from micro.node.reach import NodeReach
+from micro.node.replicator import Readers, Replicator
+from micro.service.broker.broker import Broker
+from micro.service.registry.atlas import Atlas
+from micro.service.service import Service
+
+__all__ = ["Copying"]
+
+DAY_SECONDS = 86_400.0
+TICK_SECONDS = 0.1
+SWEEP_TICKS = 600
+"""After so many ticks what is too old is let go."""
+
+
+class Copying:
+    """What a node has to do with copies.
+
+    Args:
+        nid: this node.
+        config, home, ports: its settings, its files, the world.
+        broker: where its own logs are.
+        exports: which of them are to be copied.
+        readers: who may subscribe to them.
+
+    Attributes:
+        replicator: has this node's logs copied.
+        copies: other nodes' logs, None where this is no super node.
+    """
+
+    def __init__(
+        self,
+        nid: str,
+        config: NodeConfig,
+        home: Home,
+        ports: Ports,
+        broker: Broker,
+        exports: Exports,
+        readers: Readers,
+    ) -> None:
+        self._clock = ports.clock
+        self.copies = open_copies(config, home, ports) if config.super_node and config.network else None
+        self.replicator = Replicator(
+            nid,
+            broker,
+            ports.disk,
+            home.path / "copies.json",
+            clock=ports.clock,
+            entropy=ports.entropy,
+            readers=readers,
+            kept_seconds=config.kept_days * DAY_SECONDS,
+        )
+        self._task: asyncio.Task[None] | None = None
+        self._exports = exports
+        self.changed()
+
+    async def open(self, services: list[Service]) -> list[Service]:
+        """Opens what is kept here, adds its endpoints to the service `backbone`, and returns the services.
+
+        Args:
+            services: those that the node has because of other nodes.
+
+        Raises:
+            EngineError: the database cannot be opened.
+        """
+        if self.copies is not None:
+            await self.copies.start()
+        for service in services:
+            if service.name == "backbone":
+                add_copies(service, CopyEndpoints(lambda: self.copies, self._clock))
+        return services
+
+    def start(self, backbone: Backbone, reach: NodeReach) -> None:
+        """Begins to copy, and to let go of what is too old."""
+
+        def atlas() -> Atlas | None:
+            return backbone.charting.atlas if backbone.charting is not None else None
+
+        self.replicator.start(atlas, reach)
+        self._task = asyncio.get_running_loop().create_task(self._tick())
+
+    def changed(self) -> None:
+        """Takes note that other topics may be to be copied than before."""
+        self.replicator.wanted(self._exports.copied())
+
+    async def stop(self) -> None:
+        """Ends."""
+        if self._task is not None:
+            self._task.cancel()
+        self.replicator.stop()
+        if self.copies is not None:
+            await self.copies.stop()
+
+    async def _tick(self) -> None:
+        ticks = 0
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            ticks += 1
+            if self.copies is not None:
+                self.copies.broker.tick(self._clock.monotonic())
+                if ticks % SWEEP_TICKS == 0:
+                    self.copies.sweep()

@@ -1,0 +1,312 @@
+"""Has the logs of this node copied: which ones, to which super nodes, and when their publishers are told.
+
+A `Copier` goes to each super node that keeps a copy of a log. It opens the copy, hears how far it goes, and sends what
+follows, one piece after the other: while one is under way the next one gathers, as in a commit that many share. What is
+sent is read from the log, so nothing is held for a super node that is slow or away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from micro.errors import Fault, Unavailable
+from micro.node.copier import CopiedLog, Copier
+from micro.node.reach import NodeReach
+from micro.ports import Clock, Disk, Entropy
+from micro.service.broker.broker import Broker
+from micro.service.copies.acknowledging import Waiting
+from micro.service.copies.naming import LOG_DIGITS
+from micro.service.copies.placing import candidates
+from micro.service.copies.replication import Replication
+from micro.service.registry.atlas import Atlas
+from micro.service.registry.shardmap import SuperNode
+from micro.trust.identity import public_key_of, short
+
+__all__ = ["Readers", "Replicator"]
+
+TICK_SECONDS: Final = 0.25
+
+Readers = Callable[[str], tuple[bool, list[str]]]
+"""Says of a topic whether nodes may subscribe to it, and of which the contrary holds."""
+
+Done = Callable[[Fault | None], None]
+
+log = logging.getLogger("micro.copies")
+
+
+class _Known(msgspec.Struct):
+    """What is remembered of a log: its name, the number of the last choice of super nodes, and who they were."""
+
+    log: str
+    generation: int = 0
+    copies: tuple[str, ...] = ()
+
+
+class _Log:
+    """One log of which copies are kept."""
+
+    def __init__(self, topic: str, known: _Known, wanted: int) -> None:
+        self.topic = topic
+        self.known = known
+        self.replication = Replication(wanted, chosen=known.copies, generation=known.generation)
+        self.waiting = Waiting(topic)
+        self.landed: list[tuple[int, Done]] = []
+        self.copiers: dict[str, Copier] = {}
+        self.copied: CopiedLog
+
+    def settle(self) -> None:
+        """Tells the publishers whose events are safe."""
+        self.waiting.settle(self.replication.safe)
+
+
+class Replicator:
+    """The copies of this node's logs.
+
+    Args:
+        nid: this node.
+        broker: where its logs are.
+        disk, path: where it is remembered which log is which, `copies.json`.
+        clock, entropy: the world.
+        readers: who may subscribe.
+        kept_seconds: how long events are kept.
+    """
+
+    def __init__(
+        self,
+        nid: str,
+        broker: Broker,
+        disk: Disk,
+        path: Path,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        readers: Readers,
+        kept_seconds: float,
+    ) -> None:
+        self._nid = nid
+        self._broker = broker
+        self._disk = disk
+        self._path = path
+        self._clock = clock
+        self._entropy = entropy
+        self._readers = readers
+        self._kept_seconds = kept_seconds
+        self._logs: dict[str, _Log] = {}
+        self._atlas: Callable[[], Atlas | None] = lambda: None
+        self._reach: NodeReach | None = None
+        self._task: asyncio.Task[None] | None = None
+        try:
+            self._known = msgspec.json.decode(disk.read(path) or b"{}", type=dict[str, _Known])
+        except msgspec.MsgspecError as error:  # copies under names that are forgotten end with their events
+            log.warning("%s cannot be read, so logs are copied anew: %s", path.name, error)
+            self._known = {}
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    def start(self, atlas: Callable[[], Atlas | None], reach: NodeReach) -> None:
+        """Begins to copy.
+
+        Args:
+            atlas: returns the maps of the network, None while the node is in none.
+            reach: how super nodes are reached.
+        """
+        self._atlas, self._reach = atlas, reach
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def stop(self) -> None:
+        """Ends; whoever waits is told."""
+        if self._task is not None:
+            self._task.cancel()
+        for each in self._logs.values():
+            self._end(each, "the node is stopping")
+
+    def wanted(self, topics: Mapping[str, int]) -> None:
+        """Says of which topics copies are wanted, each with how many."""
+        for topic in [topic for topic in self._logs if topic not in topics]:
+            self._logs[topic].waiting.fail("no copies are wanted any more")
+            self._logs[topic].replication.wanted = 0  # those that are there are dropped; the log is forgotten then
+        for topic, count in topics.items():
+            if topic not in self._logs:
+                self._logs[topic] = self._log(topic, count)
+            self._logs[topic].replication.wanted = count
+        for each in tuple(self._logs.values()):
+            self._place(each)
+
+    def _log(self, topic: str, wanted: int) -> _Log:
+        each = _Log(topic, self._known.setdefault(topic, self._new_log()), wanted)
+        each.copied = CopiedLog(
+            topic,
+            each.known.log,
+            each.replication,
+            self._broker,
+            describe=partial(self._describe, each),
+            changed=each.settle,
+            set_back=partial(self._set_back, each),
+            now=self._clock.monotonic,
+            call=self._call,
+        )
+        return each
+
+    def _new_log(self) -> _Known:
+        return _Known(self._entropy.random_bytes(LOG_DIGITS // 2).hex())
+
+    def _end(self, each: _Log, why: str) -> None:
+        for copier in each.copiers.values():
+            copier.stop()
+        each.waiting.fail(why)
+
+    # -- publishers ---------------------------------------------------------------------------------------------------
+
+    def check(self, topic: str, size: int) -> None:
+        """Raises the reason why an event of `size` bytes is not to be published now, if there is one."""
+        each = self._logs.get(topic)
+        if each is not None and each.replication.wanted:
+            each.waiting.check(size)
+
+    def awaited(self, topic: str, timeout_milliseconds: int, done: Done) -> Done:
+        """Returns what is to be called once an event is on this node's disk, so that `done` is once it is copied."""
+        each = self._logs.get(topic)
+        if each is None or not each.replication.wanted:
+            return done
+
+        def kept(fault: Fault | None) -> None:
+            if fault is not None:
+                done(fault)
+                return
+            each.landed.append((timeout_milliseconds, done))
+            if len(each.landed) == 1:  # once for all that one commit brings, and when the log says that it has them
+                asyncio.get_running_loop().call_soon(self._landed, each)
+
+        return kept
+
+    def _landed(self, each: _Log) -> None:
+        landed, each.landed = each.landed, []
+        last, now = self._broker.bounds(each.topic)[1], self._clock.monotonic()
+        for timeout_milliseconds, done in landed:
+            each.waiting.add(last, timeout_milliseconds, done, now)
+        trouble = self._hopeless(each)
+        if trouble:
+            each.waiting.fail(trouble)
+        for copier in each.copiers.values():
+            copier.wake()
+        each.settle()
+
+    def _hopeless(self, each: _Log) -> str:
+        """Says why nothing can be copied at all, "" where it can."""
+        if not each.replication.wanted:
+            return "no copies are wanted any more"
+        return self.hopeless()
+
+    def _why(self, each: _Log) -> str:
+        replication = each.replication
+        if replication.is_short:
+            text = f"{replication.wanted} copies are wanted, and {len(replication.chosen)} super nodes can keep one"
+        else:
+            text = f"fewer than {replication.wanted} super nodes have said that it is on their disks"
+        troubles = [f"{short(nid)}: {copier.trouble}" for nid, copier in each.copiers.items() if copier.trouble]
+        return f"{text} ({'; '.join(troubles)[:600]})" if troubles else text
+
+    def _trouble(self, each: _Log) -> str:
+        is_well = not each.replication.is_short and not any(copier.trouble for copier in each.copiers.values())
+        return "" if is_well else self._why(each)
+
+    def hopeless(self) -> str:
+        """Says why this node's logs cannot be copied, "" where they can."""
+        if self._reach is None:
+            return "this node was started without a network, in which super nodes could keep copies"
+        if self._atlas() is None:
+            return "this node is in no network, in which super nodes could keep copies; `micro network join` a network"
+        return ""
+
+    def status(self) -> list[dict[str, Any]]:
+        """Returns how each log is copied."""
+        return [
+            {
+                "topic": topic,
+                "replicas": each.replication.wanted,
+                "copies": list(each.replication.chosen),
+                "last": self._broker.bounds(topic)[1],
+                "copied": each.replication.safe,
+                "waiting": len(each.waiting),
+                "trouble": self._hopeless(each) or self._trouble(each),
+            }
+            for topic, each in sorted(self._logs.items())
+            if each.replication.wanted
+        ]
+
+    # -- super nodes --------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            now = self._clock.monotonic()
+            for each in tuple(self._logs.values()):
+                each.replication.tick(now)
+                self._place(each)
+                each.waiting.tick(now, self._hopeless(each) or self._why(each))
+            await asyncio.sleep(TICK_SECONDS)
+
+    def _members(self, topic: str) -> dict[str, SuperNode]:
+        atlas = self._atlas()
+        if atlas is None or atlas.current is None or self._reach is None:
+            return {}
+        found = candidates(atlas.current.ring, self._nid, topic, itself=public_key_of(self._nid))
+        return {member.nid: member for member in found}
+
+    def _place(self, each: _Log) -> None:
+        """Has the right super nodes visited."""
+        replication = each.replication
+        replication.place(tuple(self._members(each.topic)), replication.wanted, self._clock.monotonic())
+        self._remember(each)
+        atlas = self._atlas()
+        for nid in replication.leaving:
+            if atlas is not None and atlas.member(public_key_of(nid)) is None:
+                replication.dropped(nid)  # it is no super node any more, and nobody looks for its copy
+        going = {*replication.chosen, *replication.droppable()} if self._reach is not None else set()
+        for nid in [nid for nid in each.copiers if nid not in going]:
+            each.copiers.pop(nid).stop()
+        for nid in going:
+            if nid not in each.copiers or each.copiers[nid].is_over:
+                each.copiers[nid] = Copier(each.copied, nid)
+        each.settle()
+        if not replication.wanted and not replication.leaving:
+            del self._logs[each.topic], self._known[each.topic]
+            self._save()
+
+    def _remember(self, each: _Log) -> None:
+        generation, copies = each.replication.generation, each.replication.chosen
+        if (each.known.generation, each.known.copies) != (generation, copies):
+            each.known.generation, each.known.copies = generation, copies
+            self._save()
+
+    def _save(self) -> None:
+        self._disk.write(self._path, msgspec.json.encode(self._known))
+
+    def _set_back(self, each: _Log) -> str:
+        """Gives a log another name: a copy has what the log has no more."""
+        each.known.log = self._new_log().log
+        self._save()
+        return each.known.log
+
+    def _describe(self, each: _Log) -> dict[str, Any]:
+        everybody, others = self._readers(each.topic)
+        return {
+            "kept_seconds": max(1, round(self._kept_seconds)),
+            "generation": each.replication.generation,
+            "copies": [public_key_of(nid) for nid in each.replication.chosen],
+            "everybody": everybody,
+            "others": [public_key_of(nid) for nid in others],
+        }
+
+    async def _call(self, nid: str, endpoint: str, body: bytes, timeout_seconds: float) -> bytes:
+        atlas = self._atlas()
+        member = atlas.member(public_key_of(nid)) if atlas is not None else None
+        if member is None or self._reach is None:
+            raise Unavailable(f"{short(nid)} is no super node any more")
+        return await self._reach.call(member.ticket(), endpoint, body, timeout_seconds=timeout_seconds)

@@ -1,0 +1,192 @@
+"""What the node of a log and the super nodes that keep copies of it say to each other.
+
+Pure.
+
+The messages are protobuf in its one spelling (`layout`), bounded as a whole and in each part. They travel to the
+service `backbone`, where it is known who speaks: a log is named by its topic and its own name, never by its node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from micro.errors import BadRequest
+from micro.service.broker.broker import (
+    HEADERS_CHARACTERS_MAX,
+    HEADERS_MAX,
+    ID_CHARACTERS_MAX,
+    PUBLISHER_CHARACTERS_MAX,
+    StoredEvent,
+)
+from micro.service.broker.cursor import Cursor
+from micro.service.broker.delivery import Numbered
+from micro.service.copies.naming import LOG_DIGITS, REPLICAS_MAX, TOPIC_CHARACTERS_MAX
+from micro.service.registry.layout import Layout, Part
+from micro.trust.keys import KEY_BYTES
+
+__all__ = [
+    "CURSORS",
+    "CURSORS_MAX",
+    "DROP",
+    "EVENT_BYTES_MAX",
+    "LEARNED",
+    "OPEN",
+    "OPENED",
+    "PIECE_BYTES",
+    "PIECE_EVENTS_MAX",
+    "READERS_MAX",
+    "WRITE",
+    "WRITTEN",
+    "cursor_fields",
+    "cursors_from",
+    "event_fields",
+    "events_from",
+]
+
+EVENT_BYTES_MAX: Final = 2_097_152
+"""The body of an event that is copied has at most so many bytes."""
+
+PIECE_EVENTS_MAX: Final = 1_024
+PIECE_BYTES: Final = 1_048_576
+"""A message brings so many events, and of so many bytes together, unless it brings one alone."""
+
+READERS_MAX: Final = 1_024
+"""So many nodes are named of which another holds than of all others."""
+
+CURSORS_MAX: Final = 64
+UNFINISHED_MAX: Final = 4_096
+"""Of so many queues a message tells how far they have come, each with so many events that are open in between."""
+
+HEADERS_BYTES_MAX: Final = 6 * HEADERS_CHARACTERS_MAX + 8 * HEADERS_MAX
+"""Headers as JSON: at the worst each character is escaped."""
+
+MICROSECONDS: Final = 1_000_000
+_LOG: Final[dict[str, Part]] = {
+    "topic": Part(1, "text", bytes_max=TOPIC_CHARACTERS_MAX),
+    "log": Part(2, "text", bytes_max=LOG_DIGITS),
+}
+
+OPEN: Final = Layout(
+    "the opening of a copy",
+    65_536,
+    **_LOG,
+    first=Part(3, "number"),
+    kept_seconds=Part(4, "number"),
+    generation=Part(5, "number"),
+    copies=Part(6, "bytes", most=REPLICAS_MAX + 1, bytes_max=KEY_BYTES),
+    everybody=Part(7, "flag"),
+    others=Part(8, "bytes", most=READERS_MAX, bytes_max=KEY_BYTES),
+)
+"""A log: the first event that it keeps, for how long it keeps events, who has copies now and the number of that choice,
+whether nodes may subscribe to it, and the nodes of which the contrary holds."""
+
+OPENED: Final = Layout(
+    "the answer of a copy",
+    1024,
+    last=Part(1, "number"),
+    id=Part(2, "text", bytes_max=4 * ID_CHARACTERS_MAX),
+    publisher=Part(3, "text", bytes_max=4 * PUBLISHER_CHARACTERS_MAX),
+    time=Part(4, "number"),
+    served=Part(5, "flag"),
+)
+"""The newest event of the copy, 0 where it has none, what that event is, and whether queues came further there."""
+
+_EVENT = Layout(
+    "the event",
+    EVENT_BYTES_MAX + HEADERS_BYTES_MAX + 4_096,
+    sequence=Part(1, "number"),
+    publisher=Part(2, "text", bytes_max=4 * PUBLISHER_CHARACTERS_MAX),
+    id=Part(3, "text", bytes_max=4 * ID_CHARACTERS_MAX),
+    headers=Part(4, "bytes", bytes_max=HEADERS_BYTES_MAX),
+    time=Part(5, "number"),
+    body=Part(6, "bytes", bytes_max=EVENT_BYTES_MAX),
+)
+
+WRITE: Final = Layout(
+    "the piece of a log",
+    EVENT_BYTES_MAX + PIECE_BYTES,
+    **_LOG,
+    first=Part(3, "number"),
+    events=Part(4, _EVENT, most=PIECE_EVENTS_MAX),
+)
+"""Events in the order of their log, and the first event that it still keeps."""
+
+WRITTEN: Final = Layout("the receipt of a piece", 64, last=Part(1, "number"))
+"""The newest event of the copy that is on disk."""
+
+_CURSOR = Layout(
+    "how far a queue has come",
+    131_072,
+    queue=Part(1, "text", bytes_max=128),
+    handed_out=Part(2, "number"),
+    unfinished=Part(3, "number", most=UNFINISHED_MAX),
+    beyond=Part(4, "number", most=UNFINISHED_MAX),
+)
+
+CURSORS: Final = Layout("how far queues have come", 1_048_576, **_LOG, cursors=Part(3, _CURSOR, most=CURSORS_MAX))
+"""How far the queues of a log have come, told by the log's node."""
+
+LEARNED: Final = Layout("how far queues came at a copy", 1_048_576, cursors=Part(1, _CURSOR, most=CURSORS_MAX))
+
+DROP: Final = Layout("the end of a copy", 256, **_LOG)
+"""A log of which no copy is wanted any more."""
+
+
+def event_fields(numbered: Numbered) -> dict[str, Any]:
+    """Returns the fields of an event for `WRITE`."""
+    sequence, event = numbered
+    return {
+        "sequence": sequence,
+        "publisher": event.publisher,
+        "id": event.id,
+        "headers": msgspec.json.encode(dict(event.headers)),
+        "time": round(event.time * MICROSECONDS),
+        "body": event.body,
+    }
+
+
+def events_from(name: str, fields: Iterable[Mapping[str, Any]]) -> list[Numbered]:
+    """Returns the events of a `WRITE` for a copy.
+
+    Raises:
+        BadRequest: their numbers have gaps, or an event is not as a broker takes it.
+    """
+    events: list[Numbered] = []
+    for said in fields:
+        sequence = said["sequence"]
+        if not sequence or (events and sequence != events[-1][0] + 1):
+            raise BadRequest(f"event {sequence} of {name} does not follow on the one before it")
+        try:
+            headers = msgspec.json.decode(said["headers"], type=dict[str, str])
+        except msgspec.MsgspecError as error:
+            raise BadRequest(f"the headers of event {sequence} of {name} cannot be read: {error}") from error
+        time = said["time"] / MICROSECONDS
+        events.append((sequence, StoredEvent(said["id"], name, said["publisher"], headers, said["body"], time)))
+    return events
+
+
+def cursor_fields(cursors: Mapping[str, Cursor]) -> list[dict[str, Any]]:
+    """Returns the fields of cursors for `CURSORS` and `LEARNED`; those with too much in between are left out."""
+    return [
+        {
+            "queue": queue,
+            "handed_out": cursor.handed_out,
+            "unfinished": [sequence for sequence, _, _ in cursor.unfinished],
+            "beyond": cursor.beyond,
+        }
+        for queue, cursor in sorted(cursors.items())[:CURSORS_MAX]
+        if len(cursor.unfinished) <= UNFINISHED_MAX and len(cursor.beyond) <= UNFINISHED_MAX
+    ]
+
+
+def cursors_from(fields: Sequence[Mapping[str, Any]], last: int) -> dict[str, Cursor]:
+    """Returns the cursors of a message, as far as a log that ends at `last` can have them."""
+    found = {}
+    for said in fields:
+        unfinished = tuple((sequence, 0, "") for sequence in sorted(set(said["unfinished"])) if sequence <= last)
+        beyond = tuple(sequence for sequence in sorted(set(said["beyond"])) if sequence <= last)
+        found[said["queue"]] = Cursor(min(said["handed_out"], last), unfinished, beyond)
+    return found

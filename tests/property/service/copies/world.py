@@ -1,0 +1,135 @@
+"""A log, its super nodes, and everything that may go wrong between them; nothing here takes time."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from micro.service.copies.replication import Replication
+
+WANTED = 2
+
+
+@dataclass
+class SuperNode:
+    """One super node: what is on its disk, and what it has only in memory."""
+
+    disk: int = 0
+    memory: int = 0
+    is_there: bool = True
+    is_full: bool = False
+
+
+@dataclass
+class World:
+    """Plays events at random and keeps account of what was promised.
+
+    Attributes:
+        early: the planted bug: a receipt says what is in memory only.
+        promised: the newest event whose publisher was told that enough have it.
+    """
+
+    random: random.Random
+    early: bool = False
+    count: int = 5
+    now: float = 0.0
+    last: int = 0
+    promised: int = 0
+    broken: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.nodes = {name: SuperNode() for name in "ABCDEFGH"[: self.count]}
+        self.replication = Replication(WANTED)
+        self.replication.place(self._map(), WANTED, self.now)
+
+    def _map(self) -> list[str]:
+        return self.random.sample(sorted(self.nodes), self.count - 1)
+
+    def step(self) -> None:
+        """One thing happens."""
+        happens = self.random.choices(
+            [self._publish, self._visit, self._crash, self._come_back, self._remap, self._wait, self._fill],
+            [6, 12, 1, 2, 1, 2, 1],
+        )[0]
+        happens()
+        self._check()
+
+    def _publish(self) -> None:
+        self.last += self.random.randrange(1, 4)
+
+    def _visit(self) -> None:
+        replication = self.replication
+        for nid in replication.droppable():
+            if self.nodes[nid].is_there:
+                self.nodes[nid].disk = self.nodes[nid].memory = 0
+                replication.dropped(nid)
+        if not replication.chosen:
+            return
+        nid = self.random.choice(replication.chosen)
+        node = self.nodes[nid]
+        if not node.is_there:
+            replication.failed(nid, self.now)
+        elif node.is_full:
+            replication.refused(nid, self.now)
+        elif not replication.is_open(nid):
+            replication.opened(nid, node.disk, self.now)
+        else:
+            node.memory = min(self.last, replication.last(nid) + self.random.randrange(1, 5))
+            if self.early:
+                replication.stored(nid, node.memory, self.now)
+            if self.random.random() < 0.8:  # else the power fails before it is on disk, and nobody is told
+                node.disk = max(node.disk, node.memory)
+                replication.stored(nid, node.disk, self.now)
+            else:
+                self._lose(nid)
+
+    def _lose(self, nid: str) -> None:
+        self.nodes[nid].memory = self.nodes[nid].disk
+        self.nodes[nid].is_there = False
+
+    def _crash(self) -> None:
+        self._lose(self.random.choice(sorted(self.nodes)))
+
+    def _come_back(self) -> None:
+        node = self.nodes[self.random.choice(sorted(self.nodes))]
+        node.is_there, node.is_full = True, False
+
+    def _remap(self) -> None:
+        self.replication.place(self._map(), WANTED, self.now)
+
+    def _wait(self) -> None:
+        self.now += self.random.choice((0.5, 3.0, 30.0))
+        self.replication.tick(self.now)
+
+    def _fill(self) -> None:
+        self.nodes[self.random.choice(sorted(self.nodes))].is_full = True
+
+    def _check(self) -> None:
+        replication = self.replication
+        if replication.safe < self.promised:
+            self.broken.append(f"{self.promised} was safe, and now {replication.safe} is")
+        self.promised = max(self.promised, replication.safe)
+        holders = sum(node.disk >= self.promised for node in self.nodes.values())
+        if holders < WANTED:
+            self.broken.append(f"event {self.promised} was promised, and {holders} disks have it")
+        if len(replication.chosen) > WANTED or len(set(replication.chosen)) < len(replication.chosen):
+            self.broken.append(f"chosen: {replication.chosen}")
+
+    def heal(self) -> None:
+        """Everybody comes back, and the copiers go on."""
+        for node in self.nodes.values():
+            node.is_there, node.is_full = True, False
+        self.now += 200.0
+        self.replication.tick(self.now)
+        for _ in range(20 * (self.last + 5)):
+            for nid in self.replication.chosen:
+                if not self.replication.is_open(nid):
+                    self.replication.opened(nid, self.nodes[nid].disk, self.now)
+                self.nodes[nid].disk = min(self.last, self.replication.last(nid) + 4)
+                self.replication.stored(nid, self.nodes[nid].disk, self.now)
+            for nid in self.replication.droppable():
+                self.nodes[nid].disk = 0
+                self.replication.dropped(nid)
+            if self.replication.safe == self.last and not self.replication.leaving:
+                return
+        self.broken.append(f"safe up to {self.replication.safe} of {self.last}, leaving {self.replication.leaving}")
