@@ -300,3 +300,40 @@ def lookers_of(nid: str) -> Callable[..., Awaitable[tuple[Offer, ...]]]:
         return () if name == f"{LOG}@{nid}" else await find(finder, name)
 
     return found
+
+
+async def test_a_stranger_intrudes_neither_as_a_neighbour(country: Country) -> None:
+    """Anybody in a network may link with a node; that lets him in where the node's owner connects to him, too."""
+    far, owner = await country.publisher()
+    await publish(owner, 1)
+    near, client = await country.settler()
+    events = await country.queue(client, "orders")
+    await owner.call("network", "Network.Connect", {"ticket": near.ticket().encode()})
+    await until(lambda: near._logs.find("orders"))
+    assert await nothing_comes(events, 1.0)
+    await client.call("network", "Network.Connect", {"ticket": far.ticket().encode()})
+    assert numbers(await take(events, 1)) == [1]
+
+
+async def test_a_neighbour_can_be_pinned(country: Country) -> None:
+    """It came by itself, and its log is taken all the same once the owner says so."""
+    far, owner = await country.publisher()
+    await publish(owner, 1)
+    near, client = await country.settler()
+    events = await country.queue(client, "orders")
+    await owner.call("network", "Network.Connect", {"ticket": near.ticket().encode()})
+    await until(lambda: near._logs.find("orders"))
+    await client.call("network", "Network.Pin", {"name": f"topic:orders@{far.nid}"})
+    assert numbers(await take(events, 1)) == [1]
+
+
+async def test_who_subscribed_before_the_network_was_there_is_heard(country: Country) -> None:
+    """What is wanted while a node is being started is sought once it is in its network."""
+    far, owner = await country.publisher()
+    await publish(owner, 1)
+    near = await country._start(network=True)
+    client = await country._stack.enter_async_context(client_of(near))
+    events = await country.queue(client, f"orders@{far.nid}")
+    assert await nothing_comes(events)
+    await client.call("network", "Network.Join", {"ticket": country.root.ticket().encode()})
+    assert numbers(await take(events, 1)) == [1]
