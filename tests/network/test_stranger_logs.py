@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,10 @@ from micro.service.registry.finder import Finder
 from micro.service.registry.finding import Offer
 from micro.service.registry.record import mark_of_log
 from micro.service.subscription import Subscription
-from tests.network.places import StartNode, client_of, until
+from tests.network.places import StartNode, client_of, run, until
 from tests.network.test_backbone import network, shows
 from tests.network.test_exports import nothing_comes, numbers, publish, take
+from tests.network.test_functions import BILLING
 
 LOG = mark_of_log("orders")
 
@@ -337,3 +339,18 @@ async def test_who_subscribed_before_the_network_was_there_is_heard(country: Cou
     assert await nothing_comes(events)
     await client.call("network", "Network.Join", {"ticket": country.root.ticket().encode()})
     assert numbers(await take(events, 1)) == [1]
+
+
+async def test_a_function_takes_events_of_a_stranger(country: Country, tmp_path: Path) -> None:
+    """Named like any other log; what follows is kept on its own node."""
+    far, owner = await country.publisher()
+    near, client = await country.settler()
+    (tmp_path / "billing").mkdir()
+    (tmp_path / "billing" / "main.py").write_text(BILLING.replace('"orders"', f'"orders@{far.nid}"'))
+    await run(near, tmp_path / "billing")
+    for number in range(5):
+        await owner.publish("orders", {"number": number, "lines": 2}, id=str(number))
+    invoices = await take(await country.queue(client, "invoices"), 10)
+
+    assert {event.publisher for event in invoices} == {f"{near.nid}/billing"}
+    await until(lambda: left(far) == [0])
