@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,10 @@ from micro.service.registry.finder import Finder
 from micro.service.registry.finding import Offer
 from micro.service.registry.record import mark_of_log
 from micro.service.subscription import Subscription
-from tests.network.places import StartNode, client_of, until
+from tests.network.places import StartNode, client_of, run, until
 from tests.network.test_backbone import network, shows
 from tests.network.test_exports import nothing_comes, numbers, publish, take
+from tests.network.test_functions import BILLING
 
 LOG = mark_of_log("orders")
 
@@ -300,3 +302,55 @@ def lookers_of(nid: str) -> Callable[..., Awaitable[tuple[Offer, ...]]]:
         return () if name == f"{LOG}@{nid}" else await find(finder, name)
 
     return found
+
+
+async def test_a_stranger_intrudes_neither_as_a_neighbour(country: Country) -> None:
+    """Anybody in a network may link with a node; that lets him in where the node's owner connects to him, too."""
+    far, owner = await country.publisher()
+    await publish(owner, 1)
+    near, client = await country.settler()
+    events = await country.queue(client, "orders")
+    await owner.call("network", "Network.Connect", {"ticket": near.ticket().encode()})
+    await until(lambda: near._logs.find("orders"))
+    assert await nothing_comes(events, 1.0)
+    await client.call("network", "Network.Connect", {"ticket": far.ticket().encode()})
+    assert numbers(await take(events, 1)) == [1]
+
+
+async def test_a_neighbour_can_be_pinned(country: Country) -> None:
+    """It came by itself, and its log is taken all the same once the owner says so."""
+    far, owner = await country.publisher()
+    await publish(owner, 1)
+    near, client = await country.settler()
+    events = await country.queue(client, "orders")
+    await owner.call("network", "Network.Connect", {"ticket": near.ticket().encode()})
+    await until(lambda: near._logs.find("orders"))
+    await client.call("network", "Network.Pin", {"name": f"topic:orders@{far.nid}"})
+    assert numbers(await take(events, 1)) == [1]
+
+
+async def test_who_subscribed_before_the_network_was_there_is_heard(country: Country) -> None:
+    """What is wanted while a node is being started is sought once it is in its network."""
+    far, owner = await country.publisher()
+    await publish(owner, 1)
+    near = await country._start(network=True)
+    client = await country._stack.enter_async_context(client_of(near))
+    events = await country.queue(client, f"orders@{far.nid}")
+    assert await nothing_comes(events)
+    await client.call("network", "Network.Join", {"ticket": country.root.ticket().encode()})
+    assert numbers(await take(events, 1)) == [1]
+
+
+async def test_a_function_takes_events_of_a_stranger(country: Country, tmp_path: Path) -> None:
+    """Named like any other log; what follows is kept on its own node."""
+    far, owner = await country.publisher()
+    near, client = await country.settler()
+    (tmp_path / "billing").mkdir()
+    (tmp_path / "billing" / "main.py").write_text(BILLING.replace('"orders"', f'"orders@{far.nid}"'))
+    await run(near, tmp_path / "billing")
+    for number in range(5):
+        await owner.publish("orders", {"number": number, "lines": 2}, id=str(number))
+    invoices = await take(await country.queue(client, "invoices"), 10)
+
+    assert {event.publisher for event in invoices} == {f"{near.nid}/billing"}
+    await until(lambda: left(far) == [0])

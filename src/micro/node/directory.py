@@ -20,6 +20,7 @@ class Directory:
         neighbours: the logs among neighbours.
 
     Attributes:
+        is_known: whether a neighbour is no stranger, so that its logs are meant by bare names.
         strangers: the logs of strangers, None without a network.
         subscribers: those who subscribe elsewhere to logs of this node, None without a network.
     """
@@ -27,6 +28,8 @@ class Directory:
     def __init__(self, neighbours: NeighbourLogs) -> None:
         self._neighbours = neighbours
         self._changed: list[Callable[[], None]] = []
+        self.is_known: Callable[[str], bool] = lambda nid: True
+        self._early: list[str] = []
         self.strangers: StrangerLogs | None = None
         self.subscribers: Subscribers | None = None
 
@@ -44,17 +47,33 @@ class Directory:
         """See `LogDirectory.want`."""
         if self.strangers is not None:
             self.strangers.want(name)
+        else:
+            self._early.append(name)
 
     def release(self, name: str) -> None:
         """See `LogDirectory.release`."""
         if self.strangers is not None:
             self.strangers.release(name)
+        else:
+            self._early.remove(name)
+
+    def widen(self, strangers: StrangerLogs, subscribers: Subscribers) -> None:
+        """Takes the logs and the subscribers of a network in; what is wanted already is sought from now on."""
+        self.strangers, self.subscribers = strangers, subscribers
+        early, self._early = self._early, []
+        for name in early:
+            strangers.want(name)
 
     def find(self, name: str) -> Sequence[LogPlace]:
-        """See `LogDirectory.find`; where a log is in reach in both ways, its neighbour counts."""
+        """See `LogDirectory.find`: of neighbours that are no strangers, and of others that a name or a pin means."""
         further = self.strangers.find(name) if self.strangers is not None else ()
-        found = {place.origin: place for place in (*further, *self._neighbours.find(name))}
+        found = {place.origin: place for place in (*further, *self._of_neighbours(name))}
         return [found[origin] for origin in sorted(found)]
+
+    def _of_neighbours(self, name: str) -> list[LogPlace]:
+        places = self._neighbours.find(name)
+        meant = self.strangers.meant(name) if self.strangers is not None else ()
+        return [place for place in places if "@" in name or place.origin in meant or self.is_known(place.origin)]
 
     def watch(self, changed: Callable[[], None]) -> None:
         """See `LogDirectory.watch`."""

@@ -121,10 +121,13 @@ class Outside:
             second=self.second,
         )
         self.strangers = self._strangers(catalog, ports, bell)
-        self.logs = directory.strangers = self._logs(directory, ports, bell)
+        self._directory = directory
+        self.logs = self._logs(directory, ports, bell)
         self._paths = self._open_paths(catalog, ports, instance_link, gate)
-        self.subscribers = directory.subscribers = self._subscribers(directory)
+        self.subscribers = self._subscribers(directory)
+        directory.widen(self.logs, self.subscribers)
         peers.visits.on_welcome = self.logs.arrived
+        directory.is_known = self._is_known
         self._whereabouts = Whereabouts(
             self._place, self.relaying, peers, self.backbone, membership, nid=self.nid, clock=ports.clock
         )
@@ -312,9 +315,16 @@ class Outside:
     def _introduce(self, link: Link, nid: str) -> None:
         """Gives a link to another node its facts; a stranger's is metered."""
         self._introduced(link, nid)
-        peer = self.peers.known.get(nid)
-        if peer is None or not peer.wanted:
+        if not self._is_wanted(nid):
             link.facts.meter = self._meters.of(nid)
+
+    def _is_wanted(self, nid: str) -> bool:
+        peer = self.peers.known.get(nid)
+        return peer is not None and peer.wanted
+
+    def _is_known(self, nid: str) -> bool:
+        """Says whether a neighbour is no stranger: in an open network anybody may come, elsewhere who has a ticket."""
+        return self._is_wanted(nid) or not self.backbone.network
 
     def _acquainted(self) -> None:
         """The neighbours changed, or who is wanted of them."""
@@ -327,6 +337,7 @@ class Outside:
         if wanted != self._wanted:
             self._wanted = wanted
             self._gate.exports_changed()
+        self._directory.told()
 
 
 def _backbone(

@@ -98,6 +98,8 @@ class StrangerLogs:
 
     def release(self, name: str) -> None:
         """See `LogDirectory.release`; what nobody wants any more is let go a little later."""
+        if name not in self._wanted:
+            return  # the node is stopping
         self._wanted[name] -= 1
         if not self._wanted[name]:
             self._loop.call_later(LINGER_SECONDS, self._drop, name)
@@ -105,13 +107,19 @@ class StrangerLogs:
     def find(self, name: str) -> Sequence[LogPlace]:
         """See `LogDirectory.find`: the logs whose nodes are linked."""
         topic, _ = split_log(name)
-        known = ((nid, self._sought.get((topic, nid))) for nid in sorted(self._meant(name)))
+        known = ((nid, self._sought.get((topic, nid))) for nid in sorted(self.meant(name)))
         return [LogPlace(nid, nid) for nid, sought in known if sought is not None and sought.is_linked]
 
     def link(self, nid: str) -> Link | None:
         """Returns the link to a node whose log is held, or None."""
         held = (sought.link for sought in self._sought.values() if sought.nid == nid and sought.is_linked)
         return next(held, None)
+
+    def meant(self, name: str) -> tuple[str, ...]:
+        """Returns whose logs are meant by a name: the one of the node that it names, or those that it is pinned to."""
+        topic, only = split_log(name)
+        nids = (only,) if only else self._backbone.pinned.get(TOPIC + topic) or ()
+        return tuple(nid for nid in nids if nid != self._nid)
 
     @property
     def sought(self) -> list[tuple[str, str]]:
@@ -197,12 +205,6 @@ class StrangerLogs:
     def _of(self, nid: str) -> Iterable[_Sought]:
         return [sought for sought in self._sought.values() if sought.nid == nid]
 
-    def _meant(self, name: str) -> tuple[str, ...]:
-        """Returns whose logs are meant by a name: the one of the node that it names, or those that it is pinned to."""
-        topic, only = split_log(name)
-        nids = (only,) if only else self._backbone.pinned.get(TOPIC + topic) or ()
-        return tuple(nid for nid in nids if nid != self._nid)
-
     def _drop(self, name: str) -> None:
         if self._wanted.get(name) == 0:
             del self._wanted[name]
@@ -210,7 +212,7 @@ class StrangerLogs:
 
     def _choose(self) -> None:
         """Begins to seek what is wanted now, and lets go what is not."""
-        wanted = [(split_log(name)[0], nid) for name in self._wanted for nid in self._meant(name)]
+        wanted = [(split_log(name)[0], nid) for name in self._wanted for nid in self.meant(name)]
         chosen = dict.fromkeys(wanted[:SOUGHT_MAX])
         ended = [pair for pair in self._sought if pair not in chosen]
         begun = [pair for pair in chosen if pair not in self._sought]

@@ -201,7 +201,7 @@ class Client(RawClient):
         """Subscribes to a topic; iterate what it gives for events.
 
         Args:
-            topic: the topic.
+            topic: the topic, or `topic@nid` for the log of that one node.
             queue: members of a queue share its events and acknowledge each; the queue keeps them while nobody is there.
 
         Raises:

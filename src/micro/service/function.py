@@ -18,6 +18,7 @@ import msgspec
 from micro.errors import BadRequest, TooLarge
 from micro.mucp.codec import BYTES, JSON
 from micro.service.broker.broker import Limits, check_name
+from micro.service.broker.directory import split_log
 from micro.service.context import Context
 from micro.service.schema.form import Form
 from micro.service.schema.jsonbody import Reader, Writer, json_reader, json_writer
@@ -95,8 +96,9 @@ class Function:
         """
         signature = signature_of(function, special={Context: "context", Event: "event"})
         _check(signature, emits)
-        for kind, name in (("topic", topic), ("topic", emits), ("queue", queue)):
-            if name or (kind, name) == ("topic", topic):
+        split_log(topic)
+        for kind, name in (("topic", emits), ("queue", queue)):
+            if name:
                 check_name(kind, name)
         self._signature = signature
         self.name, self.topic, self.emits, self.queue = signature.name, topic, emits, queue

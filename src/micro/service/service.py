@@ -196,7 +196,7 @@ class Service:
         published exactly once. The function itself may run again after a crash: what it calls, it calls at least once.
 
         Args:
-            topic: where its inputs come from.
+            topic: where its inputs come from; `topic@nid` for the log of that one node.
             emits: where its outputs go.
             queue: whose members share the inputs; without it those of this function in all instances.
 

@@ -97,7 +97,11 @@ def pins(session: Session) -> None:
 @network.command_of("pin", example="micro network pin greeter")
 @click.argument("name")
 def pin(session: Session, name: str) -> None:
-    """Take a name that nobody owns for the service of the nodes that offer it now, and of no others."""
+    """Take a name that nobody owns for the service of the nodes that offer it now, and of no others.
+
+    topic:TOPIC lets logs of strangers into subscriptions to that topic: of those that announce it now, or with
+    topic:TOPIC@NID of one node more.
+    """
     session.hint = f"micro services {name}"
     found = _ask(session, "Network.Pin", {"name": name}, waiting=f"looking for {name}")
     session.show_rows(found, [{"node": nid} for nid in found["nodes"]], [Column("node")])
