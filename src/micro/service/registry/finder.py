@@ -16,30 +16,30 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from micro.errors import MicroError, Unavailable
 from micro.ports import Clock, Entropy
-from micro.service.registry.backbone import FIND, FOUND, KEYS_MAX, NEWS, PRESENCE, PRESENT, SEARCH, WATCH
+from micro.service.registry.backbone import FIND, FOUND, KEYS_MAX, NEWS, SEARCH, WATCH
 from micro.service.registry.charting import Charting
 from micro.service.registry.commons.seeker import Seeker
 from micro.service.registry.commons.value import Wanted
 from micro.service.registry.doubts import Doubts
 from micro.service.registry.finding import (
-    Living,
     Offer,
-    genuine_presence,
+    chosen_records,
     genuine_records,
     newest_records,
     ranked,
     split_node,
 )
 from micro.service.registry.known import FRESH_SECONDS, Known
+from micro.service.registry.locating import OFFERS_MAX, Locating
 from micro.service.registry.reach import Reach
 from micro.service.registry.record import TERMS_MAX, ServiceRecord, SignedRecord
-from micro.service.registry.shardmap import SuperNode, shard_of_name, shard_of_node, shard_of_word
+from micro.service.registry.shardmap import SuperNode, shard_of_name, shard_of_word
 from micro.service.registry.words import words
-from micro.trust.identity import nid_of, short
+from micro.trust.identity import short
 
 __all__ = ["Finder"]
 
@@ -47,9 +47,6 @@ ASKED: Final = 2
 """So many super nodes are asked for everything: one can keep silent, and none can make anything up."""
 
 ASK_TIMEOUT_SECONDS: Final = 2.0
-OFFERS_MAX: Final = 32
-"""So many nodes that offer a name are looked for."""
-
 AHEAD_SECONDS: Final = 20.0
 """An answer older than this that is used is renewed while it still serves."""
 
@@ -138,7 +135,7 @@ class Finder:
                 shard_of_word(term),
                 "Backbone.Search",
                 SEARCH.encode({"words": [term, *(other for other in terms if other != term)], "limit": KEYS_MAX}),
-                partial(genuine_records, word=term),
+                partial(genuine_records, word=term, checked={}),
             )
             for term in terms[:SEARCH_WORDS_MAX]
         ]
@@ -179,11 +176,24 @@ class Finder:
         return known.asking
 
     async def _ask(self, name: str, known: Known) -> tuple[Offer, ...]:
+        locating = Locating(
+            self._charting,
+            self._clock,
+            ordered=self._ordered,
+            ask=self._call,
+            holders=ASKED if known.is_wrong else 1,
+        )
+        try:
+            return await self._ask_with(locating, name, known)
+        finally:
+            locating.stop()
+
+    async def _ask_with(self, locating: Locating, name: str, known: Known) -> tuple[Offer, ...]:
         service, key = split_node(name)
         answers: list[list[SignedRecord]] = []
         trouble: Unavailable | None = None
         try:
-            answers = await self._ask_name(service, key)
+            answers = await self._ask_name(service, key, lambda answer: locating.begin(_keys_of(answer)))
         except Unavailable as error:
             if self._second is None:
                 raise
@@ -193,12 +203,13 @@ class Finder:
         if trouble is not None and not any(answers):
             raise trouble
         known.note(answers)
-        records = {record.key: record for record in newest_records(answers)[:OFFERS_MAX]}
+        records = {record.key: record for record in chosen_records(answers, OFFERS_MAX)}
         offers: dict[bytes, Offer] = {}
         if trouble is None:
-            for living in await self._locate(list(records), holders=ASKED if known.is_wrong else 1):
-                place = living.record
-                offers[place.key] = Offer(records[place.key], place.ticket(), living.ends)
+            locating.begin(list(records))
+            for place, living in (await locating.found()).items():
+                if place in records:
+                    offers[place] = Offer(records[place], living.record.ticket(), living.ends)
         if self._second is not None and (is_aside or not offers):
             for found in await self._second.whereabouts(key for key in records if key not in offers):
                 offers[found.key] = Offer(records[found.key], found.ticket(), found.ends)
@@ -207,12 +218,15 @@ class Finder:
         self._watch(name, known)
         return known.offers
 
-    async def _ask_name(self, service: str, key: bytes) -> list[list[SignedRecord]]:
+    async def _ask_name(
+        self, service: str, key: bytes, told: Callable[[list[SignedRecord]], None] = lambda answer: None
+    ) -> list[list[SignedRecord]]:
         return await self._ask_all(
             shard_of_name(service),
             "Backbone.Find",
             FIND.encode({"name": service, "limit": OFFERS_MAX, "key": key}),
-            partial(genuine_records, name=service, key=key),
+            partial(genuine_records, name=service, key=key, checked={}),
+            told,
         )
 
     async def _ask_aside(
@@ -254,8 +268,9 @@ class Finder:
         endpoint: str,
         body: bytes,
         believe: Callable[[Sequence[bytes], float], tuple[list[SignedRecord], bool]],
+        told: Callable[[list[SignedRecord]], None] = lambda answer: None,
     ) -> list[list[SignedRecord]]:
-        """Returns the believed answers of two holders of a shard, of one where only one answers.
+        """Returns the believed answers of two holders of a shard, of one where only one answers; `told` hears each.
 
         Where these have nothing the others are asked too, those by the map before included: shards may be moving.
 
@@ -270,6 +285,7 @@ class Finder:
             if not honest:
                 log.warning("%s sent a record that its node never signed; it is asked last now", short(member.nid))
                 self._doubts.distrust(member, self._clock.monotonic())
+            told(records)
             return records
 
         return await self._first(self._ordered(shard), ask)
@@ -314,49 +330,6 @@ class Finder:
         ordered += [member for member in self._charting.atlas.holders(shard) if member.key not in known]
         return self._doubts.ordered(ordered, self._clock.monotonic())
 
-    # -- presence ---------------------------------------------------------------------------------------------------
-
-    async def _locate(self, keys: list[bytes], holders: int) -> list[Living]:
-        """Returns where those of these nodes are that are believed alive.
-
-        So many holders are asked for each; one that has it from before a node moved is believed only by itself.
-        """
-        found: dict[bytes, Living] = {}
-        members = {key: self._ordered(shard_of_node(nid_of(key))) for key in keys}
-        for attempt in range(ASKED + 1):
-            groups: dict[bytes, tuple[SuperNode, list[bytes]]] = {}
-            for key in keys:
-                if (attempt < holders or key not in found) and members[key]:
-                    member = self._shared(members[key], groups)
-                    members[key].remove(member)  # who has been asked is not asked again
-                    groups.setdefault(member.key, (member, []))[1].append(key)
-            if not groups:
-                break
-            asked = [self._presences(member, part) for member, part in groups.values()]
-            for part in await asyncio.gather(*asked):
-                for living in part:
-                    known = found.get(living.record.key)
-                    if known is None or (known.record.sequence, known.ends) < (living.record.sequence, living.ends):
-                        found[living.record.key] = living
-        return list(found.values())
-
-    @staticmethod
-    def _shared(members: list[SuperNode], groups: dict[bytes, Any]) -> SuperNode:
-        """Returns the one of these that is asked for others too, else the first."""
-        return next((member for member in members if member.key in groups), members[0])
-
-    async def _presences(self, member: SuperNode, keys: list[bytes]) -> list[Living]:
-        try:
-            answer = PRESENT.decode(await self._call(member, "Backbone.Presence", PRESENCE.encode({"keys": keys})))
-        except (MicroError, TimeoutError) as error:
-            log.info("%s does not say where nodes are: %s", short(member.nid), error)
-            return []
-        self._charting.heard(answer["map_version"], member.ticket())
-        wanted = dict.fromkeys(keys)
-        now = self._clock.now()
-        found = [genuine_presence(living, now, wanted) for living in answer["presences"]]
-        return [living for living in found if living is not None]
-
     # -- watching ---------------------------------------------------------------------------------------------------
 
     def _watch(self, name: str, known: Known) -> None:
@@ -397,3 +370,7 @@ class Finder:
                         return
         except (MicroError, TimeoutError) as error:
             log.info("%s is not watched any more: %s", name, error)
+
+
+def _keys_of(answer: Sequence[SignedRecord]) -> list[bytes]:
+    return [signed.record.key for signed in answer if not signed.record.withdrawn]
