@@ -1,7 +1,8 @@
 """Measures how long it takes to find a service that was never looked for, in round trips of the link.
 
 A network of real super node processes holds the records; the seekers ask for each name once, in turn. Between two
-lookups they ask the same super nodes for a sign of life, which is what the link's round trip is.
+lookups they ask the same super nodes for a sign of life, which is what the link's round trip is. They do so twice: next
+to the super nodes, and from a distance.
 """
 
 from __future__ import annotations
@@ -32,15 +33,18 @@ SEEKERS, FIRST_SEEKER = 40, 10_000
 
 PER_MEMBER = SERVICES_MAX // 2
 
+WAY_SECONDS = 0.01
+"""How long the way to a super node takes that is not on this machine, and as long back: in one country."""
 
-async def measure(nodes: int, supers: int, lookups: int, others: int = 0) -> dict[str, float]:
-    """Returns p50 and p95 of a lookup in round trips, and what the nodes take in memory.
+
+
+async def measure(nodes: int, supers: int, lookups: int) -> dict[str, float]:
+    """Returns p50 and p95 of a lookup in round trips, without and with a way to go, and what the nodes take in memory.
 
     Args:
         nodes: how many real nodes there are, super nodes included.
         supers: how many super nodes.
         lookups: how many names are looked for, each once.
-        others: how many further records there are.
     """
     with tempfile.TemporaryDirectory(prefix="micro-", ignore_cleanup_errors=True) as folder:
         town = Testnet(Path(folder) / "net")
@@ -49,9 +53,11 @@ async def measure(nodes: int, supers: int, lookups: int, others: int = 0) -> dic
             keeper, last = town.members()[0], town.members()[-1]
             ticket = Ticket.decode((await keeper.ask("network", "Network.Ticket"))["ticket"])
             total = lookups + WARM_UP_LOOKUPS
-            await _announce(ticket, total + others)
-            seekers = [await Member.join(ticket, FIRST_SEEKER + number) for number in range(SEEKERS)]
-            found = await _times(seekers, [f"s{n // PER_MEMBER}-{n % PER_MEMBER}" for n in range(total)])
+            await _announce(ticket, total)
+            names = [f"s{n // PER_MEMBER}-{n % PER_MEMBER}" for n in range(total)]
+            found = await _times(await _seekers(ticket, FIRST_SEEKER), names)
+            far = await _times(await _seekers(ticket, FIRST_SEEKER + SEEKERS, WAY_SECONDS), names)
+            found |= {f"far_{name}": value for name, value in far.items()}
             for name, member in (("super_megabytes", keeper), ("node_megabytes", last)):
                 pid = member.pid()
                 assert pid is not None
@@ -59,6 +65,10 @@ async def measure(nodes: int, supers: int, lookups: int, others: int = 0) -> dic
             return found
         finally:
             await town.down(keep=False)
+
+
+async def _seekers(ticket: Ticket, first: int, way_seconds: float = 0.0) -> list[Member]:
+    return [await Member.join(ticket, first + number, way_seconds) for number in range(SEEKERS)]
 
 
 async def _announce(ticket: Ticket, records: int) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.peers.iroh_link import _Idle
+from benchmarks.scale.distance import Distance
 from micro.errors import Unavailable
 from micro.mucp.event import Hello
 from micro.mucp.limits import STRANGER, VISIT
@@ -51,8 +52,9 @@ def described(name: str) -> Description:
 class _Visits:
     """Links to super nodes, dialled once each."""
 
-    def __init__(self, endpoint: IrohEndpoint, ticket: str) -> None:
+    def __init__(self, endpoint: IrohEndpoint, ticket: str, way_seconds: float) -> None:
         self._endpoint = endpoint
+        self._way_seconds = way_seconds
         self._hello = Hello([], agent="bench", purpose=PURPOSE, ticket=ticket)
         self._links: dict[str, Link] = {}
 
@@ -65,7 +67,7 @@ class _Visits:
             )
             link = Link(_Idle(), dialed=True, limits=STRANGER, liveness=VISIT, hello=self._hello)
             link.watch.keeps_deadlines = False
-            pipe.start(link)
+            (Distance(pipe, self._way_seconds) if self._way_seconds else pipe).start(link)
             await link.greeted()
             self._links[ticket.nid] = link
         return link
@@ -80,13 +82,14 @@ class Member:
         announcer: its home.
     """
 
-    def __init__(self, endpoint: IrohEndpoint, key: NodeKey) -> None:
+    def __init__(self, endpoint: IrohEndpoint, key: NodeKey, way_seconds: float = 0.0) -> None:
         """For `join`; not to be called otherwise."""
         self._endpoint = endpoint
         self._offers: dict[str, Description] = {}
         place = Place((f"{endpoint.addresses()[0]}",))
         nid = nid_of(key.public)
-        self.reach = NodeReach(nid, _Visits(endpoint, Ticket(nid, place.addresses).encode()), _never)  # type: ignore[arg-type]
+        visits = _Visits(endpoint, Ticket(nid, place.addresses).encode(), way_seconds)
+        self.reach = NodeReach(nid, visits, _never)  # type: ignore[arg-type]
         clock, entropy = SystemClock(), SystemEntropy()
         self._clock, self._entropy, self._nid, self._place = clock, entropy, nid, place
         self._announcement = Announcement(key, itertools.count(1).__next__, os.urandom)
@@ -95,10 +98,10 @@ class Member:
         self.announcer: Announcer
 
     @classmethod
-    async def join(cls, ticket: Ticket, number: int) -> Member:
-        """Takes a new node into the network of a ticket, from a loopback address of its own."""
+    async def join(cls, ticket: Ticket, number: int, way_seconds: float = 0.0) -> Member:
+        """Takes a new node into the network of a ticket, from a loopback address of its own, so far away."""
         seed = os.urandom(KEY_BYTES)
-        member = cls(await IrohEndpoint.bind(seed, 0, host_of(number)), NodeKey(seed))
+        member = cls(await IrohEndpoint.bind(seed, 0, host_of(number)), NodeKey(seed), way_seconds)
         assert ticket.network is not None
         member.charting = Charting(Atlas(ticket.network), member.reach, on_change=lambda _: None)
         for attempt in range(JOIN_TRIES_MAX):

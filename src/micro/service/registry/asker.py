@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from micro.errors import MicroError, Unavailable
 from micro.ports import Clock, Entropy
-from micro.service.registry.backbone import FOUND, PRESENCE, PRESENT
+from micro.service.registry.backbone import FOUND
 from micro.service.registry.charting import Charting
 from micro.service.registry.doubts import Doubts
-from micro.service.registry.finding import Living, genuine_presence
+from micro.service.registry.locating import Locating
 from micro.service.registry.reach import Reach
 from micro.service.registry.record import SignedRecord
-from micro.service.registry.shardmap import SuperNode, shard_of_node
-from micro.trust.identity import nid_of, short
+from micro.service.registry.shardmap import SuperNode
+from micro.trust.identity import short
 
 __all__ = ["ASKED", "Asker"]
 
@@ -54,8 +54,9 @@ class Asker:
         endpoint: str,
         body: bytes,
         believe: Callable[[Sequence[bytes], float], tuple[list[SignedRecord], bool]],
+        told: Callable[[list[SignedRecord]], None] = lambda answer: None,
     ) -> list[list[SignedRecord]]:
-        """Returns the believed answers of two holders of a shard, of one where only one answers.
+        """Returns the believed answers of two holders of a shard, of one where only one answers; `told` hears each.
 
         Where these have nothing the others are asked too, those by the map before included: shards may be moving.
 
@@ -70,33 +71,14 @@ class Asker:
             if not honest:
                 log.warning("%s sent a record that its node never signed; it is asked last now", short(member.nid))
                 self._doubts.distrust(member, self._clock.monotonic())
+            told(records)
             return records
 
         return await self._first(self.ordered(shard), ask)
 
-    async def locate(self, keys: list[bytes], holders: int) -> list[Living]:
-        """Returns where those of these nodes are that are believed alive.
-
-        So many holders are asked for each; one that has it from before a node moved is believed only by itself.
-        """
-        found: dict[bytes, Living] = {}
-        members = {key: self.ordered(shard_of_node(nid_of(key))) for key in keys}
-        for attempt in range(ASKED + 1):
-            groups: dict[bytes, tuple[SuperNode, list[bytes]]] = {}
-            for key in keys:
-                if (attempt < holders or key not in found) and members[key]:
-                    member = self._shared(members[key], groups)
-                    members[key].remove(member)  # who has been asked is not asked again
-                    groups.setdefault(member.key, (member, []))[1].append(key)
-            if not groups:
-                break
-            asked = [self._presences(member, part) for member, part in groups.values()]
-            for part in await asyncio.gather(*asked):
-                for living in part:
-                    known = found.get(living.record.key)
-                    if known is None or (known.record.sequence, known.ends) < (living.record.sequence, living.ends):
-                        found[living.record.key] = living
-        return list(found.values())
+    def locating(self, holders: int) -> Locating:
+        """Returns what asks where the nodes of one lookup are, so many holders for each."""
+        return Locating(self._charting, self._clock, ordered=self.ordered, ask=self._call, holders=holders)
 
     def ordered(self, shard: int) -> list[SuperNode]:
         """Returns the holders of a shard as they are asked: by the newest map, from one that chance chooses on.
@@ -139,20 +121,3 @@ class Asker:
             raise
         self._doubts.answered(member)
         return answer
-
-    @staticmethod
-    def _shared(members: list[SuperNode], groups: dict[bytes, Any]) -> SuperNode:
-        """Returns the one of these that is asked for others too, else the first."""
-        return next((member for member in members if member.key in groups), members[0])
-
-    async def _presences(self, member: SuperNode, keys: list[bytes]) -> list[Living]:
-        try:
-            answer = PRESENT.decode(await self._call(member, "Backbone.Presence", PRESENCE.encode({"keys": keys})))
-        except (MicroError, TimeoutError) as error:
-            log.info("%s does not say where nodes are: %s", short(member.nid), error)
-            return []
-        self._charting.heard(answer["map_version"], member.ticket())
-        wanted = dict.fromkeys(keys)
-        now = self._clock.now()
-        found = [genuine_presence(living, now, wanted) for living in answer["presences"]]
-        return [living for living in found if living is not None]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -27,6 +27,7 @@ from micro.service.registry.commons.seeker import Seeker
 from micro.service.registry.commons.value import Wanted
 from micro.service.registry.finding import (
     Offer,
+    chosen_records,
     genuine_records,
     is_of,
     newest_records,
@@ -34,15 +35,13 @@ from micro.service.registry.finding import (
     split_node,
 )
 from micro.service.registry.known import FRESH_SECONDS, Known
+from micro.service.registry.locating import OFFERS_MAX, Locating
 from micro.service.registry.reach import Reach
 from micro.service.registry.record import TERMS_MAX, ServiceRecord, SignedRecord
 from micro.service.registry.shardmap import shard_of_name, shard_of_word
 from micro.service.registry.words import words
 
 __all__ = ["Finder"]
-
-OFFERS_MAX: Final = 32
-"""So many nodes that offer a name are looked for."""
 
 AHEAD_SECONDS: Final = 20.0
 """An answer older than this that is used is renewed while it still serves."""
@@ -131,7 +130,7 @@ class Finder:
                 shard_of_word(term),
                 "Backbone.Search",
                 SEARCH.encode({"words": [term, *(other for other in terms if other != term)], "limit": KEYS_MAX}),
-                partial(genuine_records, word=term),
+                partial(genuine_records, word=term, checked={}),
             )
             for term in terms[:SEARCH_WORDS_MAX]
         ]
@@ -190,11 +189,18 @@ class Finder:
         return known.asking
 
     async def _ask(self, name: str, known: Known) -> tuple[Offer, ...]:
+        locating = self._asker.locating(ASKED if known.is_wrong else 1)
+        try:
+            return await self._ask_with(locating, name, known)
+        finally:
+            locating.stop()
+
+    async def _ask_with(self, locating: Locating, name: str, known: Known) -> tuple[Offer, ...]:
         service, key = split_node(name)
         answers: list[list[SignedRecord]] = []
         trouble: Unavailable | None = None
         try:
-            answers = await self._ask_name(service, key)
+            answers = await self._ask_name(service, key, lambda answer: locating.begin(_keys_of(answer)))
         except Unavailable as error:
             if self._second is None:
                 raise
@@ -204,12 +210,13 @@ class Finder:
         if trouble is not None and not any(answers):
             raise trouble
         known.note(answers)
-        records = {record.key: record for record in newest_records(answers)[:OFFERS_MAX]}
+        records = {record.key: record for record in chosen_records(answers, OFFERS_MAX)}
         offers: dict[bytes, Offer] = {}
         if trouble is None:
-            for living in await self._asker.locate(list(records), holders=ASKED if known.is_wrong else 1):
-                place = living.record
-                offers[place.key] = Offer(records[place.key], place.ticket(), living.ends)
+            locating.begin(list(records))
+            for place, living in (await locating.found()).items():
+                if place in records:
+                    offers[place] = Offer(records[place], living.record.ticket(), living.ends)
         if self._second is not None and (is_aside or not offers):
             for found in await self._second.whereabouts(key for key in records if key not in offers):
                 offers[found.key] = Offer(records[found.key], found.ticket(), found.ends)
@@ -218,12 +225,15 @@ class Finder:
         self._watch(name, known)
         return known.offers
 
-    async def _ask_name(self, service: str, key: bytes) -> list[list[SignedRecord]]:
+    async def _ask_name(
+        self, service: str, key: bytes, told: Callable[[list[SignedRecord]], None] = lambda answer: None
+    ) -> list[list[SignedRecord]]:
         return await self._asker.records(
             shard_of_name(service),
             "Backbone.Find",
             FIND.encode({"name": service, "limit": OFFERS_MAX, "key": key}),
-            partial(genuine_records, name=service, key=key),
+            partial(genuine_records, name=service, key=key, checked={}),
+            told,
         )
 
     async def _ask_aside(
@@ -300,3 +310,7 @@ class Finder:
                         return
         except (MicroError, TimeoutError) as error:
             log.info("%s is not watched any more: %s", name, error)
+
+
+def _keys_of(answer: Sequence[SignedRecord]) -> list[bytes]:
+    return [signed.record.key for signed in answer if not signed.record.withdrawn]

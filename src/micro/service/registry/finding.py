@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from micro.errors import BadRequest, TooLarge
@@ -26,7 +27,17 @@ from micro.service.registry.record import ServiceRecord, SignedRecord, is_timely
 from micro.trust.identity import is_nid, public_key_of
 from micro.trust.ticket import Ticket
 
-__all__ = ["Living", "Offer", "genuine_presence", "genuine_records", "is_of", "newest_records", "ranked", "split_node"]
+__all__ = [
+    "Living",
+    "Offer",
+    "chosen_records",
+    "genuine_presence",
+    "genuine_records",
+    "is_of",
+    "newest_records",
+    "ranked",
+    "split_node",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,13 @@ class Living:
 
 
 def genuine_records(
-    sealed: Iterable[bytes], now: float, *, name: str = "", word: str = "", key: bytes = b""
+    sealed: Iterable[bytes],
+    now: float,
+    *,
+    name: str = "",
+    word: str = "",
+    key: bytes = b"",
+    checked: dict[bytes, SignedRecord] | None = None,
 ) -> tuple[list[SignedRecord], bool]:
     """Returns the records of an answer that are believed, and whether all were fit to be sent.
 
@@ -68,10 +85,15 @@ def genuine_records(
         name: the mark asked for, if one was; of a service its name.
         word: the word asked for, if one was.
         key: the public key of the node asked for, if one was.
+        checked: what was found good in another answer to the same question, which is not checked again; it grows.
     """
     found: list[SignedRecord] = []
     honest = True
+    checked = {} if checked is None else checked
     for each in sealed:
+        if each in checked:
+            found.append(checked[each])
+            continue
         try:
             signed = read_record(each)
         except (BadRequest, TooLarge):
@@ -82,6 +104,7 @@ def genuine_records(
         if not fits or (key and record.key != key) or not signed.is_genuine():
             honest = False
         elif is_timely(record, now):
+            checked[each] = signed
             found.append(signed)
     return found, honest
 
@@ -103,6 +126,17 @@ def newest_records(answers: Iterable[Sequence[SignedRecord]]) -> list[ServiceRec
             if mark not in newest or newest[mark].rank < signed.rank:
                 newest[mark] = signed
     return [signed.record for signed in newest.values() if not signed.record.withdrawn]
+
+
+def chosen_records(answers: Sequence[Sequence[SignedRecord]], most: int) -> list[ServiceRecord]:
+    """Returns the newest record of each node that offers one name, at most so many, without what is withdrawn.
+
+    Where there are more, each answer has as many as the others while it has some: none can fill all the room.
+    """
+    newest = {record.key: record for record in newest_records(answers)}
+    ordered = (signed.record.key for row in zip_longest(*answers) for signed in row if signed is not None)
+    chosen = dict.fromkeys(key for key in ordered if key in newest)
+    return [newest[key] for key in chosen][: max(0, most)]
 
 
 def genuine_presence(living: Mapping[str, Any], now: float, wanted: Mapping[bytes, Any]) -> Living | None:
