@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-__all__ = ["READY", "processor_seconds", "program", "proportional_bytes", "python", "until"]
+__all__ = ["READY", "own_bytes", "processor_seconds", "program", "proportional_bytes", "python", "until"]
 
 READY = "ready"
 """What a server of ours prints once it can be called."""
@@ -84,7 +84,16 @@ def processor_seconds(pids: tuple[int, ...]) -> float:
 
 def proportional_bytes(pid: int) -> int:
     """Returns a process's PSS: its own memory, and its share of what it has in common with others."""
+    return _rolled_up(pid, "Pss:")
+
+
+def own_bytes(pid: int) -> int:
+    """Returns what a process has of memory that is no file: its PSS without programs, whose share others change."""
+    return _rolled_up(pid, "Pss_Anon:")
+
+
+def _rolled_up(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(name):
             return int(line.split()[1]) * 1024
     raise RuntimeError("this system tells no PSS")

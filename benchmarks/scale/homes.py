@@ -9,13 +9,14 @@ import asyncio
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
 from benchmarks.peers.micro_network import node
-from benchmarks.process import processor_seconds, proportional_bytes, until
+from benchmarks.process import own_bytes, processor_seconds, until
 from benchmarks.scale.member import Member, described
 from micro.node.front import Client
 from micro.service.registry.record import SERVICES_MAX
@@ -25,6 +26,9 @@ __all__ = ["measure"]
 
 TOGETHER = 8
 """So many join at the same time."""
+ANNOUNCING = 25
+"""So many announce at the same time."""
+LOOK_SECONDS = 0.1
 SETTLE_SECONDS = 3.0
 LONG_SECONDS = 900.0
 
@@ -46,18 +50,7 @@ async def measure(links: int, records: int) -> dict[str, float]:
             found["linked"] = await _megabytes(pid)
             members += await _join(ticket, links, max(links, -(-records // SERVICES_MAX)))
             before, used = await _megabytes(pid), processor_seconds((pid,))
-            left = records
-            for number, member in enumerate(members):
-                count = min(left, SERVICES_MAX)
-                member.offer({(name := f"s{number}-{each}"): described(name) for each in range(count)})
-                left -= count
-
-            async def holds() -> bool:
-                status: dict[str, Any] = await owner.call("node", "Node.Status")
-                await asyncio.sleep(0.5)
-                return bool(status["backbone"]["holds"]["records"] >= records)
-
-            await until(holds, seconds=LONG_SECONDS)
+            await _announce(owner, members, records)
             found["processor_seconds"] = processor_seconds((pid,)) - used
             found["records"] = await _megabytes(pid) - before
             return {
@@ -66,6 +59,25 @@ async def measure(links: int, records: int) -> dict[str, float]:
                 "records_megabytes": found["records"],
                 "record_processor_microseconds": found["processor_seconds"] / max(1, records) * 1e6,
             }
+
+
+async def _announce(owner: Client, members: Sequence[Member], records: int) -> None:
+    """Has the members announce so many records, some members at a time, and waits until all are held."""
+    said = 0
+
+    async def holds() -> bool:
+        status: dict[str, Any] = await owner.call("node", "Node.Status")
+        await asyncio.sleep(LOOK_SECONDS)
+        return bool(status["backbone"]["holds"]["records"] >= said)
+
+    for number, member in enumerate(members):
+        count = min(records - said, SERVICES_MAX)
+        member.offer({(name := f"s{number}-{each}"): described(name) for each in range(count)})
+        said += count
+        if (number + 1) % ANNOUNCING == 0 or said == records:
+            await until(holds, seconds=LONG_SECONDS)
+        if number % (ANNOUNCING * 10) == 0:
+            sys.stderr.write(f"{said} records are announced\n")
 
 
 async def _ticket(owner: Client) -> Ticket:
@@ -90,7 +102,7 @@ async def _join(ticket: Ticket, first: int, end: int) -> list[Member]:
 
 async def _megabytes(pid: int) -> float:
     await asyncio.sleep(SETTLE_SECONDS)
-    return proportional_bytes(pid) / 1e6
+    return own_bytes(pid) / 1e6
 
 
 if __name__ == "__main__":

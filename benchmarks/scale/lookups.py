@@ -1,8 +1,8 @@
 """Measures how long it takes to find a service that was never looked for, in round trips of the link.
 
 A network of real super node processes holds the records; the seekers ask for each name once, in turn. Between two
-lookups they ask the same super nodes for a sign of life, which is what the link's round trip is. They do so twice: next
-to the super nodes, and from a distance.
+lookups they ask the same super nodes for a sign of life, which is what the link's round trip is. They may do so twice:
+next to the super nodes, and from a distance.
 """
 
 from __future__ import annotations
@@ -38,13 +38,14 @@ WAY_SECONDS = 0.01
 
 
 
-async def measure(nodes: int, supers: int, lookups: int) -> dict[str, float]:
+async def measure(nodes: int, supers: int, lookups: int, far: int) -> dict[str, float]:
     """Returns p50 and p95 of a lookup in round trips, without and with a way to go, and what the nodes take in memory.
 
     Args:
         nodes: how many real nodes there are, super nodes included.
         supers: how many super nodes.
         lookups: how many names are looked for, each once.
+        far: how many of them once more from a distance.
     """
     with tempfile.TemporaryDirectory(prefix="micro-", ignore_cleanup_errors=True) as folder:
         town = Testnet(Path(folder) / "net")
@@ -56,8 +57,10 @@ async def measure(nodes: int, supers: int, lookups: int) -> dict[str, float]:
             await _announce(ticket, total)
             names = [f"s{n // PER_MEMBER}-{n % PER_MEMBER}" for n in range(total)]
             found = await _times(await _seekers(ticket, FIRST_SEEKER), names)
-            far = await _times(await _seekers(ticket, FIRST_SEEKER + SEEKERS, WAY_SECONDS), names)
-            found |= {f"far_{name}": value for name, value in far.items()}
+            if far:
+                seekers = await _seekers(ticket, FIRST_SEEKER + SEEKERS, WAY_SECONDS)
+                times = await _times(seekers, names[: far + WARM_UP_LOOKUPS])
+                found |= {f"far_{name}": value for name, value in times.items()}
             for name, member in (("super_megabytes", keeper), ("node_megabytes", last)):
                 pid = member.pid()
                 assert pid is not None
