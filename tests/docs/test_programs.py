@@ -62,8 +62,9 @@ def control_services() -> list[Service]:
     return [
         auth_service(nothing, nothing, nothing),
         config_service(nothing),
-        events_service(nothing, nothing, nothing, nothing),
+        events_service(nothing, nothing, nothing, nothing, nothing),
         network_service(
+            nothing,
             nothing,
             nothing,
             nothing,
