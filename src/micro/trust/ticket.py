@@ -134,6 +134,7 @@ def _encoded(ticket: Ticket) -> str:
     return bech32m_encode(_PREFIX, payload)
 
 
+@lru_cache(TEXTS_KEPT)
 def canonical_address(address: str) -> str:
     """Returns an address `ip:port` or `[ip]:port` in its one spelling.
 
