@@ -6,7 +6,6 @@ Nothing here asks the code that is being looked at: signatures, chains and holde
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import pairwise
 from typing import Protocol
 
@@ -44,9 +43,6 @@ RECORD_SECONDS_LATE = 70.0
 """Records go with the page of a minute that they are on, and pages are turned every five seconds."""
 PRESENCE_SECONDS_LATE = 12.0
 """The same for presences, whose pages are of five seconds."""
-
-_nid = lru_cache(4096)(nid_of)
-_key = lru_cache(4096)(public_key_of)
 
 
 class Society(Protocol):
@@ -107,7 +103,7 @@ class MapsRise:
 
     def check(self, world: Society) -> Iterator[str]:
         """See `Invariant`."""
-        keeper = _key(world.network) if world.network else b""
+        keeper = public_key_of(world.network) if world.network else b""
         for machine, atlas in _honest(world):
             mark = machine.name, machine.age, machine.entries
             before = self._before.get(mark, 0)
@@ -134,7 +130,7 @@ class HoldersHoldTheirs:
     def check(self, world: Society) -> Iterator[str]:
         """See `Invariant`."""
         for machine, holder, atlas in _holders(world):
-            key = _key(machine.nid)
+            key = public_key_of(machine.nid)
             for sealed, name, words in holder.shards.believed():
                 if name is not None and not self._is_held(atlas, key, shard_of_name(name)):
                     yield f"{machine.name} holds a record of {name}, whose shard is none of its own"
@@ -144,8 +140,8 @@ class HoldersHoldTheirs:
                 if name is None and not words and not read_record(sealed).record.withdrawn:
                     yield f"{machine.name} holds a record that nobody can find there"
             for node, _ in holder.presences.believed():
-                if not self._is_held(atlas, key, shard_of_node(_nid(node))):
-                    yield f"{machine.name} holds the presence of {world.name_of(_nid(node))}, which is no node of it"
+                if not self._is_held(atlas, key, shard_of_node(nid_of(node))):
+                    yield f"{machine.name} holds the presence of {world.name_of(nid_of(node))}, which is no node of it"
 
     def _is_held(self, atlas: Atlas, key: bytes, shard: int) -> bool:
         for chart in atlas.charts():
@@ -171,12 +167,12 @@ class RecordsAreSigned:
             now = machine.clock.now()
             for sealed, _, _ in holder.shards.believed():
                 record, genuine = self._of(sealed)
-                what = f"{record.mark} of {_nid(record.key)}"
+                what = f"{record.mark} of {nid_of(record.key)}"
                 mark = machine.name, machine.starts, record.key, record.mark
                 sequence, since = self._before.get(mark, (0, -1.0))
                 if not genuine:
                     yield f"{machine.name} believes a record of {what} that it never signed"
-                elif all(service != record.mark for service, _ in world.truth(_nid(record.key))):
+                elif all(service != record.mark for service, _ in world.truth(nid_of(record.key))):
                     yield f"{machine.name} believes a record of {what}, which never had that"
                 if record.sequence < sequence:
                     yield f"{machine.name}: the record of {what} went back from {sequence} to {record.sequence}"
@@ -212,7 +208,7 @@ class LeasesAreShown:
         for machine, holder, _ in _holders(world):
             now = machine.clock.now()
             for key, held in holder.presences.believed():
-                who = _nid(key)
+                who = nid_of(key)
                 if not self._is_shown(held.sealed, held.beat):
                     yield f"{machine.name} believes a step {held.step} of {who} that it never revealed"
                 if held.ends != lease_ends(held.issued, held.step):

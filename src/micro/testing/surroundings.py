@@ -6,10 +6,15 @@ import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 from micro.service import debug
+from micro.trust import keys
 
 __all__ = ["quiet_surroundings"]
+
+VERIFIED_KEPT = 16_384
+"""So many signatures of a world are remembered."""
 
 
 @contextmanager
@@ -18,8 +23,11 @@ def quiet_surroundings() -> Iterator[None]:
 
     The collector of cycles runs when it likes, and what it finds may still have something to say: it waits. Services
     that are made add handlers to loggers: these go with the world. What this process uses is nothing that a world has.
+    All nodes of a world are one process here: a signature that one of them has verified is not worked out anew for the
+    next, since its bytes and their answer are the same.
     """
     measured, debug.used = debug.used, lambda: (0, 0.0)
+    verify, keys.verify = keys.verify, lru_cache(VERIFIED_KEPT)(keys.verify)
     before = {id(handler) for _, handler in _handlers()}
     collects = gc.isenabled()
     gc.collect(1)  # the world before this one, if there was one and nobody holds it
@@ -27,7 +35,7 @@ def quiet_surroundings() -> Iterator[None]:
     try:
         yield
     finally:
-        debug.used = measured
+        debug.used, keys.verify = measured, verify
         if collects:
             gc.enable()
         for logger, handler in list(_handlers()):

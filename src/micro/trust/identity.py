@@ -42,8 +42,8 @@ VERSION_CHARACTERS_MAX: Final = 64
 INSTANCE_MAX: Final = 2**31 - 1
 """The highest number of an instance."""
 
-SPELLED_MAX: Final = 4096
-"""So many keys are kept with their spelling: a node meets the same few all the time, and spelling is plain Python."""
+SPELLINGS_KEPT: Final = 4096
+"""So many keys and nids are kept as they were worked out: a node meets the same ones again and again."""
 
 _MULTICODEC_ED25519 = b"\xed\x01"
 _NID = re.compile(r"b[a-z2-7]{55}")
@@ -54,7 +54,7 @@ _SHORT_FROM, _SHORT_TO = 4, 12
 """Every nid begins with `b5ua`, so a short form starts behind that."""
 
 
-@lru_cache(SPELLED_MAX)
+@lru_cache(SPELLINGS_KEPT)
 def nid_of(public_key: bytes) -> str:
     """Returns the nid of an ed25519 public key of 32 bytes.
 
@@ -68,7 +68,7 @@ def nid_of(public_key: bytes) -> str:
     return "b" + base64.b32encode(_MULTICODEC_ED25519 + public_key).decode().rstrip("=").lower()
 
 
-@lru_cache(SPELLED_MAX)
+@lru_cache(SPELLINGS_KEPT)
 def public_key_of(nid: str) -> bytes:
     """Returns the public key, 32 bytes, that a nid spells; only the one canonical spelling is read.
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import Final
 
 from micro.errors import BadRequest, TooLarge
-from micro.trust.keys import SIGNATURE_BYTES, NodeKey, verify
+from micro.trust import keys
+from micro.trust.keys import SIGNATURE_BYTES, NodeKey
 
 __all__ = ["body_of", "is_genuine", "seal"]
 
@@ -46,4 +47,4 @@ def body_of(sealed: bytes, *, bytes_max: int, what: str) -> bytes:
 
 def is_genuine(public_key: bytes, domain: bytes, sealed: bytes) -> bool:
     """Says whether the owner of `public_key` sealed these bytes in `domain`."""
-    return verify(public_key, domain, sealed[SIGNATURE_BYTES:], sealed[:SIGNATURE_BYTES])
+    return keys.verify(public_key, domain, sealed[SIGNATURE_BYTES:], sealed[:SIGNATURE_BYTES])

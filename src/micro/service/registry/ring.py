@@ -17,6 +17,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
 import blake3
@@ -39,6 +40,7 @@ WALK_MAX: Final = 2048
 """After so many points nothing better is looked for: there may be none with room."""
 
 SLICE_MEMBERS: Final = 64
+SLICE_POINTS: Final = 1024
 SLICE_ARCS: Final = 128
 SLICE_COUNTS: Final = 8192
 """What is done between two pauses: a few milliseconds."""
@@ -98,7 +100,7 @@ def rings(members: Sequence[SuperNode]) -> Iterator[Ring | None]:
         end = bisect_right(starts, starts[shard], shard)
         while shard < end:
             chosen, count = seats.take(starts[shard], end - shard)
-            holders.extend(chosen * count)
+            holders += array("H", chosen) * count
             shard += count
             arcs += 1
             if arcs % SLICE_ARCS == 0:
@@ -127,18 +129,20 @@ def _places(
             point = int.from_bytes(digest[place : place + _POINT_BYTES])
             parts[point >> 64 - SORT_BITS].append(point << _INDEX_BITS | index)
     counts = array("I", bytes(4 * SHARDS))
+    pause = SLICE_POINTS
     for part in parts:
         part.sort()
         for packed in part:
             order.append(packed & (1 << _INDEX_BITS) - 1)
             counts[packed >> 48 + _INDEX_BITS] += 1
-        yield
-    start = 0
-    for shard, count in enumerate(counts):
-        starts.append(start)
-        start += count
-        if shard % SLICE_COUNTS == 0:
+        if len(order) >= pause:
+            pause += SLICE_POINTS
             yield
+    start = 0
+    for first in range(0, SHARDS, SLICE_COUNTS):
+        *piece, start = accumulate(counts[first : first + SLICE_COUNTS], initial=start)
+        starts.extend(piece)
+        yield
 
 
 class _Seats:
