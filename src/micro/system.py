@@ -24,13 +24,23 @@ from micro.ports import Access, Entry, Limits
 if TYPE_CHECKING:
     import apsw
 
-__all__ = ["SystemClock", "SystemDisk", "SystemEntropy", "SystemProcesses"]
+__all__ = ["SystemClock", "SystemDisk", "SystemEntropy", "SystemProcesses", "resident_bytes"]
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal a child gets when its parent ends."""
 
 C_LIBRARY = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 """Loaded here, for between fork and exec nothing may be loaded."""
+
+
+STATM = Path("/proc/self/statm")
+
+
+def resident_bytes() -> int:
+    """Returns how much memory this process has now, 0 on a system that does not tell."""
+    if sys.platform != "linux":
+        return 0
+    return int(STATM.read_text().split()[1]) * resource.getpagesize()
 
 
 class SystemClock:

@@ -147,7 +147,7 @@ class Reader:
             timeout=COMMAND_SECONDS_MAX,
             check=False,
         )
-        return done.returncode, done.stdout
+        return done.returncode, done.stdout.replace(f"MICRO_HOME={self._home} ", "")  # whoever reads has the usual one
 
     def _expect(self, command: list[str], expected: str | None) -> None:
         code, said = self._type(command)

@@ -57,6 +57,7 @@ def control_services() -> list[Service]:
         search=nothing,
         logs=nothing,
         declare=nothing,
+        hidden=nothing,
         absent=nothing,
     )
     return [
@@ -78,7 +79,9 @@ def control_services() -> list[Service]:
                 node_link=nothing,
                 visited=nothing,
                 linked=nothing,
+                hidden=nothing,
             ),
+            nothing,
         ),
         backbone_service(BackboneService(Role(), clock=nothing, entropy=nothing, parcelled=nothing)),
         node_service(nothing, lambda: None, nothing),

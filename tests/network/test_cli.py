@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from micro.doors.cli.main import run
+from micro.doors.cli.session import Session
 from tests.network.places import GREETER
 
 PATIENCE_SECONDS = 60
@@ -37,6 +38,24 @@ class Typed:
     @property
     def lines(self) -> list[Any]:
         return [json.loads(line) for line in self.out.splitlines()]
+
+
+HEAVY = """
+from micro import Service
+
+held = b"x" * 300_000_000
+del held
+
+heavy = Service("heavy")
+
+
+@heavy.endpoint("Say.Hello")
+async def hello() -> str:
+    return "hello"
+
+
+heavy.run()
+"""
 
 
 class Shell:
@@ -147,6 +166,82 @@ def test_a_service_is_a_command(shell: Shell, words: str) -> None:
     assert shell("greeter", *words.split()) == Typed(0, "Hello Ann\n", "")
 
 
+def test_a_source_that_runs_under_a_chosen_name_is_not_updated_by_the_way(shell: Shell) -> None:
+    """Whoever runs it without a name is told what there is; the same words as before update it, and say so."""
+    (shell.folder / "twice").mkdir()
+    (shell.folder / "twice" / "main.py").write_text(GREETER.replace('Service("greeter"', 'Service("twice"'))
+    assert shell("run", "./twice", "--name", "chosen").code == 0
+
+    refused = shell("run", "./twice")
+    assert refused.code == 1
+    assert "runs already, as chosen: micro update chosen" in refused.error
+    again = shell("run", "./twice", "--name", "chosen")
+    assert (again.code, "chosen runs already from" in again.error) == (0, True)
+    assert shell("run", "./twice", "--name", "other").code == 0
+    assert [shell("kill", name).code for name in ("chosen", "other")] == [0, 0]
+
+    for count in range(2):  # a name that it gave itself is no choice
+        found = shell("run", "./twice")
+        assert (found.code, "twice runs already from" in found.error) == (0, bool(count))
+    assert shell("kill", "twice").code == 0
+
+
+def test_the_node_says_the_home_for_another_terminal(shell: Shell, tmp_path: Path) -> None:
+    """Where it is not the usual one, as nobody there knows of it."""
+    home = tmp_path / "another"
+    node = shell.start("--home", str(home), "server", "--no-network", "--api-port", "0", "--log-level", "error")
+    said = read_until(node, "Ctrl-C")
+    node.send_signal(signal.SIGINT)
+    node.communicate(timeout=PATIENCE_SECONDS)
+    for line in said[said.index("Try next") :].splitlines()[1:-1]:
+        assert line.strip().startswith(f"MICRO_HOME={home} ")
+        assert " micro" in line or "-m micro" in line
+
+
+def test_memory_is_what_a_service_has_now(shell: Shell) -> None:
+    """And not the most that it ever had, which stands beside it."""
+    (shell.folder / "heavy").mkdir()
+    (shell.folder / "heavy" / "main.py").write_text(HEAVY)
+    assert shell("run", "./heavy").code == 0
+    found = json.loads(shell("stats", "heavy", "--output", "json").out)
+    assert found["memory_peak_bytes"] > 250_000_000
+    if sys.platform == "linux":
+        assert found["memory_bytes"] < 200_000_000
+    assert shell("kill", "heavy").code == 0
+
+
+def test_the_first_hop_of_a_trace_is_the_socket_alone(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the start of the command nor its dialling; here time passes by dialling and asking alone."""
+    node = Shell(shell.folder / "traced", shell.folder)
+    process = node.start("server", "--api-port", "0", "--log-level", "error", "--network-host", "127.0.0.1")
+    try:
+        read_until(process, "Try next")
+        assert node("run", "./greeter").code == 0
+        passed = [0.0]
+        dial, ask = Session.client, Session.ask
+
+        async def dialling(session: Session) -> Any:
+            passed[0] += 100.0 * (session._client is None)
+            return await dial(session)
+
+        def asking(session: Session, *words: Any, **options: Any) -> Any:
+            passed[0] += 1.0
+            return ask(session, *words, **options)
+
+        monkeypatch.setattr(Session, "client", dialling)
+        monkeypatch.setattr(Session, "ask", asking)
+        monkeypatch.setattr("micro.doors.cli.network.time.monotonic", lambda: passed[0])
+        monkeypatch.setenv("MICRO_HOME", node.environment["MICRO_HOME"])
+        assert run(["network", "trace", "greeter", "--output", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)["hops"][0]["seconds"] == 1.0
+    finally:
+        monkeypatch.undo()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE_SECONDS)
+
+
 def test_a_home_named_last_counts(shell: Shell, tmp_path: Path) -> None:
     """A service command asks the node that its own options name, and not the one it was looked up at."""
     found = shell("greeter", "hello", "--name", "Ann", "--home", str(tmp_path / "elsewhere"))
@@ -255,8 +350,9 @@ def test_what_goes_wrong_is_said(
     assert run(words.split()) == code
     found = capsys.readouterr()
     assert found.out == ""
-    assert said in found.err
-    assert "\nnext: micro" in found.err or code == 6
+    here = f"MICRO_HOME={shell.environment['MICRO_HOME']} "
+    assert said in found.err.replace(here, "")
+    assert f"\nnext: {here}micro" in found.err or code == 6
 
 
 def test_services_are_listed_and_found(shell: Shell) -> None:

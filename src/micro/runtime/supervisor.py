@@ -81,7 +81,8 @@ class Supervisor:
     ) -> AsyncIterator[Progress]:
         """Runs a service from its source, and yields how far it has come; the last line is `done` or `failed`.
 
-        The work goes on when nobody looks on any more. What runs already from the same source is updated.
+        The work goes on when nobody looks on any more. What runs already from the same source is updated, unless it has
+        a name that was chosen for it and this run names none.
 
         Args:
             source: as `micro.runtime.source.spec.parse` takes it; a path is absolute.
@@ -90,7 +91,7 @@ class Supervisor:
 
         Raises:
             BadRequest: the source, the name or a variable cannot be understood.
-            Conflict: another service of that name runs.
+            Conflict: another service of that name runs, or the source runs under a name that was chosen for it.
         """
         try:
             spec = parse(source)
@@ -167,8 +168,20 @@ class Supervisor:
                 if running is not None and running.name != key:
                     continue  # while we waited it came up, under a name of its own
                 if running is not None:
+                    self._check_meant(running, spec, name)
+                    feed.put(Progress("fetching", f"{running.name} runs already from {spec}, so it is updated"))
                     return await self._renew(running, feed, given)
                 return await self._start(key, spec, name, given, feed)
+
+    @staticmethod
+    def _check_meant(running: Keeper, spec: SourceSpec, name: str | None) -> None:
+        """Raises `Conflict` where a source is run without a name and runs already under one that its owner chose."""
+        made = running.generation
+        if name is None and running.named and made is not None and running.name != made.name:
+            raise Conflict(
+                f"{spec} runs already, as {running.name}: micro update {running.name} moves that to its newest "
+                f"revision, and micro run with another --name runs it once more"
+            )
 
     async def _kill(self, name: str) -> None:
         async with self._turns.take(name, firm=True):

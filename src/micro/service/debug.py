@@ -86,15 +86,29 @@ def _offer(queue: asyncio.Queue[LogLine], line: LogLine) -> None:
 
 
 class Debug:
-    """The struct `Debug` that every service has."""
+    """The struct `Debug` that every service has.
+
+    Args:
+        name, version: of the service.
+        now: seconds since 1970.
+        stats: returns the figures of each endpoint.
+        resident: returns how much memory this process has now, in bytes, 0 where the system does not tell.
+    """
 
     def __init__(
-        self, name: str, version: str, now: Callable[[], float], stats: Callable[[], Mapping[str, Stats]]
+        self,
+        name: str,
+        version: str,
+        now: Callable[[], float],
+        stats: Callable[[], Mapping[str, Stats]],
+        *,
+        resident: Callable[[], int],
     ) -> None:
         self._name = name
         self._version = version
         self._now = now
         self._stats = stats
+        self._resident = resident
         self._started = now()
         self.log_ring = LogRing()
         self.traces: deque[Trace] = deque(maxlen=TRACES_MAX)
@@ -119,11 +133,12 @@ class Debug:
             for name, found in self._stats().items()
             if found.requests
         }
-        memory_bytes, cpu_seconds = used()
+        memory_peak_bytes, cpu_seconds = used()
         return {
             "started": self._started,
             "uptime_seconds": round(self._now() - self._started, 3),
-            "memory_bytes": memory_bytes,
+            "memory_bytes": self._resident() or memory_peak_bytes,
+            "memory_peak_bytes": memory_peak_bytes,
             "cpu_seconds": cpu_seconds,
             "requests": sum(found["requests"] or 0 for found in endpoints.values()),
             "errors": sum(found["errors"] or 0 for found in endpoints.values()),

@@ -18,6 +18,7 @@ from micro.service.schema.form import suspends
 from micro.service.schema.naming import check_endpoint_name, check_service_name, endpoint_name
 from micro.service.subscription import Event
 from micro.service.typed import Stream
+from micro.system import resident_bytes
 
 __all__ = ["Service", "Subscriber"]
 
@@ -261,7 +262,7 @@ class Service:
 
     def with_debug(self, now: Callable[[], float]) -> Debug:
         """Adds the struct `Debug`, once, and returns it."""
-        debug = Debug(self.name, self.version, now, self._stats)
+        debug = Debug(self.name, self.version, now, self._stats, resident=resident_bytes)
         for name, function in (
             ("Debug.Health", debug.health),
             ("Debug.Stats", debug.stats),

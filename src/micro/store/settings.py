@@ -32,6 +32,11 @@ VALUE_BYTES_MAX = 64 * 1024
 SETTINGS_MAX = 10_000
 """Leaves of the whole tree."""
 
+SHOWN_CHARACTERS_MAX = 60
+"""How much of a value is shown that stands in the way of another."""
+EMPTY = b"{}"
+"""A branch with nothing below it."""
+
 KEY_BYTES = 32
 NONCE_BYTES = 12
 
@@ -110,7 +115,7 @@ class Settings:
             secret: whether it is a secret, to be encrypted and masked.
 
         Raises:
-            Conflict: `path` leads through a secret.
+            Conflict: `path` leads through a value or a secret that is there.
             Fault: the path or the value is no good, or there are too many settings.
         """
         leaves = [(_checked(path), value)] if secret else list(_leaves(_checked(path), value))
@@ -206,6 +211,11 @@ def _touches(changed: str, path: str) -> bool:
     return not path or changed == path or changed.startswith(path + ".") or path.startswith(changed + ".")
 
 
+def _shown(value: bytes) -> str:
+    text = value.decode()
+    return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}…"
+
+
 def _clear(connection: apsw.Connection, path: str) -> int:
     connection.execute("DELETE FROM settings WHERE path = ? OR (path > ? AND path < ?)", (path, path + ".", path + "/"))
     return connection.changes()
@@ -215,9 +225,10 @@ def _set(connection: apsw.Connection, path: str, rows: Sequence[tuple[str, bytes
     parts = path.split(".")
     for count in range(1, len(parts)):
         above = ".".join(parts[:count])
-        found = connection.execute("SELECT secret FROM settings WHERE path = ?", (above,)).fetchone()
-        if found and found[0]:
-            raise Conflict(f"{above} is a secret, and {path} would lie in it; delete {above} first")
+        found = connection.execute("SELECT secret, value FROM settings WHERE path = ?", (above,)).fetchone()
+        if found and (found[0] or found[1] != EMPTY):
+            there = "a secret" if found[0] else f"the value {_shown(found[1])}"
+            raise Conflict(f"{above} is {there}, and {path} would lie in it; delete {above} first")
         connection.execute("DELETE FROM settings WHERE path = ?", (above,))
     _clear(connection, path)
     connection.executemany("INSERT INTO settings VALUES (?, ?, ?)", rows)

@@ -62,11 +62,15 @@ async def test_setting_a_path_replaces_what_was_below(settings: Settings) -> Non
     assert settings.get() == {"db": {"url": "there"}}
 
 
-async def test_setting_below_a_leaf_makes_it_a_branch(settings: Settings) -> None:
-    """The leaf gives way."""
-    await settings.set("db", 1)
-    await settings.set("db.host", "here")
+async def test_a_value_is_not_replaced_by_what_would_lie_in_it(settings: Settings) -> None:
+    """Whoever sets it is told what is there; an empty branch takes it."""
+    await settings.set("db", "x" * 200)
+    with pytest.raises(Conflict, match=r'db is the value "x{20,60}…, and db.host.port would lie in it; delete db'):
+        await settings.set("db.host.port", 1)
+    assert settings.get("db") == "x" * 200
 
+    await settings.set("db", {})
+    await settings.set("db.host", "here")
     assert settings.get() == {"db": {"host": "here"}}
 
 

@@ -19,6 +19,7 @@ from micro.doors.api.refusal import Refused
 from micro.doors.api.request import Answer, Request
 from micro.errors import Forbidden
 from micro.mucp.codec import encode_json
+from micro.system import resident_bytes
 from micro.version import VERSION
 
 __all__ = ["Pages"]
@@ -27,7 +28,6 @@ METHODS = ("GET", "HEAD")
 DOCUMENTED_MAX = 500
 """So many services are in the document at once; `?service=NAME` asks for one."""
 
-STATM = Path("/proc/self/statm")
 DESCRIPTORS = Path("/proc/self/fd")
 
 _ONE_SERVICE = {"properties": {"service": {"type": "string"}}, "additionalProperties": False}
@@ -139,6 +139,5 @@ def _process() -> Iterable[Sample]:
         meaning="Time on processors.",
     )
     if sys.platform == "linux":
-        pages = int(STATM.read_text().split()[1])
-        yield Sample("process_resident_memory_bytes", pages * resource.getpagesize(), meaning="Memory in use.")
+        yield Sample("process_resident_memory_bytes", resident_bytes(), meaning="Memory in use.")
         yield Sample("process_open_fds", sum(1 for _ in DESCRIPTORS.iterdir()), meaning="Open file descriptors.")

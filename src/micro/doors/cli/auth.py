@@ -81,7 +81,7 @@ def list_accounts(session: Session) -> None:
     session.show_rows(found, rows, ACCOUNTS)
     if not rows and session.shape() == "table":
         note("no accounts yet")
-        note("next: micro auth create account NAME")
+        session.next("micro auth create account NAME")
 
 
 def _rule_row(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def create_account(session: Session, id: str, scopes: str, kind: str, secret: st
     found = session.ask("auth", "Auth.Generate", request)
     _tell_secret(session, found, "" if secret else str(found.get("secret", "")))
     if kind == "user" and session.shape() == "table":
-        note(f"next: micro auth token {id}")
+        session.next(f"micro auth token {id}")
 
 
 def _words(text: str) -> list[str]:

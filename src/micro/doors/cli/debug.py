@@ -98,6 +98,6 @@ def _ask(
 def _end(session: Session, rows: Sequence[Any], code: int) -> None:
     if not rows and session.shape() == "table":
         note("no services yet")
-        note("next: micro new hello && micro run ./hello")
+        session.next("micro new hello && micro run ./hello")
     if code:
         click.get_current_context().exit(code)

@@ -8,6 +8,7 @@ import sys
 import click
 
 from micro.doors.cli.checks import CHECKS, Check
+from micro.doors.cli.elsewhere import at_home
 from micro.doors.cli.ending import FAULT, Usage
 from micro.doors.cli.options import command
 from micro.doors.cli.output import clean
@@ -67,4 +68,4 @@ def _show(session: Session, check: Check) -> None:
         return
     say(f"{paint(check.state.ljust(4), STYLES[check.state], sys.stdout)}  {check.name:<11} {clean(check.detail)}")
     if check.remedy:
-        say(f"{'':17} {paint('next: ' + check.remedy, 'bold', sys.stdout)}")
+        say(f"{'':17} {paint('next: ' + at_home(check.remedy, session.home), 'bold', sys.stdout)}")

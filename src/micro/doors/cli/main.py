@@ -53,16 +53,16 @@ def _run(words: Sequence[str], session: Session) -> int:
         code = root.main(list(words), prog_name="micro", standalone_mode=False, obj=session)
         return code if isinstance(code, int) else 0
     except click.UsageError as error:
-        _tell([f"micro: {error.format_message()}", f"next: {_help_of(error)}"])
+        _tell([f"micro: {error.format_message()}", f"next: {_help_of(error)}"], session)
         return USAGE
     except click.ClickException as error:
-        _tell([f"micro: {error.format_message()}"])
+        _tell([f"micro: {error.format_message()}"], session)
         return FAULT
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except (MicroError, OSError, TimeoutError) as error:
         code = exit_code(error)
-        _tell(explain(error, remedy=session.hint if code != NO_NODE else ""))
+        _tell(explain(error, remedy=session.hint if code != NO_NODE else ""), session)
         return code
 
 
@@ -80,11 +80,11 @@ def _help_of(error: click.UsageError) -> str:
     return f"{path} --help"
 
 
-def _tell(lines: Sequence[str]) -> None:
+def _tell(lines: Sequence[str], session: Session) -> None:
     first, *rest = lines
     note(paint(first, "red", sys.stderr))
     for line in rest:
-        note(line)
+        session.next(line.removeprefix("next: "))
 
 
 def _complete() -> None:

@@ -56,7 +56,7 @@ def connect(session: Session, ticket: str) -> None:
     found = _ask(session, "Network.Connect", {"ticket": ticket}, waiting="connecting")
     session.show_fields(found)
     if session.shape() == "table":
-        note("next: micro services")
+        session.next("micro services")
 
 
 @network.command_of("disconnect", example="micro network disconnect NID")
@@ -144,7 +144,7 @@ def peers(session: Session) -> None:
     session.show_rows(found, rows, PEERS)
     if not rows and session.shape() == "table":
         note("no neighbours yet")
-        note("next: micro network connect TICKET, with what `micro network ticket` printed on the other node")
+        session.next("micro network connect TICKET, with what `micro network ticket` printed on the other node")
 
 
 @network.command_of("nodes", example="micro network nodes")
@@ -186,7 +186,7 @@ def graph(session: Session) -> None:
         say(f" {corner}─ {link['to']}  {clean(link['over'])}  {clean(offered.get(link['to'], ''))}")
     if not found["links"]:
         note("no links yet")
-        note("next: micro network connect TICKET, with what `micro network ticket` printed on another node")
+        session.next("micro network connect TICKET, with what `micro network ticket` printed on another node")
 
 
 @network.command_of("ping", example="micro network ping NID")
@@ -212,8 +212,9 @@ def ping(session: Session, nid: str, count: int) -> None:
 def trace(session: Session, service: str) -> None:
     """Follow the way of a call to a service, and time each hop there and back."""
     session.hint = "micro services"
+    here = session.ask("node", "Node.Status")["nid"]  # the link is there now, and the command has started
     began = time.monotonic()
-    here = session.ask("node", "Node.Status")["nid"]
+    session.ask("node", "Node.Status")
     first = {"node": "", "to": here, "over": "socket", "seconds": time.monotonic() - began}
     found = _ask(session, "Network.Trace", {"service": service}, waiting="following")
     hops = [first, *found["hops"]]

@@ -10,7 +10,7 @@ from micro.doors.cli.commands import ENTRIES
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.options import command
 from micro.doors.cli.session import Session
-from micro.doors.cli.terminal import note, say
+from micro.doors.cli.terminal import say
 from micro.errors import Conflict
 from micro.service.schema.naming import check_service_name
 
@@ -103,4 +103,4 @@ def new(session: Session, name: Path) -> None:
         return
     for file in files_of(service):
         say(f"{shown}/{file}")
-    note(f"next: micro run {shown}")
+    session.next(f"micro run {shown}")

@@ -97,7 +97,7 @@ def _follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> None
     if session.shape() != "json":
         say(clean(str(last.get("detail") or "done")))
     if session.shape() == "table" and last.get("service"):
-        note(f"next: micro {clean(str(last['service']))} --help")
+        session.next(f"micro {clean(str(last['service']))} --help")
 
 
 @command("kill", example="micro kill greeter")
@@ -137,7 +137,7 @@ def status(session: Session) -> None:
         for service in running:
             if service.get("reason"):
                 note(f"{clean(service['name'])}: {clean(str(service['reason']))}")
-                note(f"next: micro logs {clean(service['name'])}")
+                session.next(f"micro logs {clean(service['name'])}")
 
 
 def _short(revision: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from micro.doors.cli.elsewhere import home_words
 from micro.doors.cli.example import example_line, example_request
 from micro.doors.cli.options import Function, command, home_option
 from micro.doors.cli.output import as_line, clean
@@ -131,7 +132,8 @@ class Welcome:
         python = typed("python", sys.executable)
         by_module = sys.argv[0].endswith("__main__.py")
         micro = f"{python} -m micro" if by_module else typed("micro", sys.argv[0])
-        for line in suggestions(description, self._node.api_address, micro=micro, python=python):
+        home = home_words(str(self._node.home.path))  # a terminal of its own knows nothing of this one's
+        for line in suggestions(description, self._node.api_address, micro=f"{home}{micro}", python=f"{home}{python}"):
             say(f"  {line}")
         say("Ctrl-C stops the node; again, at once.")
 

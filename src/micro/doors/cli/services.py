@@ -46,7 +46,7 @@ def services(session: Session, query: tuple[str, ...], limit: int, watch: bool) 
     session.show_rows(found, rows, COLUMNS)
     if session.shape() == "table" and not rows:
         note(f"no service matches {' '.join(query)!r}" if query else "no services yet")
-        note("next: micro new hello && micro run ./hello")
+        session.next("micro new hello && micro run ./hello")
 
 
 def _watch(session: Session, query: str) -> None:

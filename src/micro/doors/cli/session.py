@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from micro.doors.cli.elsewhere import at_home
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.output import Column, Form, as_line, clean, fields_text, rows_text, value_text
 from micro.doors.cli.terminal import note, say, spinning, width
@@ -167,6 +168,10 @@ class Session:
             self._runner.run(client.close())
         self._runner.close()
         self._runner = None
+
+    def next(self, command: str) -> None:
+        """Tells a person what to type next, at the node that this command was about."""
+        note(f"next: {at_home(command, self.home)}")
 
     # -- what is written --------------------------------------------------------------------------------------------
 

@@ -8,12 +8,17 @@ from typing import Any
 
 from micro.node.config import NodeConfig, unknown_variables
 
-__all__ = ["home_folder", "load_config", "unknown_words"]
+__all__ = ["home_folder", "load_config", "unknown_words", "usual_home"]
 
 
 def home_folder(home: str | None) -> Path:
     """Returns a node's home: the one that was typed, else the environment's, else that of a node without any."""
     return Path(home or os.environ.get("MICRO_HOME") or NodeConfig().home).expanduser()
+
+
+def usual_home() -> Path:
+    """Returns the home of a node that was told nothing of one."""
+    return Path(NodeConfig().home).expanduser().absolute()
 
 
 def load_config(home: str | None, settings: dict[str, Any]) -> NodeConfig:
