@@ -171,7 +171,7 @@ def test_a_withdrawal_in_the_backbone_outweighs_an_older_record_aside(play: Any)
         ann.serve("greeter", "other")
         place = place_of(supers[0].nid, "name", "greeter")
         await settled(lambda: place in suburb.square.values)
-        [old] = suburb.square.values[place].values()
+        [(old, _)] = suburb.square.values[place].values()
         ann.serve("other")
         await asyncio.sleep(700)  # the withdrawal aside has run out
         assert place not in suburb.square.values
