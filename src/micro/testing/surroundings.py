@@ -19,7 +19,7 @@ def quiet_surroundings() -> Iterator[None]:
     The collector of cycles runs when it likes, and what it finds may still have something to say: it waits. Services
     that are made add handlers to loggers: these go with the world. What this process uses is nothing that a world has.
     """
-    measured, debug.used = debug.used, lambda: (0, 0.0)
+    measured, debug.used = debug.used, lambda resident: (0, 0, 0.0)
     before = {id(handler) for _, handler in _handlers()}
     collects = gc.isenabled()
     gc.collect(1)  # the world before this one, if there was one and nobody holds it
