@@ -341,6 +341,29 @@ def test_a_super_node_that_is_away_for_long_goes_out_of_the_map(play: Any) -> No
     play(scenario)
 
 
+def test_a_home_that_left_and_came_back_is_told_everything(play: Any) -> None:
+    """The node whose home it is does not go on talking to what that held before; nobody who watches does."""
+
+    async def scenario(town: Town) -> None:
+        supers = await town.supers(3)
+        nodes = [await town.start(number, ticket=supers[0].ticket().encode()) for number in range(11, 19)]
+        await settled(lambda: all(node.home for node in nodes))
+        again = next(each for each in supers[1:] if each.nid in [node.home for node in nodes])
+        ann = next(node for node in nodes if node.home == again.nid)
+        bob = next(node for node in nodes if node is not ann)
+        ann.serve("greeter")
+        await finds(bob, "greeter", [ann.nid])
+        await again.backbone.leave()
+        await again.backbone.join(supers[0].ticket())
+        await asyncio.sleep(2 * LEASE_SECONDS)
+        await settled(lambda: charted(ann) == charted(bob) == 3, 200)
+        for each in supers:
+            assert ann.key.public in [key for key, _ in holder_of(each).presences.believed()]
+        await finds(bob, "greeter", [ann.nid])
+
+    play(scenario)
+
+
 def test_a_super_node_that_is_one_no_more_goes_out_of_the_map(play: Any) -> None:
     """Its node answers, but not as a super node: its owner has changed the setting."""
 

@@ -127,7 +127,7 @@ async def test_a_relay_that_is_gone_is_left(relay: Place) -> None:
     other = RelayServer(SystemEntropy())
     urls = [relay.url, f"http://127.0.0.1:{await other.start('127.0.0.1', 0)}"]
     ours = await endpoint(1)
-    relaying = Relaying(NodeConfig(), ours, SystemEntropy(), Relays(), listening=False)
+    relaying = Relaying(NodeConfig(), ours, SystemEntropy(), Relays(), None)
     try:
         await relaying.network(urls, urls)
         await until(lambda: ours.relay)
@@ -149,7 +149,7 @@ async def test_a_relay_that_is_gone_is_left(relay: Place) -> None:
 async def test_the_only_relay_is_kept(relay: Place) -> None:
     """There is nothing better than to wait for it."""
     ours = await endpoint(1)
-    relaying = Relaying(NodeConfig(), ours, SystemEntropy(), Relays(), listening=False)
+    relaying = Relaying(NodeConfig(), ours, SystemEntropy(), Relays(), None)
     try:
         await relaying.network([relay.url], [relay.url])
         await until(lambda: ours.relay == relay.url)

@@ -20,6 +20,7 @@ SEEDS = [int(words[0]) for words in LINES if words[0] != "network"]
 NETWORK_SEEDS = [int(words[1]) for words in LINES if words[0] == "network"]
 FIRST_SEED = 10_000
 FIRST_NETWORK_SEED = 20_000
+FIRST_HIDDEN_SEED = 30_000
 WORLDS_KEPT = 8
 """So many worlds that are over may wait for the collector."""
 STORMY_SHARE = 10
@@ -50,6 +51,17 @@ def let_go(caplog: pytest.LogCaptureFixture) -> None:
     """
     caplog.clear()
     gc.collect()
+
+
+def test_networks_with_hidden_nodes_come_through_their_ordeals(campaign: Campaign) -> None:
+    """The same where some are reached through relays alone, and these crash, move and are cut off with all others."""
+    count = campaign("simulated worlds with hidden nodes", share=8, full=50)
+    for seed in range(FIRST_HIDDEN_SEED, FIRST_HIDDEN_SEED + count):
+        World(seed, nodes=6, supers=4, hidden=2, weather=STORMY if seed % STORMY_SHARE == 0 else None).run(
+            NetworkOrdeal()
+        )
+        if seed % WORLDS_KEPT == 0:
+            gc.collect()
 
 
 def network(seed: int) -> World:

@@ -220,7 +220,10 @@ class Backbone:
             await self._standing.resign()
         await self.stop()
         self._membership.leave()
+        holder = self._role.holder
         self._role.charting = self._role.holder = self._role.admit = None
+        if holder is not None:
+            holder.watchers.tell_version()  # who watches hears that it ends
         self.charting = self.announcer = self._super = self._standing = self.finder = None
 
     async def stop(self) -> None:

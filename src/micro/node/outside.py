@@ -100,7 +100,7 @@ class Outside:
         gate.is_wanted = self.is_wanted
         self._meters = _meters(config, ports)
         relays = Relays()
-        self.relaying = Relaying(config, transport, ports.entropy, relays, listening=ports.listening)
+        self.relaying = Relaying(config, transport, ports.entropy, relays, ports.open_relay)
         self.peers = peers = self._peers(config, ports, router, neighbours, relays)
         self.reach = reach = NodeReach(self.nid, peers.visits, partial(dial_own, router, self.nid))
         membership = Membership(ports.disk, home.path / "backbone.json")

@@ -119,6 +119,7 @@ class BackboneService:
         version = holder.atlas.version
         yield self._word(version, await self._announced(holder, sender, body, context))
         async for body in words:
+            self._must_hold(holder)
             heard = await self._announced(holder, sender, body, context)
             if heard.again or heard.trouble or holder.atlas.version > version:
                 version = holder.atlas.version
@@ -150,6 +151,7 @@ class BackboneService:
             yield said.NEWS.encode({"map_version": holder.atlas.version})
             while True:
                 await wake.wait()
+                self._must_hold(holder)
                 wake.clear()
                 while watcher.news:
                     yield said.NEWS.encode({"map_version": holder.atlas.version, **watcher.news.popleft()})
@@ -193,6 +195,11 @@ class BackboneService:
         if self._role.holder is None:
             raise Unavailable("this node is no super node; the shard map names those")
         return self._role.holder
+
+    def _must_hold(self, holder: Holder) -> None:
+        """Ends a stream that began with another holder: this node has left the network since, and may be back."""
+        if self._role.holder is not holder:
+            raise Unavailable("this node has left the network since; look at a newer map, and begin anew")
 
     def _read(self, layout: Layout, holder: Holder, sender: bytes, body: bytes, context: Context) -> dict[str, Any]:
         """Reads what a sender says; whoever says what is no message is charged for it."""
