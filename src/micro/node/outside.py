@@ -122,12 +122,8 @@ class Outside:
         )
         self.strangers = self._strangers(catalog, ports, bell)
         self._directory = directory
-        self.logs = self._logs(directory, ports, bell)
+        self.logs, self.subscribers = self._logs(directory, ports, bell)
         self._paths = self._open_paths(catalog, ports, instance_link, gate)
-        self.subscribers = self._subscribers(directory)
-        directory.widen(self.logs, self.subscribers)
-        peers.visits.on_welcome = self.logs.arrived
-        directory.is_known = self._is_known
         self._whereabouts = Whereabouts(
             self._place, self.relaying, peers, self.backbone, membership, nid=self.nid, clock=ports.clock
         )
@@ -271,24 +267,28 @@ class Outside:
             changed=bell.ring,
         )
 
-    def _logs(self, directory: Directory, ports: Ports, bell: Bell) -> StrangerLogs:
+    def _logs(self, directory: Directory, ports: Ports, bell: Bell) -> tuple[StrangerLogs, Subscribers]:
+        """Returns the logs of strangers and those who subscribe to ours, after it took them into the directory."""
+        peers, visits = self.peers, self.peers.visits
+
         def changed() -> None:
             directory.told()
             bell.ring()
 
-        return StrangerLogs(self.backbone, self.peers.visits, nid=self.nid, entropy=ports.entropy, changed=changed)
-
-    def _subscribers(self, directory: Directory) -> Subscribers:
-        peers = self.peers
-        return Subscribers(
+        logs = StrangerLogs(self.backbone, visits, nid=self.nid, entropy=ports.entropy, changed=changed)
+        subscribers = Subscribers(
             self.backbone,
-            peers.visits,
+            visits,
             nid=self.nid,
             place=self._place,
             topics=lambda: directory.announced,
             may_follow=directory.may_follow,
-            is_linked=lambda nid: peers.link(nid) is not None or peers.visits.guest(nid) is not None,
+            is_linked=lambda nid: peers.link(nid) is not None or visits.guest(nid) is not None,
         )
+        visits.on_welcome = logs.arrived
+        directory.is_known = self._is_known
+        directory.widen(logs, subscribers)
+        return logs, subscribers
 
     def _peers(self, config: NodeConfig, ports: Ports, router: Router, neighbours: Neighbours, relays: Relays) -> Peers:
         return Peers(
