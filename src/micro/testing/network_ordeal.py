@@ -64,7 +64,8 @@ class NetworkOrdeal(Play):
 
     async def _begin(self, world: World) -> None:
         if world.random.random() < KEEPER_SHARE:
-            self._fate = world.random.choice(FATES)
+            # A super node that is in no map is at no relay through which hidden nodes may dial.
+            self._fate = world.random.choice(FATES[::2] if world.hidden else FATES)
             self._fate_at = world.random.randint(1, self.operations)
             self._backup = world.back_up(world.nodes[0])
         for name in world.nodes:
