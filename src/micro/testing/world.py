@@ -385,7 +385,7 @@ class World(Accidents):
         """
         deadline = self.now + seconds
         while True:
-            complaint = next(unsettled(self.running()), "")
+            complaint = next(unsettled(self.running(), self.network), "")
             if not complaint:
                 names = sorted({name for machine in self.machines.values() for name in machine.services})
                 complaint = next(iter(await missed(self.running(), names)), "")

@@ -197,8 +197,9 @@ class BackboneService:
         return self._role.holder
 
     def _must_hold(self, holder: Holder) -> None:
-        """Ends a stream that began with another holder: this node has left the network since, and may be back."""
-        if self._role.holder is not holder:
+        """Ends a stream that began with what is held no more: this node has left the network, and may be back."""
+        current = self._role.holder
+        if current is None or current.presences is not holder.presences:
             raise Unavailable("this node has left the network since; look at a newer map, and begin anew")
 
     def _read(self, layout: Layout, holder: Holder, sender: bytes, body: bytes, context: Context) -> dict[str, Any]:
