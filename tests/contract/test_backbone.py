@@ -41,8 +41,8 @@ def play(tmp_path: Path) -> Callable[[Scenario], None]:
 
 
 def holder_of(node: TownNode) -> Holder:
-    assert node.backbone._super is not None
-    return node.backbone._super.holder
+    assert node.backbone._office._super is not None
+    return node.backbone._office._super.holder
 
 
 def holds(node: TownNode, name: str) -> int:

@@ -45,11 +45,11 @@ class Traitor:
         holder, charting = backbone.holder, backbone.charting
         assert holder is not None
         assert charting is not None
-        assert backbone._super is not None
+        assert backbone._office._super is not None
         self.maps = [chart.signed.sealed for chart in charting.atlas.charts()]
         holder.outbox = _Outbox(holder.outbox, self)
-        backbone._role.holder = backbone._super.holder = _Holder(holder, self)
-        backbone._role.charting = _Charting(charting, self)
+        backbone._office._role.holder = backbone._office._super.holder = _Holder(holder, self)
+        backbone._office._role.charting = _Charting(charting, self)
 
     def spoil(self, sealed: Sequence[bytes]) -> list[bytes]:
         """Returns what is told in the place of records."""
