@@ -32,6 +32,8 @@ CALLS = [
     ("runtime", "Runtime.Run", 0, 403, 403, 401),
     ("runtime", "Runtime.Logs", 0, 403, 403, 401),
     ("config", "Config.Get", 0, 0, 403, 401),
+    ("backbone", "Backbone.Find", 0, 403, 0, 401),
+    ("Backbone", "backbone.home", 0, 403, 0, 401),
     ("config", "Config.Watch", 0, 0, 403, 401),
     ("config", "Config.Set", 0, 403, 403, 401),
     ("Config", "Config.Set", 0, 403, 403, 401),
@@ -100,7 +102,7 @@ def test_each_caller_is_of_one_kind(caller: Caller, kind: str) -> None:
     assert caller.peer == (kind == "peer")
 
 
-@pytest.mark.parametrize("service", ["auth", "Config", "node", "registry", "store", "wallet"])
+@pytest.mark.parametrize("service", ["auth", "backbone", "Backbone", "Config", "node", "registry", "store", "wallet"])
 def test_rules_do_not_decide_on_the_nodes_own_services(service: str) -> None:
     """However they are spelled; nor on what every service tells everybody."""
     assert not is_ruled(service, "Any.Thing")
