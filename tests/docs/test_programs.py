@@ -57,6 +57,7 @@ def control_services() -> list[Service]:
         search=nothing,
         logs=nothing,
         declare=nothing,
+        hidden=nothing,
         absent=nothing,
     )
     return [

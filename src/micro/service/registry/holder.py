@@ -5,8 +5,8 @@ Pure.
 A node announces to its *home*, one of the holders of its shard. The home checks each record once, keeps what its nodes
 announced, files what belongs to shards of its own, and has the rest handed to the holders of the name and of each word
 (`outbox`). Others check again what they are handed: nobody is believed because of what it is. What is refused costs its
-sender something: a forgery each time, an honest mistake once a message, since one cause may spoil a whole parcel. A super
-node that hands things on pays only for what it could see itself, whatever its clock and its map say.
+sender something: a forgery each time, an honest mistake once a message, since one cause may spoil a whole parcel. Who
+hands things on pays only for what it could see itself, whatever its clock and its map say.
 """
 
 from __future__ import annotations
