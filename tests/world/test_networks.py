@@ -23,7 +23,7 @@ from tests.world.scenes import greeter
 
 SEEDS_MAX = 8
 """Each bug is caught in one of so many worlds."""
-CHARGED = {"forged", "altered", "oversized", "expired"}
+CHARGED = {"forged", "altered", "oversized"}
 """Lies that whoever is told them can see through, and charges for."""
 
 Plant = Callable[[pytest.MonkeyPatch], None]
