@@ -78,6 +78,8 @@ async def betrayed(world: World, *lies: str) -> bool:
             if other != liar:
                 found: list[Any] = []
                 await world.machines[other].by_node(look(backbone_of(world, other), found))
+                greeters = {offer.nid for offer in found if offer.record.name == "greeter"}
+                assert greeters == {world.machines[provider].nid for provider in world.nodes[-2:]}
         for other in world.nodes[:2]:
             if other != liar:
                 assert await world.client(other).call("greeter", "Say.Hello") == "Hello world"
