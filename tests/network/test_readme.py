@@ -78,7 +78,7 @@ class Street:
     async def until(self, home: str, line: str) -> str:
         """Types a command until it succeeds: whatever was started beside it may need a moment."""
         async with asyncio.timeout(SECONDS):
-            while not (out := await self.type(home, line, ends=True)):
+            while not (out := await self.type(home, line, ends=True)):  # noqa: ASYNC110 - only typing again tells
                 await asyncio.sleep(0.5)
         return out
 
