@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +14,10 @@ from micro.service.registry.holder import Holder
 from micro.service.registry.presence import LEASE_SECONDS
 from micro.trust.seal import seal
 from tests.contract.town import Town, TownNode, charted, settled
-from tests.unit.network.clockwork import run
 from tests.unit.service.registry.makings import key_of, record_of
 
-Scenario = Callable[[Town], Awaitable[None]]
 AWAY_SECONDS = 600.0
 """After so long a keeper takes whoever is away out of the map."""
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[[Scenario], None]:
-    """Returns a function that plays a scenario in a town of its own."""
-
-    def go(scenario: Scenario) -> None:
-        async def whole() -> None:
-            town = Town(tmp_path)
-            try:
-                await scenario(town)
-            finally:
-                await town.close()
-
-        run(whole())
-
-    return go
 
 
 def holder_of(node: TownNode) -> Holder:

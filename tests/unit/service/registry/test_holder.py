@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from micro.service.registry import holder
 from micro.service.registry.atlas import Atlas
 from micro.service.registry.backbone import ANNOUNCE, STORE
 from micro.service.registry.holder import Holder, Moment
@@ -69,6 +70,29 @@ def test_a_home_hands_on_what_it_is_told(home: Holder) -> None:
     assert set(first) == {*home._targets(record), *home._others(shard_of_node(nid_of(ANN.public)))}
     assert sum(parcel["records"] == (record.sealed,) for parcel in first.values()) == len(home._targets(record))
     assert [len(parcel["beats"]) for parcel in second.values()] == [1, 1]
+
+
+def test_holders_by_the_map_before_are_handed_everything_too() -> None:
+    """Whoever has not heard of the newest map yet still asks them."""
+    atlas = atlas_of([1, 2, 3])
+    atlas.take(map_of(KEEPER, [1, 4, 5], 2).sealed)
+    first = Holder(key_of(1).public, atlas)
+    first.announce(ANN.public, present(records=[signed_of(ANN).sealed]), AT)
+
+    found = parcels(first)
+    assert set(found) == {key_of(number).public for number in (2, 3, 4, 5)}
+    assert all(parcel["records"] and parcel["presences"] for parcel in found.values())
+
+
+def test_so_many_nodes_have_their_home_here(home: Holder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more is told to choose another one, and costs no memory; those that are here go on."""
+    monkeypatch.setattr(holder, "HOMED_MAX", 1)
+    assert home.announce(ANN.public, present(), AT).trouble == ""
+
+    refused = home.announce(BOB.public, said(presence=presence_of(BOB, chain_of(2)).sealed), AT)
+    assert "choose another one" in refused.trouble
+    assert len(home.presences) == 1
+    assert home.announce(ANN.public, beat(1), later(BEAT_SECONDS)).trouble == ""
 
 
 def test_others_check_what_they_are_handed_and_keep_it(home: Holder) -> None:
