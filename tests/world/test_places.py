@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from micro.errors import Fault
+from micro.errors import Fault, MicroError
 from micro.service.registry.backbone import JOIN
 from micro.testing import CALM, World
 from tests.world.test_keepers import members_of
@@ -38,5 +38,34 @@ def test_whoever_was_reached_before_is_reached_where_it_says_it_is() -> None:
         await world.machines[LIAR].by_node(join(ELSEWHERE, *own))
         [member] = [member for member in members_of(world, KEEPER) if member.nid == liar.nid]
         assert member.addresses == (*own, ELSEWHERE)
+
+    World(1, nodes=4, supers=2, weather=CALM).run(scenario)
+
+
+def test_nobody_makes_maps_as_fast_as_it_likes() -> None:
+    """A node that joins and leaves in turn gets a few maps; all else is refused and charged to it."""
+
+    async def scenario(world: World) -> None:
+        await world.settle()
+        keeper, liar = (world.machines[name].node for name in (KEEPER, LIAR))
+        assert keeper is not None
+        assert liar is not None
+        reach, before = backbone_of(world, LIAR)._reach, backbone_of(world, KEEPER).version
+        faults: list[str] = []
+
+        async def join_and_leave() -> None:
+            for turn in range(10):
+                wish = {"leaving": True} if turn % 2 else {"addresses": liar.ticket().addresses}
+                try:
+                    await reach.call(keeper.ticket(), "Backbone.Join", JOIN.encode(wish), timeout_seconds=5.0)
+                except MicroError as error:
+                    faults.append(str(error))
+
+        await world.machines[LIAR].by_node(join_and_leave())
+        holder = backbone_of(world, KEEPER).holder
+        assert holder is not None
+        assert backbone_of(world, KEEPER).version == before + 4
+        assert "has just joined or left" in faults[0]
+        assert holder.penalties.account(liar.nid, world.machines[KEEPER].clock.monotonic())
 
     World(1, nodes=4, supers=2, weather=CALM).run(scenario)
