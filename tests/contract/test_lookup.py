@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from micro.service.registry import backbone as said
 from micro.service.registry.finder import Finder
 from micro.trust.ticket import Ticket
 from tests.contract.town import Town, TownNode, charted, settled
-from tests.unit.network.clockwork import run
 
 Scenario = Callable[[Town], Awaitable[None]]
 SLOWER_SECONDS = 0.2
@@ -24,8 +20,8 @@ class Way:
     """The way of one node to the super nodes, on which answers to `Backbone.Find` can be held up or replaced."""
 
     def __init__(self, finder: Finder) -> None:
-        self._reach = finder._reach
-        finder._reach = self  # type: ignore[assignment]
+        self._reach = finder._asker._reach
+        finder._asker._reach = self  # type: ignore[assignment]
         self.asked: list[str] = []
         self.answers: dict[str, bytes] = {}
         self.replaced: dict[str, bytes] = {}
@@ -46,23 +42,6 @@ class Way:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reach, name)
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[[Scenario], None]:
-    """Returns a function that plays a scenario in a town of its own."""
-
-    def go(scenario: Scenario) -> None:
-        async def whole() -> None:
-            town = Town(tmp_path)
-            try:
-                await scenario(town)
-            finally:
-                await town.close()
-
-        run(whole())
-
-    return go
 
 
 async def lookup(node: TownNode, name: str = "greeter") -> list[str]:

@@ -230,6 +230,12 @@ class Holder:
         self._charge(heard, sender, Verdict.MALFORMED, "a message", moment)
         return heard
 
+    def flooded(self, sender: bytes, moment: Moment) -> Heard:
+        """Charges a sender that wishes for more than it may."""
+        heard = Heard()
+        self._charge(heard, sender, Verdict.FLOOD, "a wish", moment)
+        return heard
+
     def _moved(self, signed: SignedPresence) -> None:
         """Forgets a node that has another home since: it signs a new presence for each."""
         homed = self._homed.get(signed.record.key)
