@@ -162,9 +162,8 @@ class Node:
         ports = self.ports
         self._logs = logs = NeighbourLogs(self.gate.may_follow, self.bell.ring)
         self._exports = Exports(ports.disk, self.home.path / "exports.json", logs, self.gate.exports_changed)
-        self.gate.exported = self._exports.is_exported
-        broker, exports, readers = self.broker, self._exports, self.gate.readers
-        self._copying = Copying(self.nid, self.config, self.home, ports, broker, exports, readers)
+        broker, exports = self.broker, self._exports
+        self._copying = Copying(self.nid, self.config, self.home, ports, broker, exports, logs, self.gate)
         self._desk = EventDesk(
             self.broker,
             logs,
@@ -173,7 +172,7 @@ class Node:
             clock=ports.clock,
             entropy=ports.entropy,
             link_to=lambda nid: self.peers.link(nid) if self.peers is not None else None,
-            copying=self._copying.replicator,
+            copying=self._copying,
         )
 
     def _add_platform(self) -> None:

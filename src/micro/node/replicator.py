@@ -29,7 +29,7 @@ from micro.service.registry.atlas import Atlas
 from micro.service.registry.shardmap import SuperNode
 from micro.trust.identity import public_key_of, short
 
-__all__ = ["Readers", "Replicator"]
+__all__ = ["Done", "Readers", "Replicator"]
 
 TICK_SECONDS: Final = 0.25
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -13,8 +13,9 @@ from micro.mucp.event import Block, Opened, Published
 from micro.mucp.headers import Headers, encode
 from micro.network.link import Link
 from micro.ports import Clock, Entropy
-from micro.service.broker.broker import EPHEMERAL_ID, Broker, Output, StoredEvent
+from micro.service.broker.broker import EPHEMERAL_ID, Broker, Member, Output, StoredEvent, Subscription
 from micro.service.broker.directory import LogDirectory
+from micro.service.copies.naming import copies_of, is_copy
 from micro.service.gate import Gate
 from micro.service.identifier import Identifiers
 from micro.service.subscriber import OURS, Subscriber
@@ -88,7 +89,7 @@ def _answer(link: Link, number: int, fault: Fault | None) -> None:
 
 
 class Copying(Protocol):
-    """What has logs copied, as the desk needs it: `micro.node.replicator.Replicator`."""
+    """What has logs copied, and serves copies, as the desk needs it: `micro.node.copying.Copying`."""
 
     def check(self, topic: str, size: int) -> None:
         """Raises the reason why an event of `size` bytes is not to be published now, if there is one."""
@@ -97,6 +98,15 @@ class Copying(Protocol):
         self, topic: str, timeout_milliseconds: int, done: Callable[[Fault | None], None]
     ) -> Callable[[Fault | None], None]:
         """Returns what is to be called once an event is on this node's disk, so that `done` is once it is copied."""
+
+    def vouches(self, keeper: str, topic: str, nid: str) -> bool:
+        """Says whether, by the map, a super node may have a copy of a node's log of a topic."""
+
+    def refusal(self, caller: Caller, name: str) -> Fault | None:
+        """Returns None where a node may subscribe to the copies that are kept here under a name, else the fault."""
+
+    def subscribe(self, caller: Caller, name: str, queue: str | None, member: Member) -> Subscription:
+        """Adds a member at the copies that are kept here under a name; raises a fault where it may not."""
 
 
 class EventDesk:
@@ -188,13 +198,18 @@ class EventDesk:
         event.exchange.owner = subscriber
         link.session.note(event.number, {names.TOPIC: topic})
         try:
-            subscriber.subscription = self.broker.subscribe(topic, queue, subscriber)
+            if is_copy(topic):
+                subscriber.subscription = self._copying.subscribe(link.facts.caller, topic, queue, subscriber)
+            else:
+                subscriber.subscription = self.broker.subscribe(topic, queue, subscriber)
             self._subscribers[link, event.number] = subscriber
             self.relink(subscriber)
         except Fault as error:
             link.fail(event.number, error)
 
     def _refused(self, link: Link, topic: str) -> Fault | None:
+        if is_copy(topic):  # the rules of its owner came with it
+            return self._copying.refusal(link.facts.caller, topic)
         return _refused(self._gate.may_subscribe, self._gate, link.facts.caller, topic)
 
     def judge_again(self) -> None:
@@ -239,8 +254,15 @@ class EventDesk:
             return  # another node asks every log itself; were it asked for in turn, events would go round
         topic = subscriber.topic
         heard = [nid for nid in self._directory.find(topic) if self._gate.may_hear(nid, topic)]
-        links = {nid: self._link_to(nid) for nid in heard[:UPSTREAMS_MAX]}
-        subscriber.follow({nid: link for nid, link in links.items() if link is not None and link.closed is None})
+        subscriber.follow(self._links(heard), self._links(self._directory.find(copies_of(topic))))
+
+    def _links(self, nids: Sequence[str]) -> dict[str, Link]:
+        links = {nid: self._link_to(nid) for nid in nids[:UPSTREAMS_MAX]}
+        return {nid: link for nid, link in links.items() if link is not None and link.closed is None}
+
+    def vouches(self, keeper: str, topic: str, nid: str) -> bool:
+        """Says whether a node's log of a topic may have a copy at another one, and its events may be had here."""
+        return self._copying.vouches(keeper, topic, nid) and self._gate.may_hear(nid, topic)
 
     def relink_later(self, subscriber: Subscriber) -> None:
         """Does that once more after a while; something did not go well."""

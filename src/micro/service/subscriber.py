@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 from micro.errors import Conflict, Fault, LinkClosed
@@ -13,6 +14,7 @@ from micro.mucp.limits import BATCHES_VERSION
 from micro.network.link import Link
 from micro.network.owner import Owner
 from micro.service.broker.broker import Ephemeral, Member, Output, StoredEvent, Subscription
+from micro.service.copies.naming import copies_of
 from micro.service.upstream import Upstream
 
 __all__ = ["OURS", "REMOTE_FIRST", "REMOTE_MAX", "Subscriber"]
@@ -50,6 +52,9 @@ class Desk(Protocol):
 
     def forget(self, link: Link, number: int) -> None:
         """A subscription has ended."""
+
+    def vouches(self, keeper: str, topic: str, nid: str) -> bool:
+        """Says whether a node's log of a topic may have a copy at another one, and its events may be had here."""
 
     def relink_later(self, subscriber: Subscriber) -> None:
         """Has it subscribe to the logs of other nodes once more after a while."""
@@ -147,27 +152,30 @@ class Subscriber(Owner, Member):
 
     # -- logs of other nodes ----------------------------------------------------------------------------------------
 
-    def follow(self, links: Mapping[str, Link]) -> None:
-        """Subscribes to the logs of these nodes and of no others."""
-        for nid, upstream in list(self._upstreams.items()):
-            if links.get(nid) is not upstream.link:
+    def follow(self, links: Mapping[str, Link], copies: Mapping[str, Link]) -> None:
+        """Subscribes to the logs of these nodes, to the copies that those keep, and to no others."""
+        wanted = {**links, **{copies_of(nid): link for nid, link in copies.items()}}
+        for key, upstream in list(self._upstreams.items()):
+            if wanted.get(key) is not upstream.link:
                 self._leave(upstream)
-        for nid, link in links.items():
-            if nid not in self._upstreams:
+        for key, link in wanted.items():
+            if key not in self._upstreams:
+                nid = key.removesuffix(copies_of(""))
+                vouches = partial(self._desk.vouches, nid, self.topic) if key != nid else None
                 try:
-                    self._upstreams[nid] = Upstream(self, link, nid, self._queue, OURS)
+                    self._upstreams[key] = Upstream(self, link, nid, self._queue, OURS, vouches)
                 except (Fault, LinkClosed):  # so many exchanges are open on it, or it has just gone
                     self._desk.relink_later(self)
 
     def _leave(self, upstream: Upstream) -> None:
-        if self._upstreams.get(upstream.nid) is upstream:
-            del self._upstreams[upstream.nid]
+        if self._upstreams.get(upstream.key) is upstream:
+            del self._upstreams[upstream.key]
         for number in [number for number, (known, _) in self._remote.items() if known is upstream]:
             del self._remote[number]
         upstream.close()
 
     def parted(self, upstream: Upstream, fault: Fault) -> None:
-        if self._upstreams.get(upstream.nid) is upstream:
+        if self._upstreams.get(upstream.key) is upstream:
             self._leave(upstream)
             self._desk.relink_later(self)
 

@@ -19,11 +19,14 @@ from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.network.owner import Owner
 from micro.service.broker.broker import EPHEMERAL_ID, StoredEvent
+from micro.service.copies.naming import copies_of
 
 __all__ = ["Sink", "Upstream"]
 
 
 COUNT_DIGITS_MAX = 9
+PUT_OFF_MILLISECONDS = 3_600_000
+"""What is not wanted from a copy is put off for so long."""
 
 
 class Sink(Protocol):
@@ -50,11 +53,32 @@ class Upstream(Owner):
         nid: that node.
         queue: the queue that the subscriber is a member of, or None.
         ours: the headers of an event that its keeper writes, and that are not the publisher's.
+        vouches: where copies of the topic are asked for, says of which node there may be one there.
     """
 
-    __slots__ = ("_block", "_headers", "_held", "_ours", "_publisher", "_sink", "exchange", "link", "nid")
+    __slots__ = (
+        "_block",
+        "_headers",
+        "_held",
+        "_ours",
+        "_publisher",
+        "_sink",
+        "_vouches",
+        "exchange",
+        "key",
+        "link",
+        "nid",
+    )
 
-    def __init__(self, sink: Sink, link: Link, nid: str, queue: str | None, ours: frozenset[str]) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        link: Link,
+        nid: str,
+        queue: str | None,
+        ours: frozenset[str],
+        vouches: Callable[[str], bool] | None = None,
+    ) -> None:
         self._sink = sink
         self._ours = ours
         self._held: deque[tuple[int, StoredEvent, int]] = deque()
@@ -63,7 +87,10 @@ class Upstream(Owner):
         self._publisher = ""
         self.link = link
         self.nid = nid
-        content = {names.TOPIC: sink.topic, names.QUEUE: queue} if queue else {names.TOPIC: sink.topic}
+        self._vouches = vouches
+        self.key = nid if vouches is None else copies_of(nid)
+        topic = sink.topic if vouches is None else copies_of(sink.topic)
+        content = {names.TOPIC: topic, names.QUEUE: queue} if queue else {names.TOPIC: topic}
         self.exchange = link.open(Form.SUBSCRIBE, link.session.begin(Form.SUBSCRIBE, content, 0), b"", self)
 
     # -- what the log's node tells ----------------------------------------------------------------------------------
@@ -75,6 +102,10 @@ class Upstream(Owner):
         else:
             self._learn(event.block, event.block.headers)
         stored = self._stored(extra, event.body)
+        if not stored.publisher:  # a copy of which nobody here wants to hear, or that cannot be one
+            self.negative(event.sequence, PUT_OFF_MILLISECONDS)
+            self.link.session.consumed(self.exchange, event.size)
+            return
         self._held.append((event.sequence, stored, event.size))
         self.drain()
 
@@ -107,10 +138,19 @@ class Upstream(Owner):
         if block is not None and block is self._block:
             return
         publisher = headers.get(names.CALLER, "")
-        # A node speaks for its own services only: what came to it from elsewhere it passes on in its own name.
-        self._publisher = publisher if publisher.partition("/")[0] == self.nid else self.nid
+        self._publisher = self._believed(publisher)
         self._headers = {name: value for name, value in headers.items() if name not in self._ours}
         self._block = block
+
+    def _believed(self, publisher: str) -> str:
+        """Returns whose an event is: a node speaks for its own services, and at a copy for those of the log's node.
+
+        What came to a node from elsewhere it passes on in its own name; a copy does not, and there "" is returned.
+        """
+        origin = publisher.partition("/")[0]
+        if self._vouches is not None:
+            return publisher if self._vouches(origin) else ""
+        return publisher if origin == self.nid else self.nid
 
     def _stored(self, extra: Headers, body: bytes) -> StoredEvent:
         return StoredEvent(

@@ -13,7 +13,16 @@ from micro.errors import BadRequest
 from micro.service.broker.broker import check_name
 from micro.trust.identity import is_nid
 
-__all__ = ["LOG_DIGITS", "REPLICAS_MAX", "TOPIC_CHARACTERS_MAX", "check_replicas", "copies_of", "copy_name", "parts_of"]
+__all__ = [
+    "LOG_DIGITS",
+    "REPLICAS_MAX",
+    "TOPIC_CHARACTERS_MAX",
+    "check_replicas",
+    "copies_of",
+    "copy_name",
+    "is_copy",
+    "parts_of",
+]
 
 REPLICAS_MAX = 3
 """So many super nodes keep a copy of one log."""
@@ -41,6 +50,11 @@ def check_replicas(topic: str, replicas: int, *, exported: bool) -> None:
 def copies_of(topic: str) -> str:
     """Returns the name under which it is announced that copies of a topic are served, whosever they are."""
     return f"{topic}@"
+
+
+def is_copy(name: str) -> bool:
+    """Says whether a name is that of copies, and so of no topic."""
+    return "@" in name
 
 
 def copy_name(topic: str, nid: str, log: str) -> str:

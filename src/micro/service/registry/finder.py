@@ -196,7 +196,7 @@ class Finder:
         records = {record.key: record for record in newest_records(answers)[:OFFERS_MAX]}
         offers: dict[bytes, Offer] = {}
         if trouble is None:
-            for living in await self._locate(list(records), holders=ASKED if known.is_wrong else 1):
+            for living in await self.locate(list(records), holders=ASKED if known.is_wrong else 1):
                 place = living.record
                 offers[place.key] = Offer(records[place.key], place.ticket(), living.ends)
         if self._second is not None and (is_aside or not offers):
@@ -316,7 +316,7 @@ class Finder:
 
     # -- presence ---------------------------------------------------------------------------------------------------
 
-    async def _locate(self, keys: list[bytes], holders: int) -> list[Living]:
+    async def locate(self, keys: list[bytes], holders: int) -> list[Living]:
         """Returns where those of these nodes are that are believed alive.
 
         So many holders are asked for each; one that has it from before a node moved is believed only by itself.
