@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -338,6 +340,49 @@ def handled(super_node: Node) -> int:
     [kept] = kept_at(super_node).all()
     cursor = kept_at(super_node).broker.cursors(kept.name).get("work")
     return len(cursor.done_of(range(1, 100))) if cursor is not None else 0
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_super_node_has_what_it_serves(start_node: StartNode, town: Town) -> None:
+    """Subscribers at whichever super node are given the log, also at the one that stands in."""
+    supers, node = town
+    async with client_of(node) as client:
+        await export(client)
+        for number in range(5):
+            await client.publish("orders", {"n": number})
+    await node.stop()
+    await until(lambda: any(serving(other) for other in supers))
+    stands_in = next(other for other in supers if serving(other))
+    async with client_of(stands_in) as client, client.subscribe("orders", "work") as events:
+        assert numbers(await take(events, 5)) == list(range(5))
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_node_that_was_set_back_harms_no_copy(start_node: StartNode, town: Town, tmp_path: Path) -> None:
+    """It publishes under another name, and what its older log had been is still there for whoever comes."""
+    supers, node = town
+    home = node.home.path
+    async with client_of(node) as client:
+        await export(client)
+        await client.publish("orders", {"n": 0})
+    await node.stop()
+    shutil.copytree(home, tmp_path / "before", ignore=shutil.ignore_patterns("run"))
+    node = await start_node(str(home), network=True)
+    async with client_of(node) as client:
+        for number in (1, 2):
+            await client.publish("orders", {"n": number})
+    await node.stop()
+    for name in ("broker.db", "copies.json"):
+        shutil.copy(tmp_path / "before" / name, home / name)
+    for leftover in home.glob("broker.db-*"):
+        leftover.unlink()
+    node = await start_node(str(home), network=True)
+    async with client_of(node) as client:
+        await client.publish("orders", {"n": 3})
+    await node.stop()
+    far = await reader(start_node, supers)
+    async with client_of(far) as client, client.subscribe("orders", "work") as events:
+        assert sorted(numbers(await take(events, 5))) == [0, 0, 1, 2, 3]
 
 
 @pytest.mark.usefixtures("soon")

@@ -307,8 +307,8 @@ async def test_a_topic_belongs_to_the_service_that_says_so(town: Town, tmp_path:
     await run(town.far, keeper(tmp_path, "shop"))
     await until(lambda: town.near._logs.find("orders") == [town.far.nid])
     assert await owned(town.owner) == [
-        {"topic": "orders", "service": "shop", "exported": True},
-        {"topic": "secrets", "service": "shop", "exported": False},
+        {"topic": "orders", "service": "shop", "exported": True, "replicas": 0},
+        {"topic": "secrets", "service": "shop", "exported": False, "replicas": 0},
     ]
     with pytest.raises(AssertionError, match="belongs to the service shop"):
         await run(town.far, keeper(tmp_path, "rival"))

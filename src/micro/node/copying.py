@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from micro.errors import Fault, Forbidden
+from micro.network.link import Link
 from micro.node.backbone import Backbone
 from micro.node.config import NodeConfig
 from micro.node.control.copies import CopyEndpoints, add_copies
@@ -135,6 +136,16 @@ class Copying:
         if self._serving is None:
             return Forbidden("this node is no super node, and serves no copies of other nodes' logs")
         return self._serving.refusal(caller, name)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Has `changed` called when other copies are served here than before."""
+        if self._serving is not None:
+            self._serving.changed = changed
+
+    def own(self, name: str) -> Link | None:
+        """Returns the link over which this node's own subscribers are given the copies it serves under a name."""
+        is_served = self._serving is not None and self._serving.serves(name)
+        return self._serving.own if self._serving is not None and is_served else None
 
     def subscribe(self, caller: Caller, name: str, queue: str | None, member: Member) -> Subscription:
         """See `Serving.subscribe`."""

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, Final
 
 from micro.errors import Fault, Forbidden, MicroError, Timeout, Unavailable
+from micro.network.link import Link
 from micro.node.backbone import Backbone
 from micro.node.reach import NodeReach
 from micro.ports import Clock
@@ -58,6 +60,10 @@ class Serving:
         copies: what is kept here.
         directory: where it is announced what is served.
         clock: the time.
+
+    Attributes:
+        own: the link over which this node's own subscribers are given what is served, as another node is.
+        changed: told when other copies are served than before.
     """
 
     def __init__(self, nid: str, copies: Copies, directory: LogDirectory, clock: Clock) -> None:
@@ -69,6 +75,8 @@ class Serving:
         self._gatherings: dict[Gathering, tuple[str, str]] = {}
         self._again: dict[str, float] = {}
         self._started = clock.monotonic()
+        self.own: Link | None = None
+        self.changed: Callable[[], None] = lambda: None
         self._task: asyncio.Task[None] | None = None
         copies.spoken = self._spoken
 
@@ -138,6 +146,7 @@ class Serving:
         if self._served.pop(kept.name, None) is not None:
             log.info("%s of %s is served by its own node again", kept.topic, short(kept.nid))
             self._gather()
+            self.changed()
             if not self.serves(copies_of(kept.topic)):
                 self._directory.withdraw(copies_of(kept.topic))
 
@@ -155,6 +164,8 @@ class Serving:
                     continue
                 if is_due and self._is_silent_still(kept):
                     self._serve(kept)
+                    self.own = await reach.link(Ticket(self._nid))
+                    self.changed()
 
     def _is_silent(self, kept: Kept, now: float) -> bool:
         is_known = kept.name in self._served or self._again.get(kept.name, 0.0) > now

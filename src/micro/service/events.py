@@ -105,6 +105,12 @@ class Copying(Protocol):
     def refusal(self, caller: Caller, name: str) -> Fault | None:
         """Returns None where a node may subscribe to the copies that are kept here under a name, else the fault."""
 
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Has `changed` called when other copies are kept here for subscribers than before."""
+
+    def own(self, name: str) -> Link | None:
+        """Returns the link over which this node's own subscribers are given the copies kept here, None for none."""
+
     def subscribe(self, caller: Caller, name: str, queue: str | None, member: Member) -> Subscription:
         """Adds a member at the copies that are kept here under a name; raises a fault where it may not."""
 
@@ -129,6 +135,7 @@ class EventDesk:
         self._directory = directory
         self._link_to = link_to
         directory.watch(self._relink_all)
+        copying.watch(self._relink_all)
         self._gate = gate
         self._subscribers: dict[tuple[Link, int], Subscriber] = {}
         self._nid = nid
@@ -254,7 +261,11 @@ class EventDesk:
             return  # another node asks every log itself; were it asked for in turn, events would go round
         topic = subscriber.topic
         heard = [nid for nid in self._directory.find(topic) if self._gate.may_hear(nid, topic)]
-        subscriber.follow(self._links(heard), self._links(self._directory.find(copies_of(topic))))
+        copies = self._links(self._directory.find(copies_of(topic)))
+        own = self._copying.own(copies_of(topic))
+        if own is not None and own.closed is None:
+            copies[self._nid] = own
+        subscriber.follow(self._links(heard), copies)
 
     def _links(self, nids: Sequence[str]) -> dict[str, Link]:
         links = {nid: self._link_to(nid) for nid in nids[:UPSTREAMS_MAX]}
