@@ -29,7 +29,7 @@ from micro.service.registry.atlas import Atlas
 from micro.service.registry.shardmap import SuperNode
 from micro.trust.identity import public_key_of, short
 
-__all__ = ["Readers", "Replicator"]
+__all__ = ["Done", "Readers", "Replicator"]
 
 TICK_SECONDS: Final = 0.25
 
@@ -262,7 +262,8 @@ class Replicator:
     def _place(self, each: _Log) -> None:
         """Has the right super nodes visited."""
         replication = each.replication
-        replication.place(tuple(self._members(each.topic)), replication.wanted, self._clock.monotonic())
+        known = tuple(self._members(each.topic)) or replication.chosen  # without a map nobody is let go of
+        replication.place(known, replication.wanted, self._clock.monotonic())
         self._remember(each)
         atlas = self._atlas()
         for nid in replication.leaving:
