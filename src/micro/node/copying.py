@@ -66,6 +66,7 @@ class Copying:
             clock=ports.clock,
             entropy=ports.entropy,
             readers=readers,
+            has_network=config.network,
             kept_seconds=config.kept_days * DAY_SECONDS,
         )
         self._task: asyncio.Task[None] | None = None

@@ -210,6 +210,7 @@ class Node:
         )
         for service in await self.eventing.open(outside):
             self.platform.add(service)
+        self.router.judge_again()  # whoever asked for one a moment ago was told that there is none
         await outside.start()
         self.eventing.start(outside)
 

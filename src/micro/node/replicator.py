@@ -75,6 +75,7 @@ class Replicator:
         disk, path: where it is remembered which log is which, `copies.json`.
         clock, entropy: the world.
         readers: who may subscribe.
+        has_network: whether the node has a network, or will have one when it is started.
         kept_seconds: how long events are kept.
     """
 
@@ -88,6 +89,7 @@ class Replicator:
         clock: Clock,
         entropy: Entropy,
         readers: Readers,
+        has_network: bool,
         kept_seconds: float,
     ) -> None:
         self._nid = nid
@@ -97,6 +99,7 @@ class Replicator:
         self._clock = clock
         self._entropy = entropy
         self._readers = readers
+        self._has_network = has_network
         self._kept_seconds = kept_seconds
         self._logs: dict[str, _Log] = {}
         self._atlas: Callable[[], Atlas | None] = lambda: None
@@ -219,9 +222,9 @@ class Replicator:
 
     def hopeless(self) -> str:
         """Says why this node's logs cannot be copied, "" where they can."""
-        if self._reach is None:
+        if not self._has_network:
             return "this node was started without a network, in which super nodes could keep copies"
-        if self._atlas() is None:
+        if self._reach is not None and self._atlas() is None:
             return "this node is in no network, in which super nodes could keep copies; `micro network join` a network"
         return ""
 

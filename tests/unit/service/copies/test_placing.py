@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from micro.service.copies.placing import CANDIDATES_MAX, candidates
+from micro.service.copies.placing import CANDIDATES_MAX, candidates, keepers
+from micro.service.registry.atlas import Atlas
 from micro.service.registry.ring import ring_of
 from micro.service.registry.shardmap import SuperNode
 from micro.trust.identity import nid_of
-from tests.unit.service.registry.makings import key_of
+from tests.unit.service.registry.makings import key_of, map_of
 
 NID = nid_of(key_of(99).public)
 
@@ -49,3 +50,15 @@ def test_nobody_is_no_candidate() -> None:
     """In a network of nobody but the node itself there is none."""
     [alone] = members(1, 1)
     assert candidates(ring_of([alone]), alone.nid, "orders", itself=alone.key) == []
+
+
+def test_who_is_believed_follows_from_the_newest_maps() -> None:
+    """A map that was just replaced counts, an older one does not, and without any nobody is believed."""
+    keeper = key_of(1)
+    atlas = Atlas(nid_of(keeper.public))
+    assert keepers(atlas, NID, "orders") == []
+    for version, numbers in ((1, [1, 2]), (2, [1, 3]), (3, [1, 4])):
+        atlas.take(map_of(keeper, numbers, version).sealed)
+    found = {member.key for member in keepers(atlas, NID, "orders")}
+    assert found == {key_of(number).public for number in (1, 3, 4)}
+    assert keeper.public not in {member.key for member in keepers(atlas, nid_of(keeper.public), "orders")}
