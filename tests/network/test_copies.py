@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from micro.errors import BadRequest, Conflict, NotFound, TooLarge, Unavailable
+from micro.errors import BadRequest, Conflict, Forbidden, NotFound, TooLarge, Unavailable
 from micro.node.node import Node
 from micro.service.broker.broker import StoredEvent
 from micro.service.copies import messages as said
 from micro.service.copies.keeping import Copies, CopyLimits
 from tests.network.places import StartNode, client_of, until
 from tests.network.test_backbone import network
+from tests.network.test_exports import nothing_comes, numbers, take
 
 LOG = {"topic": "orders", "log": "0123abcd"}
 
@@ -44,7 +47,7 @@ def event(number: int, body: bytes = b"{}") -> StoredEvent:
 
 
 def kept_at(super_node: Node) -> Copies:
-    copies = super_node._copying.copies
+    copies = super_node.eventing.copying.copies
     assert copies is not None
     return copies
 
@@ -257,7 +260,7 @@ async def test_copies_need_a_network(start_node: StartNode) -> None:
     async with client_of(alone) as client:
         with pytest.raises(Unavailable, match="without a network"):
             await export(client)
-        alone._exports.declare("shop", [{"topic": "orders", "export": True, "replicas": 2}])
+        alone.eventing.exports.declare("shop", [{"topic": "orders", "export": True, "replicas": 2}])
         with pytest.raises(Unavailable, match="kept here, and not yet copied: this node was started without"):
             await client.publish("orders", {"n": 1})
         assert alone.broker.bounds("orders") == (1, 1)
@@ -268,4 +271,147 @@ async def test_replicas_are_checked(start_node: StartNode) -> None:
     alone = await start_node()
     for wrong in ({"replicas": 4}, {"replicas": -1}, {"export": False}, {"topic": "o" * 60}):
         with pytest.raises(BadRequest, match="replicas"):
-            alone._exports.declare("shop", [{"topic": "orders", "export": True, "replicas": 2, **wrong}])
+            alone.eventing.exports.declare("shop", [{"topic": "orders", "export": True, "replicas": 2, **wrong}])
+
+
+# -- standing in ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies are served after a moment of silence."""
+    monkeypatch.setattr("micro.node.serving.SILENT_SECONDS", 2.0)
+    monkeypatch.setattr("micro.node.serving.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("micro.node.serving.AGAIN_SECONDS", 1.0)
+    monkeypatch.setattr("micro.node.copier.CURSORS_SECONDS", 0.2)
+
+
+async def reader(start_node: StartNode, supers: list[Node]) -> Node:
+    """Returns a node that is nobody's neighbour, and never was linked with the one that publishes."""
+    return await start_node(network=True, join=supers[0].ticket().encode())
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_log_outlives_its_node(start_node: StartNode, town: Town) -> None:
+    """Whoever comes when it is gone is given every acknowledged event, in order, from one copy."""
+    supers, node = town
+    async with client_of(node) as client:
+        await export(client)
+        for number in range(20):
+            await client.publish("orders", {"n": number})
+    await node.stop()
+    far = await reader(start_node, supers)
+    async with client_of(far) as client, client.subscribe(f"orders@{node.nid}", "work") as events:
+        found = await take(events, 20)
+        assert numbers(found) == list(range(20))
+        assert {event.publisher.partition("/")[0] for event in found} == {node.nid}
+        assert await nothing_comes(events)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_what_was_handled_meanwhile_is_not_handed_out_again(start_node: StartNode, town: Town) -> None:
+    """The node comes back, learns what was acknowledged at the copy, and serves its log itself."""
+    supers, node = town
+    async with client_of(node) as client:
+        await export(client)
+        async with client.subscribe("orders", "work") as events:
+            for number in range(10):
+                await client.publish("orders", {"n": number})
+            assert numbers(await take(events, 3)) == [0, 1, 2]
+        await until(lambda: all(handled(other) == 3 for other, _ in holders(supers)))
+    await node.stop()
+    far = await reader(start_node, supers)
+    async with client_of(far) as client:
+        async with client.subscribe(f"orders@{node.nid}", "work") as events:
+            assert numbers(await take(events, 4)) == [3, 4, 5, 6]
+        again = await start_node(str(node.home.path), network=True)
+        await until(lambda: again.broker.cursors("orders")["work"].done_of(range(1, 11)) == list(range(1, 8)))
+        async with client_of(again) as owner, owner.subscribe("orders", "work") as events:
+            assert numbers(await take(events, 3)) == [7, 8, 9]
+        async with client.subscribe(f"orders@{node.nid}", "work") as events:
+            assert await nothing_comes(events, 3)
+
+
+def handled(super_node: Node) -> int:
+    [kept] = kept_at(super_node).all()
+    cursor = kept_at(super_node).broker.cursors(kept.name).get("work")
+    return len(cursor.done_of(range(1, 100))) if cursor is not None else 0
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_super_node_has_what_it_serves(start_node: StartNode, town: Town) -> None:
+    """Subscribers at whichever super node are given the log, also at the one that stands in."""
+    supers, node = town
+    async with client_of(node) as client:
+        await export(client)
+        for number in range(5):
+            await client.publish("orders", {"n": number})
+    await node.stop()
+    await until(lambda: any(serving(other, node) for other in supers))
+    stands_in = next(other for other in supers if serving(other, node))
+    async with client_of(stands_in) as client, client.subscribe(f"orders@{node.nid}", "work") as events:
+        assert numbers(await take(events, 5)) == list(range(5))
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_node_that_was_set_back_harms_no_copy(start_node: StartNode, town: Town, tmp_path: Path) -> None:
+    """It publishes under another name, and what its older log had been is still there for whoever comes."""
+    supers, node = town
+    home = node.home.path
+    async with client_of(node) as client:
+        await export(client)
+        await client.publish("orders", {"n": 0})
+    await node.stop()
+    shutil.copytree(home, tmp_path / "before", ignore=shutil.ignore_patterns("run"))
+    node = await start_node(str(home), network=True)
+    async with client_of(node) as client:
+        for number in (1, 2):
+            await client.publish("orders", {"n": number})
+    await node.stop()
+    for name in ("broker.db", "copies.json"):
+        shutil.copy(tmp_path / "before" / name, home / name)
+    for leftover in home.glob("broker.db-*"):
+        leftover.unlink()
+    node = await start_node(str(home), network=True)
+    async with client_of(node) as client:
+        await client.publish("orders", {"n": 3})
+    await node.stop()
+    far = await reader(start_node, supers)
+    async with client_of(far) as client, client.subscribe(f"orders@{node.nid}", "work") as events:
+        assert sorted(numbers(await take(events, 5))) == [0, 0, 1, 2, 3]
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_copy_leaks_nothing(start_node: StartNode, town: Town) -> None:
+    """Its owner's rules hold at the copies: who may not have the log's events gets none of them there either."""
+    supers, node = town
+    async with client_of(node) as client:
+        await export(client)
+        resource = {"type": "topic", "name": "orders", "endpoint": "Subscribe"}
+        rule = {"resource": resource, "scope": "node:*", "access": "denied", "priority": 5}
+        await client.call("auth", "Rules.Create", {"id": "nobody", **rule})
+        friend = await reader(start_node, supers)
+        rule = {"resource": resource, "scope": f"node:{friend.nid}", "access": "granted", "priority": 6}
+        await client.call("auth", "Rules.Create", {"id": "a-friend", **rule})
+        await client.publish("orders", {"n": 1})
+    await until(lambda: all(kept.others == {friend.nid} for other in supers for kept in kept_at(other).all()))
+    await node.stop()
+    far = await reader(start_node, supers)
+    async with client_of(far) as client, client.subscribe(f"orders@{node.nid}", "work") as events:
+        await until(lambda: any(serving(other, node) for other in supers))
+        assert await nothing_comes(events, 3)
+        async with client_of(friend) as other, other.subscribe(f"orders@{node.nid}", "work") as events_of_a_friend:
+            assert numbers(await take(events_of_a_friend, 1)) == [1]
+
+
+async def test_super_nodes_ask_each_other_how_copies_stand(place: tuple[Node, Writer, Writer]) -> None:
+    """Nobody else is told."""
+    _, writer, _ = place
+    await writer.open()
+    with pytest.raises(Forbidden, match="no super node"):
+        await writer.call("Copy.Standing", said.STANDING.encode({**LOG, "key": bytes(32)}))
+
+
+def serving(super_node: Node, node: Node) -> bool:
+    found = super_node.eventing.copying._serving
+    return found is not None and found.serves(node.nid, "orders")

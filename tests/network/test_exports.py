@@ -73,7 +73,7 @@ class Town:
     async def export(self, topic: str, *, exported: bool = True) -> None:
         """Opens a topic of the far node, and waits until the near one knows."""
         await self.owner.call("events", "Events.Export", {"topic": topic, "exported": exported})
-        await until(lambda: (self.place in self.near._logs.find(topic)) == exported)
+        await until(lambda: (self.place in self.near.eventing.logs.find(topic)) == exported)
 
     async def queue(self, client: Client, queue: str | None = "work", topic: str = "orders") -> Subscription:
         """Subscribes, and returns what is to be iterated."""
@@ -260,7 +260,7 @@ async def test_rules_say_which_nodes_may(town: Town) -> None:
     rule = {"id": "no", "scope": f"node:{town.near.nid}", "access": "denied"}
     about = {"type": "topic", "name": "orders", "endpoint": "*"}
     await town.owner.call("auth", "Rules.Create", {**rule, "resource": about, "priority": 5})
-    await until(lambda: not town.near._logs.find("orders"))
+    await until(lambda: not town.near.eventing.logs.find("orders"))
     await publish(town.owner, 2)
     assert await nothing_comes(events)
     await town.owner.call("auth", "Rules.Delete", {"id": "no"})
@@ -328,10 +328,10 @@ async def owned(client: Client) -> list[dict[str, Any]]:
 async def test_a_topic_belongs_to_the_service_that_says_so(town: Town, tmp_path: Path) -> None:
     """It exports it; no other service may; and the node's owner has the last word, also after a restart."""
     await run(town.far, keeper(tmp_path, "shop"))
-    await until(lambda: town.near._logs.find("orders") == [town.place])
+    await until(lambda: town.near.eventing.logs.find("orders") == [town.place])
     assert await owned(town.owner) == [
-        {"topic": "orders", "service": "shop", "exported": True},
-        {"topic": "secrets", "service": "shop", "exported": False},
+        {"topic": "orders", "service": "shop", "exported": True, "replicas": 0},
+        {"topic": "secrets", "service": "shop", "exported": False, "replicas": 0},
     ]
     with pytest.raises(AssertionError, match="belongs to the service shop"):
         await run(town.far, keeper(tmp_path, "rival"))
@@ -340,7 +340,7 @@ async def test_a_topic_belongs_to_the_service_that_says_so(town: Town, tmp_path:
     await until(lambda: town.far.catalog.lookup("shop"))
     assert [each["exported"] for each in await owned(town.owner)] == [False, False]
     with pytest.raises(Conflict):
-        town.far._exports.declare("rival", [{"topic": "orders"}])
+        town.far.eventing.exports.declare("rival", [{"topic": "orders"}])
 
 
 async def test_a_function_takes_events_of_another_node(town: Town, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def left(node: Node) -> list[int]:
 
 def reaches(seeker: Node, name: str, *providers: Node) -> bool:
     """Says whether just the logs of these strangers are in reach under a name."""
-    return [place.nid for place in seeker._directory.find(name)] == sorted(node.nid for node in providers)
+    return [place.nid for place in seeker.eventing.directory.find(name)] == sorted(node.nid for node in providers)
 
 
 async def test_a_log_of_a_stranger_is_found_and_subscribed_to(country: Country) -> None:
@@ -101,7 +101,7 @@ async def test_nobody_intrudes_who_chose_the_same_name(country: Country) -> None
     events = await country.queue(client, "orders")
     assert await nothing_comes(events, 2.0)
     assert near._outside is not None
-    assert near._outside.logs.sought == []  # nor was anybody asked
+    assert near._outside.logs.strangers.sought == []  # nor was anybody asked
 
     assert await client.call("network", "Network.Pin", {"name": "topic:orders"}) == {
         "name": "topic:orders",
@@ -114,7 +114,7 @@ async def test_nobody_intrudes_who_chose_the_same_name(country: Country) -> None
     await publish(owner, 3)
     assert sorted(numbers(await take(events, 2))) == [2, 3]
     assert await nothing_comes(events, 2.0)
-    assert late.nid not in [place.nid for place in near._directory.find("orders")]
+    assert late.nid not in [place.nid for place in near.eventing.directory.find("orders")]
 
     await client.call("network", "Network.Pin", {"name": f"topic:orders@{late.nid}"})
     assert numbers(await take(events, 1)) == [66]
@@ -246,7 +246,7 @@ async def test_a_node_gives_its_own_log_alone(country: Country) -> None:
     await until(lambda: reaches(near, f"orders@{far.nid}", far))
     stranger = Client(home=str(near.home.path))
     assert near._outside is not None
-    stranger._ways._node = near._outside.logs.link(far.nid)
+    stranger._ways._node = near._outside.logs.strangers.link(far.nid)
     with pytest.raises(Forbidden):
         await stranger.subscribe_raw(f"orders@{near.nid}")
     for name in ("orders@", "orders@nobody", "@", "a b"):
@@ -312,7 +312,7 @@ async def test_a_stranger_intrudes_neither_as_a_neighbour(country: Country) -> N
     near, client = await country.settler()
     events = await country.queue(client, "orders")
     await owner.call("network", "Network.Connect", {"ticket": near.ticket().encode()})
-    await until(lambda: near._logs.find("orders"))
+    await until(lambda: near.eventing.logs.find("orders"))
     assert await nothing_comes(events, 1.0)
     await client.call("network", "Network.Connect", {"ticket": far.ticket().encode()})
     assert numbers(await take(events, 1)) == [1]
@@ -325,7 +325,7 @@ async def test_a_neighbour_can_be_pinned(country: Country) -> None:
     near, client = await country.settler()
     events = await country.queue(client, "orders")
     await owner.call("network", "Network.Connect", {"ticket": near.ticket().encode()})
-    await until(lambda: near._logs.find("orders"))
+    await until(lambda: near.eventing.logs.find("orders"))
     await client.call("network", "Network.Pin", {"name": f"topic:orders@{far.nid}"})
     assert numbers(await take(events, 1)) == [1]
 

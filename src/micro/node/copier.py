@@ -26,6 +26,9 @@ LEAVING_SECONDS_MAX: Final = 30.0
 CURSORS_SECONDS: Final = 2.0
 """So often a copy is told how far the queues have come, if that changed."""
 
+BEATS = 4
+"""After so many such times it is told in any case: a copy is served by its super node once it hears nothing more."""
+
 log = logging.getLogger("micro.copies")
 
 
@@ -124,6 +127,7 @@ class Copier:
         self._log = copied
         self._told: dict[str, Any] = {}
         self._cursors: list[dict[str, Any]] = []
+        self._rests = 0
         self._wake = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -213,10 +217,11 @@ class Copier:
     async def _tell_cursors(self) -> None:
         copied = self._log
         fields = said.cursor_fields(copied.broker.cursors(copied.topic))
-        if fields and fields != self._cursors:
+        self._rests += 1
+        if fields != self._cursors or self._rests >= BEATS:
             body = said.CURSORS.encode({**copied.names(), "cursors": fields})
             await copied.call(self.nid, "Copy.Cursors", body, OPEN_TIMEOUT_SECONDS)
-            self._cursors = fields
+            self._cursors, self._rests = fields, 0
 
     async def _learn(self) -> None:
         """Takes over how far queues came at the copy while this node was away, and says so."""
@@ -226,7 +231,7 @@ class Copier:
         last = copied.broker.bounds(copied.topic)[1]
         for queue, cursor in said.cursors_from(answer["cursors"], last).items():
             copied.broker.surpass(copied.topic, queue, cursor)
-        self._cursors = []
+        self._rests = BEATS
         await self._tell_cursors()
 
     async def drop(self) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from micro.node.far_logs import FarLogs
 from micro.node.logs import NeighbourLogs
-from micro.node.stranger_logs import StrangerLogs
-from micro.node.subscribers import Subscribers
-from micro.service.broker.directory import LogPlace
+from micro.service.broker.directory import LogPlace, split_log
 from micro.service.registry.record import LOGS_MAX, SUBSCRIPTIONS_MAX, mark_of_log, mark_of_subscription
 
 __all__ = ["Directory"]
@@ -21,23 +20,22 @@ class Directory:
 
     Attributes:
         is_known: whether a neighbour is no stranger, so that its logs are meant by bare names.
-        strangers: the logs of strangers, None without a network.
-        subscribers: those who subscribe elsewhere to logs of this node, None without a network.
+        far: the logs of nodes that are no neighbours, None without a network.
     """
 
     def __init__(self, neighbours: NeighbourLogs) -> None:
         self._neighbours = neighbours
         self._changed: list[Callable[[], None]] = []
         self.is_known: Callable[[str], bool] = lambda nid: True
-        self._early: list[str] = []
-        self.strangers: StrangerLogs | None = None
-        self.subscribers: Subscribers | None = None
+        self._wanted: dict[str, int] = {}
+        self.far: FarLogs | None = None
+        neighbours.watch(self._choose_copies)
 
     def announce(self, topic: str) -> None:
         """See `LogDirectory.announce`."""
         self._neighbours.announce(topic)
-        if self.subscribers is not None:
-            self.subscribers.changed()
+        if self.far is not None:
+            self.far.subscribers.changed()
 
     def withdraw(self, topic: str) -> None:
         """See `LogDirectory.withdraw`."""
@@ -45,34 +43,63 @@ class Directory:
 
     def want(self, name: str) -> None:
         """See `LogDirectory.want`."""
-        if self.strangers is not None:
-            self.strangers.want(name)
-        else:
-            self._early.append(name)
+        self._wanted[name] = self._wanted.get(name, 0) + 1
+        if self.far is not None:
+            self.far.strangers.want(name)
+            self._choose_copies()
 
     def release(self, name: str) -> None:
         """See `LogDirectory.release`."""
-        if self.strangers is not None:
-            self.strangers.release(name)
-        else:
-            self._early.remove(name)
+        self._wanted[name] -= 1
+        if not self._wanted[name]:
+            del self._wanted[name]
+        if self.far is not None:
+            self.far.strangers.release(name)
+            self._choose_copies()
 
-    def widen(self, strangers: StrangerLogs, subscribers: Subscribers) -> None:
+    def widen(self, far: FarLogs) -> None:
         """Takes the logs and the subscribers of a network in; what is wanted already is sought from now on."""
-        self.strangers, self.subscribers = strangers, subscribers
-        early, self._early = self._early, []
-        for name in early:
-            strangers.want(name)
+        self.far = far
+        for name, count in self._wanted.items():
+            for _ in range(count):
+                far.strangers.want(name)
+        self._choose_copies()
 
     def find(self, name: str) -> Sequence[LogPlace]:
         """See `LogDirectory.find`: of neighbours that are no strangers, and of others that a name or a pin means."""
-        further = self.strangers.find(name) if self.strangers is not None else ()
-        found = {place.origin: place for place in (*further, *self._of_neighbours(name))}
-        return [found[origin] for origin in sorted(found)]
+        if self.far is None:
+            return sorted(self._there(name))
+        topic, _ = split_log(name)
+        copies = [place for origin in self._missed(name) for place in self.far.copies.find(topic, origin)]
+        return sorted([*self._there(name), *copies])
+
+    def refused(self, topic: str, place: LogPlace) -> None:
+        """See `LogDirectory.refused`."""
+        if self.far is not None and place.nid != place.origin:
+            self.far.copies.refused(topic, place)
+
+    def _there(self, name: str) -> set[LogPlace]:
+        """Returns the logs themselves that a name means, as far as their nodes are there."""
+        further = self.far.strangers.find(name) if self.far is not None else ()
+        return {*further, *self._of_neighbours(name)}
+
+    def _missed(self, name: str) -> list[str]:
+        """Returns whose logs a name means that are out of reach: strangers, and neighbours that had one before."""
+        if self.far is None:
+            return []
+        topic, only = split_log(name)
+        away = [] if only else [nid for nid in self._neighbours.away(topic) if self.is_known(nid)]
+        there = {place.origin for place in self._there(name)}
+        return sorted({*self.far.strangers.missed(name), *away} - there)
+
+    def _choose_copies(self) -> None:
+        """Has copies held of what is wanted and out of reach."""
+        if self.far is not None:
+            self.far.copies.seek((split_log(name)[0], nid) for name in self._wanted for nid in self._missed(name))
 
     def _of_neighbours(self, name: str) -> list[LogPlace]:
         places = self._neighbours.find(name)
-        meant = self.strangers.meant(name) if self.strangers is not None else ()
+        meant = self.far.strangers.meant(name) if self.far is not None else ()
         return [place for place in places if "@" in name or place.origin in meant or self.is_known(place.origin)]
 
     def watch(self, changed: Callable[[], None]) -> None:
@@ -81,7 +108,8 @@ class Directory:
         self._changed.append(changed)
 
     def told(self) -> None:
-        """Takes note that what is known of strangers changed."""
+        """Takes note that what is known of other nodes changed."""
+        self._choose_copies()
         for changed in self._changed:
             changed()
 
@@ -91,7 +119,7 @@ class Directory:
         Raises:
             BadRequest, Unavailable: as `Subscribers.known`.
         """
-        return await self.subscribers.known(topic) if self.subscribers is not None else ()
+        return await self.far.subscribers.known(topic) if self.far is not None else ()
 
     @property
     def announced(self) -> list[str]:
@@ -105,5 +133,5 @@ class Directory:
     def marks(self) -> list[str]:
         """Returns the marks of the records by which the network is told of logs and subscriptions of this node."""
         logs = [mark_of_log(topic) for topic in self.announced]
-        sought = self.strangers.sought if self.strangers is not None else []
+        sought = self.far.strangers.sought if self.far is not None else []
         return [*logs, *(mark_of_subscription(topic, nid) for topic, nid in sought[:SUBSCRIPTIONS_MAX])]

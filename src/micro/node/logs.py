@@ -7,11 +7,14 @@ from typing import Any
 
 from micro.service.broker.directory import LogPlace, split_log
 
-__all__ = ["LOGS_MAX", "NeighbourLogs"]
+__all__ = ["AWAY_MAX", "LOGS_MAX", "NeighbourLogs"]
 
 LOGS_MAX = 256
 """How many logs a node announces, and how many are believed of one neighbour."""
 NAME_CHARACTERS_MAX = 128
+
+AWAY_MAX = 64
+"""Of so many neighbours that are away it is remembered which logs they had."""
 
 
 class NeighbourLogs:
@@ -27,6 +30,7 @@ class NeighbourLogs:
         self._ring = ring
         self._announced: dict[str, None] = {}
         self._heard: dict[str, frozenset[str]] = {}
+        self._away: dict[str, frozenset[str]] = {}
         self._changed: list[Callable[[], None]] = []
 
     def announce(self, topic: str) -> None:
@@ -58,6 +62,13 @@ class NeighbourLogs:
         found = sorted(nid for nid, topics in self._heard.items() if topic in topics)
         return [LogPlace(nid, nid) for nid in found if only in ("", nid)]
 
+    def away(self, topic: str) -> list[str]:
+        """Returns the neighbours that are away, and told of a log of the topic when they were last there."""
+        return sorted(nid for nid, topics in self._away.items() if topic in topics)
+
+    def refused(self, topic: str, place: LogPlace) -> None:
+        """See `LogDirectory.refused`: a neighbour tells when it is otherwise."""
+
     def watch(self, changed: Callable[[], None]) -> None:
         """See `LogDirectory.watch`."""
         self._changed.append(changed)
@@ -73,13 +84,18 @@ class NeighbourLogs:
         names = topics if isinstance(topics, list) else []
         kept = [name for name in names if isinstance(name, str) and 0 < len(name) <= NAME_CHARACTERS_MAX]
         found = frozenset(kept[:LOGS_MAX])
+        self._away.pop(nid, None)
         if found != self._heard.get(nid, frozenset()):
             self._heard[nid] = found
             self._tell()
 
     def lose(self, nid: str) -> None:
-        """Forgets what a neighbour said; it is gone."""
-        if self._heard.pop(nid, None):
+        """A neighbour is gone: what it said holds no more, and is remembered for the copies of its logs."""
+        topics = self._heard.pop(nid, None)
+        if topics:
+            self._away[nid] = topics
+            if len(self._away) > AWAY_MAX:
+                del self._away[next(iter(self._away))]
             self._tell()
 
     def _tell(self) -> None:

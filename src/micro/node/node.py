@@ -16,21 +16,17 @@ from micro.node.closing import Closing
 from micro.node.config import NodeConfig
 from micro.node.control.auth import auth_service
 from micro.node.control.config import config_service
-from micro.node.control.events import events_service
 from micro.node.control.node import node_service
 from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
-from micro.node.copying import Copying
 from micro.node.direct import direct_addresses
-from micro.node.directory import Directory
 from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores
-from micro.node.exports import Exports
+from micro.node.eventing import Eventing
 from micro.node.figures import Figures
 from micro.node.gatekeeper import Gatekeeper
 from micro.node.home import Home
 from micro.node.local import InsideClients, InsideDialer, Platform
-from micro.node.logs import NeighbourLogs
 from micro.node.neighbours import Neighbours
 from micro.node.offering import Offering
 from micro.node.outside import Outside
@@ -38,7 +34,6 @@ from micro.node.reception import Reception
 from micro.node.remembered import Remembered
 from micro.runtime.runtime import open_supervisor
 from micro.service.client import Client
-from micro.service.events import EventDesk
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.router import Router
@@ -132,12 +127,16 @@ class Node:
             sockets=ports.sockets,
         )
         self.reception.on_change = self.bell.ring
-        self._open_events()
+        self.eventing = Eventing(self.nid, self.config, home, ports, self.broker, self.gate, self.bell.ring)
+        self._offering = Offering(
+            ports.disk, home.path / "offers.json", default=self.config.offer, changed=self.gate.exports_changed
+        )
+        self.gate.hidden = lambda: self._offering.hidden
         self.router = Router(
             self.nid,
             self.catalog,
             self.platform,
-            self._desk,
+            self.eventing.desk,
             gate=self.gate,
             link_to=self._link_to,
             on_greeted=self.reception.greet,
@@ -147,7 +146,9 @@ class Node:
             chance=lambda: int.from_bytes(ports.entropy.random_bytes(4)) / 256**4,
             now=ports.clock.monotonic,
         )
-        self._neighbours = Neighbours(self.catalog, self._logs, nid=self.nid, clock=ports.clock, changed=self.bell.ring)
+        self._neighbours = Neighbours(
+            self.catalog, self.eventing.logs, nid=self.nid, clock=ports.clock, changed=self.bell.ring
+        )
         self.supervisor = open_supervisor(
             home.path,
             self.reception,
@@ -161,30 +162,6 @@ class Node:
         self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
         self._add_platform()
 
-    def _open_events(self) -> None:
-        """Makes what takes events and subscriptions, and knows which topics are open to whom."""
-        ports = self.ports
-        self._logs = NeighbourLogs(self.gate.may_follow, self.bell.ring)
-        self._directory = logs = Directory(self._logs)
-        self._exports = Exports(ports.disk, self.home.path / "exports.json", logs, self.gate.exports_changed)
-        self.gate.exported = self._exports.is_exported
-        self._offering = Offering(
-            ports.disk, self.home.path / "offers.json", default=self.config.offer, changed=self.gate.exports_changed
-        )
-        self.gate.hidden = lambda: self._offering.hidden
-        broker, exports, readers = self.broker, self._exports, self.gate.readers
-        self._copying = Copying(self.nid, self.config, self.home, ports, broker, exports, readers)
-        self._desk = EventDesk(
-            self.broker,
-            logs,
-            nid=self.nid,
-            gate=self.gate,
-            clock=ports.clock,
-            entropy=ports.entropy,
-            link_to=lambda nid: self._outside.log_link(nid) if self._outside is not None else None,
-            copying=self._copying.replicator,
-        )
-
     def _add_platform(self) -> None:
         registry = Registry(
             self.catalog,
@@ -197,7 +174,7 @@ class Node:
             look=self._look,
             use=self._use,
             search=self._search,
-            logs=self._logs.told,
+            logs=self.eventing.logs.told,
             declare=self._declare,
             hidden=self.gate.hidden_from,
             absent=self.router.absent,
@@ -209,14 +186,7 @@ class Node:
             store_service(self._stores, self.ports.clock),
             config_service(self._settings),
             auth_service(self.gate, self.ports.clock, self.ports.entropy),
-            events_service(
-                self._desk,
-                self.broker,
-                self.catalog,
-                self._exports,
-                known=self._directory.subscribing,
-                replicator=self._copying.replicator,
-            ),
+            self.eventing.service(self.catalog),
         ):
             self.platform.add(service)
 
@@ -232,16 +202,17 @@ class Node:
             bell=self.bell,
             router=self.router,
             neighbours=self._neighbours,
-            directory=self._directory,
+            directory=self.eventing.directory,
             introduce=self.reception.introduce,
             instance_link=self.reception.link_of,
             offering=self._offering,
             gate=self.gate,
         )
-        for service in await self._copying.open(outside.services()):
+        for service in await self.eventing.open(outside):
             self.platform.add(service)
+        self.router.judge_again()  # whoever asked for one a moment ago was told that there is none
         await outside.start()
-        self._copying.start(outside.backbone, outside.reach)
+        self.eventing.start(outside)
 
     async def stop(self) -> None:
         """Ends everything in order: nobody new comes in, what is under way finishes, what is kept is closed."""
@@ -252,7 +223,7 @@ class Node:
         if self._door is not None:
             await self._door.stop()
         await self.supervisor.close()
-        await self._copying.stop()
+        await self.eventing.stop()
         if self._outside is not None:
             await self._outside.stop()
         await self.client.close()
@@ -268,7 +239,7 @@ class Node:
 
     def _declare(self, service: str, description: dict[str, Any]) -> None:
         """Takes what a service that registers says of who may know of it and of its topics."""
-        self._exports.declare(service, description.get("logs", []))
+        self.eventing.declare(service, description)
         self._offering.declare(service, export=description.get("export"))
 
     def _link_to(self, instance: Instance) -> Link | None:
@@ -365,8 +336,7 @@ class Node:
             self.reception.expel(account, fault)
             self.client.expel(account, fault)
         self.router.judge_again()
-        self._desk.judge_again()
-        self._copying.changed()
+        self.eventing.judge_again()
         self.bell.ring()
 
     def status(self) -> dict[str, Any]:

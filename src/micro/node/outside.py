@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,32 +12,27 @@ from typing import Any
 from micro.errors import EngineError
 from micro.mucp.event import Hello
 from micro.network.link import Link
-from micro.network.metering import Meters, Rates
 from micro.network.peers import GUESTS_MAX, Peers
 from micro.network.relays import Relays
 from micro.network.transport.transport import Transport
-from micro.node.backbone import Backbone
 from micro.node.config import NodeConfig
 from micro.node.control.network import network_service
 from micro.node.control.registry import Bell
 from micro.node.directory import Directory
 from micro.node.engines import Ports
+from micro.node.far_logs import FarLogs
 from micro.node.gatekeeper import Gatekeeper
 from micro.node.home import Home
 from micro.node.local import dial_own
 from micro.node.membership import Membership
 from micro.node.neighbours import Neighbours
-from micro.node.offered import offers_of
 from micro.node.offering import Offering
+from micro.node.openings import open_backbone, open_meters, open_second
 from micro.node.paths import Paths
-from micro.node.pinned import Pinned
 from micro.node.reach import NodeReach
 from micro.node.relaying import Relaying
 from micro.node.remembered import Remembered
-from micro.node.second import SecondPath, bootstrap_addresses
-from micro.node.stranger_logs import StrangerLogs
 from micro.node.strangers import Strangers
-from micro.node.subscribers import Subscribers
 from micro.node.whereabouts import Whereabouts
 from micro.service.registry.announcement import Place
 from micro.service.registry.catalog import Catalog
@@ -63,8 +58,7 @@ class Outside:
         backbone: the place in a network.
         relaying: the relays.
         strangers: services found in the network.
-        logs: logs found there.
-        subscribers: who subscribes from there to logs of this node.
+        logs: logs found there, and who subscribes from there to logs of this node.
         reach: asks super nodes.
         second: the second path to the network, None where the settings want none.
     """
@@ -98,14 +92,14 @@ class Outside:
         self._wanted: frozenset[str] = frozenset()
         self._gate = gate
         gate.is_wanted = self.is_wanted
-        self._meters = _meters(config, ports)
+        self._meters = open_meters(config, ports)
         relays = Relays()
         self.relaying = Relaying(config, transport, ports.entropy, relays, ports.open_relay)
         self.peers = peers = self._peers(config, ports, router, neighbours, relays)
         self.reach = reach = NodeReach(self.nid, peers.visits, partial(dial_own, router, self.nid))
         membership = Membership(ports.disk, home.path / "backbone.json")
-        self.second = _second(key, config, ports, remembered, reach)
-        self.backbone = _backbone(
+        self.second = open_second(key, config, ports, remembered, reach)
+        self.backbone = open_backbone(
             key,
             config,
             home,
@@ -122,8 +116,10 @@ class Outside:
         )
         self.strangers = self._strangers(catalog, ports, bell)
         self._directory = directory
-        self.logs, self.subscribers = self._logs(directory, ports, bell)
+        self.logs = self._open_logs(directory, ports, bell)
         self._paths = self._open_paths(catalog, ports, instance_link, gate)
+        directory.widen(self.logs)
+        directory.is_known = self._is_known
         self._whereabouts = Whereabouts(
             self._place, self.relaying, peers, self.backbone, membership, nid=self.nid, clock=ports.clock
         )
@@ -160,7 +156,7 @@ class Outside:
                 self._settled_ticket,
                 self.backbone,
                 self.strangers,
-                self.logs,
+                self.logs.strangers,
                 self._paths,
                 self._offering,
             ),
@@ -178,13 +174,12 @@ class Outside:
         self.peers.start(self._remembered.load(), self._remembered.parted)
         await self.backbone.start()
         self._whereabouts.start()
-        self.subscribers.start()
+        self.logs.start()
         self._started.set()
 
     async def withdraw(self) -> None:
         """Leaves the network in order: nobody new is sent here."""
         self._whereabouts.stop()
-        self.subscribers.stop()
         self.strangers.close()
         self.logs.close()
         await self.backbone.stop()
@@ -221,10 +216,6 @@ class Outside:
     def link(self, nid: str) -> Link | None:
         """Returns the link to a node: as a neighbour, else as a stranger whose services are used; None without one."""
         return self.peers.link(nid) or self.strangers.link(nid)
-
-    def log_link(self, nid: str) -> Link | None:
-        """Returns the link to a node over which its logs are had: as a neighbour, else as a stranger; None without."""
-        return self.peers.link(nid) or self.logs.link(nid)
 
     def status(self) -> dict[str, Any]:
         """Returns the part of the node's status that is about other nodes."""
@@ -267,28 +258,22 @@ class Outside:
             changed=bell.ring,
         )
 
-    def _logs(self, directory: Directory, ports: Ports, bell: Bell) -> tuple[StrangerLogs, Subscribers]:
-        """Returns the logs of strangers and those who subscribe to ours, after it took them into the directory."""
-        peers, visits = self.peers, self.peers.visits
-
+    def _open_logs(self, directory: Directory, ports: Ports, bell: Bell) -> FarLogs:
         def changed() -> None:
             directory.told()
             bell.ring()
 
-        logs = StrangerLogs(self.backbone, visits, nid=self.nid, entropy=ports.entropy, changed=changed)
-        subscribers = Subscribers(
+        return FarLogs(
             self.backbone,
-            visits,
+            self.peers,
+            self.reach,
             nid=self.nid,
+            entropy=ports.entropy,
             place=self._place,
             topics=lambda: directory.announced,
             may_follow=directory.may_follow,
-            is_linked=lambda nid: peers.link(nid) is not None or visits.guest(nid) is not None,
+            changed=changed,
         )
-        visits.on_welcome = logs.arrived
-        directory.is_known = self._is_known
-        directory.widen(logs, subscribers)
-        return logs, subscribers
 
     def _peers(self, config: NodeConfig, ports: Ports, router: Router, neighbours: Neighbours, relays: Relays) -> Peers:
         return Peers(
@@ -338,67 +323,3 @@ class Outside:
             self._wanted = wanted
             self._gate.exports_changed()
         self._directory.told()
-
-
-def _backbone(
-    key: NodeKey,
-    config: NodeConfig,
-    home: Home,
-    ports: Ports,
-    catalog: Catalog,
-    reach: NodeReach,
-    membership: Membership,
-    relays: Relays,
-    *,
-    topics: Callable[[], Iterable[str]],
-    place: Callable[[], Place],
-    hidden: Callable[[], frozenset[str]],
-    heard: Callable[[float], Awaitable[bool]],
-    second: SecondPath | None,
-) -> Backbone:
-    return Backbone(
-        key,
-        membership,
-        reach,
-        clock=ports.clock,
-        entropy=ports.entropy,
-        offers=partial(offers_of, catalog, nid_of(key.public), hidden),
-        topics=topics,
-        place=place,
-        heard=heard,
-        super_node=config.super_node,
-        owner=config.owner_label,
-        writes_per_second=config.stranger_writes_per_second,
-        away_seconds=config.super_away_seconds,
-        ticket=config.join,
-        pinned=Pinned(ports.disk, home.path / "pins.json", catalog),
-        relays=relays,
-        second=second,
-    )
-
-
-def _second(
-    key: NodeKey, config: NodeConfig, ports: Ports, remembered: Remembered, reach: NodeReach
-) -> SecondPath | None:
-    """Returns the second path, where the settings want one."""
-    if not config.dht:
-        return None
-    return SecondPath(
-        key,
-        partial(ports.open_commons, config),
-        remembered,
-        reach,
-        clock=ports.clock,
-        port=config.dht_port,
-        bootstrap=bootstrap_addresses(config.dht_bootstrap),
-    )
-
-
-def _meters(config: NodeConfig, ports: Ports) -> Meters:
-    rates = Rates(
-        calls_per_second=config.stranger_calls_per_second,
-        events_per_second=config.stranger_events_per_second,
-        lookups_per_second=config.stranger_lookups_per_second,
-        bytes_per_second=config.stranger_bytes_per_second,
-    )
-    return Meters(rates, ports.clock.monotonic)

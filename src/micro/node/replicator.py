@@ -29,7 +29,7 @@ from micro.service.registry.atlas import Atlas
 from micro.service.registry.shardmap import SuperNode
 from micro.trust.identity import public_key_of, short
 
-__all__ = ["Readers", "Replicator"]
+__all__ = ["Done", "Readers", "Replicator"]
 
 TICK_SECONDS: Final = 0.25
 
@@ -75,6 +75,7 @@ class Replicator:
         disk, path: where it is remembered which log is which, `copies.json`.
         clock, entropy: the world.
         readers: who may subscribe.
+        has_network: whether the node has a network, or will have one when it is started.
         kept_seconds: how long events are kept.
     """
 
@@ -88,6 +89,7 @@ class Replicator:
         clock: Clock,
         entropy: Entropy,
         readers: Readers,
+        has_network: bool,
         kept_seconds: float,
     ) -> None:
         self._nid = nid
@@ -97,6 +99,7 @@ class Replicator:
         self._clock = clock
         self._entropy = entropy
         self._readers = readers
+        self._has_network = has_network
         self._kept_seconds = kept_seconds
         self._logs: dict[str, _Log] = {}
         self._atlas: Callable[[], Atlas | None] = lambda: None
@@ -219,9 +222,9 @@ class Replicator:
 
     def hopeless(self) -> str:
         """Says why this node's logs cannot be copied, "" where they can."""
-        if self._reach is None:
+        if not self._has_network:
             return "this node was started without a network, in which super nodes could keep copies"
-        if self._atlas() is None:
+        if self._reach is not None and self._atlas() is None:
             return "this node is in no network, in which super nodes could keep copies; `micro network join` a network"
         return ""
 
@@ -262,7 +265,8 @@ class Replicator:
     def _place(self, each: _Log) -> None:
         """Has the right super nodes visited."""
         replication = each.replication
-        replication.place(tuple(self._members(each.topic)), replication.wanted, self._clock.monotonic())
+        known = tuple(self._members(each.topic)) or replication.chosen  # without a map nobody is let go of
+        replication.place(known, replication.wanted, self._clock.monotonic())
         self._remember(each)
         atlas = self._atlas()
         for nid in replication.leaving:

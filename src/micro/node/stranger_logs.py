@@ -54,6 +54,7 @@ class _Sought:
         self.nid = nid
         self.name = f"{mark_of_log(topic)}@{nid}"
         self.link: Link | None = None
+        self.is_missed = False
         self.since = 0.0
         self.failures = 0
         self.wake = asyncio.Event()
@@ -109,6 +110,12 @@ class StrangerLogs:
         topic, _ = split_log(name)
         known = ((nid, self._sought.get((topic, nid))) for nid in sorted(self.meant(name)))
         return [LogPlace(nid, nid) for nid, sought in known if sought is not None and sought.is_linked]
+
+    def missed(self, name: str) -> tuple[str, ...]:
+        """Returns whose logs are meant by a name and could not be reached when that was last tried."""
+        topic, _ = split_log(name)
+        known = ((nid, self._sought.get((topic, nid))) for nid in self.meant(name))
+        return tuple(nid for nid, sought in known if sought is not None and sought.is_missed)
 
     def link(self, nid: str) -> Link | None:
         """Returns the link to a node whose log is held, or None."""
@@ -238,6 +245,9 @@ class StrangerLogs:
                     await self._pause(finder, sought)
             elif finder is None or not await self._reach(finder, sought):
                 sought.failures += 1
+                if not sought.is_missed:
+                    sought.is_missed = True
+                    self._changed()
                 await self._pause(finder, sought)
 
     async def _reach(self, finder: Finder, sought: _Sought) -> bool:
@@ -258,7 +268,7 @@ class StrangerLogs:
             return False  # the finder has ended, because this node leaves its network
         if link.closed is not None:
             return False
-        sought.link, sought.since = link, self._loop.time()
+        sought.link, sought.since, sought.is_missed = link, self._loop.time(), False
         log.info("the log of %s is reached for subscribers here", short(sought.nid))
         self._changed()
         return True

@@ -7,18 +7,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
-from micro.errors import Conflict, Fault, Forbidden, TooLarge
+from micro.errors import Conflict, Fault, TooLarge
 from micro.mucp import headers as names
 from micro.mucp.event import Block, Opened, Published
 from micro.mucp.headers import Headers, encode
 from micro.network.link import Link
 from micro.ports import Clock, Entropy
-from micro.service.broker.broker import EPHEMERAL_ID, Broker, Output, StoredEvent
-from micro.service.broker.directory import LogDirectory, split_log
+from micro.service.broker.broker import EPHEMERAL_ID, Broker, Member, Output, StoredEvent, Subscription
+from micro.service.broker.directory import LogDirectory, LogPlace, split_log
 from micro.service.gate import Gate
 from micro.service.identifier import Identifiers
 from micro.service.subscriber import OURS, Elsewhere, Subscriber
-from micro.trust.identity import short
 from micro.trust.policy import Caller
 
 __all__ = ["ACCOUNT", "Copying", "EventDesk", "publisher_of"]
@@ -89,7 +88,7 @@ def _answer(link: Link, number: int, fault: Fault | None) -> None:
 
 
 class Copying(Protocol):
-    """What has logs copied, as the desk needs it: `micro.node.replicator.Replicator`."""
+    """What has logs copied, and serves copies, as the desk needs it: `micro.node.copying.Copying`."""
 
     def check(self, topic: str, size: int) -> None:
         """Raises the reason why an event of `size` bytes is not to be published now, if there is one."""
@@ -98,6 +97,12 @@ class Copying(Protocol):
         self, topic: str, timeout_milliseconds: int, done: Callable[[Fault | None], None]
     ) -> Callable[[Fault | None], None]:
         """Returns what is to be called once an event is on this node's disk, so that `done` is once it is copied."""
+
+    def refusal(self, caller: Caller, topic: str, nid: str) -> Fault | None:
+        """Returns None where a caller may subscribe to the copy of another node's log that is here, else the fault."""
+
+    def subscribe(self, caller: Caller, topic: str, nid: str, queue: str | None, member: Member) -> Subscription:
+        """Adds a member at the copy of another node's log; raises a fault where it may not."""
 
 
 class EventDesk:
@@ -112,7 +117,7 @@ class EventDesk:
         gate: Gate,
         clock: Clock,
         entropy: Entropy,
-        link_to: Callable[[str], Link | None],
+        link_to: Callable[[LogPlace], Link | None],
         copying: Copying,
     ) -> None:
         self.broker = broker
@@ -180,16 +185,13 @@ class EventDesk:
         """Takes a subscription; headers on it say that it is in force."""
         assert event.exchange is not None
         headers = event.block.headers
-        name, queue = str(headers.get(names.TOPIC, "")), headers.get(names.QUEUE)
+        name = str(headers.get(names.TOPIC, ""))
         try:
             topic, only = split_log(name)
         except Fault as malformed:
             link.fail(event.number, malformed, refused=True)
             return
-        is_elsewhere = only not in ("", self._nid)
-        fault = self._refused(link, topic)
-        if fault is None and is_elsewhere and link.facts.caller.peer:
-            fault = Forbidden(f"this node keeps no log of {short(only)} for others; ask that one")
+        fault = self._refused(link, topic, only)
         if fault is not None:
             link.fail(event.number, fault, refused=True)
             return
@@ -197,7 +199,7 @@ class EventDesk:
         event.exchange.owner = subscriber
         link.session.note(event.number, {names.TOPIC: topic})
         try:
-            subscriber.subscription = Elsewhere() if is_elsewhere else self.broker.subscribe(topic, queue, subscriber)
+            subscriber.subscription = self._place(link, subscriber)
         except Fault as error:
             link.fail(event.number, error)
             return
@@ -206,13 +208,23 @@ class EventDesk:
             self._directory.want(name)
         self.relink(subscriber)
 
-    def _refused(self, link: Link, topic: str) -> Fault | None:
-        return _refused(self._gate.may_subscribe, self._gate, link.facts.caller, topic)
+    def _refused(self, link: Link, topic: str, only: str) -> Fault | None:
+        caller = link.facts.caller
+        if caller.peer and only not in ("", self._nid):  # it is judged by its owner's rules, which came with the copy
+            return self._copying.refusal(caller, topic, only)
+        return _refused(self._gate.may_subscribe, self._gate, caller, topic)
+
+    def _place(self, link: Link, subscriber: Subscriber) -> Subscription:
+        """Returns a subscriber's place at the log that is here, or where it takes none of it."""
+        topic, only, queue, caller = subscriber.topic, subscriber.only, subscriber.queue, link.facts.caller
+        if only in ("", self._nid):
+            return self.broker.subscribe(topic, queue, subscriber)
+        return self._copying.subscribe(caller, topic, only, queue, subscriber) if caller.peer else Elsewhere()
 
     def judge_again(self) -> None:
         """Ends the subscriptions of those who may have them no longer."""
         for subscriber in list(self._subscribers.values()):
-            subscriber.judge(self._refused(subscriber.link, subscriber.topic))
+            subscriber.judge(self._refused(subscriber.link, subscriber.topic, subscriber.only))
         self._relink_all()
 
     def complete(
@@ -238,7 +250,7 @@ class EventDesk:
         return [
             (subscriber.topic, link.facts.caller.nid, subscriber.queue or "")
             for (link, _), subscriber in self._subscribers.items()
-            if link.facts.caller.peer
+            if link.facts.caller.peer and subscriber.only in ("", self._nid)
         ]
 
     def publish_all(self, publisher: str, outputs: list[Output], done: Callable[[Fault | None], None]) -> None:
@@ -259,8 +271,12 @@ class EventDesk:
             return  # another node asks every log itself; were it asked for in turn, events would go round
         places = self._directory.find(subscriber.name)
         heard = [place for place in places if self._gate.may_hear(place.origin, subscriber.topic)]
-        links = {place: self._link_to(place.nid) for place in heard[:UPSTREAMS_MAX]}
+        links = {place: self._link_to(place) for place in heard[:UPSTREAMS_MAX]}
         subscriber.follow({place: link for place, link in links.items() if link is not None and link.closed is None})
+
+    def refused(self, topic: str, place: LogPlace) -> None:
+        """Takes note that another node does not let this one subscribe."""
+        self._directory.refused(topic, place)
 
     def relink_later(self, subscriber: Subscriber) -> None:
         """Does that once more after a while; something did not go well."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from micro.errors import Conflict, Fault, LinkClosed
+from micro.errors import Conflict, Fault, Forbidden, LinkClosed
 from micro.mucp import headers as names
 from micro.mucp.event import Opened
 from micro.mucp.limits import BATCHES_VERSION
@@ -52,6 +52,9 @@ class Desk(Protocol):
     def forget(self, link: Link, number: int) -> None:
         """A subscription has ended."""
 
+    def refused(self, topic: str, place: LogPlace) -> None:
+        """Another node does not let this one subscribe."""
+
     def relink_later(self, subscriber: Subscriber) -> None:
         """Has it subscribe to the logs of other nodes once more after a while."""
 
@@ -84,6 +87,7 @@ class Subscriber(Owner, Member):
     Attributes:
         name: what was asked for, a topic or `topic@nid`.
         topic: the topic.
+        only: the node behind the `@`, "" without one.
         queue: the queue that it is a member of, None where it is of none.
         subscription: the place at this node's log, None before the subscription begins and after it has ended.
     """
@@ -101,6 +105,7 @@ class Subscriber(Owner, Member):
         "_upstreams",
         "link",
         "name",
+        "only",
         "queue",
         "subscription",
         "topic",
@@ -112,7 +117,7 @@ class Subscriber(Owner, Member):
         self.link = link
         self._exchange = event.exchange
         self.name = str(event.block.headers.get(names.TOPIC, ""))
-        self.topic = self.name.partition("@")[0]
+        self.topic, _, self.only = self.name.partition("@")
         self._headers: Mapping[str, str] | None = None
         self._publisher = ""
         self._block, self._extra = 0, b""
@@ -201,6 +206,8 @@ class Subscriber(Owner, Member):
     def parted(self, upstream: Upstream, fault: Fault) -> None:
         if self._upstreams.get(upstream.place) is upstream:
             self._leave(upstream)
+            if isinstance(fault, Forbidden):
+                self._desk.refused(self.topic, upstream.place)
             self._desk.relink_later(self)
 
     def take(self, upstream: Upstream, sequence: int, event: StoredEvent) -> bool:

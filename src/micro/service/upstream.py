@@ -19,7 +19,7 @@ from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.network.owner import Owner
 from micro.service.broker.broker import EPHEMERAL_ID, StoredEvent
-from micro.service.broker.directory import LogPlace
+from micro.service.broker.directory import LogPlace, log_name
 
 __all__ = ["Sink", "Upstream"]
 
@@ -47,8 +47,8 @@ class Upstream(Owner):
 
     Args:
         sink: the subscriber here.
-        link: the link to the log's node.
-        place: that node, and the one whose log it keeps.
+        link: the link to the node that is asked.
+        place: that node, and the one whose log it is; where they are not the same, the log's copy is asked for.
         queue: the queue that the subscriber is a member of, or None.
         ours: the headers of an event that its keeper writes, and that are not the publisher's.
     """
@@ -64,7 +64,8 @@ class Upstream(Owner):
         self._publisher = ""
         self.link = link
         self.place = place
-        content = {names.TOPIC: sink.topic, names.QUEUE: queue} if queue else {names.TOPIC: sink.topic}
+        name = sink.topic if place.nid == place.origin else log_name(sink.topic, place.origin)
+        content = {names.TOPIC: name, names.QUEUE: queue} if queue else {names.TOPIC: name}
         self.exchange = link.open(Form.SUBSCRIBE, link.session.begin(Form.SUBSCRIBE, content, 0), b"", self)
 
     # -- what the log's node tells ----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from micro.errors import BadRequest, Conflict, TooManyRequests
 from micro.node.exports import Exports
-from micro.node.logs import LOGS_MAX, NeighbourLogs
+from micro.node.logs import AWAY_MAX, LOGS_MAX, NeighbourLogs
 from micro.system import SystemDisk
 
 
@@ -132,6 +132,22 @@ def test_logs_of_neighbours_are_found(house: House) -> None:
     house.logs.lose("unheard")
 
     assert told == [["b"], ["a", "b"], ["a"], []]
+
+
+def test_what_neighbours_had_is_remembered(house: House) -> None:
+    """While they are away, of so many; what they say when they are back counts instead."""
+    house.logs.hear("near", ["orders", "news"])
+    assert house.logs.away("orders") == []
+    house.logs.lose("near")
+    assert (house.logs.away("orders"), house.logs.find("orders")) == (["near"], [])
+    house.logs.hear("near", ["news"])
+    house.logs.lose("near")
+    assert (house.logs.away("orders"), house.logs.away("news")) == ([], ["near"])
+    for number in range(AWAY_MAX):
+        house.logs.hear(f"n{number}", ["orders"])
+        house.logs.lose(f"n{number}")
+    assert len(house.logs.away("orders")) == AWAY_MAX
+    assert house.logs.away("news") == []
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from micro.service.upstream import Upstream
 from tests.unit.network.clockwork import Desk, Diary, linked, run, settle
 
 FAR = "b5uafar"
+ITSELF = LogPlace(FAR, FAR)
 
 
 class Sink:
@@ -61,11 +62,11 @@ class Log:
         self.link.schedule()
 
 
-async def subscribed(sink: Sink, queue: str | None = "work") -> tuple[Upstream, Log, Diary]:
+async def subscribed(sink: Sink, queue: str | None = "work", place: LogPlace = ITSELF) -> tuple[Upstream, Log, Diary]:
     """Returns an upstream, the log's node at its other end, and what that hears."""
     near, far, _, desk = await linked()
     diary = desk.owner = Diary()
-    upstream = Upstream(sink, near, LogPlace(FAR, FAR), queue, OURS)
+    upstream = Upstream(sink, near, place, queue, OURS)
     await settle()
     return upstream, Log(far, desk), diary
 
@@ -123,6 +124,21 @@ def test_a_node_speaks_for_its_own_services_only(claim: str) -> None:
         )
         await settle()
         assert [event.publisher for _, event in sink.got] == [FAR]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("claim", "believed"), [(f"{FAR}/shop", f"{FAR}/shop"), ("b5uakeeper/shop", FAR), ("", FAR)])
+def test_a_copy_is_asked_for_by_whose_log_it_is(claim: str, believed: str) -> None:
+    """And what comes from there is that node's, not that of the one who keeps the copy."""
+
+    async def scenario() -> None:
+        sink = Sink()
+        _, log, _ = await subscribed(sink, place=LogPlace(FAR, "b5uakeeper"))
+        assert log.asked == {names.TOPIC: f"orders@{FAR}", names.QUEUE: "work"}
+        log.tell({names.TOPIC: "orders", **({names.CALLER: claim} if claim else {})}, {names.ID: "a"}, b"")
+        await settle()
+        assert [(event.topic, event.publisher) for _, event in sink.got] == [("orders", believed)]
 
     run(scenario())
 

@@ -3,6 +3,7 @@
 | endpoint | who may |
 | --- | --- |
 | `Open`, `Write`, `Cursors`, `Learn`, `Drop` | every node for its own logs |
+| `Standing` | super nodes of the newest map or the one before |
 
 A node proves by its link who it is, and names its logs without itself: so it writes copies of its own and no others.
 """
@@ -11,14 +12,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from micro.errors import Fault, TooManyRequests, Unauthorized, Unavailable
+from micro.errors import Fault, Forbidden, TooManyRequests, Unauthorized, Unavailable
 from micro.ports import Clock
 from micro.service.context import Context
 from micro.service.copies import messages as said
 from micro.service.copies.keeping import Copies
 from micro.service.service import Service
+from micro.trust.identity import nid_of
 from micro.trust.rates import Rates
 
 __all__ = ["CopyEndpoints", "add_copies"]
@@ -27,17 +29,25 @@ OPENS_PER_SECOND: Final = 5.0
 OPENS_BURST: Final = 100.0
 """A node may open, drop and ask so often; each costs a file."""
 
+Standing = Callable[[str, dict[str, Any]], dict[str, Any]]
+
 
 class CopyEndpoints:
     """The endpoints. Each takes and gives one message of `micro.service.copies.messages` in bytes.
 
     Args:
-        copies: returns what the node keeps, None while it is no super node.
+        copies: what the node keeps, None where it is no super node.
+        standing: returns how the copy of a node's log stands, by what was asked; the same holds.
+        is_super: says whether a node is a super node.
         clock: for the rates.
     """
 
-    def __init__(self, copies: Callable[[], Copies | None], clock: Clock) -> None:
+    def __init__(
+        self, copies: Copies | None, standing: Standing | None, is_super: Callable[[str], bool], clock: Clock
+    ) -> None:
         self._copies = copies
+        self._standing = standing
+        self._is_super = is_super
         self._clock = clock
         self._opens: Rates[str] = Rates(OPENS_PER_SECOND, OPENS_BURST)
 
@@ -79,12 +89,20 @@ class CopyEndpoints:
         copies.drop(nid, said.DROP.decode(body))
         return b""
 
+    async def standing(self, body: bytes, context: Context) -> bytes:
+        """Returns how the copy of a node's log stands here, to a super node that has one, too."""
+        nid, _ = self._caller(context, is_dear=False)
+        if not self._is_super(nid) or self._standing is None:
+            raise Forbidden(f"{context.caller} is no super node; only those ask each other how their copies stand")
+        asked = said.STANDING.decode(body)
+        return said.STOOD.encode(self._standing(nid_of(asked["key"]), asked))
+
     def _caller(self, context: Context, *, is_dear: bool) -> tuple[str, Copies]:
         """Returns the node that calls, which its link has proved, and what is kept here."""
         caller = context.caller
         if not caller.nid or not caller.peer:
             raise Unauthorized("copies are kept for nodes, which prove who they are")
-        copies = self._copies()
+        copies = self._copies
         if copies is None:
             raise Unavailable("this node is no super node, and keeps no copies; the shard map names those that do")
         if is_dear and not self._opens.allow(caller.nid, self._clock.monotonic()):
@@ -99,3 +117,4 @@ def add_copies(service: Service, endpoints: CopyEndpoints) -> None:
     service.add("Copy.Cursors", endpoints.cursors, idempotent=True)
     service.add("Copy.Learn", endpoints.learn, idempotent=True)
     service.add("Copy.Drop", endpoints.drop, idempotent=True)
+    service.add("Copy.Standing", endpoints.standing, idempotent=True)

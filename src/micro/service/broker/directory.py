@@ -16,7 +16,7 @@ from micro.errors import BadRequest
 from micro.service.broker.broker import check_name
 from micro.trust.identity import is_nid
 
-__all__ = ["LogDirectory", "LogPlace", "split_log"]
+__all__ = ["LogDirectory", "LogPlace", "log_name", "split_log"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,7 +51,13 @@ class LogDirectory(Protocol):
         """One who subscribed under this name does so no longer."""
 
     def find(self, name: str) -> Sequence[LogPlace]:
-        """Returns where logs of other nodes are, as far as is known, in a steady order; at most one of an origin."""
+        """Returns where logs of other nodes are, as far as is known, in a steady order.
+
+        Of an origin that is the log itself, or, where that is out of reach, its copies.
+        """
+
+    def refused(self, topic: str, place: LogPlace) -> None:
+        """This node may not, or no longer, subscribe at this place; a copy is not asked for there for a while."""
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Has `changed` called on the loop whenever `find` may answer otherwise than before."""
@@ -68,3 +74,8 @@ def split_log(name: str) -> tuple[str, str]:
     if at and not is_nid(nid):
         raise BadRequest(f"{name[:200]!r} names no node behind the @; the log of one node is topic@nid")
     return topic, nid
+
+
+def log_name(topic: str, nid: str) -> str:
+    """Returns the name of one node's log of a topic."""
+    return f"{topic}@{nid}"

@@ -102,8 +102,10 @@ class Copies:
         self._sizes: dict[str, int] = {}
         self._total = 0
         self._pieces: dict[str, int] = {}
-        self.opened: Callable[[Kept], None] = lambda kept: None
-        """Told when the node of a log is there again."""
+        self.words: dict[str, float] = {}
+        """When the node of each log last spoke of it, on the clock that never goes back; missing where it did not."""
+        self.spoken: Callable[[Kept], None] = lambda kept: None
+        """Told whenever the node of a log speaks of it: it is there."""
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -174,7 +176,7 @@ class Copies:
         self._kept.setdefault(nid, {})[name] = kept
         self._save(nid)
         self._resize(name, self.broker.size(name))
-        self.opened(kept)
+        self._heard(kept)
         event = self.broker.tail(name) if last >= first else None
         found: dict[str, Any] = {"last": last, "served": kept.served}
         if event is not None:
@@ -216,6 +218,7 @@ class Copies:
         """
         kept = self._of(nid, said)
         name = kept.name
+        self._heard(kept)
         events = events_from(name, said["events"])
         size = sum(event_bytes(event.headers, event.body) for _, event in events)
         self._make_sure_of_room(nid, size)
@@ -242,9 +245,14 @@ class Copies:
         Raises:
             NotFound: the copy was not opened.
         """
-        name = self._of(nid, said).name
+        kept = self._of(nid, said)
+        name = kept.name
+        self._heard(kept)
         for queue, cursor in cursors_from(said["cursors"], self.broker.bounds(name)[1]).items():
             self.broker.surpass(name, queue, cursor)
+        if kept.served:
+            kept.served = False  # who speaks of its queues has learned how far they came here
+            self._save(nid)
 
     def learned(self, nid: str, said: Mapping[str, Any]) -> dict[str, Any]:
         """Returns how far queues came here, the fields of `LEARNED`, for the node of the log.
@@ -252,13 +260,20 @@ class Copies:
         Raises:
             NotFound: the copy was not opened.
         """
+        self._heard(self._of(nid, said))
         return {"cursors": cursor_fields(self.broker.cursors(self._of(nid, said).name))}
 
     def drop(self, nid: str, said: Mapping[str, Any]) -> None:
         """Drops the copy of a node's log; where there is none that is well, too."""
         name = copy_name(said["topic"], nid, said["log"])
-        if name in self._kept.get(nid, {}):
+        kept = self._kept.get(nid, {}).get(name)
+        if kept is not None:
+            self._heard(kept)
             self._forget(nid, name)
+
+    def _heard(self, kept: Kept) -> None:
+        self.words[kept.name] = self._clock.monotonic()
+        self.spoken(kept)
 
     def _of(self, nid: str, said: Mapping[str, Any]) -> Kept:
         name = copy_name(said["topic"], nid, said["log"])
@@ -273,6 +288,10 @@ class Copies:
         """Returns what is known of all copies."""
         return [kept for by_name in self._kept.values() for kept in by_name.values()]
 
+    def of(self, nid: str) -> list[Kept]:
+        """Returns what is known of the copies of a node's logs."""
+        return list(self._kept.get(nid, {}).values())
+
     def get(self, name: str) -> Kept | None:
         """Returns what is known of a copy, or None."""
         return self._kept.get(parts_of(name)[1], {}).get(name)
@@ -281,12 +300,6 @@ class Copies:
         """Takes note that queues come further here than the log's node knows."""
         if not kept.served:
             kept.served = True
-            self._save(kept.nid)
-
-    def returned(self, kept: Kept) -> None:
-        """Takes note that the log's node knows it all."""
-        if kept.served:
-            kept.served = False
             self._save(kept.nid)
 
     @property
@@ -308,6 +321,7 @@ class Copies:
     def _forget(self, nid: str, name: str) -> None:
         """The events go first: what is known of a copy without events is soon told anew."""
         self.broker.forget(name)
+        self.words.pop(name, None)
         self._total -= self._sizes.pop(name, 0)
         del self._kept[nid][name]
         self._save(nid)

@@ -38,6 +38,8 @@ __all__ = [
     "PIECE_BYTES",
     "PIECE_EVENTS_MAX",
     "READERS_MAX",
+    "STANDING",
+    "STOOD",
     "WRITE",
     "WRITTEN",
     "cursor_fields",
@@ -133,6 +135,14 @@ LEARNED: Final = Layout("how far queues came at a copy", 1_048_576, cursors=Part
 
 DROP: Final = Layout("the end of a copy", 256, **_LOG)
 """A log of which no copy is wanted any more."""
+
+STANDING: Final = Layout("the question for another copy", 256, **_LOG, key=Part(3, "bytes", bytes_max=KEY_BYTES))
+"""A log and the public key of its node, asked by another super node that has a copy."""
+
+STOOD: Final = Layout(
+    "how another copy stands", 64, generation=Part(1, "number"), last=Part(2, "number"), serving=Part(3, "flag")
+)
+"""The number of the choice of super nodes that it knows, 0 where it has no copy, its newest event, and its role."""
 
 
 def event_fields(numbered: Numbered) -> dict[str, Any]:

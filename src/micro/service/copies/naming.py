@@ -13,7 +13,14 @@ from micro.errors import BadRequest
 from micro.service.broker.broker import check_name
 from micro.trust.identity import is_nid
 
-__all__ = ["LOG_DIGITS", "REPLICAS_MAX", "TOPIC_CHARACTERS_MAX", "check_replicas", "copies_of", "copy_name", "parts_of"]
+__all__ = [
+    "LOG_DIGITS",
+    "REPLICAS_MAX",
+    "TOPIC_CHARACTERS_MAX",
+    "check_replicas",
+    "copy_name",
+    "parts_of",
+]
 
 REPLICAS_MAX = 3
 """So many super nodes keep a copy of one log."""
@@ -36,11 +43,6 @@ def check_replicas(topic: str, replicas: int, *, exported: bool) -> None:
             f"replicas: {topic} has {len(topic)} characters; the name of a topic that is copied has at most "
             f"{TOPIC_CHARACTERS_MAX}"
         )
-
-
-def copies_of(topic: str) -> str:
-    """Returns the name under which it is announced that copies of a topic are served, whosever they are."""
-    return f"{topic}@"
 
 
 def copy_name(topic: str, nid: str, log: str) -> str:

@@ -9,10 +9,12 @@ from typing import Final
 
 import blake3
 
+from micro.service.registry.atlas import Atlas
 from micro.service.registry.ring import Ring
 from micro.service.registry.shardmap import SuperNode
+from micro.trust.identity import public_key_of
 
-__all__ = ["CANDIDATES_MAX", "candidates"]
+__all__ = ["CANDIDATES_MAX", "candidates", "keepers"]
 
 CANDIDATES_MAX: Final = 8
 """So many super nodes may come to keep copies of one log, one after the other."""
@@ -45,3 +47,17 @@ def candidates(ring: Ring, nid: str, topic: str, *, itself: bytes = b"") -> list
         ranked.append((turn, place, member))
     ranked.sort(key=lambda each: each[:2])
     return [member for _, _, member in ranked[:CANDIDATES_MAX]]
+
+
+def keepers(atlas: Atlas, nid: str, topic: str) -> list[SuperNode]:
+    """Returns who is believed to have a copy of a node's log: the candidates by the newest map, and by the one before.
+
+    Raises:
+        BadRequest: `nid` is no node id.
+    """
+    itself = public_key_of(nid)
+    found: dict[bytes, SuperNode] = {}
+    for chart in atlas.charts():
+        for member in candidates(chart.ring, nid, topic, itself=itself):
+            found.setdefault(member.key, member)
+    return list(found.values())

@@ -26,6 +26,7 @@ from micro.service.registry.charting import Charting
 from micro.service.registry.commons.seeker import Seeker
 from micro.service.registry.commons.value import Wanted
 from micro.service.registry.finding import (
+    Living,
     Offer,
     chosen_records,
     genuine_records,
@@ -266,6 +267,15 @@ class Finder:
     def _make_room(self) -> None:
         while len(self._known) > NAMES_MAX:
             self._known.pop(next(iter(self._known))).end()
+
+    async def locate(self, keys: Sequence[bytes], holders: int) -> list[Living]:
+        """Returns where those of these nodes are that are believed alive, asking so many super nodes for each."""
+        locating = self._asker.locating(holders)
+        try:
+            locating.begin(keys)
+            return list((await locating.found()).values())
+        finally:
+            locating.stop()
 
     # -- watching ---------------------------------------------------------------------------------------------------
 
