@@ -63,8 +63,9 @@ def control_services() -> list[Service]:
     return [
         auth_service(nothing, nothing, nothing),
         config_service(nothing),
-        events_service(nothing, nothing, nothing, nothing),
+        events_service(nothing, nothing, nothing, nothing, known=nothing, replicator=nothing),
         network_service(
+            nothing,
             nothing,
             nothing,
             nothing,
@@ -78,7 +79,9 @@ def control_services() -> list[Service]:
                 node_link=nothing,
                 visited=nothing,
                 linked=nothing,
+                hidden=nothing,
             ),
+            nothing,
         ),
         backbone_service(BackboneService(Role(), clock=nothing, entropy=nothing, parcelled=nothing)),
         node_service(nothing, lambda: None, nothing),
