@@ -27,7 +27,7 @@ from micro.node.refill import Refill
 from micro.ports import Clock, Entropy
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.finding import Offer
-from micro.service.registry.record import described
+from micro.service.registry.record import described, listed
 from micro.service.registry.view import View
 from micro.trust.identity import is_nid, short
 
@@ -142,21 +142,7 @@ class Strangers:
         """
         if self._backbone.finder is None:
             return []
-        found: dict[str, dict[str, Any]] = {}
-        for record in await self._backbone.finder.search(text, LOOKED_FOR_MAX):
-            line = found.get(record.name)
-            if line is None:
-                found[record.name] = {
-                    "name": record.name,
-                    "version": record.version,
-                    "description": ", ".join(record.terms),
-                    "nodes": 1,
-                    "owner": record.nid,
-                    "where": "strangers",
-                }
-            else:
-                line["nodes"] += 1
-        return list(found.values())[:limit]
+        return listed(await self._backbone.finder.search(text, LOOKED_FOR_MAX))[:limit]
 
     async def offering(self, name: str) -> tuple[str, ...]:
         """Returns the nodes that offer a name which nobody vouches for yet: the next use would pin it to them.

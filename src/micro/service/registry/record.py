@@ -20,7 +20,7 @@ the bytes that it had before there were kinds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
@@ -51,6 +51,7 @@ __all__ = [
     "SignedRecord",
     "described",
     "is_timely",
+    "listed",
     "mark_of_log",
     "mark_of_subscription",
     "read_mark",
@@ -303,6 +304,25 @@ def described(record: ServiceRecord, description: Mapping[str, Any]) -> Descript
     if (found.name, found.version) != (record.name, record.version):
         raise BadRequest(f"the description is of {found.name} {found.version}, the record of {record.name}")
     return found
+
+
+def listed(records: Iterable[ServiceRecord]) -> list[dict[str, Any]]:
+    """Returns lines of services as `Registry.Search` has them, each name once, in the order of its first record."""
+    found: dict[str, dict[str, Any]] = {}
+    for record in records:
+        line = found.setdefault(
+            record.name,
+            {
+                "name": record.name,
+                "version": record.version,
+                "description": ", ".join(record.terms),
+                "nodes": 0,
+                "owner": record.nid,
+                "where": "strangers",
+            },
+        )
+        line["nodes"] += 1
+    return list(found.values())
 
 
 def written(term: str) -> bytes:
