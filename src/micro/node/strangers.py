@@ -13,16 +13,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final
 
 from micro.errors import BadRequest, MicroError, NotFound, TooManyRequests, Unavailable
-from micro.mucp.limits import NETWORK
 from micro.network.link import Link
-from micro.network.vigil import Vigil
 from micro.network.visits import Visits
 from micro.node.backbone import Backbone
-from micro.node.following import Following
+from micro.node.followed import Followed, Stranger
 from micro.node.refill import Refill
 from micro.ports import Clock, Entropy
 from micro.service.registry.catalog import Catalog
@@ -37,8 +35,6 @@ PROVIDERS_MAX: Final = 3
 """So many nodes that offer a service are met at once."""
 LOOKED_FOR_MAX: Final = 256
 """So many names are looked for at the same time."""
-FOLLOWED_MAX: Final = 128
-"""So many strangers are followed; the one longest unused gives way."""
 MEET_SECONDS: Final = 5.0
 """How long a stranger may take to say what it has."""
 CHANGED_SECONDS: Final = 1.0
@@ -47,17 +43,6 @@ UNUSED_SECONDS: Final = 600.0
 """A stranger whose services nobody asked for in this time is followed no longer."""
 
 log = logging.getLogger("micro.network")
-
-
-@dataclass(slots=True)
-class _Stranger:
-    """A node whose services are followed over a visit."""
-
-    following: Following
-    services: dict[str, None]
-    used: float
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
 
 
 class Strangers:
@@ -93,7 +78,7 @@ class Strangers:
         self._is_neighbour = is_neighbour
         self._changed = changed
         self._looking: dict[str, asyncio.Task[None]] = {}
-        self._followed: dict[str, _Stranger] = {}
+        self._followed = Followed(catalog, clock, is_neighbour=is_neighbour, changed=changed, short=self._refill_for)
         self._missed: dict[str, None] = {}
         self._refill = Refill(self._fill, entropy)
 
@@ -185,14 +170,14 @@ class Strangers:
 
     def linked(self) -> list[tuple[str, Link]]:
         """Returns the strangers that are followed, each with its link."""
-        return [(nid, stranger.following.link) for nid, stranger in sorted(self._followed.items())]
+        return [(nid, stranger.following.link) for nid, stranger in sorted(self._followed, key=itemgetter(0))]
 
     def lost(self, nid: str, link: Link) -> None:
         """Takes note that a link to a node is gone."""
         stranger = self._followed.get(nid)
         if stranger is None or stranger.following.link is not link:
             return
-        self._forget(nid)
+        self._followed.forget(nid)
         for name in stranger.services:
             self._backbone.doubt(name)
             if self._serves(self._catalog.lookup(name)):
@@ -210,9 +195,11 @@ class Strangers:
     def sweep(self) -> None:
         """Lets go of those whose services nobody asked for."""
         since = self._clock.monotonic() - UNUSED_SECONDS
-        for nid in [nid for nid, stranger in self._followed.items() if stranger.used <= since]:
-            services = self._followed[nid].services
-            self._forget(nid)
+        for nid, stranger in self._followed:
+            if stranger.used > since:
+                continue
+            services = stranger.services
+            self._followed.forget(nid)
             for name in services:
                 self._miss(name)
 
@@ -221,8 +208,8 @@ class Strangers:
         for task in tuple(self._looking.values()):
             task.cancel()
         self._refill.close()
-        for nid in tuple(self._followed):
-            self._forget(nid)
+        for nid, _ in self._followed:
+            self._followed.forget(nid)
 
     # -- within -----------------------------------------------------------------------------------------------------
 
@@ -248,7 +235,7 @@ class Strangers:
 
     def _touch(self, name: str) -> None:
         service, now = name.partition("@")[0], self._clock.monotonic()
-        for stranger in self._followed.values():
+        for _, stranger in self._followed:
             if service in stranger.services:
                 stranger.used = now
 
@@ -277,7 +264,7 @@ class Strangers:
 
     async def _fill(self, name: str) -> bool:
         """Meets more nodes that offer a service; says whether there are enough, or nobody uses it any more."""
-        used = any(name in stranger.services for stranger in self._followed.values())
+        used = any(name in stranger.services for _, stranger in self._followed)
         if not used or name in self._looking:
             return not used
         view = self._catalog.lookup(name)
@@ -310,7 +297,7 @@ class Strangers:
         link = await self._visits.visit(offer.ticket)
         if self._is_neighbour(offer.nid):
             return  # its whole registry is followed already
-        stranger = self._follow(offer.nid, link, service)
+        stranger = self._followed.follow(offer.nid, link, service)
         try:
             async with asyncio.timeout(MEET_SECONDS):
                 await stranger.ready.wait()
@@ -330,63 +317,17 @@ class Strangers:
         stranger = self._followed.get(nid)
         if stranger is None:
             return
-        self._forget(nid)
+        self._followed.forget(nid)
         for name in stranger.services:
             if name != service and not self._serves(self._catalog.lookup(name)):
                 self._look_again(name)
 
-    def _follow(self, nid: str, link: Link, service: str) -> _Stranger:
-        stranger, now = self._followed.get(nid), self._clock.monotonic()
-        if stranger is not None and stranger.following.link is link and service in stranger.services:
-            stranger.used = now
-            return stranger
-        services = {**(stranger.services if stranger is not None else {}), service: None}
-        if stranger is not None:
-            self._stop(stranger)
-        elif len(self._followed) >= FOLLOWED_MAX:
-            self._forget(min(self._followed, key=lambda other: self._followed[other].used))
-        link.watch.vigil = Vigil(NETWORK, asyncio.get_running_loop().time())  # calls go there
-        following = Following(self._catalog, self._clock, nid, link)
-        stranger = self._followed[nid] = _Stranger(following, services, now)
-        following.heard = lambda word: self._heard(stranger, word)
-        stranger.task = asyncio.get_running_loop().create_task(self._watch(nid, stranger))
-        return stranger
-
-    def _heard(self, stranger: _Stranger, word: str) -> None:
-        if word == "ready":
-            stranger.ready.set()
-        if word == "removed":
-            self._refill_for(stranger)
-        if word != "beat":
-            self._changed()
-
-    async def _watch(self, nid: str, stranger: _Stranger) -> None:
-        try:
-            await stranger.following.watch(tuple(stranger.services))
-        except MicroError as error:
-            log.info("%s is not followed any more: %s", short(nid), error)
-        stranger.ready.set()
-        if self._followed.get(nid) is stranger:
-            self._forget(nid)
-            self._refill_for(stranger)
-
-    def _refill_for(self, stranger: _Stranger) -> None:
+    def _refill_for(self, stranger: Stranger) -> None:
         """Has more providers met of what a stranger had, where others still serve it."""
         for name in stranger.services:
             view = self._catalog.lookup(name)
             if self._serves(view) and view is not None and len(view.nids) < PROVIDERS_MAX:
                 self._refill.want(name)
-
-    def _forget(self, nid: str) -> None:
-        stranger = self._followed.pop(nid)
-        self._stop(stranger)
-        if not self._is_neighbour(nid) and self._catalog.drop_node(nid):
-            self._changed()
-
-    @staticmethod
-    def _stop(stranger: _Stranger) -> None:
-        if stranger.task is not None and stranger.task is not asyncio.current_task():
-            stranger.task.cancel()
 
 
 def _meant(name: str) -> str:
