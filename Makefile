@@ -28,7 +28,7 @@ test: lint ## Check the code and run the tests: all that guards a commit.
 # A test is ended that hangs: after five minutes, but a whole campaign may take hours.
 PROVE_SECONDS := 14400
 
-prove: lint ## Run the tests with the campaigns at full length, and write their reports.
+prove: lint ## Run the tests with the campaigns at full length, and write docs/reference/proofs.md.
 	@$(BIN)/python -m pytest --prove -o faulthandler_timeout=$(PROVE_SECONDS) $(PYTEST)
 
 lint: $(STAMPS)/test $(STAMPS)/lint ## Run the quick checks: style, floors, types, dependencies.

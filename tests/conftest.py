@@ -1,4 +1,7 @@
-"""What every test gets: a home that is not the owner's, Hypothesis profiles, and campaigns that tell their length."""
+"""What every test gets: a home that is not the owner's, Hypothesis profiles, and campaigns that tell their length.
+
+Under `--prove` the campaigns are written down too, as a page.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,19 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Protocol
 
 import hypothesis
 import pytest
 
-CAMPAIGNS = pytest.StashKey[list[str]]()
+from tests.proofs import Ran, page_of
+
+CAMPAIGNS = pytest.StashKey[list[Ran]]()
+OUTCOMES = pytest.StashKey[dict[str, str]]()
 HOME = pytest.StashKey[str]()
+PROOFS = Path(__file__).parents[1] / "docs" / "reference" / "proofs.md"
 
 
 class Campaign(Protocol):
@@ -26,10 +33,11 @@ class Campaign(Protocol):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--prove", action="store_true", help="run the campaigns at full length (`make prove`)")
+    parser.addoption("--proofs", type=Path, default=PROOFS, metavar="FILE", help="where --prove writes what it ran")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[CAMPAIGNS] = []
+    config.stash[CAMPAIGNS], config.stash[OUTCOMES] = [], {}
     config.stash[HOME] = tempfile.mkdtemp(prefix="micro-")
     os.environ["MICRO_HOME"] = config.stash[HOME]
     for name in ("MICRO_ADDRESS", "MICRO_TOKEN"):
@@ -59,8 +67,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if config.stash[CAMPAIGNS]:
         terminalreporter.section("campaigns")
-        for line in sorted(config.stash[CAMPAIGNS]):
+        for line in sorted(ran.line for ran in config.stash[CAMPAIGNS]):
             terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    outcomes = item.config.stash[OUTCOMES]
+    if report.when == "call" or report.outcome != "passed":  # what fails before or after a test fails it
+        outcomes[item.nodeid] = report.outcome
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config = session.config
+    if config.getoption("--prove") and config.stash[CAMPAIGNS]:
+        part = [*config.option.file_or_dir, *([f"-k {config.option.keyword}"] if config.option.keyword else [])]
+        page = page_of(config.stash[CAMPAIGNS], config.stash[OUTCOMES], part)
+        config.getoption("--proofs").write_text(page, encoding="utf-8")
 
 
 @pytest.fixture
@@ -69,7 +94,7 @@ def campaign(request: pytest.FixtureRequest) -> Campaign:
 
     def choose(what: str, *, share: int, full: int) -> int:
         count = full if request.config.getoption("--prove") else share
-        request.config.stash[CAMPAIGNS].append(f"{count:>12,} of {full:,} {what}")
+        request.config.stash[CAMPAIGNS].append(Ran(request.node.nodeid, what, count, full))
         return count
 
     return choose

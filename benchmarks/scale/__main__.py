@@ -55,7 +55,9 @@ async def _measure(module: str, *words: object) -> dict[str, float]:
         output, _ = await process.communicate()
     if process.returncode:
         raise RuntimeError(f"{module} ended with {process.returncode}")
-    return dict(json.loads(output))
+    found: dict[str, float] = json.loads(output)
+    sys.stderr.write(f"{module} {' '.join(map(str, words))}: {found}\n")  # another one may still fail
+    return found
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -37,7 +37,6 @@ WAY_SECONDS = 0.01
 """How long the way to a super node takes that is not on this machine, and as long back: in one country."""
 
 
-
 async def measure(nodes: int, supers: int, lookups: int, far: int) -> dict[str, float]:
     """Returns p50 and p95 of a lookup in round trips, without and with a way to go, and what the nodes take in memory.
 

@@ -72,6 +72,9 @@ class _Visits:
             self._links[ticket.nid] = link
         return link
 
+    def guest(self, nid: str) -> None:
+        """Nobody visits a member."""
+
 
 class Member:
     """One of them.

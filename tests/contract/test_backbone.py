@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +14,15 @@ from micro.service.registry.holder import Holder
 from micro.service.registry.presence import LEASE_SECONDS
 from micro.trust.seal import seal
 from tests.contract.town import Town, TownNode, charted, settled
-from tests.unit.network.clockwork import run
 from tests.unit.service.registry.makings import key_of, record_of
 
-Scenario = Callable[[Town], Awaitable[None]]
 AWAY_SECONDS = 600.0
 """After so long a keeper takes whoever is away out of the map."""
 
 
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[[Scenario], None]:
-    """Returns a function that plays a scenario in a town of its own."""
-
-    def go(scenario: Scenario) -> None:
-        async def whole() -> None:
-            town = Town(tmp_path)
-            try:
-                await scenario(town)
-            finally:
-                await town.close()
-
-        run(whole())
-
-    return go
-
-
 def holder_of(node: TownNode) -> Holder:
-    assert node.backbone._super is not None
-    return node.backbone._super.holder
+    assert node.backbone._office._super is not None
+    return node.backbone._office._super.holder
 
 
 def holds(node: TownNode, name: str) -> int:
@@ -336,6 +316,29 @@ def test_a_super_node_that_is_away_for_long_goes_out_of_the_map(play: Any) -> No
 
         supers[4].transport.mend()
         await settled(lambda: charted(ann) == charted(supers[4]) == 5, 200)
+        await finds(bob, "greeter", [ann.nid])
+
+    play(scenario)
+
+
+def test_a_home_that_left_and_came_back_is_told_everything(play: Any) -> None:
+    """The node whose home it is does not go on talking to what that held before; nobody who watches does."""
+
+    async def scenario(town: Town) -> None:
+        supers = await town.supers(3)
+        nodes = [await town.start(number, ticket=supers[0].ticket().encode()) for number in range(11, 19)]
+        await settled(lambda: all(node.home for node in nodes))
+        again = next(each for each in supers[1:] if each.nid in [node.home for node in nodes])
+        ann = next(node for node in nodes if node.home == again.nid)
+        bob = next(node for node in nodes if node is not ann)
+        ann.serve("greeter")
+        await finds(bob, "greeter", [ann.nid])
+        await again.backbone.leave()
+        await again.backbone.join(supers[0].ticket())
+        await asyncio.sleep(2 * LEASE_SECONDS)
+        await settled(lambda: charted(ann) == charted(bob) == 3, 200)
+        for each in supers:
+            assert ann.key.public in [key for key, _ in holder_of(each).presences.believed()]
         await finds(bob, "greeter", [ann.nid])
 
     play(scenario)

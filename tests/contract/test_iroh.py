@@ -11,9 +11,10 @@ import iroh
 import pytest
 
 from micro.errors import BadRequest, ConfigError, EngineError, HandshakeFailed, LinkClosed, Unavailable
+from micro.network.prefix import Prefixes
 from micro.network.transport import iroh as iroh_module
 from micro.network.transport import iroh_transfer
-from micro.network.transport.admission import Limits
+from micro.network.transport.admission import Admission, Limits, Verdict
 from micro.network.transport.iroh import ALPN, IrohEndpoint
 from micro.network.transport.iroh_pipe import READ_BYTES_MAX, READ_BYTES_MIN
 from micro.trust.identity import nid_of
@@ -273,6 +274,43 @@ async def test_a_node_under_load_asks_for_proof_of_the_address(bind: Bind) -> No
     await until(lambda: accepted)
 
 
+async def test_the_address_is_proved_before_the_handshake(bind: Bind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is asked for proof knocks once more, with it."""
+    ours, theirs = await bind(OURS), await bind(THEIRS, limits=Limits(handshakes_unproved_max=0))
+    knock, proofs = Admission.knock, list[bool]()
+
+    def note(self: Admission, origin: str, prefix: str = "", *, proved: bool) -> Verdict:
+        proofs.append(proved)
+        return knock(self, origin, prefix, proved=proved)
+
+    monkeypatch.setattr(Admission, "knock", note)
+    accepted = listening(theirs)
+    await dialled(ours, theirs)
+    await until(lambda: accepted)
+
+    assert proofs == [False, True]
+
+
+class OnePlace(Prefixes):
+    """Takes loopback for a place, which a node does not."""
+
+    def of(self, peername: str) -> str:
+        return "198.51.0.0/16"
+
+
+async def test_one_place_has_so_many_connections(bind: Bind) -> None:
+    """Whatever keys come from there, and the link says which place it is."""
+    first, second = await bind(OURS), await bind(b"\x07" * 32)
+    theirs = await bind(THEIRS, prefixes=OnePlace(), limits=Limits(connections_per_prefix_max=1))
+    accepted = listening(theirs)
+    await dialled(first, theirs)
+    await until(lambda: accepted)
+
+    assert accepted[0].pipe.get_extra_info("prefix") == "198.51.0.0/16"
+    with pytest.raises(Unavailable, match="refused"):
+        await second.dial(theirs.nid, theirs.addresses(), None, timeout_seconds=TIMEOUT_SECONDS)
+
+
 async def test_a_connection_that_ended_makes_room(bind: Bind) -> None:
     """Nothing is counted when everybody is gone."""
     ours, theirs = await bind(OURS), await bind(THEIRS)
@@ -447,6 +485,10 @@ async def test_a_false_address_costs_no_connection_that_lives(bind: Bind) -> Non
     pipe.abort()
 
 
+SHRINKING_READS = (READ_BYTES_MAX // READ_BYTES_MIN).bit_length()
+"""After so many small reads the buffer is small again."""
+
+
 async def test_a_pipe_reads_as_much_as_comes(bind: Bind, monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for the next bytes of a silent pipe is small, also after it carried much at once."""
     asked: list[int] = []
@@ -464,7 +506,8 @@ async def test_a_pipe_reads_as_much_as_comes(bind: Bind, monkeypatch: pytest.Mon
     far.pipe.write(bytes(1_000_000))
     await until(lambda: len(ends[0].data) > 1_000_000, TIMEOUT_SECONDS)
     most = max(asked)
-    far.pipe.write(b"?")
-    await until(lambda: ends[0].data.endswith(b"?"), TIMEOUT_SECONDS)
+    for number in range(SHRINKING_READS):
+        far.pipe.write(b"%d" % number)
+        await until(lambda number=number: ends[0].data.endswith(b"%d" % number), TIMEOUT_SECONDS)
 
     assert (most, asked[-1]) == (READ_BYTES_MAX, READ_BYTES_MIN)

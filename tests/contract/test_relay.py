@@ -10,18 +10,19 @@ import pytest
 from blake3 import blake3
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
+from websockets.frames import Frame
 from websockets.typing import Subprotocol
 
 from micro.errors import EngineError, Unavailable
 from micro.network.relay.desk import Limits
-from micro.network.relay.server import RelayServer
+from micro.network.relay.server import Connection, RelayServer
 from micro.network.relays import Relays
 from micro.network.transport.iroh import IrohEndpoint
 from micro.network.transport.relay_probe import answers
 from micro.node.config import NodeConfig
 from micro.node.relaying import SILENT_SECONDS, Relaying
 from micro.system import SystemEntropy
-from micro.trust.identity import nid_of
+from micro.trust.identity import nid_of, public_key_of
 from micro.trust.keys import NodeKey
 from tests.contract.pipes import Recorder
 from tests.waiting import until
@@ -97,6 +98,47 @@ async def test_a_node_is_reached_by_its_key_and_relay_alone(relay: Place) -> Non
         await theirs.close()
 
 
+async def test_a_relay_sees_ciphertext_alone(relay: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what two nodes say through it nothing stands in any datagram that it takes or passes on."""
+    seen: list[bytes] = []
+    take, send = Connection._take, Connection.send
+
+    def taken(self: Connection, frame: Frame) -> None:
+        seen.append(bytes(frame.data))
+        take(self, frame)
+
+    def sent(self: Connection, frame: bytes) -> bool:
+        seen.append(bytes(frame))
+        return send(self, frame)
+
+    monkeypatch.setattr(Connection, "_take", taken)
+    monkeypatch.setattr(Connection, "send", sent)
+    ours, theirs = await endpoint(1, relay.url), await endpoint(2, relay.url)
+    words = [b"the treasure is under the oak", b"so dig at night"]
+    try:
+        accepted: list[Recorder] = []
+
+        def accept(pipe: object) -> None:
+            accepted.append(Recorder())
+            pipe.start(accepted[-1])  # type: ignore[attr-defined]
+
+        theirs.listen(accept)
+        await until(lambda: len(relay.server.desk) == 2)
+        pipe = await ours.dial(theirs.nid, [], relay.url, timeout_seconds=TIMEOUT_SECONDS)
+        recorder = Recorder()
+        pipe.start(recorder)
+        pipe.write(words[0])
+        await until(lambda: accepted and accepted[0].data == words[0])
+        accepted[0].pipe.write(words[1])
+        await until(lambda: recorder.data == words[1])
+    finally:
+        await ours.close()
+        await theirs.close()
+
+    assert any(public_key_of(theirs.nid) in datagram for datagram in seen)  # whom it is for is no secret
+    assert not any(word in datagram for word in words for datagram in seen)
+
+
 async def test_whoever_dials_needs_no_relay_of_its_own(relay: Place) -> None:
     """The one in the ticket is enough."""
     ours, theirs = await endpoint(1), await endpoint(2, relay.url)
@@ -127,7 +169,7 @@ async def test_a_relay_that_is_gone_is_left(relay: Place) -> None:
     other = RelayServer(SystemEntropy())
     urls = [relay.url, f"http://127.0.0.1:{await other.start('127.0.0.1', 0)}"]
     ours = await endpoint(1)
-    relaying = Relaying(NodeConfig(), ours, SystemEntropy(), Relays(), listening=False)
+    relaying = Relaying(NodeConfig(), ours, SystemEntropy(), Relays(), None)
     try:
         await relaying.network(urls, urls)
         await until(lambda: ours.relay)
@@ -149,7 +191,7 @@ async def test_a_relay_that_is_gone_is_left(relay: Place) -> None:
 async def test_the_only_relay_is_kept(relay: Place) -> None:
     """There is nothing better than to wait for it."""
     ours = await endpoint(1)
-    relaying = Relaying(NodeConfig(), ours, SystemEntropy(), Relays(), listening=False)
+    relaying = Relaying(NodeConfig(), ours, SystemEntropy(), Relays(), None)
     try:
         await relaying.network([relay.url], [relay.url])
         await until(lambda: ours.relay == relay.url)

@@ -17,6 +17,7 @@ from micro.errors import Unavailable
 from micro.mucp.event import Hello
 from micro.network.link import Link
 from micro.network.peers import Peers
+from micro.network.prefix import Prefixes
 from micro.network.relays import Relays
 from micro.network.transport.memory import MemoryPipe, pair
 from micro.network.transport.transport import FreshPipe
@@ -81,11 +82,15 @@ class TownTransport:
         if far is None or far.accept is None or far.is_cut or self.is_cut or far._address not in addresses:
             await asyncio.sleep(timeout_seconds)
             raise Unavailable(f"{nid} does not answer")
-        near, there = pair({"nid": nid, "peername": far._address}, {"nid": self.nid, "peername": self._address})
+        near, there = pair({"nid": nid, "peername": far._address}, self._facts())
         self.pipes.append(near)
         far.pipes.append(there)
         far.accept(there)
         return near
+
+    def _facts(self) -> dict[str, str]:
+        """Returns what the other side is told of this one, as iroh's endpoint does."""
+        return {"nid": self.nid, "peername": self._address, "prefix": Prefixes().of(self._address)}
 
     def listen(self, accept: Callable[[FreshPipe], None]) -> None:
         self.accept = accept

@@ -63,7 +63,7 @@ def control_services() -> list[Service]:
     return [
         auth_service(nothing, nothing, nothing),
         config_service(nothing),
-        events_service(nothing, nothing, nothing, nothing, nothing),
+        events_service(nothing, nothing, nothing, nothing, known=nothing, replicator=nothing),
         network_service(
             nothing,
             nothing,

@@ -188,6 +188,24 @@ async def test_only_super_nodes_store(start_node: StartNode) -> None:
     )["current"]
 
 
+async def test_a_node_joins_with_addresses_of_its_own(start_node: StartNode) -> None:
+    """Also one to which the keeper has a link already, over which it would answer whatever it says."""
+    [keeper] = await network(start_node, 1)
+    liar = await start_node(network=True, join=keeper.ticket().encode())
+    assert keeper.peers is not None
+    assert liar.backbone is not None
+    await keeper.peers.visits.visit(liar.ticket())
+    wish = said.JOIN.encode({"addresses": ["9.9.9.9:1"]})
+
+    with pytest.raises((Forbidden, Unavailable)):
+        await liar.backbone._reach.call(keeper.ticket(), "Backbone.Join", wish, timeout_seconds=10.0)
+
+    wish = said.JOIN.encode({"addresses": liar.ticket().addresses})
+    await liar.backbone._reach.call(keeper.ticket(), "Backbone.Join", wish, timeout_seconds=10.0)
+    assert keeper.backbone is not None
+    assert keeper.backbone.status()["super_nodes"] == 2
+
+
 async def test_another_network_is_not_joined_by_the_way(start_node: StartNode) -> None:
     """A node is in one network; a ticket without one leads into none."""
     one, other = (await network(start_node, 1))[0], (await network(start_node, 1))[0]

@@ -12,6 +12,8 @@ import pytest
 
 from micro.errors import Conflict, Fault, Forbidden
 from micro.mucp import headers as names
+from micro.mucp.headers import encode
+from micro.mucp.message import Form
 from micro.node.front import Client
 from micro.node.node import Node
 from micro.service.broker.directory import LogPlace
@@ -142,6 +144,22 @@ async def test_an_event_arrives_as_it_was_published(town: Town) -> None:
     assert event.headers["X-Colour"] == "red"
     assert event.publisher == town.far.nid
     assert abs(event.time - town.far.ports.clock.now()) < 60
+
+
+async def test_a_neighbour_publishes_in_the_name_of_its_own_services_alone(town: Town) -> None:
+    """Whatever other name stands on its event, its own stands in the log."""
+    await town.export("orders")
+    link = town.near.peers.link(town.far.nid) if town.near.peers is not None else None
+    assert link is not None
+    claims = [f"{town.near.nid}/bank", f"{town.far.nid}/bank", "owner", "/bank"]
+    for claim in claims:
+        answer = link.future()
+        prefix = link.session.begin(Form.PUBLISH, {names.TOPIC: "orders"}, 10_000, encode({names.CALLER: claim}))
+        link.call(answer, prefix, b"{}")
+        await answer
+    events = await take(await town.queue(town.owner), len(claims))
+
+    assert [event.publisher for event in events] == [claims[0], *[town.near.nid] * 3]
 
 
 async def test_members_of_a_queue_share_its_events_wherever_they_are(town: Town) -> None:

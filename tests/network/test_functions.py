@@ -166,6 +166,28 @@ async def test_a_function_that_fails_publishes_nothing_and_tries_again(
     assert waiting == [2]
 
 
+async def test_a_function_publishes_only_what_its_service_may(start_node: StartNode, billing_folder: Path) -> None:
+    """Where a rule refuses a topic to a service, its functions emit nothing there either, and the event waits."""
+    node = await start_node()
+    async with client_of(node) as client:
+        refused = {"type": "topic", "name": "invoices", "endpoint": "Publish"}
+        wish = {"id": "no", "resource": refused, "scope": "service:billing", "access": "denied", "priority": 2}
+        await client.call("auth", "Rules.Create", wish)
+        await client.publish("orders", {"number": 1, "lines": 3})
+        await run(node, billing_folder)
+
+        async def refused_twice() -> bool:
+            said = [line.line for line in await node.supervisor.tail("billing", 1_000)]
+            return sum("Forbidden" in line for line in said) >= 2
+
+        await until(refused_twice)
+        assert "invoices" not in {
+            t["topic"] for t in (await client.call("node", "Node.Topics"))["topics"] if t["messages"]
+        }
+        await client.call("auth", "Rules.Delete", {"id": "no"})
+        assert len(await kept(client, "invoices", 3)) == 3
+
+
 async def crash(node: Node, client: Client) -> None:
     """Kills the instance of `billing` with -9, and waits for the next one."""
     pid = await client.call("billing", "Say.Pid")

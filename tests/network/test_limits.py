@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from micro.errors import MicroError, TooManyRequests, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.message import Form
 from micro.network.metering import Asked
+from micro.node import outside
 from micro.node.node import Node
 from micro.service.registry import backbone as said
 from micro.trust.identity import nid_of
@@ -105,6 +107,23 @@ async def test_lookups_calls_and_events_of_a_stranger_have_rates_of_their_own(
     assert await answered(Form.CALL, lookup, said.FIND.encode({"name": "greeter"}))
     assert await answered(Form.CALL, {names.SERVICE: "greeter", names.ENDPOINT: "Say.Who"}, b"")
     assert await answered(Form.PUBLISH, {names.TOPIC: "news"}, b"{}")
+
+
+@pytest.mark.parametrize(("super_node", "welcome"), [(False, 1), (True, 2)])
+async def test_a_super_node_takes_more_guests(
+    start_node: StartNode, super_node: bool, welcome: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Than another node, whose guests above its number are told to ask elsewhere."""
+    monkeypatch.setattr(outside, "GUESTS_MAX", 1)
+    monkeypatch.setattr(outside, "SUPER_GUESTS_MAX", 2)
+    host = await start_node(network=True, super_node=super_node)
+    for _ in range(3):
+        guest = await start_node(network=True)
+        assert guest.peers is not None
+        with contextlib.suppress(MicroError):
+            await guest.peers.visits.visit(host.ticket())
+    assert host.peers is not None
+    assert host.peers.visits.guests == welcome
 
 
 async def test_no_url_is_opened_because_a_stranger_named_it(start_node: StartNode) -> None:

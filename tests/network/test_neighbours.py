@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from micro.errors import Forbidden, NotFound, Unavailable
+from micro.mucp.codec import decode_json
 from micro.node.node import Node
+from micro.service.once import call_once
 from tests.network.places import StartNode, client_of, run, until
 
 
@@ -53,13 +56,45 @@ async def test_a_neighbour_may_not_control(start_node: StartNode, greeter_folder
     link = near.peers.link(far.nid)
     assert link is not None
 
-    from micro.service.once import call_once
-
     for service, endpoint in (("runtime", "Runtime.Status"), ("node", "Node.Stop"), ("network", "Network.Peers")):
         with pytest.raises(Forbidden):
             await call_once(link, service, endpoint, {})
     assert b"ok" in await call_once(link, "greeter", "Debug.Health", {})
     assert b'"address"' not in await call_once(link, "registry", "Registry.Get", {"name": "greeter"})
+
+
+async def test_a_neighbour_hears_of_no_services_of_others(start_node: StartNode, greeter_folder: Path) -> None:
+    """However it asks: what a node merely follows is not its to tell."""
+    _, near = await linked(start_node, greeter_folder)
+    third = await start_node(network=True)
+    assert third.peers is not None
+    async with client_of(third) as client:
+        await client.call("network", "Network.Connect", {"ticket": near.ticket().encode()})
+        peers = third.peers
+        await until(lambda: peers.link(near.nid))
+    link = third.peers.link(near.nid)
+    assert link is not None
+
+    async def seen() -> list[Any]:
+        listed, found = [
+            decode_json(await call_once(link, "registry", endpoint, request))
+            for endpoint, request in (("Registry.List", {}), ("Registry.Search", {"query": "greeter"}))
+        ]
+        return [listed["total"], [line["nodes"] for line in listed["services"]], len(found["services"])]
+
+    known = near.catalog.lookup("greeter")
+    assert known is not None
+    assert await seen() == [0, [], 0]
+    for endpoint in ("Registry.Get", "Registry.Route"):
+        for name in ("greeter", f"greeter@{known.nids[0]}"):
+            with pytest.raises(NotFound):
+                await call_once(link, "registry", endpoint, {"name": name})
+
+    await run(near, greeter_folder)
+    described = decode_json(await call_once(link, "registry", "Registry.Get", {"name": "greeter"}))
+    assert await seen() == [1, [1], 1]
+    assert [node["nid"] for node in described["nodes"]] == [near.nid]
+    assert await call_once(link, "registry", "Registry.Route", {"name": "greeter"})
 
 
 async def test_a_neighbour_that_leaves_is_forgotten_and_found_again(

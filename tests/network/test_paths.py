@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +46,38 @@ async def test_a_ping_measures_the_way_to_a_node(start_node: StartNode, greeter_
         await until(lambda: near.peers is not None and near.peers.link(far.nid) is None)
         with pytest.raises(Unavailable, match="no link"):
             await client.call("network", "Network.Measure", {"nid": far.nid})
+
+
+async def test_the_ways_are_shown_to_who_types(start_node: StartNode, greeter_folder: Path) -> None:
+    """`graph`, `routes`, `services` and `ping` print for programs what their endpoints say, and for people tables."""
+    far, near = await linked(start_node, greeter_folder)
+    [instance] = far.catalog.holding(far.nid)
+
+    async def typed(*words: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "micro", "--home", str(near.home.path), "network", *words),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0, words
+        return out.decode()
+
+    async def shown(*words: str) -> Any:
+        return json.loads(await typed(*words, "--output", "json"))
+
+    graph = await shown("graph")
+    assert [node["nid"] for node in graph["nodes"]] == [near.nid, far.nid]
+    assert [(link["from"], link["to"]) for link in graph["links"]] == [(near.nid, far.nid)]
+    assert far.nid in await typed("graph", "--output", "table")
+    routes = (await shown("routes", "greeter"))["routes"]
+    assert [(route["service"], route["node"], route["instance"]) for route in routes] == [
+        ("greeter", far.nid, instance.id)
+    ]
+    assert (await shown("routes", "none"))["routes"] == []
+    assert (await shown("services"))["nodes"] == [{"nid": far.nid, "services": ["greeter"]}]
+    ping = await shown("ping", far.nid, "--count", "3")
+    assert (ping["nid"], len(ping["seconds"])) == (far.nid, 3)
 
 
 async def test_a_trace_shows_each_hop(start_node: StartNode, greeter_folder: Path) -> None:

@@ -237,8 +237,8 @@ async def _has(node: Node, place: bytes, value: bytes) -> bool:
 def _shown(super_node: Node, provider: Node) -> int:
     """Returns how many records of a node a super node shows."""
     assert super_node.backbone is not None
-    assert super_node.backbone._super is not None
-    return len(super_node.backbone._super.holder.shards.of_node(public_key_of(provider.nid)))
+    assert super_node.backbone._office._super is not None
+    return len(super_node.backbone._office._super.holder.shards.of_node(public_key_of(provider.nid)))
 
 
 async def test_a_wrong_address_of_the_commons_is_said(start_node: StartNode) -> None:

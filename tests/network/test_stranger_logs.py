@@ -169,8 +169,9 @@ async def test_what_nobody_has_taken_waits_over_restarts_of_both(country: Countr
     assert numbers(await take(await country.queue(client, f"orders@{far.nid}", "late"), 6)) == list(range(6))
 
 
-async def test_a_provider_that_moved_is_found_again(country: Country, start_node: StartNode) -> None:
+async def test_a_provider_that_moved_is_found_again(country: Country, monkeypatch: pytest.MonkeyPatch) -> None:
     """The subscription goes on, without its subscriber's doing, when the log's node is back at another address."""
+    monkeypatch.setattr("micro.node.subscribers.VISITED_MAX", 0)  # nor does that node come by itself
     far, owner = await country.publisher()
     _, client = await country.settler()
     events = await country.queue(client, f"orders@{far.nid}")
@@ -354,3 +355,17 @@ async def test_a_function_takes_events_of_a_stranger(country: Country, tmp_path:
 
     assert {event.publisher for event in invoices} == {f"{near.nid}/billing"}
     await until(lambda: left(far) == [0])
+
+
+async def test_whoever_leaves_a_network_and_comes_back_goes_on(country: Country) -> None:
+    """What is subscribed to is sought again, although nobody could be asked meanwhile."""
+    far, owner = await country.settler()
+    _, client = await country.settler()
+    events = await country.queue(client, f"orders@{far.nid}")
+    assert await nothing_comes(events)
+    for _ in range(3):
+        await client.call("network", "Network.Leave")
+        await client.call("network", "Network.Join", {"ticket": country.root.ticket().encode()})
+    await publish(owner, 1)
+    await owner.call("events", "Events.Export", {"topic": "orders"})
+    assert numbers(await take(events, 1)) == [1]

@@ -13,6 +13,7 @@ from micro.mucp.codec import decode_json
 from micro.node.node import Node
 from micro.node.strangers import PROVIDERS_MAX
 from micro.service.once import call_once
+from micro.service.registry.finding import Offer
 from tests.network.places import StartNode, client_of, run, until
 from tests.network.test_backbone import network, shows
 
@@ -81,7 +82,8 @@ async def test_the_first_use_pins_a_name(start_node: StartNode, greeter_folder: 
         pids = {await client.call("greeter", "Say.Pid") for _ in range(20)}
         assert len(pids) == 1
         assert await client.call(f"greeter@{late.nid}", "Say.Pid") not in pids
-        assert await client.call("greeter", "Say.Pid") in pids
+        # now that one is met: its name alone leads to it
+        assert {await client.call("greeter", "Say.Pid") for _ in range(20)} == pids
 
 
 async def test_another_takes_over_where_a_stranger_is_gone(start_node: StartNode, greeter_folder: Path) -> None:
@@ -96,6 +98,33 @@ async def test_another_takes_over_where_a_stranger_is_gone(start_node: StartNode
         await providers[1].stop()
         with pytest.raises((NotFound, Unavailable)):
             await client.call("greeter", "Say.Hello")
+
+
+async def test_a_name_whose_node_is_lost_is_asked_anew(
+    start_node: StartNode, greeter_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anybody is looked for under it: the answer that led to the lost one is not believed again."""
+    [provider], seeker = await town(start_node, greeter_folder, 1)
+    assert seeker.backbone is not None
+    doubt, offers = seeker.backbone.doubt, seeker.backbone.offers
+    said: list[str] = []
+
+    def doubted(name: str) -> None:
+        said.append(f"doubt {name}")
+        doubt(name)
+
+    async def offered(name: str) -> tuple[Offer, ...]:
+        said.append(f"look for {name}")
+        return await offers(name)
+
+    async with client_of(seeker) as client:
+        assert await client.call("greeter", "Say.Hello") == "Hello world"
+        monkeypatch.setattr(seeker.backbone, "doubt", doubted)
+        monkeypatch.setattr(seeker.backbone, "offers", offered)
+        await provider.stop()
+        await until(lambda: "look for greeter" in said)
+
+    assert said[0] == "doubt greeter"
 
 
 async def test_a_provider_that_is_gone_is_replaced_while_others_serve(

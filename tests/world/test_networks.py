@@ -12,18 +12,21 @@ from micro.node.backbone import Backbone
 from micro.service.registry import finding, holder, presences
 from micro.service.registry.atlas import Atlas
 from micro.service.registry.backbone import ANNOUNCE
+from micro.service.registry.holder import Heard, Holder, Moment
 from micro.service.registry.muster import Muster
+from micro.service.registry.penalties import Verdict
 from micro.service.registry.presence import Chain, PresenceRecord, sign_presence
 from micro.service.registry.record import RECORD_BYTES_MAX, ServiceRecord, SignedRecord, read_record, sign_record
 from micro.service.registry.shards import Shards
 from micro.testing import CALM, LIES, Guest, NetworkOrdeal, World, WorldBroken
 from micro.testing.machine import AWAY_SECONDS
 from micro.testing.world import Scenario
+from micro.trust.ticket import Ticket
 from tests.world.scenes import greeter
 
 SEEDS_MAX = 8
 """Each bug is caught in one of so many worlds."""
-CHARGED = {"forged", "altered", "oversized", "expired"}
+CHARGED = {"forged", "altered", "oversized"}
 """Lies that whoever is told them can see through, and charges for."""
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -78,6 +81,8 @@ async def betrayed(world: World, *lies: str) -> bool:
             if other != liar:
                 found: list[Any] = []
                 await world.machines[other].by_node(look(backbone_of(world, other), found))
+                greeters = {offer.nid for offer in found if offer.record.name == "greeter"}
+                assert greeters == {world.machines[provider].nid for provider in world.nodes[-2:]}
         for other in world.nodes[:2]:
             if other != liar:
                 assert await world.client(other).call("greeter", "Say.Hello") == "Hello world"
@@ -221,6 +226,30 @@ def holds_everything(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Atlas, "is_held_by", lambda self, key, shard: True)
 
 
+def looks_elsewhere(patch: pytest.MonkeyPatch) -> None:
+    """An address is taken from another node's presence."""
+    patch.setattr(PresenceRecord, "ticket", lambda self: Ticket(self.nid, ("10.99.99.99:4040",)))
+
+
+def offers_what_was_withdrawn(patch: pytest.MonkeyPatch) -> None:
+    """Whoever asks takes a withdrawal for an offer."""
+
+    def chosen(answers: Any, most: int) -> list[ServiceRecord]:
+        return list({signed.record.key: signed.record for answer in answers for signed in answer}.values())[:most]
+
+    patch.setattr("micro.service.registry.finder.chosen_records", chosen)
+
+
+def punishes_the_honest(patch: pytest.MonkeyPatch) -> None:
+    """Whoever says what is true is charged for it."""
+    before = Holder._charge
+
+    def charge(self: Holder, heard: Heard, sender: bytes, verdict: Verdict, what: str, moment: Moment) -> None:
+        before(self, heard, sender, Verdict.FORGED if verdict is Verdict.TAKEN else verdict, what, moment)
+
+    patch.setattr(Holder, "_charge", charge)
+
+
 def lying(*lies: str) -> Callable[[], Scenario]:
     """Returns what makes a scenario in which a super node lies."""
 
@@ -228,6 +257,17 @@ def lying(*lies: str) -> Callable[[], Scenario]:
         await betrayed(world, *lies)
 
     return lambda: scenario
+
+
+async def ended(world: World) -> None:
+    """A service ends, and is asked for once more, of its node alone: a super node shows the withdrawal then."""
+    await peaceful(world)
+    world.withdraw("f", "greeter")
+    await world.sleep(2.0)
+    finder = backbone_of(world, "e").finder
+    assert finder is not None
+    await world.machines["e"].by_node(finder.find(f"greeter@{world.machines['f'].nid}"))
+    await world.sleep(2.0)
 
 
 async def overdue(world: World) -> None:
@@ -306,6 +346,9 @@ PLANTED: list[tuple[Plant, Callable[[], Scenario], str]] = [
     (checks_no_signature, lying("forged", "altered"), "that it never signed|which never had that"),
     (forgets_expiry, lambda: overdue, "that was over"),
     (holds_everything, lambda: leaving, "whose shard is none of its own|which is no node of it"),
+    (looks_elsewhere, lambda: peaceful, "where it never was"),
+    (offers_what_was_withdrawn, lambda: ended, "which it has withdrawn"),
+    (punishes_the_honest, lambda: peaceful, "does not listen to [a-f], which is honest"),
     (blames_while_cut_off, lambda: cut_off, "while it reached 1 of 4"),
     (has_no_patience, lambda: briefly_away, r"that was there \d+ s before"),
 ]
@@ -322,7 +365,7 @@ def test_a_planted_bug_is_caught(
         run_all(scenario, SEEDS_MAX)
 
 
-@pytest.mark.parametrize("scenario", [lambda: overdue, lambda: leaving, lying(), lambda: briefly_away])
+@pytest.mark.parametrize("scenario", [lambda: overdue, lambda: ended, lambda: leaving, lying(), lambda: briefly_away])
 def test_without_a_bug_the_same_worlds_hold(scenario: Callable[[], Scenario]) -> None:
     """What catches the bugs does not complain of anything else."""
     World(2, nodes=6, supers=4, weather=CALM).run(scenario())

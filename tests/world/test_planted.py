@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from micro.mucp.exchange import Exchange
+from micro.network.peers import Peers
+from micro.node.following import Following
 from micro.service.broker.append import Appends
 from micro.service.broker.broker import StoredEvent
 from micro.service.broker.embedded import EmbeddedBroker
@@ -90,6 +92,44 @@ def believes_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Catalog, "expire", lambda self, now: ())
 
 
+def shortens_leases(patch: pytest.MonkeyPatch) -> None:
+    """Each sign of life makes a lease shorter."""
+
+    def prolong(self: Entry, now: float, expires: float) -> None:
+        self.expires -= 1.0
+
+    patch.setattr(Entry, "prolong", prolong)
+
+
+def gives_credit_twice(patch: pytest.MonkeyPatch) -> None:
+    """What was consumed is booked twice, and the sender is told so."""
+    before = Exchange.release
+
+    def release(self: Exchange, size: int) -> int:
+        due = before(self, size)
+        self.receive_window += due
+        return 2 * due
+
+    patch.setattr(Exchange, "release", release)
+    patch.setattr(Exchange, "credit", lambda self, count: setattr(self, "send_window", self.send_window + count))
+
+
+def keeps_links_that_ended(patch: pytest.MonkeyPatch) -> None:
+    """A neighbour stays linked whatever becomes of its link."""
+    patch.setattr(Peers, "lost", lambda self, nid, link, reason: None)
+
+
+def hears_of_no_end(patch: pytest.MonkeyPatch) -> None:
+    """What a neighbour withdraws stays."""
+    before = Following._apply
+
+    def apply(self: Following, item: dict[str, Any], services: Any) -> None:
+        if item.get("kind") != "removed":
+            before(self, item, services)
+
+    patch.setattr(Following, "_apply", apply)
+
+
 async def gossip(world: World) -> None:
     """A guest says true things and old things, in an order that chance gives."""
     guest = await world.guest("a", [(service, "1") for service in SERVICES])
@@ -136,6 +176,24 @@ async def silence(world: World) -> None:
     await world.sleep(100.0)
 
 
+async def parting(world: World) -> None:
+    """A neighbour is killed, and comes back."""
+    await world.settle()
+    world.kill("b")
+    await world.sleep(1.0)
+    await world.start("b")
+    await world.sleep(10.0)
+
+
+async def ending(world: World) -> None:
+    """A service ends for good, and all agree on that."""
+    world.serve("b", pourer())
+    await world.settle()
+    world.withdraw("b", "pourer")
+    await world.sleep(1.0)
+    await world.settle()
+
+
 def run(scenario: Scenario, seed: int) -> None:
     if isinstance(scenario, Ordeal):
         World(seed).run(scenario)
@@ -157,6 +215,10 @@ PLANTED: list[tuple[Plant, Callable[[], Scenario], str]] = [
     (believes_what_is_said_of_others, lambda: slander, "which it never had"),
     (believes_for_ever, lambda: silence, "after its lease"),
     (keeps_credit_back, lambda: torrent, "may be sent"),
+    (shortens_leases, lambda: gossip, "the lease of [a-z]+ went back"),
+    (gives_credit_twice, lambda: torrent, "the (send|receive) window of exchange [0-9]+ is"),
+    (keeps_links_that_ended, lambda: parting, "keeps a link to b that has ended"),
+    (hears_of_no_end, lambda: ending, "no agreement [0-9]+ s after all was mended: a believes that b has"),
 ]
 
 
@@ -171,7 +233,7 @@ def test_a_planted_bug_is_caught(
         run_all(scenario, SEEDS_MAX)
 
 
-@pytest.mark.parametrize("scenario", [gossip, slander, silence, torrent])
+@pytest.mark.parametrize("scenario", [gossip, slander, silence, torrent, parting, ending])
 def test_without_a_bug_the_same_worlds_hold(scenario: Scenario) -> None:
     """What catches the bugs does not complain of anything else."""
     run_all(lambda: scenario, SEEDS_MAX // 3)

@@ -114,6 +114,19 @@ class Visits:
             task.add_done_callback(lambda done: self._dialed(place, done))
         return await asyncio.shield(task)
 
+    async def prove(self, ticket: Ticket) -> str:
+        """Reaches a node where a ticket says it is, past every link there is to it, and leaves again.
+
+        Returns:
+            The address at which it was reached, `ip:port`; something else, or nothing, where it was through a relay.
+
+        Raises:
+            Unavailable, HandshakeFailed: it cannot be reached.
+        """
+        link, address = await self._greeted(ticket)
+        link.close("that was all")
+        return address
+
     def guest(self, nid: str) -> Link | None:
         """Returns a link over which a node visits this one, or None: it leads there wherever that node is now."""
         return next((link for link, guest in self._guests.items() if guest == nid and link.closed is None), None)
@@ -149,8 +162,8 @@ class Visits:
 
     # -- within -----------------------------------------------------------------------------------------------------
 
-    async def _dial(self, ticket: Ticket) -> Link:
-        self._make_room()
+    async def _greeted(self, ticket: Ticket) -> tuple[Link, str]:
+        """Returns a new link to a node that has answered, and the address at which it was reached."""
         try:
             async with asyncio.timeout(VISIT_TIMEOUT_SECONDS):
                 pipe = await self._transport.dial(
@@ -164,6 +177,11 @@ class Visits:
                 raise
             text = str(error) or f"no answer within {VISIT_TIMEOUT_SECONDS:g} s"
             raise Unavailable(f"{short(ticket.nid)} cannot be reached: {text}") from error
+        return link, str(pipe.get_extra_info("peername") or "")
+
+    async def _dial(self, ticket: Ticket) -> Link:
+        self._make_room()
+        link, _ = await self._greeted(ticket)
         known = self._visits.get(ticket.nid)
         if known is not None and known.link.closed is None:  # it was reached elsewhere meanwhile
             link.close("there is a visit already")

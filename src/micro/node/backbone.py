@@ -10,14 +10,12 @@ from typing import Any, Final
 
 from micro.errors import ConfigError, Conflict, Fault, NotFound, Unavailable
 from micro.network.relays import Relays
-from micro.node.control.backbone import BackboneService, Role, backbone_service
 from micro.node.guide import Guide
 from micro.node.membership import Membership
+from micro.node.office import Office
 from micro.node.pinned import Pinned
 from micro.node.reach import NodeReach
 from micro.node.second import SecondPath
-from micro.node.standing import Standing
-from micro.node.supernode import SuperRole
 from micro.ports import Clock, Entropy
 from micro.service.registry.announcement import Announcement, Place
 from micro.service.registry.announcer import Announcer
@@ -28,7 +26,6 @@ from micro.service.registry.finder import Finder
 from micro.service.registry.finding import Offer
 from micro.service.registry.holder import SAYS_PER_SECOND, Holder
 from micro.service.registry.instance import check_service
-from micro.service.registry.shardmap import ShardMap, SuperNode, check_owner, sign_map
 from micro.service.service import Service
 from micro.trust.identity import is_nid, nid_of
 from micro.trust.keys import NodeKey
@@ -108,14 +105,18 @@ class Backbone:
         self._second = second
         self._guide = Guide(self._nid, membership, reach, entropy, second)
         self._super_node = super_node
-        self._owner = check_owner(owner)
-        self._writes_per_second = writes_per_second
-        self._away_seconds = away_seconds
-        self._role = Role()
-        if second is not None:
-            self._role.commons_port = lambda: second.port
-        self._super: SuperRole | None = None
-        self._standing: Standing | None = None
+        self._office = Office(
+            key,
+            reach,
+            membership,
+            clock=clock,
+            entropy=entropy,
+            place=place,
+            owner=owner,
+            writes_per_second=writes_per_second,
+            away_seconds=away_seconds,
+            commons_port=lambda: second.port if second is not None else 0,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self.charting: Charting | None = None
         self.announcer: Announcer | None = None
@@ -123,14 +124,7 @@ class Backbone:
 
     def service(self) -> Service:
         """Returns the service `backbone` of this node."""
-        return backbone_service(
-            BackboneService(
-                self._role,
-                clock=self._clock,
-                entropy=self._entropy,
-                parcelled=lambda: self._super.parcelled() if self._super is not None else None,
-            )
-        )
+        return self._office.service()
 
     @property
     def network(self) -> str:
@@ -145,7 +139,7 @@ class Backbone:
     @property
     def holder(self) -> Holder | None:
         """What the node holds as a super node, None where it is none."""
-        return self._role.holder
+        return self._office.holder
 
     def known(self) -> list[Ticket]:
         """Returns where nodes of the network are, as far as this one knows."""
@@ -169,7 +163,7 @@ class Backbone:
             except Fault as fault:
                 raise ConfigError(f"the setting join: {fault}") from fault
         if self._super_node and not self.network:
-            self._found()
+            self._office.found()
         if self.network:
             await self._open()
 
@@ -216,12 +210,11 @@ class Backbone:
             raise NotFound("this node is in no network; `micro network join TICKET` takes it into one")
         if self.network == self._nid and self.charting is not None and self.charting.count > 1:
             raise Conflict("this node keeps its network, which others are in; it cannot leave before them")
-        if self._standing is not None and self.network != self._nid:
-            await self._standing.resign()
+        await self._office.resign()
         await self.stop()
         self._membership.leave()
-        self._role.charting = self._role.holder = self._role.admit = None
-        self.charting = self.announcer = self._super = self._standing = self.finder = None
+        self._office.clear()
+        self.charting = self.announcer = self.finder = None
 
     async def stop(self) -> None:
         """Leaves the home in order, and ends."""
@@ -233,10 +226,7 @@ class Backbone:
             await self.announcer.leave()
         if self._second is not None:
             await self._second.leave()
-        if self._standing is not None:
-            self._standing.stop()
-        if self._super is not None:
-            await self._super.stop()
+        await self._office.stop()
         if self.charting is not None:
             self.charting.close()
 
@@ -298,28 +288,15 @@ class Backbone:
 
     # -- within -----------------------------------------------------------------------------------------------------
 
-    def _found(self) -> None:
-        """Founds a network: its keeper is this node, and its first map names this node alone."""
-        first = ShardMap(self._key.public, 1, int(self._clock.now()), (self._member(),))
-        self._membership.enter(self._nid, ())
-        self._membership.keep([sign_map(self._key, first).sealed])
-        log.info("this node founds a network; its tickets lead into it")
-
-    def _member(self) -> SuperNode:
-        place = self._place()
-        if not place.addresses and not place.relay:
-            raise ConfigError("a super node must be reachable: it has no address; set network_host")
-        return SuperNode(self._key.public, place.addresses, place.relay, self._owner, int(self._clock.now()))
-
     async def _open(self) -> None:
         charting = self.charting = Charting(Atlas(self.network), self._reach, on_change=self._remapped)
         for sealed in reversed(self._membership.maps):
             await charting.take(sealed)
         if not charting.atlas.version:
             await self._guide.learn(charting)
-        self._role.charting = charting
+        self._office.chart(charting)
         if self._super_node:
-            await self._open_super(charting)
+            await self._office.open(charting)
         seeker = self._second.seeker(self.network) if self._second is not None else None
         self.finder = Finder(charting, self._reach, clock=self._clock, entropy=self._entropy, second=seeker)
         kept = self._membership
@@ -345,31 +322,10 @@ class Backbone:
                 charting,
                 sequence=self._membership.next_sequence,
                 place=self._place,
-                is_super=lambda: charting.atlas.member(self._key.public) is not None and self._super is not None,
+                is_super=lambda: charting.atlas.member(self._key.public) is not None and self._office.is_held,
             )
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._learn()), loop.create_task(self._follow(self.announcer))]
-
-    async def _open_super(self, charting: Charting) -> None:
-        holder = Holder(self._key.public, charting.atlas, says_per_second=self._writes_per_second)
-        role = self._super = SuperRole(
-            self._key, holder, charting, self._reach, clock=self._clock, entropy=self._entropy
-        )
-        self._role.holder = holder
-        self._standing = Standing(
-            self._key,
-            charting,
-            self._reach,
-            clock=self._clock,
-            entropy=self._entropy,
-            away_seconds=self._away_seconds,
-            member=self._member,
-            tickets=lambda: self._membership.tickets,
-            changed=role.greet_all,
-        )
-        self._role.admit = self._standing.admit
-        await self._standing.begin()
-        role.start()
 
     async def _learn(self) -> None:
         """Asks from time to time for a newer map, wherever one may be had, and to be in it."""
@@ -378,8 +334,7 @@ class Backbone:
             assert charting is not None
             await self._guide.learn(charting)
             await self._guide.meet(charting)
-            if self._standing is not None:
-                await self._standing.stand()
+            await self._office.stand()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LEARN_SECONDS):
                     await self._moved.wait()
@@ -394,7 +349,6 @@ class Backbone:
     def _remapped(self, before: Chart | None) -> None:
         assert self.charting is not None
         self._membership.keep([chart.signed.sealed for chart in self.charting.atlas.charts()])
-        if self._super is not None:
-            self._super.remapped(before)
+        self._office.remapped(before)
         if self.announcer is not None:
             self.announcer.changed()

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from micro.errors import ConfigError
 from micro.network.prefix import Prefixes, read_networks
+from micro.network.relay.server import RelayServer
 from micro.network.transport import stream
 from micro.network.transport.admission import Limits as Admitted
 from micro.network.transport.iroh import IrohEndpoint
-from micro.network.transport.transport import Sockets, Transport
+from micro.network.transport.transport import Relay, Sockets, Transport
 from micro.node.config import NodeConfig
 from micro.node.home import Home
 from micro.ports import Clock, Disk, Entropy, Processes
@@ -66,7 +67,7 @@ class Ports:
         sockets: for programs on this machine.
         open_transport: opens the network of strangers for a node's key, by its settings, at a port, 0 for any.
         threaded: whether databases may have threads of their own.
-        listening: whether a relay may listen on TCP here; without that a super node runs none.
+        open_relay: makes a relay that is not open yet; without it even a super node runs none.
         open_commons: takes a node's place in a commons, by its settings, at a port, 0 for any, with known addresses.
     """
 
@@ -77,7 +78,7 @@ class Ports:
     sockets: Sockets
     open_transport: Callable[[NodeKey, NodeConfig, int], Awaitable[Transport]]
     threaded: bool = True
-    listening: bool = True
+    open_relay: Callable[[Entropy], Relay] | None = RelayServer
     open_commons: Callable[[NodeConfig, int, Sequence[str]], Commons] = _open_opendht
 
 

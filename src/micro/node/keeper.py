@@ -86,10 +86,12 @@ class Keeper:
 
         Raises:
             Unavailable, HandshakeFailed: it cannot be reached where it says it is, or this keeper reached nobody yet.
+            Forbidden: it is reached elsewhere than it says.
             Forbidden, TooManyRequests, Conflict: the rules forbid it.
         """
         if member is not None and member.key != self._key.public:
-            await self._reach.link(member.ticket())
+            # Over a link of before it would answer wherever it says it is, and count in places where it is not.
+            member = member.reached_at(await self._reach.prove(member.ticket()))
         async with self._signing:
             if key == self._key.public and member is None:
                 raise Conflict("the keeper signs the maps of its network, and stays in them")

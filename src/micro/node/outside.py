@@ -94,7 +94,7 @@ class Outside:
         gate.is_wanted = self.is_wanted
         self._meters = open_meters(config, ports)
         relays = Relays()
-        self.relaying = Relaying(config, transport, ports.entropy, relays, listening=ports.listening)
+        self.relaying = Relaying(config, transport, ports.entropy, relays, ports.open_relay)
         self.peers = peers = self._peers(config, ports, router, neighbours, relays)
         self.reach = reach = NodeReach(self.nid, peers.visits, partial(dial_own, router, self.nid))
         membership = Membership(ports.disk, home.path / "backbone.json")
@@ -118,8 +118,8 @@ class Outside:
         self._directory = directory
         self.logs = self._open_logs(directory, ports, bell)
         self._paths = self._open_paths(catalog, ports, instance_link, gate)
-        directory.widen(self.logs)
         directory.is_known = self._is_known
+        directory.widen(self.logs)
         self._whereabouts = Whereabouts(
             self._place, self.relaying, peers, self.backbone, membership, nid=self.nid, clock=ports.clock
         )

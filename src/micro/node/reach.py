@@ -47,6 +47,14 @@ class NodeReach:
             self._own = await self._inside()
         return self._own
 
+    async def prove(self, ticket: Ticket) -> str:
+        """Reaches another node where it says it is, whatever links there are, and returns where it was reached.
+
+        Raises:
+            Fault, HandshakeFailed: it cannot be reached.
+        """
+        return await self._visits.prove(ticket)
+
     async def call(self, ticket: Ticket, endpoint: str, body: bytes, *, timeout_seconds: float) -> bytes:
         """Calls an endpoint and returns the answer's body.
 

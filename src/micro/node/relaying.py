@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from micro.errors import BadRequest, ConfigError, EngineError
-from micro.network.relay.server import RelayServer
 from micro.network.relays import Relays
-from micro.network.transport.transport import Transport
+from micro.network.transport.transport import Relay, Transport
 from micro.node.config import NodeConfig
 from micro.ports import Entropy
 from micro.trust.ticket import ADDRESSES_MAX, canonical_relay
@@ -40,16 +39,21 @@ class Relaying:
         transport: the node's endpoint.
         entropy: for the relay's challenges.
         relays: which relays others are dialled through.
-        listening: whether a relay may listen here.
+        open_relay: makes a relay, None where there is to be none.
     """
 
     def __init__(
-        self, config: NodeConfig, transport: Transport, entropy: Entropy, relays: Relays, *, listening: bool = True
+        self,
+        config: NodeConfig,
+        transport: Transport,
+        entropy: Entropy,
+        relays: Relays,
+        open_relay: Callable[[Entropy], Relay] | None,
     ) -> None:
         self._config = config
         self._transport = transport
         self._relays = relays
-        self._server = RelayServer(entropy) if listening and (config.relay or config.super_node) else None
+        self._server = open_relay(entropy) if open_relay is not None and (config.relay or config.super_node) else None
         self._bound = 0
         self._network: tuple[str, ...] = ()
         self._used: tuple[str, ...] | None = None
@@ -133,7 +137,7 @@ class Relaying:
             found |= {"url": self.url, **self._server.status()}
         return found
 
-    async def _open(self, server: RelayServer) -> int:
+    async def _open(self, server: Relay) -> int:
         host, port = self._config.network_host, self._config.relay_port
         try:
             return await server.start(host, port)

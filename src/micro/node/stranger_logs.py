@@ -262,6 +262,10 @@ class StrangerLogs:
         except (MicroError, TimeoutError) as error:
             log.info("the log %s cannot be reached: %s", sought.name[:80], error)
             return False
+        except asyncio.CancelledError:
+            if sought.task is None or sought.task.cancelling():
+                raise
+            return False  # the finder has ended, because this node leaves its network
         if link.closed is not None:
             return False
         sought.link, sought.since, sought.is_missed = link, self._loop.time(), False

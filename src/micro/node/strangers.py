@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from micro.errors import MicroError, NotFound, TooManyRequests, Unavailable
+from micro.errors import BadRequest, MicroError, NotFound, TooManyRequests, Unavailable
 from micro.mucp.limits import NETWORK
 from micro.network.link import Link
 from micro.network.vigil import Vigil
@@ -41,6 +41,8 @@ FOLLOWED_MAX: Final = 128
 """So many strangers are followed; the one longest unused gives way."""
 MEET_SECONDS: Final = 5.0
 """How long a stranger may take to say what it has."""
+CHANGED_SECONDS: Final = 1.0
+"""Where nobody has what its record says, the records are looked up once more after so long: some may be newer then."""
 UNUSED_SECONDS: Final = 600.0
 """A stranger whose services nobody asked for in this time is followed no longer."""
 
@@ -272,13 +274,20 @@ class Strangers:
             self._missed.pop(name, None)
 
     async def _look(self, name: str) -> None:
+        if not await self._looks(name):
+            await asyncio.sleep(CHANGED_SECONDS)  # it may have changed since it was looked up
+            await self._looks(name, is_last=True)
+
+    async def _looks(self, name: str, *, is_last: bool = False) -> bool:
+        """Returns whether it was worth it; where nobody has what its record says it is not, unless it `is_last`."""
         offers = [offer for offer in await self._backbone.offers(name) if offer.nid != self._nid]
-        if not offers:
-            return
         met, trouble = await self._meet_some(offers, PROVIDERS_MAX)
-        if not met:
-            self._backbone.doubt(name)
-            raise Unavailable(f"{name} is offered by {len(offers)} nodes, and none can be reached now: {trouble[0]}")
+        if met or not offers:
+            return True
+        self._backbone.doubt(name)
+        if not is_last and any(isinstance(each, BadRequest) for each in trouble):
+            return False
+        raise Unavailable(f"{name} is offered by {len(offers)} nodes, and none can be used now: {trouble[0]}")
 
     async def _fill(self, name: str) -> bool:
         """Meets more nodes that offer a service; says whether there are enough, or nobody uses it any more."""
@@ -292,17 +301,17 @@ class Strangers:
         more, _ = await self._meet_some(offers, PROVIDERS_MAX - len(met))
         return len(met) + more >= PROVIDERS_MAX
 
-    async def _meet_some(self, offers: list[Offer], most: int) -> tuple[int, list[str]]:
+    async def _meet_some(self, offers: list[Offer], most: int) -> tuple[int, list[Exception]]:
         """Meets some of those who offer a service; returns how many were met, and why others were not."""
         turn = self._entropy.random_bytes(1)[0] % max(1, len(offers))  # callers spread over those who offer
         left = [*offers[turn:], *offers[:turn]]
-        trouble: list[str] = []
+        trouble: list[Exception] = []
         met = 0
         while left and met < most:
             now, left = left[: most - met], left[most - met :]
             for result in await asyncio.gather(*(self._meet(offer) for offer in now), return_exceptions=True):
                 if isinstance(result, MicroError | TimeoutError):
-                    trouble.append(str(result))
+                    trouble.append(result)
                 elif isinstance(result, BaseException):
                     raise result
                 else:
@@ -324,7 +333,21 @@ class Strangers:
         view = self._catalog.lookup(f"{service}@{offer.nid}")
         if view is None:
             raise Unavailable(f"{short(offer.nid)} offers {service} and does not have it now")
-        described(offer.record, stranger.following.descriptions.get(view.description.hash, {}))
+        try:
+            described(offer.record, stranger.following.descriptions.get(view.description.hash, {}))
+        except BadRequest:
+            self._reject(offer.nid, service)
+            raise
+
+    def _reject(self, nid: str, service: str) -> None:
+        """Takes out what a stranger says, since it is not what it announced; what else it had is looked for anew."""
+        stranger = self._followed.get(nid)
+        if stranger is None:
+            return
+        self._forget(nid)
+        for name in stranger.services:
+            if name != service and not self._serves(self._catalog.lookup(name)):
+                self._look_again(name)
 
     def _follow(self, nid: str, link: Link, service: str) -> _Stranger:
         stranger, now = self._followed.get(nid), self._clock.monotonic()

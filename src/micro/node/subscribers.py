@@ -133,6 +133,9 @@ class Subscribers:
                 log.info("who subscribes to logs here is not known now: %s", error)
                 await asyncio.sleep(AGAIN_SECONDS)
                 self._due.set()
+            except asyncio.CancelledError:
+                if self._task is None or self._task.cancelling():
+                    raise  # else the finder has ended, because this node leaves its network
 
     async def _visit_all(self, topic: str) -> None:
         offers = [offer for offer in await self._saying(topic) if self._is_to_visit(offer.nid, topic)][:VISITED_MAX]

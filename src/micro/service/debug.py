@@ -133,11 +133,11 @@ class Debug:
             for name, found in self._stats().items()
             if found.requests
         }
-        memory_peak_bytes, cpu_seconds = used()
+        memory_bytes, memory_peak_bytes, cpu_seconds = used(self._resident)
         return {
             "started": self._started,
             "uptime_seconds": round(self._now() - self._started, 3),
-            "memory_bytes": self._resident() or memory_peak_bytes,
+            "memory_bytes": memory_bytes,
             "memory_peak_bytes": memory_peak_bytes,
             "cpu_seconds": cpu_seconds,
             "requests": sum(found["requests"] or 0 for found in endpoints.values()),
@@ -174,8 +174,12 @@ class Debug:
         }
 
 
-def used() -> tuple[int, float]:
-    """Returns the most memory that this process has had, in bytes, and the processor's time that it took."""
+def used(resident: Callable[[], int]) -> tuple[int, int, float]:
+    """Returns the memory that this process has, and the most it ever had, in bytes, and the processor's time it took.
+
+    Where the system does not tell how much it has now, the first is the second.
+    """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     unit = 1 if sys.platform == "darwin" else 1024
-    return usage.ru_maxrss * unit, round(usage.ru_utime + usage.ru_stime, 3)
+    peak = usage.ru_maxrss * unit
+    return resident() or peak, peak, round(usage.ru_utime + usage.ru_stime, 3)

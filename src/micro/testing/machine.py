@@ -18,6 +18,7 @@ from micro.node.config import NodeConfig
 from micro.node.engines import Ports
 from micro.node.node import Node
 from micro.node.place import NODE_SOCKET
+from micro.ports import Entropy
 from micro.service.broker.directory import split_log
 from micro.service.client import Client
 from micro.service.registry.record import mark_of_log, mark_of_subscription
@@ -28,6 +29,7 @@ from micro.testing.ground import WorldClock, WorldEntropy, WorldProcesses
 from micro.testing.ledger import Ledger
 from micro.testing.loop import Life, VirtualLoop
 from micro.testing.network import Internet, WorldSockets
+from micro.testing.relays import WorldRelay
 from micro.trust.keys import NodeKey
 
 __all__ = ["AWAY_SECONDS", "Machine", "WorldClient"]
@@ -84,17 +86,17 @@ class Machine:
         host: its address; a node takes a new one at its next start.
         hosts: the addresses it has had.
         is_super: whether its node is a super node of an open network.
+        is_hidden: whether it reaches others, and is reached by them, through relays alone.
+        has_relays: whether its node, as a super node, runs a relay.
         is_gone: whether it is gone for good.
         is_hostile: whether what its node says and believes is a lie for others to withstand.
         join: a ticket of a network that its node joins where it is in none, "" for none.
         known: the nids it has had, each with every (service, instance) that may have registered there.
     """
 
-    def __init__(
-        self, name: str, host: str, *, loop: VirtualLoop, internet: Internet, seed: str, is_super: bool = False
-    ) -> None:
+    def __init__(self, name: str, host: str, *, loop: VirtualLoop, internet: Internet, seed: str) -> None:
         self.name = name
-        self.is_super = is_super
+        self.is_super = self.is_hidden = self.has_relays = False
         self.is_hostile = self.is_gone = False
         self.join = ""
         self.disk = MemoryDisk(Random(f"{seed} disk"))
@@ -125,7 +127,10 @@ class Machine:
 
     def _ports(self) -> Ports:
         async def open_transport(key: NodeKey, config: NodeConfig, port: int) -> Transport:
-            return self._internet.bind(self.name, self.host, key, port)
+            return self._internet.bind(self.name, self.host, key, port, is_hidden=self.is_hidden)
+
+        def open_relay(entropy: Entropy) -> WorldRelay:
+            return WorldRelay(self._internet.relays, self.name, self.host)
 
         return Ports(
             self.clock,
@@ -135,7 +140,7 @@ class Machine:
             self.sockets,
             open_transport,
             threaded=False,
-            listening=False,
+            open_relay=open_relay if self.has_relays else None,
         )
 
     def dialer(self, service: str = "") -> NodeDialer:

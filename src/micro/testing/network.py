@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from micro.errors import BadRequest, Conflict, EngineError, HandshakeFailed, LinkClosed, Unavailable
 from micro.network.transport.transport import FreshPipe
 from micro.testing.loop import LIFE
+from micro.testing.relays import RelayPlace, WorldRelays
 from micro.testing.wire import LOCAL, Wire, WorldPipe
 from micro.trust.identity import nid_of, short
 from micro.trust.keys import NodeKey
@@ -31,11 +32,12 @@ class Internet:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.taken: dict[str, None] = {}
+        self.relays = WorldRelays(wire)
         self._listening: dict[str, WorldTransport] = {}
         self._ports = FIRST_PORT
 
-    def bind(self, machine: str, host: str, key: NodeKey, port: int) -> WorldTransport:
-        """Opens a node's place at an address.
+    def bind(self, machine: str, host: str, key: NodeKey, port: int, *, is_hidden: bool = False) -> WorldTransport:
+        """Opens a node's place at an address; a hidden one reaches and is reached through relays alone.
 
         Raises:
             EngineError: somebody else has the port.
@@ -46,7 +48,7 @@ class Internet:
         address = f"{host}:{port}"
         if address in self._listening or address in self.taken:
             raise EngineError(f"UDP port {port} of {host} is taken; choose another port")
-        transport = WorldTransport(self, machine, address, nid_of(key.public))
+        transport = WorldTransport(self, machine, address, nid_of(key.public), is_hidden=is_hidden)
         self._listening[address] = transport
         life = LIFE.get()
         if life is not None:
@@ -62,12 +64,19 @@ class Internet:
         """Returns who listens at an address."""
         return self._listening.get(address)
 
+    def guest_of(self, relay: str, nid: str) -> WorldTransport | None:
+        """Returns the transport of a node that is at a relay, None where it is not."""
+        there = [transport for transport in self._listening.values() if transport.nid == nid]
+        return next((each for each in there if each.place.now() == relay and each.place.is_near(relay)), None)
+
 
 class WorldTransport:
     """`micro.network.transport.transport.Transport` of one node."""
 
-    def __init__(self, internet: Internet, machine: str, address: str, nid: str) -> None:
+    def __init__(self, internet: Internet, machine: str, address: str, nid: str, *, is_hidden: bool) -> None:
         self.machine = machine
+        self.is_hidden = is_hidden
+        self.place = RelayPlace(internet.relays, machine)
         self.address = address
         self.life = LIFE.get()
         self.accept: Callable[[FreshPipe], None] | None = None
@@ -89,20 +98,20 @@ class WorldTransport:
 
     @property
     def relay(self) -> str | None:
-        """A world has no relays: whom a machine cannot reach, it cannot reach."""
-        return None
+        return self.place.now() or None
 
     @property
     def relay_troubles(self) -> int:
-        """There are none."""
-        return 0
+        return self.place.count()
 
     async def is_relay_alive(self, relay: str, *, timeout_seconds: float) -> bool:
-        """No."""
-        return False
+        wire = self._internet.wire
+        is_near = self.place.is_near(relay)
+        await asyncio.sleep(2 * wire.delay(wire.weather) if is_near else timeout_seconds)
+        return is_near
 
     async def use_relays(self, relays: Sequence[str]) -> None:
-        """Nothing changes."""
+        self.place.use(tuple(relays))
 
     async def dial(self, nid: str, addresses: Sequence[str], relay: str | None, *, timeout_seconds: float) -> WorldPipe:
         known = [canonical_address(address) for address in addresses]
@@ -115,25 +124,31 @@ class WorldTransport:
             raise LinkClosed("this endpoint was closed")
         if wire.chance.random() < wire.weather.dial_failure:
             raise Unavailable(f"{whom} cannot be reached: the network is out of order; try again later")
-        found = next((there for there in map(self._internet.at, known) if self._hears(there)), None)
+        found, through = next((there for there in map(self._internet.at, known) if self._hears(there)), None), ""
+        if found is None and relay is not None:
+            through = self._internet.relays.passes(self.machine, relay)
+            found = self._internet.guest_of(relay, nid) if through else None
         if found is None or found.accept is None:
             await asyncio.sleep(timeout_seconds)
             raise Unavailable(f"{whom} did not answer within {timeout_seconds:g} s; is it running?")
         if found.nid != nid:
             raise HandshakeFailed(f"{whom} could not prove that key, so somebody else answers there")
-        return self._pipe(found, found.accept)
+        return self._pipe(found, found.accept, through)
 
     def _hears(self, there: WorldTransport | None) -> bool:
         wire = self._internet.wire
-        if there is None or wire.is_cut(self.machine, there.machine) or wire.is_cut(there.machine, self.machine):
+        if there is None or self.is_hidden or there.is_hidden:
+            return False
+        if wire.is_cut(self.machine, there.machine) or wire.is_cut(there.machine, self.machine):
             return False
         return there.life is None or there.life.alive
 
-    def _pipe(self, found: WorldTransport, accept: Callable[[FreshPipe], None]) -> WorldPipe:
+    def _pipe(self, found: WorldTransport, accept: Callable[[FreshPipe], None], through: str) -> WorldPipe:
         pipe = self._internet.wire.pair(
             (self.machine, self.life, {"nid": found.nid, "peername": found.address}),
             (found.machine, found.life, {"nid": self._nid, "peername": self.address}),
             accept,
+            through=through,
         )
         self._keep(pipe)
         found._keep(pipe.far)

@@ -60,13 +60,12 @@ class NetworkOrdeal(Play):
         self._fate = ""
         self._fate_at = 0
         self._last_version = 0
-        self._backup: dict[str, bytes] = {}
 
     async def _begin(self, world: World) -> None:
         if world.random.random() < KEEPER_SHARE:
-            self._fate = world.random.choice(FATES)
+            # A super node that is in no map is at no relay through which hidden nodes may dial.
+            self._fate = world.random.choice(FATES[::2] if world.hidden else FATES)
             self._fate_at = world.random.randint(1, self.operations)
-            self._backup = world.back_up(world.nodes[0])
         for name in world.nodes:
             self._clients[name] = world.client(name)
             world.serve(name, answerer(f"desk-{name}"))
@@ -144,7 +143,8 @@ class NetworkOrdeal(Play):
         if self._fate == FATES[0]:
             world.abandon(name)
             return
-        backup = self._backup if self._fate == FATES[2] else None
+        # An older one knows nothing of services that were offered since: those cannot be withdrawn, and end in a day.
+        backup = world.back_up(name) if self._fate == FATES[2] else None
         await self._down(
             world, name, lambda: world.lose_disk(name, backup), world.random.uniform(0.1, DOWN_SECONDS_MAX)
         )

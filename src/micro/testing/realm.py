@@ -70,8 +70,16 @@ def _knows(machine: Machine, other: Machine) -> bool:
     return any(ticket.nid == there.nid and ticket.addresses == there.addresses for ticket in backbone.known())
 
 
-def unsettled(machines: Sequence[Machine]) -> Iterator[str]:
-    """Yields what is not in order yet in nodes of a network: maps that differ, and nodes without a home."""
+def unsettled(machines: Sequence[Machine], network: str) -> Iterator[str]:
+    """Yields what is not in order yet in a network: maps that differ or lack a super node, and nodes without a home.
+
+    Args:
+        machines: those whose node runs.
+        network: the node id of the keeper; where it does not run, the map lacks whom it lacks.
+    """
+    keeper = next(
+        (backbone for machine in machines if machine.nid == network and (backbone := _backbone(machine))), None
+    )
     versions = {machine.name: backbone.version for machine in machines if (backbone := _backbone(machine)) is not None}
     for machine in machines:
         assert machine.node is not None
@@ -82,12 +90,20 @@ def unsettled(machines: Sequence[Machine]) -> Iterator[str]:
             continue
         if backbone.version != max(versions.values()):
             yield f"{machine.name} has map {backbone.version}, and there is map {max(versions.values())}"
+        if machine.is_super and keeper is not None and not _has(keeper, machine.node.ticket()):
+            yield f"{machine.name} is not in the map where it is"
         if not announcer.home or announcer.trouble:
             yield f"{machine.name} has no home it is well in: {announcer.trouble or 'it looks for one'}"
         running = {instance.service for instance in machine.node.catalog.holding(machine.nid)}
         for name in machine.services:
             if name not in running:
                 yield f"{machine.name} does not know its own {name}"
+
+
+def _has(keeper: Backbone, place: Ticket) -> bool:
+    chart = keeper.charting.atlas.current if keeper.charting is not None else None
+    members = chart.signed.map.members if chart is not None else ()
+    return any((member.nid, member.addresses) == (place.nid, place.addresses) for member in members)
 
 
 async def missed(machines: Sequence[Machine], names: Iterable[str]) -> list[str]:

@@ -17,6 +17,10 @@ ROUND_SECONDS_MAX = 20.0
 """A round of calls is no longer than this, with the pause before it."""
 
 
+LEAVING_SECONDS_MAX = 30.0
+"""Whoever begins to leave has left by then, or cannot."""
+
+
 class Neighbourhood(Protocol):
     """What this invariant sees of a world: `World` is one."""
 
@@ -42,13 +46,16 @@ class OnlyTheAwayGo:
 
     def __init__(self) -> None:
         self._map: ShardMap | None = None
-        self._leaves: dict[str, int] = {}
+        self._leaves: dict[str, tuple[int, float]] = {}
         self._since: dict[bytes, float] = {}
         self._steady: dict[bytes, float] = {}
         self._seen: dict[bytes, float] = {}
 
     def check(self, world: Neighbourhood) -> Iterator[str]:
         """See `Invariant`."""
+        for machine in world.machines.values():
+            if machine.leaves != self._leaves.get(machine.nid, (0, 0.0))[0]:
+                self._leaves[machine.nid] = machine.leaves, world.now
         keeper = next((machine for machine in world.running() if machine.nid == world.network), None)
         backbone = keeper.node.backbone if keeper is not None and keeper.node is not None else None
         chart = backbone.charting.atlas.current if backbone is not None and backbone.charting is not None else None
@@ -59,7 +66,6 @@ class OnlyTheAwayGo:
             yield from self._missing(world, before, self._map)
         for member in self._map.members:
             self._look(world, keeper, member)
-        self._leaves = {machine.nid: machine.leaves for machine in world.machines.values()}
 
     def _missing(self, world: Neighbourhood, before: ShardMap, after: ShardMap) -> Iterator[str]:
         keys = {member.key for member in after.members}
@@ -75,8 +81,8 @@ class OnlyTheAwayGo:
             yield f"the keeper changed its map while it reached {len(there)} of {len(before.members)} super nodes"
 
     def _has_left(self, world: Neighbourhood, member: SuperNode) -> bool:
-        machine = next((each for each in world.machines.values() if each.nid == member.nid), None)
-        return machine is not None and machine.leaves != self._leaves.get(member.nid, machine.leaves)
+        leaves, when = self._leaves.get(member.nid, (0, 0.0))
+        return leaves > 0 and world.now - when < LEAVING_SECONDS_MAX
 
     def _look(self, world: Neighbourhood, keeper: Machine, member: SuperNode) -> None:
         machine = next((each for each in world.running() if each.nid == member.nid), None)

@@ -19,9 +19,10 @@ from micro.trust.keys import KEY_BYTES, SIGNATURE_BYTES, NodeKey
 
 __all__ = ["LIES", "Traitor"]
 
-LIES = ("forged", "altered", "oversized", "expired", "replayed", "beaten", "maps")
+LIES = ("forged", "altered", "oversized", "expired", "replayed", "omitted", "beaten", "maps")
 """What a traitor does: makes records up, changes those of others, sends what is too large or over or was withdrawn,
-invents signs of life, and tells of maps that are none or no longer the newest."""
+keeps all but one of the records of a name back, invents signs of life, and tells of maps that are none or no longer the
+newest."""
 
 
 class Traitor:
@@ -45,11 +46,11 @@ class Traitor:
         holder, charting = backbone.holder, backbone.charting
         assert holder is not None
         assert charting is not None
-        assert backbone._super is not None
+        assert backbone._office._super is not None
         self.maps = [chart.signed.sealed for chart in charting.atlas.charts()]
         holder.outbox = _Outbox(holder.outbox, self)
-        backbone._role.holder = backbone._super.holder = _Holder(holder, self)
-        backbone._role.charting = _Charting(charting, self)
+        backbone._office._role.holder = backbone._office._super.holder = _Holder(holder, self)
+        backbone._office._role.charting = _Charting(charting, self)
 
     def spoil(self, sealed: Sequence[bytes]) -> list[bytes]:
         """Returns what is told in the place of records."""
@@ -101,6 +102,8 @@ class _Holder(Holder):
 
     def find(self, name: str, limit: int, key: bytes, chance: int) -> Found:
         found = super().find(name, limit, key, chance)
+        if "omitted" in self.__dict__["traitor"].lies:
+            found = Found(found.sealed[:1], 1)
         return Found(tuple(self.__dict__["traitor"].spoil(found.sealed)), found.total)
 
     def present(self, keys: Sequence[bytes], now: float) -> list[Living]:

@@ -64,6 +64,7 @@ class Wire:
         self._pipes: dict[WorldPipe, None] = {}
         self._every: list[WorldPipe] = []
         self._up: dict[str, None] = {}
+        self._downs: dict[str, int] = {}
 
     # -- cuts ---------------------------------------------------------------------------------------------------------
 
@@ -77,19 +78,24 @@ class Wire:
             return
         self._cut_number += 1
         number = self._cuts[sender, receiver] = self._cut_number
-        for pipe in [pipe for pipe in self._pipes if (pipe.here, pipe.there) == (sender, receiver)]:
-            self.loop.call_later(SILENCE_SECONDS_MAX, self._silent, pipe, number, context=copy_context())
+        way = sender, receiver
+        for pipe in [pipe for pipe in self._pipes if way in pipe.ways]:
+            self.loop.call_later(SILENCE_SECONDS_MAX, self._silent, pipe, way, number, context=copy_context())
 
-    def _silent(self, pipe: WorldPipe, number: int) -> None:
-        if self._cuts.get((pipe.here, pipe.there)) == number:
+    def _silent(self, pipe: WorldPipe, way: tuple[str, str], number: int) -> None:
+        if self._cuts.get(way) == number:
             pipe.lose("nothing was heard from the other side for 30 s")
             pipe.far.lose("nothing was heard from the other side for 30 s")
 
     def heal(self, sender: str, receiver: str) -> None:
         """Mends a cut; what waited for that goes on."""
         if self._cuts.pop((sender, receiver), None) is not None:
-            for pipe in [pipe for pipe in self._pipes if (pipe.here, pipe.there) == (sender, receiver)]:
+            for pipe in [pipe for pipe in self._pipes if (sender, receiver) in pipe.ways]:
                 pipe.resume_flight()
+
+    def blocks(self, pipe: WorldPipe) -> bool:
+        """Says whether nothing gets from this end of a pipe to the other: a way is cut, or its relay is down."""
+        return any(way in self._cuts for way in pipe.ways) or bool(pipe.through and pipe.through not in self._up)
 
     @property
     def cuts(self) -> list[tuple[str, str]]:
@@ -103,16 +109,21 @@ class Wire:
         near: tuple[str, Life | None, Mapping[str, Any]],
         far: tuple[str, Life | None, Mapping[str, Any]],
         announce: Callable[[WorldPipe], None],
+        *,
+        through: str = "",
     ) -> WorldPipe:
         """Makes a pipe and returns the end of who dialled; `announce` gets the other one when something comes.
 
         Args:
             near, far: each end's machine, whose it is, and what `get_extra_info` knows.
+            announce: see above.
+            through: the machine whose relay is between them, "" for none.
         """
         ends = WorldPipe(self, near[0], far[0], near[1], near[2]), WorldPipe(self, far[0], near[0], far[1], far[2])
         ends[0].far, ends[1].far = ends[1], ends[0]
         ends[1].announce = announce
         for end in ends:
+            end.go_through(through)
             self._pipes[end] = None
             self._every.append(end)
         rate = ends[0].weather.breaks_per_second
@@ -168,6 +179,13 @@ class Wire:
     def down(self, machine: str) -> None:
         """A machine has no power, or no node."""
         self._up.pop(machine, None)
+        number = self._downs[machine] = self._downs.get(machine, 0) + 1
+        for pipe in [pipe for pipe in self._pipes if pipe.through == machine]:
+            self.loop.call_later(SILENCE_SECONDS_MAX, self._relay_silent, pipe, machine, number, context=pipe.context)
+
+    def _relay_silent(self, pipe: WorldPipe, machine: str, number: int) -> None:
+        if machine not in self._up and self._downs[machine] == number:
+            pipe.lose("nothing was heard from the other side for 30 s")
 
     def over(self, life: Life) -> None:
         """A program is over: on its own machine that is felt at once, elsewhere as silence."""
@@ -186,6 +204,8 @@ class Wire:
         self._up[machine] = None
         for pipe in [pipe for pipe in self._pipes if pipe.there == machine]:
             pipe.there_again()
+        for pipe in [pipe for pipe in self._pipes if pipe.through == machine]:
+            pipe.resume_flight()
 
 
 class WorldPipe(BufferedPipe):
@@ -193,6 +213,8 @@ class WorldPipe(BufferedPipe):
 
     Attributes:
         here, there: the machines of this end and of the other.
+        through: the machine whose relay is between them, "" for none.
+        ways: from which machine to which all goes on its way to the other end.
         life: whose end it is, None for the observer's.
         context: what its receiver's code runs in.
         far: the other end.
@@ -204,6 +226,8 @@ class WorldPipe(BufferedPipe):
         super().__init__(wire.loop, facts)
         self.here = here
         self.there = there
+        self.through = ""
+        self.ways: tuple[tuple[str, str], ...] = ((here, there),)
         self.life = life
         self.context: Context = copy_context()
         self.context.run(LIFE.set, life)
@@ -216,6 +240,12 @@ class WorldPipe(BufferedPipe):
         self._early: dict[int, _Item] = {}
         self._arrived: deque[_Item] = deque()
         self._stalled: list[tuple[int, _Item]] = []
+
+    def go_through(self, relay: str) -> None:
+        """Has all that is sent go through the relay of a machine; one of the two machines' own is no detour."""
+        if relay and relay not in (self.here, self.there):
+            self.through = relay
+            self.ways = (self.here, relay), (relay, self.there)
 
     @property
     def weather(self) -> Weather:
@@ -264,7 +294,7 @@ class WorldPipe(BufferedPipe):
 
     def _fly(self, number: int, item: _Item) -> None:
         wire, loop = self._wire, self._loop
-        when = loop.time() + wire.delay(self.weather)
+        when = loop.time() + sum(wire.delay(self.weather) for _ in self.ways)
         if self.far.is_over and wire.is_back(self.there):
             loop.call_at(when, self.lose, "the other side knows nothing of it", context=self.context)
         loop.call_at(when, self.far._land, number, item, context=self.far.context)
@@ -294,7 +324,7 @@ class WorldPipe(BufferedPipe):
         wire, far = self._wire, self.far
         if self._ended:
             return
-        if wire.is_cut(far.here, self.here):
+        if wire.blocks(far):
             far._stalled.append((number, item))
             return
         if item is _Sign.RESET:  # this one overtakes

@@ -62,6 +62,7 @@ class World(Accidents):
         nodes: how many there are; they are called "a", "b", "c" and so on.
         supers: so many of them, the first ones, are super nodes of an open network: the first founds it, all others
             join, and nobody is a neighbour. Without any, each is a neighbour of all others.
+        hidden: so many of them, the last ones, are joined to the others by relays alone; super nodes run these.
         weather: what the network does to what is sent.
         invariants: what must hold beside the standing invariants.
 
@@ -77,14 +78,18 @@ class World(Accidents):
         nodes: int = 5,
         *,
         supers: int = 0,
+        hidden: int = 0,
         weather: Weather | None = None,
         invariants: Sequence[Invariant] = (),
     ) -> None:
         if not 1 <= nodes <= NODES_MAX or not 0 <= supers <= nodes:
             raise ValueError(f"a world has 1 to {NODES_MAX} nodes, {nodes} or fewer of them super nodes")
+        if not 0 <= hidden <= nodes - max(1, supers) or (hidden and not supers):
+            raise ValueError("hidden nodes need super nodes, which run the relays, and are none themselves")
         self.seed = seed
         self.nodes: tuple[str, ...] = tuple(string.ascii_lowercase[:nodes])
         self.supers = self.nodes[:supers]
+        self.hidden = self.nodes[nodes - hidden :]
         self.random = random.Random(f"{seed} scenario")
         self.trace = Trace()
         self.ledger = Ledger()
@@ -104,7 +109,8 @@ class World(Accidents):
 
     def __repr__(self) -> str:
         supers = f", supers={len(self.supers)}" if self.supers else ""
-        return f"World(seed={self.seed}, nodes={len(self.nodes)}{supers})"
+        hidden = f", hidden={len(self.hidden)}" if self.hidden else ""
+        return f"World(seed={self.seed}, nodes={len(self.nodes)}{supers}{hidden})"
 
     # -- running ------------------------------------------------------------------------------------------------------
 
@@ -159,8 +165,10 @@ class World(Accidents):
 
     def _machine(self, name: str) -> Machine:
         seed = f"{self.seed} {name}"
-        is_super = name in self.supers
-        return Machine(name, self._host(), loop=self._loop, internet=self.internet, seed=seed, is_super=is_super)
+        machine = Machine(name, self._host(), loop=self._loop, internet=self.internet, seed=seed)
+        machine.is_super, machine.is_hidden = name in self.supers, name in self.hidden
+        machine.has_relays = bool(self.hidden)
+        return machine
 
     def _host(self) -> str:
         self._hosts += 1
@@ -377,7 +385,7 @@ class World(Accidents):
         """
         deadline = self.now + seconds
         while True:
-            complaint = next(unsettled(self.running()), "")
+            complaint = next(unsettled(self.running(), self.network), "")
             if not complaint:
                 names = sorted({name for machine in self.machines.values() for name in machine.services})
                 complaint = next(iter(await missed(self.running(), names)), "")

@@ -133,7 +133,7 @@ class Caller:
 def is_ruled(service: str, endpoint: str) -> bool:
     """Says whether the owner's rules decide on an endpoint too; on the node's own services and `Debug` they do not."""
     service = service.lower()
-    fixed = service in CONTROL_SERVICES or service in ("registry", "store")
+    fixed = service in CONTROL_SERVICES or service in ("backbone", "registry", "store")
     return not (fixed or endpoint.lower().startswith("debug."))
 
 

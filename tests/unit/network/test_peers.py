@@ -9,6 +9,7 @@ import pytest
 
 from micro.errors import MicroError, Unavailable
 from micro.network.peer import Peer
+from micro.network.prefix import Prefixes
 from micro.trust.ticket import Ticket
 from tests.contract.town import Town
 from tests.unit.network.clockwork import run
@@ -144,6 +145,22 @@ def test_a_node_that_was_disconnected_hears_so_and_how_it_comes_back(tmp_path: P
         await ann.peers.connect(bob.ticket())
         await asyncio.sleep(0.1)
         assert bob.peers.known[ann.nid].state == "linked"
+        await town.close()
+
+    run(scenario())
+
+
+def test_a_guest_counts_under_the_place_it_comes_from(tmp_path: Path) -> None:
+    """So that one place cannot take all the places for guests; who was asked for is of none."""
+
+    async def scenario() -> None:
+        town = Town(tmp_path)
+        ann, bob = await town.start(1), await town.start(2)
+        await bob.peers.connect(ann.ticket())
+        await asyncio.sleep(1.0)
+
+        assert ann.peers.known[bob.nid].prefix == Prefixes().of("203.0.2.1:4040") != ""
+        assert bob.peers.known[ann.nid].prefix == ""
         await town.close()
 
     run(scenario())

@@ -193,7 +193,8 @@ class IrohEndpoint:
             heard = {pipe: pipe.datagrams for pipe in self._pipes if pipe.get_extra_info("nid") == nid}
             if heard:
                 await asyncio.wait([connecting], timeout=SILENT_SECONDS_MAX)
-                for pipe in [pipe for pipe, count in heard.items() if pipe.datagrams == count]:
+                silent = [pipe for pipe, count in heard.items() if pipe in self._pipes and pipe.datagrams == count]
+                for pipe in silent:
                     if not connecting.done():
                         pipe.give_up()
             return await connecting

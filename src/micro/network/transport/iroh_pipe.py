@@ -228,8 +228,11 @@ class IrohPipe(BufferedPipe):
 
 
 def _next_read_bytes(asked: int, came: int) -> int:
-    """Returns how much to read next, after `came` bytes: more where there was no room for more, else twice as much."""
-    wanted = asked * READ_GROWTH if came == asked else 2 * came
+    """Returns how much to read next, after `came` bytes: more where there was no room for more, else twice as much.
+
+    It shrinks by half at most: bursts end with little, and the next one is as large as the one before.
+    """
+    wanted = asked * READ_GROWTH if came == asked else max(2 * came, asked // 2)
     return max(READ_BYTES_MIN, min(READ_BYTES_MAX, wanted))
 
 

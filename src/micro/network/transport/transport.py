@@ -18,10 +18,10 @@ once; after either, nothing more is received.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["FreshPipe", "Listening", "Pipe", "Receiver", "Sockets", "Transport"]
+__all__ = ["FreshPipe", "Listening", "Pipe", "Receiver", "Relay", "Sockets", "Transport"]
 
 Receiving = TypeVar("Receiving", bound=asyncio.BaseProtocol)
 
@@ -138,6 +138,19 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Ends all pipes, those that are closing in order, and the transport."""
+
+
+class Relay(Protocol):
+    """A relay that this node runs for others."""
+
+    async def start(self, host: str, port: int) -> int:
+        """Opens it, at port 0 for any, and returns the port; raises EngineError where it cannot listen."""
+
+    async def stop(self) -> None:
+        """Closes it."""
+
+    def status(self) -> Mapping[str, int]:
+        """Returns its figures."""
 
 
 class Listening(Protocol):

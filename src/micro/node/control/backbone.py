@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
-from micro.errors import BadRequest, Forbidden, TooLarge, Unauthorized, Unavailable
+from micro.errors import BadRequest, Forbidden, TooLarge, TooManyRequests, Unauthorized, Unavailable
 from micro.ports import Clock, Entropy
 from micro.service.context import Context
 from micro.service.registry import backbone as said
@@ -26,10 +26,17 @@ from micro.service.registry.shardmap import SuperNode
 from micro.service.service import Service
 from micro.service.typed import Stream
 from micro.trust.identity import public_key_of
+from micro.trust.rates import Rates
 
 __all__ = ["BackboneService", "Role", "backbone_service"]
 
 CHANCE_BYTES: Final = 4
+
+JOIN_SECONDS: Final = 30.0
+"""One node may wish to join, or to leave, so often: each makes a new map, and shards move."""
+
+JOINS_BURST: Final = 4.0
+"""And so often at once: it comes, moves, is killed and comes back elsewhere."""
 
 
 class Role:
@@ -58,6 +65,7 @@ class BackboneService:
         self._entropy = entropy
         self._parcelled = parcelled
         self._turn = asyncio.Lock()
+        self._joins: Rates[bytes] = Rates(1 / JOIN_SECONDS, JOINS_BURST)
 
     async def map(self, body: bytes, context: Context) -> bytes:
         """Returns the newest shard map, if it is newer than the asker's."""
@@ -119,6 +127,7 @@ class BackboneService:
         version = holder.atlas.version
         yield self._word(version, await self._announced(holder, sender, body, context))
         async for body in words:
+            self._must_hold(holder)
             heard = await self._announced(holder, sender, body, context)
             if heard.again or heard.trouble or holder.atlas.version > version:
                 version = holder.atlas.version
@@ -150,6 +159,7 @@ class BackboneService:
             yield said.NEWS.encode({"map_version": holder.atlas.version})
             while True:
                 await wake.wait()
+                self._must_hold(holder)
                 wake.clear()
                 while watcher.news:
                     yield said.NEWS.encode({"map_version": holder.atlas.version, **watcher.news.popleft()})
@@ -165,6 +175,12 @@ class BackboneService:
                 f"only the keeper of the network, {charting.atlas.network}, takes super nodes in; ask there"
             )
         wish = said.JOIN.decode(body)
+        if not self._joins.allow(sender, self._clock.monotonic()):
+            if (holder := self._role.holder) is not None:
+                self._banish(context, holder.flooded(sender, self._moment()))
+            raise TooManyRequests(
+                f"{context.caller} has just joined or left, and every map moves shards; ask again in {JOIN_SECONDS:g} s"
+            )
         member = None
         if not wish["leaving"]:
             member = SuperNode(sender, wish["addresses"], wish["relay"], wish["owner"], int(self._clock.now()))
@@ -193,6 +209,12 @@ class BackboneService:
         if self._role.holder is None:
             raise Unavailable("this node is no super node; the shard map names those")
         return self._role.holder
+
+    def _must_hold(self, holder: Holder) -> None:
+        """Ends a stream that began with what is held no more: this node has left the network, and may be back."""
+        current = self._role.holder
+        if current is None or current.presences is not holder.presences:
+            raise Unavailable("this node has left the network since; look at a newer map, and begin anew")
 
     def _read(self, layout: Layout, holder: Holder, sender: bytes, body: bytes, context: Context) -> dict[str, Any]:
         """Reads what a sender says; whoever says what is no message is charged for it."""

@@ -97,10 +97,14 @@ class Registry:
 
     async def list(self, context: Context, limit: int = 1000, offset: int = 0) -> dict[str, Any]:
         """Lists the services in reach, by name."""
+        if context.caller.peer:
+            own = self._own(context.caller)
+            shown = own[max(0, offset) :][: max(0, min(limit, LIST_MAX))]
+            seen = [view for name in shown if (view := self._seen(name, context.caller)) is not None]
+            return {"services": [view.summary() for view in seen], "total": len(own)}
         hidden = self._hidden(context.caller)
         views = [view for view in self._catalog.list(min(limit, LIST_MAX), offset) if view.name not in hidden]
-        found = [view.summary() for view in views if view.where != "network" or not context.caller.peer]
-        return {"services": found, "total": len(self._catalog)}
+        return {"services": [view.summary() for view in views], "total": len(self._catalog)}
 
     async def get(self, name: str, context: Context) -> dict[str, Any]:
         """Describes a service in full: endpoints, schemas, topics, nodes."""
@@ -110,9 +114,10 @@ class Registry:
         self._check_seen(name, context.caller)
         if not context.caller.peer:  # another node looks for itself
             await self._look(name)
-        if self._catalog.lookup(name) is None:
+        if self._seen(name, context.caller) is None:
             raise self._absent(name)
-        found = self._catalog.describe(name, self._clock.monotonic(), self._clock.now())
+        meant = self._meant(name) if context.caller.peer else name
+        found = self._catalog.describe(meant, self._clock.monotonic(), self._clock.now())
         if not context.caller.owner:  # where sockets are is the owner's business
             for node in found["nodes"]:
                 node.pop("address", None)
@@ -126,11 +131,11 @@ class Registry:
             limit: at most so many.
             everywhere: in the network too, where the node is in one; those in reach come first.
         """
-        found = []
+        found: Lines = []
         hidden = self._hidden(context.caller)
-        for match in self._catalog.search(query, limit):
-            view = self._catalog.lookup(match.name)
-            if view is not None and match.name not in hidden:
+        for match in self._catalog.search(query, LIST_MAX if context.caller.peer else limit):
+            view = self._seen(match.name, context.caller)
+            if view is not None and match.name not in hidden and len(found) < limit:
                 found.append({**view.summary(), "score": round(match.score, 4)})
         if everywhere and not context.caller.peer and len(found) < limit:
             known = {line["name"] for line in found}
@@ -148,7 +153,7 @@ class Registry:
         wanted = name if is_nid(name.partition("@")[2]) else service
         if not context.caller.peer:
             await self._use(wanted)
-        view = self._catalog.lookup(wanted)
+        view = self._seen(wanted, context.caller)
         if view is None:
             raise self._absent(wanted)
         addresses = self._direct(name) if context.caller.owner else []
@@ -242,6 +247,19 @@ class Registry:
         service = name.partition("@")[0]
         if service in self._hidden(caller):
             raise NotFound(f"no service is called {service}; `micro services` lists what runs", id=service)
+
+    def _seen(self, name: str, caller: Caller) -> View | None:
+        """Returns what a caller may know of a service: another node knows it of the instances of this node alone."""
+        if not caller.peer:
+            return self._catalog.lookup(name)
+        return self._catalog.lookup(self._meant(name)) if name.partition("@")[2] in ("", self._nid) else None
+
+    def _meant(self, name: str) -> str:
+        return f"{name.partition('@')[0]}@{self._nid}"
+
+    def _own(self, caller: Caller) -> Names:
+        hidden = self._hidden(caller)
+        return sorted({instance.service for instance in self._catalog.holding(self._nid)} - hidden)
 
     def _everything(
         self, foreign: bool, sent: set[str], wanted: frozenset[str] | None, hidden: frozenset[str]

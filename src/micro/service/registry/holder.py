@@ -5,7 +5,8 @@ Pure.
 A node announces to its *home*, one of the holders of its shard. The home checks each record once, keeps what its nodes
 announced, files what belongs to shards of its own, and has the rest handed to the holders of the name and of each word
 (`outbox`). Others check again what they are handed: nobody is believed because of what it is. What is refused costs its
-sender something: a forgery each time, an honest mistake once a message, since one cause may spoil a whole parcel.
+sender something: a forgery each time, an honest mistake once a message, since one cause may spoil a whole parcel. Who
+hands things on pays only for what it could see itself, whatever its clock and its map say.
 """
 
 from __future__ import annotations
@@ -36,6 +37,13 @@ SAYS_PER_SECOND: Final = 5.0
 """A node may say so many things a second: records, its presence, beats."""
 SAYS_BURST: Final = 2.0 * NODE_RECORDS_MAX
 """And everything it has twice at once."""
+
+SEEN_THROUGH: Final = frozenset({Verdict.FORGED, Verdict.MALFORMED})
+"""What a super node pays for that hands it on: every clock and every map shows that it is no good.
+
+All else may be right where it comes from. Were it charged, a node could have its home banished, with records that end
+before a clock that is ahead lets them in.
+"""
 
 SLICE: Final = 200
 """So many nodes and records are told, or moved, before others have a turn."""
@@ -199,7 +207,7 @@ class Holder:
         for sealed in said["records"]:
             signed = self.shards.read(sealed)
             verdict = Verdict.MALFORMED if signed is None else self._take_record(signed, moment.now)
-            self._charge(heard, sender, verdict, "a record", moment)
+            self._charge_passing(heard, sender, verdict, "a record", moment)
         for living in said["presences"]:
             found = self.presences.read(living["sealed"])
             beat = Beat(living["step"], living["value"])
@@ -208,18 +216,24 @@ class Holder:
             verdict = Verdict.MALFORMED if found is None else self._take_presence(found, beat, moment.now)
             if found is not None and verdict is Verdict.TAKEN:
                 self._moved(found)
-            self._charge(heard, sender, verdict, "a presence", moment)
+            self._charge_passing(heard, sender, verdict, "a presence", moment)
         for each in said["beats"]:
             verdict = self.presences.beat(each["key"], each["sequence"], Beat(each["step"], each["value"]), moment.now)
             if verdict is Verdict.UNKNOWN:
                 heard.unknown.append(each["key"])
-            self._charge(heard, sender, verdict, "a beat", moment)
+            self._charge_passing(heard, sender, verdict, "a beat", moment)
         return heard
 
     def garbled(self, sender: bytes, moment: Moment) -> Heard:
         """Charges a sender for a message that is none."""
         heard = Heard()
         self._charge(heard, sender, Verdict.MALFORMED, "a message", moment)
+        return heard
+
+    def flooded(self, sender: bytes, moment: Moment) -> Heard:
+        """Charges a sender that wishes for more than it may."""
+        heard = Heard()
+        self._charge(heard, sender, Verdict.FLOOD, "a wish", moment)
         return heard
 
     def _moved(self, signed: SignedPresence) -> None:
@@ -347,6 +361,10 @@ class Holder:
                 if member.key not in old and member.key != self._key:
                     found[member.key] = None
         return found
+
+    def _charge_passing(self, heard: Heard, sender: bytes, verdict: Verdict, what: str, moment: Moment) -> None:
+        if verdict in SEEN_THROUGH:
+            self._charge(heard, sender, verdict, what, moment)
 
     def _charge(self, heard: Heard, sender: bytes, verdict: Verdict, what: str, moment: Moment) -> None:
         if verdict in (Verdict.TAKEN, Verdict.KNOWN, Verdict.UNKNOWN):

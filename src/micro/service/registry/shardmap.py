@@ -21,7 +21,7 @@ from typing import Final
 
 import blake3
 
-from micro.errors import BadRequest
+from micro.errors import BadRequest, Forbidden
 from micro.network.prefix import prefix_of_host
 from micro.service.registry.layout import NUMBER_MAX, Layout, Part
 from micro.trust.identity import nid_of
@@ -132,8 +132,31 @@ class SuperNode:
         return nid_of(self.key)
 
     def is_like(self, other: SuperNode) -> bool:
-        """Says whether two entries of one super node say the same of where it is and whose."""
-        return (self.addresses, self.relay, self.owner) == (other.addresses, other.relay, other.owner)
+        """Says whether two entries of one super node say the same of where it is and whose, in whatever order."""
+        mine, its = ((set(each.addresses), each.relay, each.owner) for each in (self, other))
+        return mine == its
+
+    def reached_at(self, address: str) -> SuperNode:
+        """Returns its entry with what it was reached at first, so that it counts in the place where it really is.
+
+        Args:
+            address: `ip:port`; something else if it was reached through a relay, which proves no address.
+
+        Raises:
+            Forbidden: it was reached elsewhere than it says.
+        """
+        host = address.rpartition(":")[0]
+        if not _is_host(host):
+            if self.relay:
+                return self
+            raise Forbidden(f"{self.nid} was not reached at any address that it names; it joins with one it has")
+        proved = [each for each in self.addresses if prefix_of([each]) == prefix_of([address])]
+        if not proved:
+            raise Forbidden(
+                f"{self.nid} was reached at {address}, which is not where it says it is; it joins from there"
+            )
+        others = [each for each in self.addresses if each not in proved]
+        return SuperNode(self.key, (*proved, *others), self.relay, self.owner, self.joined)
 
     def ticket(self) -> Ticket:
         """Returns where it can be reached."""
@@ -260,6 +283,14 @@ def prefix_of(addresses: Iterable[str]) -> str:
         return ""
     host = next((host for host in hosts if host.is_global), hosts[0])
     return prefix_of_host(host)
+
+
+def _is_host(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def shard_of_name(service: str) -> int:

@@ -6,9 +6,15 @@ import pytest
 
 from micro.errors import BadRequest
 from micro.service.registry.description import check_description
-from micro.service.registry.finding import genuine_presence, genuine_records, newest_records, ranked
+from micro.service.registry.finding import (
+    chosen_records,
+    genuine_presence,
+    genuine_records,
+    newest_records,
+    ranked,
+)
 from micro.service.registry.presence import BEAT_SECONDS, LEASE_SECONDS
-from micro.service.registry.record import described
+from micro.service.registry.record import SignedRecord, described
 from micro.trust.seal import seal
 from tests.unit.service.registry.makings import NOW, chain_of, key_of, presence_of, record_of, signed_of, withdrawn_of
 
@@ -46,9 +52,34 @@ def test_anything_else_speaks_against_whoever_sent_it(sealed: bytes) -> None:
     assert genuine_records([sealed], NOW, name="greeter", key=ANN.public) == ([], False)
 
 
+def test_what_two_answers_show_is_checked_once() -> None:
+    """The same bytes were found good; others are looked at, whatever was."""
+    good, forged = signed_of(ANN), seal(BOB, b"micro-record-v1", record_of(ANN, sequence=2).encode())
+    checked: dict[bytes, SignedRecord] = {}
+
+    (first,), _ = genuine_records([good.sealed], NOW, name="greeter", checked=checked)
+    (again,), honest = genuine_records([good.sealed], NOW, name="greeter", checked=checked)
+    assert again is first
+    assert honest
+    assert genuine_records([forged], NOW, name="greeter", checked=checked) == ([], False)
+    assert genuine_records([forged], NOW, name="greeter", checked=checked) == ([], False)
+
+
 def test_a_record_that_just_ended_is_nobodys_fault() -> None:
     """It is left out all the same."""
     assert genuine_records([signed_of(ANN, expires=NOW).sealed], NOW) == ([], True)
+
+
+def test_no_answer_fills_all_the_room() -> None:
+    """Of more nodes than are looked for each answer has its part, the newest records of those, none that is over."""
+    loud = [signed_of(key_of(number)) for number in range(10, 50)]
+    quiet = [signed_of(key_of(number)) for number in (60, 61)]
+
+    chosen = chosen_records([loud, [*quiet, withdrawn_of(key_of(10), sequence=2)]], 32)
+    assert len(chosen) == 32
+    assert {signed.record for signed in quiet} <= set(chosen)
+    assert loud[0].record not in chosen
+    assert chosen == chosen_records([loud, [*quiet, withdrawn_of(key_of(10), sequence=2)]], 99)[:32]
 
 
 def test_the_newest_of_each_node_counts_over_all_answers() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from micro.service.registry import holder
 from micro.service.registry.atlas import Atlas
 from micro.service.registry.backbone import ANNOUNCE, STORE
 from micro.service.registry.holder import Holder, Moment
@@ -71,6 +72,29 @@ def test_a_home_hands_on_what_it_is_told(home: Holder) -> None:
     assert [len(parcel["beats"]) for parcel in second.values()] == [1, 1]
 
 
+def test_holders_by_the_map_before_are_handed_everything_too() -> None:
+    """Whoever has not heard of the newest map yet still asks them."""
+    atlas = atlas_of([1, 2, 3])
+    atlas.take(map_of(KEEPER, [1, 4, 5], 2).sealed)
+    first = Holder(key_of(1).public, atlas)
+    first.announce(ANN.public, present(records=[signed_of(ANN).sealed]), AT)
+
+    found = parcels(first)
+    assert set(found) == {key_of(number).public for number in (2, 3, 4, 5)}
+    assert all(parcel["records"] and parcel["presences"] for parcel in found.values())
+
+
+def test_so_many_nodes_have_their_home_here(home: Holder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more is told to choose another one, and costs no memory; those that are here go on."""
+    monkeypatch.setattr(holder, "HOMED_MAX", 1)
+    assert home.announce(ANN.public, present(), AT).trouble == ""
+
+    refused = home.announce(BOB.public, said(presence=presence_of(BOB, chain_of(2)).sealed), AT)
+    assert "choose another one" in refused.trouble
+    assert len(home.presences) == 1
+    assert home.announce(ANN.public, beat(1), later(BEAT_SECONDS)).trouble == ""
+
+
 def test_others_check_what_they_are_handed_and_keep_it(home: Holder) -> None:
     """Every holder has the record, the presence and the beat in the end."""
     record = signed_of(ANN, terms=("hello",))
@@ -132,16 +156,43 @@ def test_a_misplaced_presence_is_no_home(home: Holder) -> None:
     assert not len(home.presences)
 
 
-def test_one_cause_is_charged_once_a_parcel(home: Holder) -> None:
-    """A hundred records that came late cost an honest super node next to nothing."""
-    atlas = atlas_of([1, 2, 3])
-    holder = Holder(key_of(1).public, atlas)
-    records = [signed_of(key_of(number), expires=NOW - 1).sealed for number in range(100, 200)]
+def test_one_cause_is_charged_once_a_message(home: Holder) -> None:
+    """A lot of records that came late cost an honest node next to nothing."""
+    records = [signed_of(ANN, f"service-{number}", expires=NOW - 1, terms=()).sealed for number in range(40)]
 
-    heard = holder.store(key_of(2).public, STORE.decode(STORE.encode({"records": records})), AT)
+    heard = home.announce(ANN.public, present(records=records), AT)
 
     assert "expired" in heard.trouble
-    assert holder.penalties.account(nid_of(key_of(2).public), 0.0) < 5
+    assert 0 < home.penalties.account(nid_of(ANN.public), 0.0) < 5
+
+
+@pytest.mark.parametrize("ahead_seconds", [1, 60])
+def test_a_node_cannot_have_its_home_banished(ahead_seconds: int) -> None:
+    """Neither with records and presences on which clocks disagree, nor with those that belong elsewhere."""
+    home, other = (Holder(key_of(number).public, atlas_of([1, 2, 3])) for number in (1, 2))
+    home.announce(ANN.public, present(), AT)
+    home.outbox.take(other._key, 1)
+    for turn in range(100):
+        at = later(turn * 0.25)
+        end = int(at.now) + 1
+        wish = {"records": [signed_of(ANN, sequence=turn + 1, expires=end, terms=()).sealed]}
+        if turn % 2:
+            wish["presence"] = presence_of(ANN, CHAIN, sequence=turn + 1, issued=end + 58).sealed
+        assert not home.announce(ANN.public, said(**wish), at).banished
+        parcel = STORE.decode(home.outbox.take(other._key, 1))
+        for ahead in (ahead_seconds, -ahead_seconds):
+            heard = other.store(home._key, parcel, Moment(at.now + ahead, at.monotonic))
+            assert not heard.banished
+    assert other.penalties.account(nid_of(home._key), 25.0) == 0
+
+
+def test_a_super_node_pays_for_what_anybody_could_see(home: Holder) -> None:
+    """Whatever it hands on that is forged or malformed is its own lie."""
+    forged = signed_of(ANN).sealed[:-1] + b"x"
+    sender = home.atlas.holders(0)[0].key
+    heard = [home.store(sender, STORE.decode(STORE.encode({"records": [forged]})), AT) for _ in range(3)]
+
+    assert any(each.banished for each in heard)
 
 
 def test_a_flood_is_refused(home: Holder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from micro.errors import BadRequest
+from micro.errors import BadRequest, Forbidden
 from micro.service.registry.shardmap import (
     SHARDS,
     ShardMap,
@@ -106,3 +106,16 @@ def test_shards_are_the_first_bits_of_a_hash() -> None:
     assert shard_of_word("greeter") == 60_823
     assert len({shard_of_name("x"), shard_of_word("x"), shard_of_node("x")}) == 3
     assert all(0 <= shard_of_name(str(number)) < SHARDS for number in range(1000))
+
+
+def test_a_super_node_stands_where_it_was_reached() -> None:
+    """What it was reached at comes first and says its place; whoever is reached elsewhere does not join."""
+    found = SuperNode(key_of(1).public, ("9.9.9.9:1", "93.184.216.34:1"))
+    assert found.reached_at("93.184.216.34:1").addresses == ("93.184.216.34:1", "9.9.9.9:1")
+    assert found.reached_at("93.184.216.34:1").prefix == "93.184.216.0/24"
+    assert found.reached_at("93.184.216.34:1").is_like(found)
+    for elsewhere in ("93.184.217.34:1", "https://relay.example", ""):
+        with pytest.raises(Forbidden):
+            found.reached_at(elsewhere)
+    relayed = SuperNode(key_of(1).public, (), "https://relay.example/")
+    assert relayed.reached_at("https://relay.example/ somebody") == relayed

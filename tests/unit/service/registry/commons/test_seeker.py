@@ -28,7 +28,7 @@ from micro.service.registry.commons.seeker import Seeker
 from micro.service.registry.commons.value import _VALUE, Wanted, value_of_records
 from micro.service.registry.commons.whereabouts import Whereabouts, sign_whereabouts
 from micro.service.registry.description import check_description
-from micro.service.registry.record import SignedRecord
+from micro.service.registry.record import Kind, SignedRecord, mark_of_log
 from micro.trust.identity import nid_of
 from tests.contract.town import TownClock, TownEntropy
 from tests.unit.network.clockwork import run
@@ -60,9 +60,9 @@ class Household:
             is_super=lambda: is_super,
         )
 
-    def serve(self, *names: str) -> None:
+    def serve(self, *names: str, logs: tuple[str, ...] = ()) -> None:
         said = {name: check_description({"name": name, "version": "1", "endpoints": []}) for name in names}
-        self.announcement.offer(said, TownClock().now())
+        self.announcement.offer(said, TownClock().now(), topics=map(mark_of_log, logs))
 
 
 def looking(square: Square) -> Seeker:
@@ -104,6 +104,25 @@ def test_what_a_node_says_is_found() -> None:
         late = MemoryCommons(square)
         await late.put(place_of(NETWORK, "name", "other"), value_of_records(before))
         assert await names(found, "other") == []  # what somebody puts back is older than what was heard
+
+    run(play())
+
+
+def test_the_log_of_a_node_is_found() -> None:
+    """Under its mark and not under the service of that name; also after it was closed, as a withdrawal."""
+
+    async def play() -> None:
+        square = Square()
+        ann, found = Household(square), looking(square)
+        ann.serve("orders", logs=("orders",))
+        ann.poster.start()
+        await asyncio.sleep(poster.LOOK_SECONDS)
+        for name, kind in (("orders", Kind.SERVICE), ("log:orders", Kind.LOG)):
+            assert [signed.record.kind for signed in await found.records(Wanted(name))] == [kind]
+        ann.serve("orders")
+        await asyncio.sleep(2 * poster.LOOK_SECONDS)
+        assert await names(found, "log:orders") == [("orders", True)]
+        assert await names(found, "orders") == [("orders", False)]
 
     run(play())
 

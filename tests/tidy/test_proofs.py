@@ -1,0 +1,43 @@
+"""A proof leaves a page behind: what was run, how far, and what came of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CAMPAIGNS = """
+def test_holds(campaign):
+    assert campaign("grains of sand", share=1, full=2_000) in (1, 2_000)
+
+
+def test_breaks(campaign):
+    assert campaign("drops of water", share=1, full=30) == 0
+"""
+
+
+def run(folder: Path, *options: str) -> Path:
+    """Runs two campaigns in a pytest of their own, and returns where the page is written."""
+    (folder / "test_campaigns.py").write_text(CAMPAIGNS)
+    page = folder / "proofs.md"
+    words = ["-p", "tests.conftest", "-p", "no:cacheprovider", "--rootdir", str(folder), "-c", os.devnull]
+    command = [sys.executable, "-m", "pytest", *words, "--proofs", str(page), *options, "test_campaigns.py"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
+    return page
+
+
+def test_a_proof_writes_down_what_it_ran(tmp_path: Path) -> None:
+    """Each campaign with its length and outcome, and that it was a part of the tests only."""
+    page = run(tmp_path, "--prove").read_text()
+
+    assert "| grains of sand | 2,000 | 2,000 | passed |" in page
+    assert "| drops of water | 30 | 30 | failed |" in page
+    assert "1 passed, 1 failed, 0 skipped. It was a part of the tests only: `test_campaigns.py`." in page
+
+
+def test_the_guard_of_a_commit_writes_nothing(tmp_path: Path) -> None:
+    """A share of a campaign proves less than the page would say."""
+    assert not run(tmp_path).exists()
