@@ -77,7 +77,7 @@ async def http(node: Node, path: str, body: Any = None, token: str = "") -> tupl
     """Posts to the node's door and returns status and answer."""
     headers = {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})}
     data = json.dumps({} if body is None else body).encode()
-    request = urllib.request.Request(f"{node.api_address}{path}", data, headers)
+    request = urllib.request.Request(f"{node.condition.api_address}{path}", data, headers)
 
     def ask() -> tuple[int, Any]:
         try:
@@ -92,7 +92,9 @@ async def http(node: Node, path: str, body: Any = None, token: str = "") -> tupl
 def last_line(node: Node, path: str, token: str) -> Any:
     """Posts to a stream of the node's door, and returns its last message once it has ended."""
     headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
-    with urllib.request.urlopen(urllib.request.Request(f"{node.api_address}{path}", b"{}", headers)) as answer:
+    with urllib.request.urlopen(
+        urllib.request.Request(f"{node.condition.api_address}{path}", b"{}", headers)
+    ) as answer:
         return json.loads(answer.read().splitlines()[-1])
 
 

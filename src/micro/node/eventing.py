@@ -34,6 +34,7 @@ class Eventing:
         broker: where its logs are.
         gate: who may publish and subscribe; it is told which topics are open to others.
         ring: wakes the watches of the registry, over which neighbours are told of logs.
+        link_to: returns the link over which a log of another node, or its copy, is had.
 
     Attributes:
         logs: the logs of neighbours.
@@ -51,10 +52,11 @@ class Eventing:
         ports: Ports,
         broker: Broker,
         gate: Gatekeeper,
+        *,
         ring: Callable[[], None],
+        link_to: Callable[[LogPlace], Link | None],
     ) -> None:
         self._broker = broker
-        self._outside: Outside | None = None
         self.logs = NeighbourLogs(gate.may_follow, ring)
         self.directory = Directory(self.logs)
         self.exports = Exports(ports.disk, home.path / "exports.json", self.directory, gate.exports_changed)
@@ -67,7 +69,7 @@ class Eventing:
             gate=gate,
             clock=ports.clock,
             entropy=ports.entropy,
-            link_to=self._link_to,
+            link_to=link_to,
             copying=self.copying,
         )
 
@@ -88,7 +90,6 @@ class Eventing:
         Raises:
             EngineError: the database cannot be opened.
         """
-        self._outside = outside
         return await self.copying.open(outside.services())
 
     def start(self, outside: Outside) -> None:
@@ -107,6 +108,3 @@ class Eventing:
     async def stop(self) -> None:
         """Ends what has to do with copies."""
         await self.copying.stop()
-
-    def _link_to(self, place: LogPlace) -> Link | None:
-        return self._outside.logs.link(place) if self._outside is not None else None

@@ -13,6 +13,7 @@ from micro.network.link import Link
 from micro.network.peers import Peers
 from micro.node.backbone import Backbone
 from micro.node.closing import Closing
+from micro.node.condition import Condition
 from micro.node.config import NodeConfig
 from micro.node.control.auth import auth_service
 from micro.node.control.config import config_service
@@ -21,6 +22,7 @@ from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, reg
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
 from micro.node.direct import direct_addresses
+from micro.node.elsewhere import Elsewhere
 from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores
 from micro.node.eventing import Eventing
 from micro.node.figures import Figures
@@ -39,7 +41,6 @@ from micro.service.registry.instance import Instance
 from micro.service.router import Router
 from micro.trust.identity import nid_of
 from micro.trust.ticket import Ticket
-from micro.version import VERSION
 
 __all__ = ["Node"]
 
@@ -68,8 +69,8 @@ class Node:
         self.stopped = asyncio.Event()
         self.nid = ""
         self.token = ""
-        self.api_address = ""
-        self._started = ports.clock.monotonic()
+        self._elsewhere = Elsewhere()
+        self.condition = Condition(self.home, ports, self.catalog, self.stopped, self._elsewhere.status)
         self._tasks: list[asyncio.Task[None]] = []
         self._outside: Outside | None = None
         self._door: Closing | None = None
@@ -105,7 +106,7 @@ class Node:
         self._tasks = [loop.create_task(self._tick()), loop.create_task(self._renew())]
         log.info("node %s is ready in %s", self.nid, self.home.path)
 
-    async def _open(self) -> None:
+    async def _open_engines(self) -> None:
         ports, home = self.ports, self.home
         self.broker = open_broker(self.config, home, ports)
         await self.broker.start()
@@ -114,6 +115,10 @@ class Node:
         self._stores = open_stores(home, ports)
         self._auth = open_auth(home, ports)
         self._auth.open()
+
+    async def _open(self) -> None:
+        ports, home = self.ports, self.home
+        await self._open_engines()
         self.gate = Gatekeeper(self._auth, self._key, ports.clock)
         self.gate.on_change = self._judge_again
         self.reception = Reception(
@@ -127,7 +132,16 @@ class Node:
             sockets=ports.sockets,
         )
         self.reception.on_change = self.bell.ring
-        self.eventing = Eventing(self.nid, self.config, home, ports, self.broker, self.gate, self.bell.ring)
+        self.eventing = Eventing(
+            self.nid,
+            self.config,
+            home,
+            ports,
+            self.broker,
+            self.gate,
+            ring=self.bell.ring,
+            link_to=self._elsewhere.log_link,
+        )
         self._offering = Offering(
             ports.disk, home.path / "offers.json", default=self.config.offer, changed=self.gate.exports_changed
         )
@@ -171,9 +185,9 @@ class Node:
             platform=self.platform.describe,
             direct=partial(direct_addresses, self.catalog),
             reception=self.reception,
-            look=self._look,
-            use=self._use,
-            search=self._search,
+            look=self._elsewhere.look,
+            use=self._elsewhere.use,
+            search=self._elsewhere.search,
             logs=self.eventing.logs.told,
             declare=self._declare,
             hidden=self.gate.hidden_from,
@@ -192,7 +206,7 @@ class Node:
 
     async def _go_out(self) -> None:
         """Opens the network; a node without one still serves its own machine."""
-        self._outside = outside = await Outside.open(
+        self._outside = self._elsewhere.outside = outside = await Outside.open(
             self._key,
             self.config,
             self.home,
@@ -245,36 +259,21 @@ class Node:
     def _link_to(self, instance: Instance) -> Link | None:
         if instance.local:
             return self.reception.link_of(instance.id)
-        return self._outside.link(instance.nid) if self._outside is not None else None
-
-    async def _look(self, name: str) -> None:
-        """Looks for a service in the network, where the node is in one."""
-        if self._outside is not None:
-            await self._outside.strangers.look(name)
-
-    async def _use(self, name: str) -> None:
-        """Does as `_look`, for a call."""
-        if self._outside is not None:
-            await self._outside.strangers.use(name)
-
-    async def _search(self, text: str, limit: int) -> list[dict[str, Any]]:
-        """Returns what fits words in the network, where the node is in one."""
-        return await self._outside.strangers.search(text, limit) if self._outside is not None else []
+        return self._elsewhere.link(instance.nid)
 
     def _expected(self, service: str) -> str:
         """Says why a service that is not in the catalog will be there again; "" where it will not."""
         for found in self.supervisor.status():
             if found["name"] == service:
                 return "it is being started again"
-        if self._outside is not None and self._outside.strangers.had(service):
+        if self._elsewhere.had(service):
             return "it is looked for in the network"
         return "the node it runs on is away" if self._neighbours.had(service) else ""
 
     def _lost(self, link: Link, reason: str) -> None:
         self.platform.lost(link)
         self.reception.lost(link)
-        if self._outside is not None:
-            self._outside.lost(link, reason)
+        self._elsewhere.lost(link, reason)
 
     def describe(self, name: str) -> dict[str, Any]:
         """Returns the description of a service, the node's own included.
@@ -290,21 +289,18 @@ class Node:
             raise self.router.absent(name)
         return self.catalog.describe(name, self.ports.clock.monotonic(), self.ports.clock.now())
 
+    def status(self) -> dict[str, Any]:
+        """Returns the node's id, version, addresses and figures."""
+        return self.condition.status(self.nid)
+
     def ready(self) -> dict[str, str]:
         """Returns, for each thing the node needs to serve, "ok" or what is wrong."""
-        return {"broker": "ok" if not self.stopped.is_set() else "the node is stopping", "storage": self._storage()}
-
-    def _storage(self) -> str:
-        try:
-            self.ports.disk.write(self.home.path / "ready", b"ok\n")
-        except OSError as error:
-            return f"the home cannot be written: {error.strerror}"
-        return "ok"
+        return self.condition.ready()
 
     def attach(self, door: Closing, address: str) -> None:
         """Takes note of a door that was opened for this node, to be closed with it."""
         self._door = door
-        self.api_address = address
+        self.condition.api_address = address
 
     def ticket(self) -> Ticket:
         """Returns where this node can be reached now.
@@ -339,26 +335,6 @@ class Node:
         self.eventing.judge_again()
         self.bell.ring()
 
-    def status(self) -> dict[str, Any]:
-        """Returns the node's id, version, addresses and figures."""
-        local = [i for i in self.catalog.holding(self.nid) if i.state == "serving"]
-        found: dict[str, Any] = {
-            "nid": self.nid,
-            "version": VERSION,
-            "pid": os.getpid(),
-            "home": str(self.home.path),
-            "socket": str(self.home.node_socket),
-            "uptime_seconds": round(self.ports.clock.monotonic() - self._started, 1),
-            "services": len({instance.service for instance in local}),
-            "services_in_reach": len(self.catalog),
-            "peers": 0,
-        }
-        if self.api_address:
-            found["api"] = self.api_address
-        if self._outside is not None:
-            found |= self._outside.status()
-        return found
-
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
@@ -373,6 +349,5 @@ class Node:
             await asyncio.sleep(RENEW_SECONDS)
             self.reception.renew(LOCAL_LEASE_SECONDS)
             await self._stores.sweep()
-            if self._outside is not None:
-                self._outside.strangers.sweep()
+            self._elsewhere.sweep()
             await self.figures.collect()

@@ -118,8 +118,8 @@ class Outside:
         self._directory = directory
         self.logs = self._open_logs(directory, ports, bell)
         self._paths = self._open_paths(catalog, ports, instance_link, gate)
-        directory.widen(self.logs)
         directory.is_known = self._is_known
+        directory.widen(self.logs)
         self._whereabouts = Whereabouts(
             self._place, self.relaying, peers, self.backbone, membership, nid=self.nid, clock=ports.clock
         )

@@ -133,7 +133,9 @@ class Welcome:
         by_module = sys.argv[0].endswith("__main__.py")
         micro = f"{python} -m micro" if by_module else typed("micro", sys.argv[0])
         home = home_words(str(self._node.home.path))  # a terminal of its own knows nothing of this one's
-        for line in suggestions(description, self._node.api_address, micro=f"{home}{micro}", python=f"{home}{python}"):
+        for line in suggestions(
+            description, self._node.condition.api_address, micro=f"{home}{micro}", python=f"{home}{python}"
+        ):
             say(f"  {line}")
         say("Ctrl-C stops the node; again, at once.")
 
