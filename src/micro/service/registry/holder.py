@@ -64,7 +64,7 @@ class Heard:
         again: it is to say everything again, because something is missing here.
         trouble: what was refused and why, "" where nothing was.
         banished: it misbehaved so much that its link is to be closed.
-        unknown: nodes whose beats came without a presence.
+        unknown: nodes whose beats came without their presence.
         charged: for what the sender was charged.
     """
 
@@ -219,9 +219,8 @@ class Holder:
             self._charge_passing(heard, sender, verdict, "a presence", moment)
         for each in said["beats"]:
             verdict = self.presences.beat(each["key"], each["sequence"], Beat(each["step"], each["value"]), moment.now)
-            if verdict is Verdict.UNKNOWN:
-                heard.unknown.append(each["key"])
-            self._charge_passing(heard, sender, verdict, "a beat", moment)
+            if verdict is Verdict.UNKNOWN or verdict in SEEN_THROUGH:
+                heard.unknown.append(each["key"])  # it may belong to another presence of that number: none is signed
         return heard
 
     def garbled(self, sender: bytes, moment: Moment) -> Heard:

@@ -186,6 +186,32 @@ def test_a_node_cannot_have_its_home_banished(ahead_seconds: int) -> None:
     assert other.penalties.account(nid_of(home._key), 25.0) == 0
 
 
+def test_two_presences_of_one_number_cost_their_homes_nothing() -> None:
+    """A beat of the one fits the other no better than a forgery, and no home can know of both."""
+    home, other = (Holder(key_of(number).public, atlas_of([1, 2, 3])) for number in (1, 2))
+    home.announce(ANN.public, present(), AT)
+    home.outbox.take(other._key, 1)
+    other.store(
+        home._key,
+        {
+            "records": [],
+            "beats": [],
+            "presences": [
+                {"sealed": presence_of(ANN, chain_of(2)).sealed, "step": 0, "value": b""},
+            ],
+        },
+        AT,
+    )
+    assert len(other.presences) == 1
+    for step in range(1, 4):
+        at = later(step * BEAT_SECONDS)
+        home.announce(ANN.public, beat(step), at)
+        heard = other.store(home._key, STORE.decode(home.outbox.take(other._key, 1)), at)
+        assert heard.unknown == [ANN.public]
+
+    assert other.penalties.account(nid_of(home._key), 3 * BEAT_SECONDS) == 0
+
+
 def test_a_super_node_pays_for_what_anybody_could_see(home: Holder) -> None:
     """Whatever it hands on that is forged or malformed is its own lie."""
     forged = signed_of(ANN).sealed[:-1] + b"x"
