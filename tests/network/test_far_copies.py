@@ -174,7 +174,7 @@ async def test_what_its_owner_said_last_holds_for_all_copies(place: tuple[Node, 
     await writer.open(log="00000002", everybody=False)
     super_node.eventing.judge_again()
     with pytest.raises(Fault, match="here is no copy"):
-        await came
+        await asyncio.wait_for(came, 10)
 
 
 async def test_no_more_are_held_than_may_have_a_copy(start_node: StartNode) -> None:

@@ -11,7 +11,7 @@ from micro.service.broker.directory import LogPlace
 from micro.trust.identity import nid_of
 from tests.unit.service.registry.makings import key_of
 
-ANN, BOB, EVE = (nid_of(key_of(number).public) for number in (1, 2, 3))
+ANN, BOB, EVE, KEEPER = (nid_of(key_of(number).public) for number in (1, 2, 3, 4))
 
 
 class Copies:
@@ -25,7 +25,7 @@ class Copies:
         self.held = set(logs)
 
     def find(self, topic: str, nid: str) -> list[LogPlace]:
-        return [LogPlace(nid, EVE)] if (topic, nid) in self.held else []
+        return [LogPlace(nid, KEEPER)] if (topic, nid) in self.held else []
 
     def refused(self, topic: str, place: LogPlace) -> None:
         self.left.append((topic, place))
@@ -128,11 +128,13 @@ def test_copies_stand_for_logs_that_are_out_of_reach() -> None:
     assert far.copies.held == {("orders", ANN)}
     far.away = (EVE,)
     found.told()
-    assert found.find("orders") == sorted([LogPlace(ANN, EVE), LogPlace(EVE, EVE)])
+    assert found.find("orders") == sorted([LogPlace(ANN, KEEPER), LogPlace(EVE, KEEPER)])
     assert far.copies.held == {("orders", ANN), ("orders", EVE)}
     logs.hear(ANN, ["orders"])
-    assert LogPlace(ANN, ANN) in found.find("orders")
-    assert LogPlace(ANN, EVE) not in found.find("orders")
+    assert found.find("orders") == sorted([LogPlace(ANN, ANN), LogPlace(EVE, KEEPER)])
+    logs.hear(EVE, ["orders"])  # it cannot be reached as a stranger, and came as a neighbour
+    assert found.find("orders") == sorted([LogPlace(ANN, ANN), LogPlace(EVE, EVE)])
+    assert far.copies.held == set()
     found.release("orders")
     assert far.copies.held == set()
 
