@@ -26,7 +26,10 @@ RELAY_TIMEOUT_SECONDS: Final = 3.0
 """A relay that does not answer for so long is taken for gone, if there are others."""
 
 SILENT_SECONDS: Final = 60.0
-"""A relay that was taken for gone is not used for so long."""
+"""A relay that was taken for gone is not used for so long, unless the others are gone, too."""
+
+ASKED_AGAIN_MAX: Final = 2
+"""So many of those are asked at once whether they are back, the ones that were left first."""
 
 log = logging.getLogger("micro.network")
 
@@ -56,6 +59,7 @@ class Relaying:
         self._server = open_relay(entropy) if open_relay is not None and (config.relay or config.super_node) else None
         self._bound = 0
         self._network: tuple[str, ...] = ()
+        self._known: tuple[str, ...] = ()
         self._used: tuple[str, ...] | None = None
         self._troubles = 0
         self._silent: dict[str, float] = {}
@@ -114,16 +118,29 @@ class Relaying:
         troubles, before = self._transport.relay_troubles, self._troubles
         self._troubles = troubles
         relay = self._transport.relay
-        others = [url for url in self._used or () if url != relay and url not in self._silent]
         left = False
-        if relay and others and relay != self.url and relay not in self._silent and (doubted or troubles != before):
-            left = not await self._transport.is_relay_alive(relay, timeout_seconds=RELAY_TIMEOUT_SECONDS)
+        is_doubtful = relay not in ("", self.url) and relay not in self._silent and (doubted or troubles != before)
+        if relay and is_doubtful and len(self._known) > 1:
+            left = not await self._is_alive(relay) and await self._has_other(relay)
         if left and relay:
             log.info("the relay %s does not answer: this node is at others for a while", relay)
             self._silent[relay] = now + SILENT_SECONDS
             self._troubles = NOT_COUNTED  # the next one may be gone too
         await self._use()
         return left
+
+    async def _is_alive(self, relay: str) -> bool:
+        return await self._transport.is_relay_alive(relay, timeout_seconds=RELAY_TIMEOUT_SECONDS)
+
+    async def _has_other(self, relay: str) -> bool:
+        """Says whether there is another relay to be at; of those taken for gone one that is back is used again."""
+        if any(url != relay and url not in self._silent for url in self._known):
+            return True
+        for url in sorted(self._silent, key=self._silent.__getitem__)[:ASKED_AGAIN_MAX]:
+            if url in self._known and await self._is_alive(url):
+                del self._silent[url]
+                return True
+        return False
 
     async def stop(self) -> None:
         """Ends the relay."""
@@ -151,7 +168,7 @@ class Relaying:
         settings = [_checked(part.strip()) for part in self._config.relays.split(",") if part.strip()]
         own = [self.url] if self.url else []
         network = () if own else self._network
-        known = tuple(dict.fromkeys([*own, *settings, *(_checked(url) for url in network)]))[:RELAYS_MAX]
+        known = self._known = tuple(dict.fromkeys([*own, *settings, *(_checked(url) for url in network)]))[:RELAYS_MAX]
         wanted = tuple(url for url in known if url not in self._silent) or known
         if wanted != self._used:
             self._used = wanted
