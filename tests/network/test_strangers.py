@@ -175,6 +175,32 @@ async def test_a_node_in_no_network_looks_nowhere(start_node: StartNode) -> None
             await client.call("greeter", "Say.Hello")
 
 
+async def test_whoever_leaves_a_network_is_done_with_strangers(start_node: StartNode, greeter_folder: Path) -> None:
+    """In both directions: what a stranger has open at a node that leaves ends, and nobody comes back to it."""
+    [stays, leaves], seeker = await town(start_node, greeter_folder, 2)
+    assert leaves.peers is not None
+    assert seeker.peers is not None
+    assert seeker.backbone is not None
+    async with client_of(seeker) as client, client_of(leaves) as owner:
+        slow = asyncio.ensure_future(client.call(f"greeter@{leaves.nid}", "Say.Slowly", {"seconds": 60}))
+        await until(lambda: leaves.peers is not None and leaves.peers.visits.guest(seeker.nid) is not None)
+        offer = (await seeker.backbone.offers(f"greeter@{leaves.nid}"))[0]
+        await owner.call("network", "Network.Leave")
+        with pytest.raises((NotFound, Unavailable)):
+            await slow
+        link = await seeker.peers.visits.visit(offer.ticket)
+        await until(lambda: link.closed is not None)
+        with pytest.raises((NotFound, Unavailable)):
+            await client.call(f"greeter@{leaves.nid}", "Say.Pid")
+        assert leaves.peers.visits.guests == 0
+
+        assert await client.call(f"greeter@{stays.nid}", "Say.Hello") == "Hello world"
+        await client.call("network", "Network.Leave")
+        assert seeker.catalog.lookup("greeter") is None
+        with pytest.raises((NotFound, Unavailable)):
+            await client.call(f"greeter@{stays.nid}", "Say.Hello")
+
+
 async def test_a_person_is_asked_before_a_name_is_used(start_node: StartNode, greeter_folder: Path) -> None:
     """A script is refused with what to do; after the name was pinned, it just works."""
     [provider], seeker = await town(start_node, greeter_folder, 1)

@@ -65,6 +65,7 @@ class Backbone:
         announcer: the home.
         finder: finds services of strangers.
         pinned: the pins.
+        on_turn: told when the node has entered a network, or left it.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class Backbone:
         self.charting: Charting | None = None
         self.announcer: Announcer | None = None
         self.finder: Finder | None = None
+        self.on_turn: Callable[[], None] = lambda: None
 
     def service(self) -> Service:
         """Returns the service `backbone` of this node."""
@@ -200,7 +202,7 @@ class Backbone:
         await self._open()
 
     async def leave(self) -> None:
-        """Withdraws everything and forgets the network.
+        """Withdraws everything and forgets the network; visits of strangers and to strangers end.
 
         Raises:
             NotFound: the node is in none.
@@ -215,6 +217,7 @@ class Backbone:
         self._membership.leave()
         self._office.clear()
         self.charting = self.announcer = self.finder = None
+        self.on_turn()
 
     async def stop(self) -> None:
         """Leaves the home in order, and ends."""
@@ -326,6 +329,7 @@ class Backbone:
             )
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._learn()), loop.create_task(self._follow(self.announcer))]
+        self.on_turn()
 
     async def _learn(self) -> None:
         """Asks from time to time for a newer map, wherever one may be had, and to be in it."""

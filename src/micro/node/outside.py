@@ -118,6 +118,8 @@ class Outside:
         self._directory = directory
         self.logs = self._open_logs(directory, ports, bell)
         self._paths = self._open_paths(catalog, ports, instance_link, gate)
+        self.backbone.on_turn = self._turned
+        peers.visits.is_open = lambda nid: bool(self.backbone.network) or nid in peers.known
         directory.is_known = self._is_known
         directory.widen(self.logs)
         self._whereabouts = Whereabouts(
@@ -289,6 +291,15 @@ class Outside:
             on_down=neighbours.down,
             on_known=self._acquainted,
         )
+
+    def _turned(self) -> None:
+        """The node entered a network, or left it: with strangers it has to do only while it is in one."""
+        if self.backbone.network:
+            self.logs.strangers.entered()
+        else:
+            self.strangers.depart()  # before its links end, so that nobody else is looked for
+            self.peers.visits.depart()
+        self._directory.told()
 
     def _place(self) -> Place:
         return Place(self._transport.addresses()[:ADDRESSES_MAX], self.relaying.home)

@@ -203,6 +203,12 @@ class Strangers:
             for name in services:
                 self._miss(name)
 
+    def depart(self) -> None:
+        """Follows nobody any more, because this node left its network; what is looked for ends with the visits."""
+        self._missed.clear()
+        for nid, _ in self._followed:
+            self._followed.forget(nid)
+
     def close(self) -> None:
         """Stops looking and following."""
         for task in tuple(self._looking.values()):
