@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from micro.errors import Forbidden, MicroError, NotFound, Unavailable
+from micro.errors import BadRequest, Forbidden, MicroError, NotFound, Unavailable
 from micro.mucp.codec import decode_json
 from micro.node.node import Node
 from micro.node.strangers import PROVIDERS_MAX
@@ -84,6 +84,20 @@ async def test_the_first_use_pins_a_name(start_node: StartNode, greeter_folder: 
         assert await client.call(f"greeter@{late.nid}", "Say.Pid") not in pids
         # now that one is met: its name alone leads to it
         assert {await client.call("greeter", "Say.Pid") for _ in range(20)} == pids
+
+
+async def test_a_name_is_pinned_to_one_node(start_node: StartNode, greeter_folder: Path) -> None:
+    """Of several that offer it, before it is used: nobody else is called under it."""
+    [_, chosen], seeker = await town(start_node, greeter_folder, 2)
+    assert seeker.backbone is not None
+    async with client_of(seeker) as client:
+        said = await client.call("network", "Network.Pin", {"name": f"greeter@{chosen.nid}"})
+        assert said == {"name": "greeter", "nodes": [chosen.nid]}
+        pids = {await client.call("greeter", "Say.Pid") for _ in range(10)}
+        assert pids == {await client.call(f"greeter@{chosen.nid}", "Say.Pid")}
+        assert seeker.backbone.pinned.everything() == {"greeter": (chosen.nid,)}
+        with pytest.raises(BadRequest):
+            await client.call("network", "Network.Pin", {"name": f"Not A Name@{chosen.nid}"})
 
 
 async def test_another_takes_over_where_a_stranger_is_gone(start_node: StartNode, greeter_folder: Path) -> None:

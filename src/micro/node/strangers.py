@@ -25,6 +25,7 @@ from micro.node.refill import Refill
 from micro.ports import Clock, Entropy
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.finding import Offer
+from micro.service.registry.instance import check_service
 from micro.service.registry.record import described, listed
 from micro.service.registry.view import View
 from micro.trust.identity import is_nid, short
@@ -146,10 +147,17 @@ class Strangers:
     async def pin(self, name: str) -> tuple[str, ...]:
         """Pins a name to the nodes that offer it now, if nobody vouches for it yet; returns to which it is pinned.
 
+        Args:
+            name: `service`, or `service@nid`, which pins the name to one node more, whoever else offers it.
+
         Raises:
+            BadRequest: no service has such a name.
             NotFound: nobody in the network offers it.
             Unavailable, TooManyRequests: as `use`.
         """
+        service, _, only = name.partition("@")
+        if is_nid(only):
+            return self._backbone.pinned.add(check_service(service), only)
         await self.use(name)
         pinned = self._backbone.pinned.get(name)
         if pinned is None:

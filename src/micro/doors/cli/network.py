@@ -99,6 +99,8 @@ def pins(session: Session) -> None:
 def pin(session: Session, name: str) -> None:
     """Take a name that nobody owns for the service of the nodes that offer it now, and of no others.
 
+    NAME@NID takes it for the service of that node, besides those it is pinned to.
+
     topic:TOPIC lets logs of strangers into subscriptions to that topic: of those that announce it now, or with
     topic:TOPIC@NID of one node more.
     """

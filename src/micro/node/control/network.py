@@ -140,7 +140,8 @@ class Network:
         """Pins a name that nobody owns to the nodes that offer it now, as its first use would.
 
         Args:
-            name: of a service, or `topic:` and a topic; `topic:orders@nid` adds one node to those it is pinned to.
+            name: of a service, or `topic:` and a topic; `greeter@nid` and `topic:orders@nid` add one node to those it
+                is pinned to.
         """
         nodes = await self._meeting(name).pin(name)
         return {"name": name.partition("@")[0], "nodes": list(nodes)}
