@@ -100,6 +100,23 @@ async def test_a_name_is_pinned_to_one_node(start_node: StartNode, greeter_folde
             await client.call("network", "Network.Pin", {"name": f"Not A Name@{chosen.nid}"})
 
 
+async def test_a_trace_says_of_a_stranger_that_is_away_what_a_call_says(
+    start_node: StartNode, greeter_folder: Path
+) -> None:
+    """That it will be there again, and not that there is none."""
+    [provider], seeker = await town(start_node, greeter_folder, 1)
+    async with client_of(seeker) as client:
+        assert (await client.call("network", "Network.Trace", {"service": "greeter"}))["hops"]
+        await client.call("greeter", "Say.Hello")
+        await provider.stop()
+        with pytest.raises(Unavailable):
+            await client.call("greeter", "Say.Hello")
+        with pytest.raises(Unavailable):
+            await client.call("network", "Network.Trace", {"service": "greeter"})
+        with pytest.raises(NotFound):
+            await client.call("network", "Network.Trace", {"service": "nobody-has-this"})
+
+
 async def test_another_takes_over_where_a_stranger_is_gone(start_node: StartNode, greeter_folder: Path) -> None:
     """What may be called twice succeeds at once at another node; calls go on as long as one is there."""
     providers, seeker = await town(start_node, greeter_folder, 2)

@@ -117,7 +117,7 @@ class Outside:
         self.strangers = self._strangers(catalog, ports, bell)
         self._directory = directory
         self.logs = self._open_logs(directory, ports, bell)
-        self._paths = self._open_paths(catalog, ports, instance_link, gate)
+        self._paths = self._open_paths(catalog, ports, router, instance_link, gate)
         self.backbone.on_turn = self._turned
         peers.visits.is_open = lambda nid: bool(self.backbone.network) or nid in peers.known
         directory.is_known = self._is_known
@@ -233,7 +233,12 @@ class Outside:
         return found
 
     def _open_paths(
-        self, catalog: Catalog, ports: Ports, instance_link: Callable[[str], Link | None], gate: Gatekeeper
+        self,
+        catalog: Catalog,
+        ports: Ports,
+        router: Router,
+        instance_link: Callable[[str], Link | None],
+        gate: Gatekeeper,
     ) -> Paths:
         return Paths(
             self.peers,
@@ -245,6 +250,8 @@ class Outside:
             visited=self.strangers.linked,
             linked=lambda: self._transport.relay or "",
             hidden=gate.hidden_from,
+            look=self.strangers.look,
+            absent=router.absent,
         )
 
     def _strangers(self, catalog: Catalog, ports: Ports, bell: Bell) -> Strangers:

@@ -7,7 +7,7 @@ a next node says of its own hops is its word; it is bounded, and shown under its
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -70,6 +70,8 @@ class Paths:
         visited: Callable[[], Iterable[tuple[str, Link]]],
         linked: Callable[[], str],
         hidden: Callable[[Caller], frozenset[str]],
+        look: Callable[[str], Awaitable[None]],
+        absent: Callable[[str], Fault],
     ) -> None:
         """Takes what it asks.
 
@@ -79,6 +81,8 @@ class Paths:
             visited: the nodes that are linked and no neighbours.
             linked: how this node is reached itself, for `nodes`.
             hidden: the services that a caller is not shown.
+            look: brings a service of strangers into the catalog.
+            absent: what a call of a service is answered that is not in the catalog.
         """
         self._peers = peers
         self._catalog = catalog
@@ -89,6 +93,8 @@ class Paths:
         self._visited = visited
         self._linked = linked
         self._hidden = hidden
+        self._look = look
+        self._absent = absent
 
     def add_to(self, service: Service) -> None:
         """Adds the endpoints to the service `network`."""
@@ -168,7 +174,12 @@ class Paths:
         Args:
             service: its name.
             hops: how many nodes may still be asked.
+
+        Raises:
+            NotFound, Unavailable: as a call of it.
         """
+        if not context.caller.peer:
+            await self._look(service)
         instance = self._chosen(service, context.caller)
         if instance.local:
             link = self._instance_link(instance.id)
@@ -205,6 +216,10 @@ class Paths:
         if caller.peer:  # another node's call ends here, and so does its trace
             hidden = self._hidden(caller)
             instances = [i for i in instances if i.local and i.service not in hidden]
+        if not instances and not caller.peer:
+            if view is not None:
+                raise Unavailable(f"{service[:64]} has no instance that answers now; try again")
+            raise self._absent(service.partition("@")[0])
         if not instances:
             raise NotFound(f"no service is called {service[:64]}; `micro services` lists what runs")
         return instances[0]
