@@ -201,17 +201,26 @@ class Backbone:
         await self._guide.enter_by_id(network)
         await self._open()
 
-    async def leave(self) -> None:
+    async def leave(self, *, force: bool = False) -> None:
         """Withdraws everything and forgets the network; visits of strangers and to strangers end.
+
+        Args:
+            force: also where it founded the network, is its only super node, and others are in it.
 
         Raises:
             NotFound: the node is in none.
-            Conflict: it keeps the network.
+            Conflict: it keeps the network, and others are in it.
         """
         if not self.network:
             raise NotFound("this node is in no network; `micro network join TICKET` takes it into one")
         if self.network == self._nid and self.charting is not None and self.charting.count > 1:
             raise Conflict("this node keeps its network, which others are in; it cannot leave before them")
+        others = self._others() if self.network == self._nid else 0
+        if others and not force:
+            raise Conflict(
+                f"this node is the only super node of the network it founded, and nodes that are in it now: {others}; "
+                "without it none of them finds another, so the network ends; `micro network leave --force` ends it"
+            )
         await self._office.resign()
         await self.stop()
         self._membership.leave()
@@ -290,6 +299,14 @@ class Backbone:
         return found
 
     # -- within -----------------------------------------------------------------------------------------------------
+
+    def _others(self) -> int:
+        """Returns how many other nodes are known to be in the network now."""
+        if self.holder is None:
+            return 0
+        now = self._clock.now()
+        known = self.holder.presences.believed()
+        return sum(key != self._key.public and held.ends > now and not held.left for key, held in known)
 
     async def _open(self) -> None:
         charting = self.charting = Charting(Atlas(self.network), self._reach, on_change=self._remapped)
