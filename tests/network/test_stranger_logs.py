@@ -226,14 +226,14 @@ async def test_what_is_closed_is_withdrawn(country: Country) -> None:
 
 async def test_a_log_is_no_service(country: Country) -> None:
     """Whoever asks for a service by the name of a log's record gets nothing, and visits nobody."""
-    await country.publisher()
+    far, _ = await country.publisher()
     near, client = await country.settler()
     with pytest.raises((BadRequest, NotFound)):
         await client.call("registry", "Registry.Get", {"name": LOG})
     with pytest.raises((BadRequest, NotFound)):
         await client.call(LOG, "Say.Hello")
-    assert near._outside is not None
-    assert near._outside.strangers.linked() == []
+    assert near.peers is not None
+    assert near.peers.visits.link(far.nid) is None
     found = await client.call("registry", "Registry.Search", {"query": "orders", "everywhere": True})
     assert found["services"] == []
 

@@ -48,9 +48,26 @@ async def test_a_stranger_is_called_by_name(start_node: StartNode, greeter_folde
         assert seeker.peers is not None
         assert seeker.peers.known == {}
         nodes = (await client.call("network", "Network.Nodes"))["nodes"]
-        assert [(node["nid"], node["state"]) for node in nodes[1:]] == [(provider.nid, "visited")]
+        assert (provider.nid, "visit") in [(node["nid"], node["state"]) for node in nodes[1:]]
         hops = (await client.call("network", "Network.Trace", {"service": "greeter"}))["hops"]
         assert [hop["node"] for hop in hops] == [seeker.nid, provider.nid]
+
+
+async def test_strangers_that_are_linked_are_shown(start_node: StartNode, greeter_folder: Path) -> None:
+    """On both sides, each as what it is; who would disconnect one hears what helps instead."""
+    [provider], seeker = await town(start_node, greeter_folder, 1)
+    async with client_of(seeker) as client, client_of(provider) as owner:
+        assert await client.call("greeter", "Say.Hello") == "Hello world"
+        for asker, other, state in [(client, provider.nid, "visit"), (owner, seeker.nid, "guest")]:
+            graph = await asker.call("network", "Network.Graph")
+            shown = [(node["nid"], node["state"]) for node in graph["nodes"]]
+            assert shown.count((other, state)) == 1
+            assert other in [link["to"] for link in graph["links"]]
+            assert (await asker.call("network", "Network.Measure", {"nid": other, "count": 1}))["nid"] == other
+            with pytest.raises(NotFound, match=f"micro auth create rule .*node:{other}"):
+                await asker.call("network", "Network.Disconnect", {"nid": other})
+        with pytest.raises(NotFound, match="is no neighbour; `micro network peers`"):
+            await client.call("network", "Network.Disconnect", {"nid": "nobody"})
 
 
 async def test_what_nobody_offers_is_not_found(start_node: StartNode, greeter_folder: Path) -> None:

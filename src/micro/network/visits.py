@@ -133,6 +133,21 @@ class Visits:
         link.close("that was all")
         return address
 
+    def linked(self) -> list[tuple[str, str, Link]]:
+        """Returns the nodes that are no neighbours and linked now, each once: its id, `visit` or `guest`, the link."""
+        found = {nid: ("guest", link) for link, nid in self._guests.items()}
+        found |= {nid: ("visit", visit.link) for nid, visit in self._visits.items()}
+        return [
+            (nid, state, link)
+            for nid, (state, link) in sorted(found.items())
+            if link.closed is None and self._neighbour(nid) is None
+        ]
+
+    def link(self, nid: str) -> Link | None:
+        """Returns the link of a visit to a node, or of its visit here, or None."""
+        known = self._visits.get(nid)
+        return known.link if known is not None and known.link.closed is None else self.guest(nid)
+
     def guest(self, nid: str) -> Link | None:
         """Returns a link over which a node visits this one, or None: it leads there wherever that node is now."""
         return next((link for link, guest in self._guests.items() if guest == nid and link.closed is None), None)

@@ -29,6 +29,8 @@ __all__ = ["Hop", "Paths"]
 HOPS_MAX = 8
 """A trace follows so many nodes at most."""
 PINGS_MAX = 100
+STRANGERS_SHOWN_MAX = 1000
+"""So many nodes that are linked and no neighbours are listed; a super node may have ten times as many guests."""
 ASK_SECONDS = 5.0
 """How long the next node may take to answer a ping or a trace."""
 TEXT_CHARACTERS_MAX = 255
@@ -67,7 +69,7 @@ class Paths:
         clock: Clock,
         instance_link: Callable[[str], Link | None],
         node_link: Callable[[str], Link | None],
-        visited: Callable[[], Iterable[tuple[str, Link]]],
+        visited: Callable[[], Iterable[tuple[str, str, Link]]],
         linked: Callable[[], str],
         hidden: Callable[[Caller], frozenset[str]],
         look: Callable[[str], Awaitable[None]],
@@ -78,7 +80,7 @@ class Paths:
         Args:
             instance_link: the link of an instance that runs here.
             node_link: the link to another node.
-            visited: the nodes that are linked and no neighbours.
+            visited: the nodes that are linked and no neighbours, each with what it is: `visit` or `guest`.
             linked: how this node is reached itself, for `nodes`.
             hidden: the services that a caller is not shown.
             look: brings a service of strangers into the catalog.
@@ -113,9 +115,9 @@ class Paths:
             found.append(
                 {"nid": nid, "state": peer.state, "over": over(peer.link), "services": self._count(nid)},
             )
-        for nid, link in self._visited():
-            if nid not in self._peers.known:
-                found.append({"nid": nid, "state": "visited", "over": over(link), "services": self._count(nid)})
+        strangers = [each for each in self._visited() if each[0] not in self._peers.known]
+        for nid, state, link in strangers[:STRANGERS_SHOWN_MAX]:
+            found.append({"nid": nid, "state": state, "over": over(link), "services": self._count(nid)})
         return {"nodes": found}
 
     async def routes(self, service: str = "") -> dict[str, Any]:

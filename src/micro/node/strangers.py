@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from operator import itemgetter
 from typing import Any, Final
 
 from micro.errors import BadRequest, MicroError, NotFound, TooManyRequests, Unavailable
@@ -175,10 +174,6 @@ class Strangers:
         """Returns the link to a stranger that is followed, or None."""
         stranger = self._followed.get(nid)
         return stranger.following.link if stranger is not None else None
-
-    def linked(self) -> list[tuple[str, Link]]:
-        """Returns the strangers that are followed, each with its link."""
-        return [(nid, stranger.following.link) for nid, stranger in sorted(self._followed, key=itemgetter(0))]
 
     def lost(self, nid: str, link: Link) -> None:
         """Takes note that a link to a node is gone."""
