@@ -118,8 +118,6 @@ class Outside:
         self._directory = directory
         self.logs = self._open_logs(directory, ports, bell)
         self._paths = self._open_paths(catalog, ports, router, instance_link, gate)
-        self.backbone.on_turn = self._turned
-        peers.visits.is_open = lambda nid: bool(self.backbone.network) or nid in peers.known
         directory.is_known = self._is_known
         directory.widen(self.logs)
         self._whereabouts = Whereabouts(
@@ -170,6 +168,8 @@ class Outside:
         Raises:
             ConfigError, EngineError: a setting of the relay, of the network or of the second path cannot be used.
         """
+        self.backbone.on_turn = self._turned
+        self.peers.visits.is_open = lambda nid: bool(self.backbone.network) or nid in self.peers.known
         await self.relaying.start()
         if self.second is not None:
             self.second.start()
