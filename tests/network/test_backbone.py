@@ -18,6 +18,7 @@ from micro.node.front import Client
 from micro.node.node import Node
 from micro.service.registry import backbone as said
 from micro.service.registry.record import read_record
+from micro.trust.identity import public_key_of
 from micro.trust.ticket import Ticket
 from tests.network.places import StartNode, client_of, run, until
 
@@ -340,3 +341,24 @@ async def test_a_network_is_joined_and_left_by_typing(start_node: StartNode) -> 
     assert node.ticket().network is None
     code, told = await typed(node, "leave")
     assert (code, "micro network join" in told) == (4, True)
+
+
+async def test_a_founder_ends_its_network_only_by_force(start_node: StartNode) -> None:
+    """As long as others are in it; who is alone may go."""
+    [founder] = await network(start_node, 1)
+    node = await start_node(network=True, join=founder.ticket().encode())
+    assert founder.backbone is not None
+    holder = founder.backbone.holder
+    assert holder is not None
+    await until(lambda: public_key_of(node.nid) in [key for key, _ in holder.presences.believed()])
+    code, told = await typed(founder, "leave")
+    assert (code != 0, "micro network leave --force" in told) == (True, True)
+    async with client_of(founder) as owner:
+        with pytest.raises(Conflict):
+            await owner.call("network", "Network.Leave")
+    assert founder.ticket().network == founder.nid
+    assert (await typed(founder, "leave", "--force"))[0] == 0
+    assert founder.ticket().network is None
+
+    [alone] = await network(start_node, 1)
+    assert (await typed(alone, "leave"))[0] == 0

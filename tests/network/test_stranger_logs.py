@@ -226,14 +226,14 @@ async def test_what_is_closed_is_withdrawn(country: Country) -> None:
 
 async def test_a_log_is_no_service(country: Country) -> None:
     """Whoever asks for a service by the name of a log's record gets nothing, and visits nobody."""
-    await country.publisher()
+    far, _ = await country.publisher()
     near, client = await country.settler()
     with pytest.raises((BadRequest, NotFound)):
         await client.call("registry", "Registry.Get", {"name": LOG})
     with pytest.raises((BadRequest, NotFound)):
         await client.call(LOG, "Say.Hello")
-    assert near._outside is not None
-    assert near._outside.strangers.linked() == []
+    assert near.peers is not None
+    assert near.peers.visits.link(far.nid) is None
     found = await client.call("registry", "Registry.Search", {"query": "orders", "everywhere": True})
     assert found["services"] == []
 
@@ -369,3 +369,25 @@ async def test_whoever_leaves_a_network_and_comes_back_goes_on(country: Country)
     await publish(owner, 1)
     await owner.call("events", "Events.Export", {"topic": "orders"})
     assert numbers(await take(events, 1)) == [1]
+
+
+async def test_whoever_leaves_a_network_hears_no_strangers(country: Country) -> None:
+    """Nor is heard by them, until it is in a network again: then a subscription goes on where it was."""
+    far, owner = await country.publisher()
+    near, client = await country.settler()
+    events = await country.queue(client, f"orders@{far.nid}")
+    await publish(owner, 1)
+    assert numbers(await take(events, 1)) == [1]
+    await owner.call("network", "Network.Leave")
+    await publish(owner, 2)
+    assert await nothing_comes(events)
+    assert reaches(near, f"orders@{far.nid}")
+    await owner.call("network", "Network.Join", {"ticket": country.root.ticket().encode()})
+    assert numbers(await take(events, 1)) == [2]
+
+    await client.call("network", "Network.Leave")
+    assert reaches(near, f"orders@{far.nid}")
+    await publish(owner, 3)
+    assert await nothing_comes(events)
+    await client.call("network", "Network.Join", {"ticket": country.root.ticket().encode()})
+    assert numbers(await take(events, 1)) == [3]

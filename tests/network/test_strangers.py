@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from micro.errors import Forbidden, MicroError, NotFound, Unavailable
+from micro.errors import BadRequest, Forbidden, MicroError, NotFound, Unavailable
 from micro.mucp.codec import decode_json
 from micro.node.node import Node
 from micro.node.strangers import PROVIDERS_MAX
@@ -48,9 +48,26 @@ async def test_a_stranger_is_called_by_name(start_node: StartNode, greeter_folde
         assert seeker.peers is not None
         assert seeker.peers.known == {}
         nodes = (await client.call("network", "Network.Nodes"))["nodes"]
-        assert [(node["nid"], node["state"]) for node in nodes[1:]] == [(provider.nid, "visited")]
+        assert (provider.nid, "visit") in [(node["nid"], node["state"]) for node in nodes[1:]]
         hops = (await client.call("network", "Network.Trace", {"service": "greeter"}))["hops"]
         assert [hop["node"] for hop in hops] == [seeker.nid, provider.nid]
+
+
+async def test_strangers_that_are_linked_are_shown(start_node: StartNode, greeter_folder: Path) -> None:
+    """On both sides, each as what it is; who would disconnect one hears what helps instead."""
+    [provider], seeker = await town(start_node, greeter_folder, 1)
+    async with client_of(seeker) as client, client_of(provider) as owner:
+        assert await client.call("greeter", "Say.Hello") == "Hello world"
+        for asker, other, state in [(client, provider.nid, "visit"), (owner, seeker.nid, "guest")]:
+            graph = await asker.call("network", "Network.Graph")
+            shown = [(node["nid"], node["state"]) for node in graph["nodes"]]
+            assert shown.count((other, state)) == 1
+            assert other in [link["to"] for link in graph["links"]]
+            assert (await asker.call("network", "Network.Measure", {"nid": other, "count": 1}))["nid"] == other
+            with pytest.raises(NotFound, match=f"micro auth create rule .*node:{other}"):
+                await asker.call("network", "Network.Disconnect", {"nid": other})
+        with pytest.raises(NotFound, match="is no neighbour; `micro network peers`"):
+            await client.call("network", "Network.Disconnect", {"nid": "nobody"})
 
 
 async def test_what_nobody_offers_is_not_found(start_node: StartNode, greeter_folder: Path) -> None:
@@ -84,6 +101,37 @@ async def test_the_first_use_pins_a_name(start_node: StartNode, greeter_folder: 
         assert await client.call(f"greeter@{late.nid}", "Say.Pid") not in pids
         # now that one is met: its name alone leads to it
         assert {await client.call("greeter", "Say.Pid") for _ in range(20)} == pids
+
+
+async def test_a_name_is_pinned_to_one_node(start_node: StartNode, greeter_folder: Path) -> None:
+    """Of several that offer it, before it is used: nobody else is called under it."""
+    [_, chosen], seeker = await town(start_node, greeter_folder, 2)
+    assert seeker.backbone is not None
+    async with client_of(seeker) as client:
+        said = await client.call("network", "Network.Pin", {"name": f"greeter@{chosen.nid}"})
+        assert said == {"name": "greeter", "nodes": [chosen.nid]}
+        pids = {await client.call("greeter", "Say.Pid") for _ in range(10)}
+        assert pids == {await client.call(f"greeter@{chosen.nid}", "Say.Pid")}
+        assert seeker.backbone.pinned.everything() == {"greeter": (chosen.nid,)}
+        with pytest.raises(BadRequest):
+            await client.call("network", "Network.Pin", {"name": f"Not A Name@{chosen.nid}"})
+
+
+async def test_a_trace_says_of_a_stranger_that_is_away_what_a_call_says(
+    start_node: StartNode, greeter_folder: Path
+) -> None:
+    """That it will be there again, and not that there is none."""
+    [provider], seeker = await town(start_node, greeter_folder, 1)
+    async with client_of(seeker) as client:
+        assert (await client.call("network", "Network.Trace", {"service": "greeter"}))["hops"]
+        await client.call("greeter", "Say.Hello")
+        await provider.stop()
+        with pytest.raises(Unavailable):
+            await client.call("greeter", "Say.Hello")
+        with pytest.raises(Unavailable):
+            await client.call("network", "Network.Trace", {"service": "greeter"})
+        with pytest.raises(NotFound):
+            await client.call("network", "Network.Trace", {"service": "nobody-has-this"})
 
 
 async def test_another_takes_over_where_a_stranger_is_gone(start_node: StartNode, greeter_folder: Path) -> None:
@@ -173,6 +221,32 @@ async def test_a_node_in_no_network_looks_nowhere(start_node: StartNode) -> None
     async with client_of(node) as client:
         with pytest.raises(NotFound):
             await client.call("greeter", "Say.Hello")
+
+
+async def test_whoever_leaves_a_network_is_done_with_strangers(start_node: StartNode, greeter_folder: Path) -> None:
+    """In both directions: what a stranger has open at a node that leaves ends, and nobody comes back to it."""
+    [stays, leaves], seeker = await town(start_node, greeter_folder, 2)
+    assert leaves.peers is not None
+    assert seeker.peers is not None
+    assert seeker.backbone is not None
+    async with client_of(seeker) as client, client_of(leaves) as owner:
+        slow = asyncio.ensure_future(client.call(f"greeter@{leaves.nid}", "Say.Slowly", {"seconds": 60}))
+        await until(lambda: leaves.peers is not None and leaves.peers.visits.guest(seeker.nid) is not None)
+        offer = (await seeker.backbone.offers(f"greeter@{leaves.nid}"))[0]
+        await owner.call("network", "Network.Leave")
+        with pytest.raises((NotFound, Unavailable)):
+            await slow
+        link = await seeker.peers.visits.visit(offer.ticket)
+        await until(lambda: link.closed is not None)
+        with pytest.raises((NotFound, Unavailable)):
+            await client.call(f"greeter@{leaves.nid}", "Say.Pid")
+        assert leaves.peers.visits.guests == 0
+
+        assert await client.call(f"greeter@{stays.nid}", "Say.Hello") == "Hello world"
+        await client.call("network", "Network.Leave")
+        assert seeker.catalog.lookup("greeter") is None
+        with pytest.raises((NotFound, Unavailable)):
+            await client.call(f"greeter@{stays.nid}", "Say.Hello")
 
 
 async def test_a_person_is_asked_before_a_name_is_used(start_node: StartNode, greeter_folder: Path) -> None:

@@ -153,6 +153,12 @@ class Peers:
             NotFound: it is none.
         """
         peer = self.known.pop(nid, None)
+        if peer is None and self.visits.link(nid) is not None:
+            raise NotFound(
+                f"{nid} is no neighbour but a stranger of this node's network, whose link comes and goes; "
+                f"`micro auth create rule RULE --scope node:{nid} --access denied --resource service:*:*` lets it call "
+                "nothing here, and `--resource topic:*:*` keeps it from topics"
+            )
         if peer is None:
             raise NotFound(f"{nid[:64]!r} is no neighbour; `micro network peers` lists them")
         if len(self.parted) >= PARTED_MAX:

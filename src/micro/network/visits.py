@@ -30,6 +30,9 @@ VISITS_MAX: Final = 256
 VISIT_TIMEOUT_SECONDS: Final = 3.0
 """How long dialling and greeting may take."""
 
+LEFT: Final = "this node is in no network any more"
+"""What those hear whose visits end because this node left."""
+
 UNUSED_SECONDS: Final = 120.0
 """A visit without open exchanges ends when it was not used for so long."""
 
@@ -53,6 +56,7 @@ class Visits:
 
     Attributes:
         on_welcome: told which node has come to visit this one.
+        is_open: says whether a node may visit this one.
 
     Args:
         transport: how other nodes are reached.
@@ -81,7 +85,9 @@ class Visits:
         self._dialing: dict[_Place, asyncio.Task[Link]] = {}
         self._failed: dict[_Place, tuple[float, str]] = {}
         self._guests: dict[Link, str] = {}
+        self._departures = 0
         self.on_welcome: Callable[[str], None] = lambda nid: None
+        self.is_open: Callable[[str], bool] = lambda nid: True
         self._sweeping = self._loop.call_later(UNUSED_SECONDS, self._sweep)
 
     @property
@@ -127,6 +133,21 @@ class Visits:
         link.close("that was all")
         return address
 
+    def linked(self) -> list[tuple[str, str, Link]]:
+        """Returns the nodes that are no neighbours and linked now, each once: its id, `visit` or `guest`, the link."""
+        found = {nid: ("guest", link) for link, nid in self._guests.items()}
+        found |= {nid: ("visit", visit.link) for nid, visit in self._visits.items()}
+        return [
+            (nid, state, link)
+            for nid, (state, link) in sorted(found.items())
+            if link.closed is None and self._neighbour(nid) is None
+        ]
+
+    def link(self, nid: str) -> Link | None:
+        """Returns the link of a visit to a node, or of its visit here, or None."""
+        known = self._visits.get(nid)
+        return known.link if known is not None and known.link.closed is None else self.guest(nid)
+
     def guest(self, nid: str) -> Link | None:
         """Returns a link over which a node visits this one, or None: it leads there wherever that node is now."""
         return next((link for link, guest in self._guests.items() if guest == nid and link.closed is None), None)
@@ -135,8 +156,11 @@ class Visits:
         """Takes a guest in.
 
         Raises:
+            Unavailable: it may not visit this node now.
             TooManyRequests: there are enough.
         """
+        if not self.is_open(nid):
+            raise Unavailable("this node is in no network, so only its neighbours may ask it; connect to it")
         if len(self._guests) >= self._guests_max:
             raise TooManyRequests(f"{self._guests_max} nodes visit this one already; ask another one, or later")
         link.watch.vigil = Vigil(VISIT, self._loop.time())
@@ -149,6 +173,15 @@ class Visits:
         known = self._visits.get(nid)
         if known is not None and known.link is link:
             del self._visits[nid]
+
+    def depart(self) -> None:
+        """Ends the visits of strangers and to strangers, because this node left its network; neighbours stay."""
+        self._departures += 1  # a dial that is on its way is given up when it arrives
+        self._failed.clear()
+        visits = [(nid, visit.link) for nid, visit in self._visits.items()]
+        for nid, link in [*visits, *((nid, link) for link, nid in self._guests.items())]:
+            if self._neighbour(nid) is None:
+                link.close(LEFT)
 
     def close(self) -> None:
         """Ends all visits, and sends the guests away."""
@@ -181,7 +214,11 @@ class Visits:
 
     async def _dial(self, ticket: Ticket) -> Link:
         self._make_room()
+        departures = self._departures
         link, _ = await self._greeted(ticket)
+        if departures != self._departures:
+            link.close(LEFT)
+            raise Unavailable(f"{short(ticket.nid)} is not visited: {LEFT}")
         known = self._visits.get(ticket.nid)
         if known is not None and known.link.closed is None:  # it was reached elsewhere meanwhile
             link.close("there is a visit already")

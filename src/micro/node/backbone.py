@@ -65,6 +65,7 @@ class Backbone:
         announcer: the home.
         finder: finds services of strangers.
         pinned: the pins.
+        on_turn: told when the node has entered a network, or left it.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class Backbone:
         self.charting: Charting | None = None
         self.announcer: Announcer | None = None
         self.finder: Finder | None = None
+        self.on_turn: Callable[[], None] = lambda: None
 
     def service(self) -> Service:
         """Returns the service `backbone` of this node."""
@@ -199,22 +201,32 @@ class Backbone:
         await self._guide.enter_by_id(network)
         await self._open()
 
-    async def leave(self) -> None:
-        """Withdraws everything and forgets the network.
+    async def leave(self, *, force: bool = False) -> None:
+        """Withdraws everything and forgets the network; visits of strangers and to strangers end.
+
+        Args:
+            force: also where it founded the network, is its only super node, and others are in it.
 
         Raises:
             NotFound: the node is in none.
-            Conflict: it keeps the network.
+            Conflict: it keeps the network, and others are in it.
         """
         if not self.network:
             raise NotFound("this node is in no network; `micro network join TICKET` takes it into one")
         if self.network == self._nid and self.charting is not None and self.charting.count > 1:
             raise Conflict("this node keeps its network, which others are in; it cannot leave before them")
+        others = self._others() if self.network == self._nid else 0
+        if others and not force:
+            raise Conflict(
+                f"this node is the only super node of the network it founded, and nodes that are in it now: {others}; "
+                "without it none of them finds another, so the network ends; `micro network leave --force` ends it"
+            )
         await self._office.resign()
         await self.stop()
         self._membership.leave()
         self._office.clear()
         self.charting = self.announcer = self.finder = None
+        self.on_turn()
 
     async def stop(self) -> None:
         """Leaves the home in order, and ends."""
@@ -288,6 +300,14 @@ class Backbone:
 
     # -- within -----------------------------------------------------------------------------------------------------
 
+    def _others(self) -> int:
+        """Returns how many other nodes are known to be in the network now."""
+        if self.holder is None:
+            return 0
+        now = self._clock.now()
+        known = self.holder.presences.believed()
+        return sum(key != self._key.public and held.ends > now and not held.left for key, held in known)
+
     async def _open(self) -> None:
         charting = self.charting = Charting(Atlas(self.network), self._reach, on_change=self._remapped)
         for sealed in reversed(self._membership.maps):
@@ -326,6 +346,7 @@ class Backbone:
             )
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._learn()), loop.create_task(self._follow(self.announcer))]
+        self.on_turn()
 
     async def _learn(self) -> None:
         """Asks from time to time for a newer map, wherever one may be had, and to be in it."""

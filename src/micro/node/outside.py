@@ -117,7 +117,7 @@ class Outside:
         self.strangers = self._strangers(catalog, ports, bell)
         self._directory = directory
         self.logs = self._open_logs(directory, ports, bell)
-        self._paths = self._open_paths(catalog, ports, instance_link, gate)
+        self._paths = self._open_paths(catalog, ports, router, instance_link, gate)
         directory.is_known = self._is_known
         directory.widen(self.logs)
         self._whereabouts = Whereabouts(
@@ -168,6 +168,8 @@ class Outside:
         Raises:
             ConfigError, EngineError: a setting of the relay, of the network or of the second path cannot be used.
         """
+        self.backbone.on_turn = self._turned
+        self.peers.visits.is_open = lambda nid: bool(self.backbone.network) or nid in self.peers.known
         await self.relaying.start()
         if self.second is not None:
             self.second.start()
@@ -231,7 +233,12 @@ class Outside:
         return found
 
     def _open_paths(
-        self, catalog: Catalog, ports: Ports, instance_link: Callable[[str], Link | None], gate: Gatekeeper
+        self,
+        catalog: Catalog,
+        ports: Ports,
+        router: Router,
+        instance_link: Callable[[str], Link | None],
+        gate: Gatekeeper,
     ) -> Paths:
         return Paths(
             self.peers,
@@ -239,10 +246,12 @@ class Outside:
             nid=self.nid,
             clock=ports.clock,
             instance_link=instance_link,
-            node_link=self.link,
-            visited=self.strangers.linked,
+            node_link=lambda nid: self.link(nid) or self.peers.visits.link(nid),
+            visited=self.peers.visits.linked,
             linked=lambda: self._transport.relay or "",
             hidden=gate.hidden_from,
+            look=self.strangers.look,
+            absent=router.absent,
         )
 
     def _strangers(self, catalog: Catalog, ports: Ports, bell: Bell) -> Strangers:
@@ -289,6 +298,15 @@ class Outside:
             on_down=neighbours.down,
             on_known=self._acquainted,
         )
+
+    def _turned(self) -> None:
+        """The node entered a network, or left it: with strangers it has to do only while it is in one."""
+        if self.backbone.network:
+            self.logs.strangers.entered()
+        else:
+            self.strangers.depart()  # before its links end, so that nobody else is looked for
+            self.peers.visits.depart()
+        self._directory.told()
 
     def _place(self) -> Place:
         return Place(self._transport.addresses()[:ADDRESSES_MAX], self.relaying.home)

@@ -7,7 +7,7 @@ a next node says of its own hops is its word; it is bounded, and shown under its
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ __all__ = ["Hop", "Paths"]
 HOPS_MAX = 8
 """A trace follows so many nodes at most."""
 PINGS_MAX = 100
+STRANGERS_SHOWN_MAX = 1000
+"""So many nodes that are linked and no neighbours are listed; a super node may have ten times as many guests."""
 ASK_SECONDS = 5.0
 """How long the next node may take to answer a ping or a trace."""
 TEXT_CHARACTERS_MAX = 255
@@ -67,18 +69,22 @@ class Paths:
         clock: Clock,
         instance_link: Callable[[str], Link | None],
         node_link: Callable[[str], Link | None],
-        visited: Callable[[], Iterable[tuple[str, Link]]],
+        visited: Callable[[], Iterable[tuple[str, str, Link]]],
         linked: Callable[[], str],
         hidden: Callable[[Caller], frozenset[str]],
+        look: Callable[[str], Awaitable[None]],
+        absent: Callable[[str], Fault],
     ) -> None:
         """Takes what it asks.
 
         Args:
             instance_link: the link of an instance that runs here.
             node_link: the link to another node.
-            visited: the nodes that are linked and no neighbours.
+            visited: the nodes that are linked and no neighbours, each with what it is: `visit` or `guest`.
             linked: how this node is reached itself, for `nodes`.
             hidden: the services that a caller is not shown.
+            look: brings a service of strangers into the catalog.
+            absent: what a call of a service is answered that is not in the catalog.
         """
         self._peers = peers
         self._catalog = catalog
@@ -89,6 +95,8 @@ class Paths:
         self._visited = visited
         self._linked = linked
         self._hidden = hidden
+        self._look = look
+        self._absent = absent
 
     def add_to(self, service: Service) -> None:
         """Adds the endpoints to the service `network`."""
@@ -107,9 +115,9 @@ class Paths:
             found.append(
                 {"nid": nid, "state": peer.state, "over": over(peer.link), "services": self._count(nid)},
             )
-        for nid, link in self._visited():
-            if nid not in self._peers.known:
-                found.append({"nid": nid, "state": "visited", "over": over(link), "services": self._count(nid)})
+        strangers = [each for each in self._visited() if each[0] not in self._peers.known]
+        for nid, state, link in strangers[:STRANGERS_SHOWN_MAX]:
+            found.append({"nid": nid, "state": state, "over": over(link), "services": self._count(nid)})
         return {"nodes": found}
 
     async def routes(self, service: str = "") -> dict[str, Any]:
@@ -168,7 +176,12 @@ class Paths:
         Args:
             service: its name.
             hops: how many nodes may still be asked.
+
+        Raises:
+            NotFound, Unavailable: as a call of it.
         """
+        if not context.caller.peer:
+            await self._look(service)
         instance = self._chosen(service, context.caller)
         if instance.local:
             link = self._instance_link(instance.id)
@@ -205,6 +218,10 @@ class Paths:
         if caller.peer:  # another node's call ends here, and so does its trace
             hidden = self._hidden(caller)
             instances = [i for i in instances if i.local and i.service not in hidden]
+        if not instances and not caller.peer:
+            if view is not None:
+                raise Unavailable(f"{service[:64]} has no instance that answers now; try again")
+            raise self._absent(service.partition("@")[0])
         if not instances:
             raise NotFound(f"no service is called {service[:64]}; `micro services` lists what runs")
         return instances[0]

@@ -200,6 +200,13 @@ class StrangerLogs:
             if not sought.is_linked:
                 sought.wake.set()
 
+    def entered(self) -> None:
+        """Takes note that this node is in a network again: what is sought is looked for at once."""
+        for sought in self._sought.values():
+            if not sought.is_linked:
+                sought.failures = 0
+                sought.wake.set()
+
     def close(self) -> None:
         """Stops seeking; links end with the visits."""
         for sought in self._sought.values():

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from operator import itemgetter
 from typing import Any, Final
 
 from micro.errors import BadRequest, MicroError, NotFound, TooManyRequests, Unavailable
@@ -25,6 +24,7 @@ from micro.node.refill import Refill
 from micro.ports import Clock, Entropy
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.finding import Offer
+from micro.service.registry.instance import check_service
 from micro.service.registry.record import described, listed
 from micro.service.registry.view import View
 from micro.trust.identity import is_nid, short
@@ -146,10 +146,17 @@ class Strangers:
     async def pin(self, name: str) -> tuple[str, ...]:
         """Pins a name to the nodes that offer it now, if nobody vouches for it yet; returns to which it is pinned.
 
+        Args:
+            name: `service`, or `service@nid`, which pins the name to one node more, whoever else offers it.
+
         Raises:
+            BadRequest: no service has such a name.
             NotFound: nobody in the network offers it.
             Unavailable, TooManyRequests: as `use`.
         """
+        service, _, only = name.partition("@")
+        if is_nid(only):
+            return self._backbone.pinned.add(check_service(service), only)
         await self.use(name)
         pinned = self._backbone.pinned.get(name)
         if pinned is None:
@@ -167,10 +174,6 @@ class Strangers:
         """Returns the link to a stranger that is followed, or None."""
         stranger = self._followed.get(nid)
         return stranger.following.link if stranger is not None else None
-
-    def linked(self) -> list[tuple[str, Link]]:
-        """Returns the strangers that are followed, each with its link."""
-        return [(nid, stranger.following.link) for nid, stranger in sorted(self._followed, key=itemgetter(0))]
 
     def lost(self, nid: str, link: Link) -> None:
         """Takes note that a link to a node is gone."""
@@ -202,6 +205,12 @@ class Strangers:
             self._followed.forget(nid)
             for name in services:
                 self._miss(name)
+
+    def depart(self) -> None:
+        """Follows nobody any more, because this node left its network; what is looked for ends with the visits."""
+        self._missed.clear()
+        for nid, _ in self._followed:
+            self._followed.forget(nid)
 
     def close(self) -> None:
         """Stops looking and following."""

@@ -82,9 +82,10 @@ def join(session: Session, ticket: str) -> None:
 
 
 @network.command_of("leave", example="micro network leave")
-def leave(session: Session) -> None:
+@click.option("--force", is_flag=True, help="Also where others are in the network and it ends without this node.")
+def leave(session: Session, force: bool) -> None:
     """Leave the network that this node has joined; its neighbours stay."""
-    session.show_fields(_ask(session, "Network.Leave", waiting="leaving"))
+    session.show_fields(_ask(session, "Network.Leave", {"force": force} if force else None, waiting="leaving"))
 
 
 @network.command_of("pins", example="micro network pins")
@@ -98,6 +99,8 @@ def pins(session: Session) -> None:
 @click.argument("name")
 def pin(session: Session, name: str) -> None:
     """Take a name that nobody owns for the service of the nodes that offer it now, and of no others.
+
+    NAME@NID takes it for the service of that node, besides those it is pinned to.
 
     topic:TOPIC lets logs of strangers into subscriptions to that topic: of those that announce it now, or with
     topic:TOPIC@NID of one node more.

@@ -38,7 +38,7 @@ class Joining(Protocol):
     async def join_network(self, network: str) -> None:
         """Takes the node into a network by its id."""
 
-    async def leave(self) -> None:
+    async def leave(self, *, force: bool = False) -> None:
         """Takes the node out of its network."""
 
     def status(self) -> dict[str, Any]:
@@ -116,10 +116,14 @@ class Network:
             await self._backbone.join(Ticket.decode(where))
         return self._backbone.status()
 
-    async def leave(self) -> dict[str, Any]:
-        """Withdraws what this node offers in its network, and forgets the network."""
+    async def leave(self, force: bool = False) -> dict[str, Any]:
+        """Withdraws what this node offers in its network, and forgets the network.
+
+        Args:
+            force: also where the network ends with it, since it founded it and is its only super node.
+        """
         network = self._backbone.network
-        await self._backbone.leave()
+        await self._backbone.leave(force=force)
         return {"network": network}
 
     async def pins(self) -> dict[str, Any]:
@@ -140,7 +144,8 @@ class Network:
         """Pins a name that nobody owns to the nodes that offer it now, as its first use would.
 
         Args:
-            name: of a service, or `topic:` and a topic; `topic:orders@nid` adds one node to those it is pinned to.
+            name: of a service, or `topic:` and a topic; `greeter@nid` and `topic:orders@nid` add one node to those it
+                is pinned to.
         """
         nodes = await self._meeting(name).pin(name)
         return {"name": name.partition("@")[0], "nodes": list(nodes)}
