@@ -249,6 +249,9 @@ async def test_too_few_copies_are_told(town: Town, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr("micro.service.copies.acknowledging.COPIED_SECONDS", 2.0)
         with pytest.raises(Unavailable, match="kept here, and not yet copied"):
             await client.publish("orders", {"n": 2}, id="two")
+        monkeypatch.setattr("micro.service.copies.acknowledging.COPIED_SECONDS", 600.0)
+        with pytest.raises(Unavailable, match="kept here, and not yet copied"):  # the time that it gives is known there
+            await client.publish("orders", {"n": 2}, id="two", timeout_seconds=3.0)
         await export(client, replicas=2)
         await client.publish("orders", {"n": 2}, id="two")
         assert node.broker.bounds("orders") == (1, 2)
