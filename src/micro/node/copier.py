@@ -179,6 +179,7 @@ class Copier:
         elif known < last:
             await self._write(first, known)
         else:
+            self.trouble = ""  # it has everything, and what was in its way is not any more
             await self._rest()
 
     async def _call(self, endpoint: str, body: bytes, timeout_seconds: float) -> bytes:
