@@ -359,6 +359,7 @@ def test_services_are_listed_and_found(shell: Shell) -> None:
     """By name and by what they do."""
     assert "greeter" in [service["name"] for service in shell("services", "-o", "json").json["services"]]
     assert shell("services", "greets", "people").out.startswith("greeter\t")
+    assert "only eight words of a service count" in shell("services", "zebra", "-o", "table").error
 
 
 def test_a_description_is_one_object(shell: Shell) -> None:
