@@ -320,6 +320,8 @@ def test_a_wrong_line_ends_a_stream(shell: Shell) -> None:
         ("greeter count --to x", 2, "'x' is no integer"),
         ("greeter count --to", 2, "next: micro greeter count --help"),
         ("call greetr Say.Hello", 4, "did you mean greeter"),
+        ("call greeter@b5uaabcd Say.Hello", 4, "'b5uaabcd' is no whole node id"),
+        ("call nobody@b5uaabcd Say.Hello", 4, "'b5uaabcd' is no whole node id"),
         ("call greeter Say.Hello [1]", 1, "expected an object, got a list of 1"),
         ("stream greetr Say.Count", 4, "no service is called greetr"),
         ("servces", 2, "did you mean services"),
