@@ -332,6 +332,11 @@ async def test_a_network_is_joined_and_left_by_typing(start_node: StartNode) -> 
 
     code, told = await typed(node, "join", keeper.ticket().encode(), "--output", "json")
     assert (code, keeper.nid in told) == (0, True)
+    other = (await network(start_node, 1))[0]
+    code, told = await typed(node, "join", other.ticket().encode())
+    assert (code, "micro network leave\n" in told.partition("next: ")[2]) == (1, True)
+    code, told = await typed(node, "connect", "rubbish")
+    assert (code, "micro network ticket" in told.partition("next: ")[2]) == (1, True)
     node.backbone.pinned.use("bank", [keeper.nid])
     code, told = await typed(node, "pins", "--output", "json")
     assert (code, "bank" in told, keeper.nid in told) == (0, True, True)

@@ -320,6 +320,8 @@ def test_a_wrong_line_ends_a_stream(shell: Shell) -> None:
         ("greeter count --to x", 2, "'x' is no integer"),
         ("greeter count --to", 2, "next: micro greeter count --help"),
         ("call greetr Say.Hello", 4, "did you mean greeter"),
+        ("call greeter@b5uaabcd Say.Hello", 4, "'b5uaabcd' is no whole node id"),
+        ("call nobody@b5uaabcd Say.Hello", 4, "'b5uaabcd' is no whole node id"),
         ("call greeter Say.Hello [1]", 1, "expected an object, got a list of 1"),
         ("stream greetr Say.Count", 4, "no service is called greetr"),
         ("servces", 2, "did you mean services"),
@@ -359,6 +361,7 @@ def test_services_are_listed_and_found(shell: Shell) -> None:
     """By name and by what they do."""
     assert "greeter" in [service["name"] for service in shell("services", "-o", "json").json["services"]]
     assert shell("services", "greets", "people").out.startswith("greeter\t")
+    assert "only eight words of a service count" in shell("services", "zebra", "-o", "table").error
 
 
 def test_a_description_is_one_object(shell: Shell) -> None:

@@ -16,6 +16,7 @@ from micro.service.registry.finder import Finder
 from micro.service.registry.finding import Offer
 from micro.service.registry.record import mark_of_log
 from micro.service.subscription import Subscription
+from micro.trust.identity import short
 from tests.network.places import StartNode, client_of, run, until
 from tests.network.test_backbone import network, shows
 from tests.network.test_exports import nothing_comes, numbers, publish, take
@@ -204,6 +205,32 @@ async def test_rules_judge_strangers_as_they_judge_neighbours(country: Country) 
         assert await nothing_comes(events)
         await judge.call("auth", "Rules.Delete", {"id": "no"})
         assert numbers(await take(events, 1)) == [number]
+
+
+async def test_a_refusal_is_told_to_the_owner_once(
+    country: Country, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Though the log is asked again and again; and anew where it is refused after events had come."""
+    monkeypatch.setattr("micro.service.events.RELINK_SECONDS", 0.1)
+    far, owner = await country.publisher()
+    near, client = await country.settler()
+    about = {"type": "topic", "name": "orders", "endpoint": "Subscribe"}
+    rule = {"id": "no", "scope": f"node:{near.nid}", "access": "denied", "priority": 5, "resource": about}
+
+    def told() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.name == "micro.events"]
+
+    await owner.call("auth", "Rules.Create", rule)
+    events = await country.queue(client, f"orders@{far.nid}")
+    await until(lambda: len(told()) == 1)
+    assert f"{short(far.nid)} refuses a subscription to orders" in told()[0]
+    assert await nothing_comes(events)
+    assert len(told()) == 1
+    await owner.call("auth", "Rules.Delete", {"id": "no"})
+    await publish(owner, 1)
+    assert numbers(await take(events, 1)) == [1]
+    await owner.call("auth", "Rules.Create", rule)
+    await until(lambda: len(told()) == 2)
 
 
 async def test_what_is_closed_is_withdrawn(country: Country) -> None:

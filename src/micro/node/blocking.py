@@ -110,9 +110,17 @@ class BlockingClient:
         finally:
             self._wait(context.__aexit__(None, None, None))
 
-    def publish(self, topic: str, event: Any, *, id: str | None = None, durable: bool = True) -> str:
+    def publish(
+        self,
+        topic: str,
+        event: Any,
+        *,
+        id: str | None = None,
+        durable: bool = True,
+        timeout_seconds: float | None = None,
+    ) -> str:
         """Publishes an event and returns its id, once it is on disk; see `Client.publish`."""
-        return self._wait(self._client.publish(topic, event, id=id, durable=durable))
+        return self._wait(self._client.publish(topic, event, id=id, durable=durable, timeout_seconds=timeout_seconds))
 
     def subscribe(self, topic: str, queue: str | None = None) -> Iterator[Event]:
         """Yields the events of a topic; one of a queue is acknowledged when the next is asked for."""

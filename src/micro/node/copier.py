@@ -179,7 +179,15 @@ class Copier:
         elif known < last:
             await self._write(first, known)
         else:
+            self.trouble = ""  # it has everything, and what was in its way is not any more
             await self._rest()
+
+    async def _call(self, endpoint: str, body: bytes, timeout_seconds: float) -> bytes:
+        """Asks the super node; from here on it may be replaced for its silence."""
+        self._log.replication.asked(self.nid, self._log.now())
+        answer = await self._log.call(self.nid, endpoint, body, timeout_seconds)
+        self._log.replication.answered(self.nid)
+        return answer
 
     async def _rest(self) -> None:
         try:
@@ -192,7 +200,7 @@ class Copier:
         copied = self._log
         first = copied.bounds()[0]
         body = said.OPEN.encode({**copied.names(), **description, "first": first})
-        answer = said.OPENED.decode(await copied.call(self.nid, "Copy.Open", body, OPEN_TIMEOUT_SECONDS))
+        answer = said.OPENED.decode(await self._call("Copy.Open", body, OPEN_TIMEOUT_SECONDS))
         if not copied.continues(answer):
             log.warning("the log of %s is older than its copy at %s; it is copied anew", copied.topic, short(self.nid))
             copied.name = copied.set_back()
@@ -210,7 +218,7 @@ class Copier:
             return  # the log begins later by now
         fields = [said.event_fields(numbered) for numbered in events]
         body = said.WRITE.encode({**copied.names(), "first": first, "events": fields})
-        answer = said.WRITTEN.decode(await copied.call(self.nid, "Copy.Write", body, WRITE_TIMEOUT_SECONDS))
+        answer = said.WRITTEN.decode(await self._call("Copy.Write", body, WRITE_TIMEOUT_SECONDS))
         copied.replication.stored(self.nid, min(answer["last"], events[-1][0]), copied.now())
         copied.changed()
 
@@ -220,14 +228,14 @@ class Copier:
         self._rests += 1
         if fields != self._cursors or self._rests >= BEATS:
             body = said.CURSORS.encode({**copied.names(), "cursors": fields})
-            await copied.call(self.nid, "Copy.Cursors", body, OPEN_TIMEOUT_SECONDS)
+            await self._call("Copy.Cursors", body, OPEN_TIMEOUT_SECONDS)
             self._cursors, self._rests = fields, 0
 
     async def _learn(self) -> None:
         """Takes over how far queues came at the copy while this node was away, and says so."""
         copied = self._log
         body = said.DROP.encode(copied.names())
-        answer = said.LEARNED.decode(await copied.call(self.nid, "Copy.Learn", body, OPEN_TIMEOUT_SECONDS))
+        answer = said.LEARNED.decode(await self._call("Copy.Learn", body, OPEN_TIMEOUT_SECONDS))
         last = copied.broker.bounds(copied.topic)[1]
         for queue, cursor in said.cursors_from(answer["cursors"], last).items():
             copied.broker.surpass(copied.topic, queue, cursor)
@@ -242,5 +250,5 @@ class Copier:
         except NotFound:
             pass
         else:
-            await copied.call(self.nid, "Copy.Drop", said.DROP.encode(copied.names()), OPEN_TIMEOUT_SECONDS)
+            await self._call("Copy.Drop", said.DROP.encode(copied.names()), OPEN_TIMEOUT_SECONDS)
         copied.replication.dropped(self.nid)

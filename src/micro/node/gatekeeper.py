@@ -87,7 +87,7 @@ class Gatekeeper:
             return refused
         if self._table.decide(caller, "service", service, endpoint).granted:
             return None
-        return refusal(caller, "service", service, endpoint)
+        return refusal(caller, "service", service, endpoint, self.nid)
 
     def hidden_from(self, caller: Caller) -> frozenset[str]:
         """Returns the services that a caller neither sees nor may use: for a stranger those that are not offered."""
@@ -123,9 +123,9 @@ class Gatekeeper:
         return (everybody, others) if len(others) <= READERS_MAX else (False, let_in[:READERS_MAX])
 
     def _topic(self, caller: Caller, topic: str, verb: str) -> Fault | None:
-        return (
-            None if self._table.decide(caller, "topic", topic, verb).granted else refusal(caller, "topic", topic, verb)
-        )
+        if self._table.decide(caller, "topic", topic, verb).granted:
+            return None
+        return refusal(caller, "topic", topic, verb, self.nid)
 
     def explain(self, caller: Caller, resource: Resource) -> dict[str, Any]:
         """Returns what the answer to a caller is, and by what: `owner`, `policy`, `rule`, or `no rule`."""

@@ -217,8 +217,11 @@ class Replicator:
         return f"{text} ({'; '.join(troubles)[:600]})" if troubles else text
 
     def _trouble(self, each: _Log) -> str:
-        is_well = not each.replication.is_short and not any(copier.trouble for copier in each.copiers.values())
-        return "" if is_well else self._why(each)
+        """Says what is in the way now, "" where nothing is: who only has to drop its copy is in nobody's."""
+        replication = each.replication
+        troubled = any(copier.trouble for nid, copier in each.copiers.items() if nid in replication.chosen)
+        is_late = replication.safe < each.waiting.late
+        return self._why(each) if replication.is_short or troubled or is_late else ""
 
     def hopeless(self) -> str:
         """Says why this node's logs cannot be copied, "" where they can."""

@@ -179,6 +179,7 @@ class Client(RawClient):
         id: str | None = None,
         durable: bool = True,
         headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
     ) -> str:
         """Publishes an event and returns its id, once it is on the disk of the topic's keeper.
 
@@ -188,13 +189,24 @@ class Client(RawClient):
             id: of your own, so that publishing it again is no second event.
             durable: False reaches only who listens now, without waiting for anything.
             headers: headers of this event alone.
+            timeout_seconds: how long to wait; the keeper is told, and says in time what an event still lacks.
 
         Raises:
             Fault: it was refused, or its outcome is unknown: publish it again with the same id.
         """
         if type(event) is bytes:
-            return await self.publish_raw(topic, event, content_type=BYTES, id=id, durable=durable, headers=headers)
-        return await self.publish_raw(topic, encode_value(event, JSON), id=id, durable=durable, headers=headers)
+            body, content_type = event, BYTES
+        else:
+            body, content_type = encode_value(event, JSON), JSON
+        return await self.publish_raw(
+            topic,
+            body,
+            content_type=content_type,
+            id=id,
+            headers=headers,
+            durable=durable,
+            timeout_seconds=timeout_seconds,
+        )
 
     @asynccontextmanager
     async def subscribe(self, topic: str, queue: str | None = None) -> AsyncIterator[Subscription]:

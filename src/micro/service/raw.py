@@ -205,7 +205,7 @@ class RawClient:
         link, seat = route.choose(self._clock.monotonic())
         if link.full:
             await link.drained()
-        milliseconds = min(max(1, math.ceil(remaining * 1000)), TIMEOUT_MILLISECONDS_MAX)
+        milliseconds = _milliseconds(remaining)
         extra = encode(headers) if headers else b""
         prefix = route.prefix(Form.CALL, link, endpoint, content_type, milliseconds, extra)
         future: asyncio.Future[Any] = link.future()
@@ -259,12 +259,14 @@ class RawClient:
         id: str | None = None,
         headers: Mapping[str, str] | None = None,
         durable: bool = True,
+        timeout_seconds: float | None = None,
     ) -> str:
         """Publishes an event and returns its id.
 
         Args:
             id: the same id twice, from the same publisher, is one event.
             durable: wait until it is on the disk of the topic's keeper; else it reaches only who listens now.
+            timeout_seconds: how long to wait; the keeper is told, and says in time what an event still lacks.
 
         Raises:
             Fault: it was refused, or its outcome is unknown; publish again with the same id.
@@ -279,14 +281,20 @@ class RawClient:
         said = {names.TOPIC: topic, names.CONTENT_TYPE: content_type}
         id = id or self._identifiers.new()
         extra = encode({names.ID: id, **headers}) if headers else encode_id(id)
-        prefix = link.session.begin(Form.PUBLISH, said, DEFAULT_MILLISECONDS, extra)
+        milliseconds = DEFAULT_MILLISECONDS if timeout_seconds is None else _milliseconds(timeout_seconds)
+        prefix = link.session.begin(Form.PUBLISH, said, milliseconds, extra)
         future: asyncio.Future[Any] = link.future()
         number = link.call(future, prefix, body)
+        timer = None if timeout_seconds is None else link.expire(number, max(0.0, timeout_seconds))
         try:
             await future
         except asyncio.CancelledError:
             link.cancel(number)
             raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+                link.done(number)
         return id
 
     async def subscribe_raw(self, topic: str, queue: str | None = None) -> Subscription:
@@ -310,3 +318,8 @@ class RawClient:
     async def close(self) -> None:
         """Ends all links; calls under way fail."""
         self._ways.close("the client was closed")
+
+
+def _milliseconds(seconds: float) -> int:
+    """Returns how a time is said in an OPEN: 0 would mean none."""
+    return min(max(1, math.ceil(seconds * 1000)), TIMEOUT_MILLISECONDS_MAX)

@@ -24,7 +24,7 @@ from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.selector import Seat, Selector, is_failure, unknown_version
 from micro.service.splice import Passing, judge, splice
-from micro.trust.identity import is_nid
+from micro.trust.identity import NID_BEGINNING, NID_CHARACTERS, is_nid
 from micro.trust.policy import Caller
 
 __all__ = ["Events", "Facts", "LocalServices", "Router"]
@@ -312,6 +312,8 @@ class Router:
         view = self._catalog.lookup(service)
         if is_nid(version):  # the one of that node
             view, version = self._catalog.lookup(f"{service}@{version}"), ""
+        elif version.startswith(NID_BEGINNING):
+            raise NotFound(f"{version[:80]!a} is no whole node id, which has {NID_CHARACTERS} characters", id=service)
         if view is None:
             raise self.absent(service)
         instances = [i for i in view.providing(endpoint) if i.state == "serving" and i.weight > 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from micro.network.owner import Owner
 from micro.service.broker.broker import Ephemeral, Member, Output, StoredEvent, Subscription
 from micro.service.broker.directory import LogPlace
 from micro.service.upstream import Upstream
+from micro.trust.identity import short
 
 __all__ = ["OURS", "REMOTE_FIRST", "REMOTE_MAX", "Elsewhere", "Subscriber"]
 
@@ -38,6 +40,11 @@ REMOTE_FIRST = 1 << 62
 """Events from other nodes are numbered from here on, which no log of ours reaches."""
 REMOTE_MAX = 1_024
 """So many of them may wait for one subscriber's acknowledgement."""
+REFUSERS_MAX = 64
+"""Of so many nodes a subscription remembers that it has told of their refusal."""
+REFUSAL_CHARACTERS_MAX = 300
+
+log = logging.getLogger("micro.events")
 
 
 class Desk(Protocol):
@@ -100,6 +107,7 @@ class Subscriber(Owner, Member):
         "_extra",
         "_headers",
         "_publisher",
+        "_refusers",
         "_remote",
         "_remote_next",
         "_upstreams",
@@ -126,6 +134,7 @@ class Subscriber(Owner, Member):
         self._upstreams: dict[LogPlace, Upstream] = {}
         self._remote: dict[int, tuple[Upstream, int]] = {}
         self._remote_next = REMOTE_FIRST
+        self._refusers: set[str] = set()
         self.subscription: Subscription | None = None
 
     # -- the broker's side ------------------------------------------------------------------------------------------
@@ -208,12 +217,24 @@ class Subscriber(Owner, Member):
             self._leave(upstream)
             if isinstance(fault, Forbidden):
                 self._desk.refused(self.topic, upstream.place)
+                self._tell_refusal(upstream.place, fault)
             self._desk.relink_later(self)
+
+    def _tell_refusal(self, place: LogPlace, fault: Fault) -> None:
+        """Tells the owner once that a log's node refuses: it is asked again and again, and the subscriber waits."""
+        if place.nid != place.origin or place.nid in self._refusers:  # another one may have the copy of a log
+            return
+        if len(self._refusers) >= REFUSERS_MAX:
+            self._refusers.clear()
+        self._refusers.add(place.nid)
+        why = ascii(fault.detail[:REFUSAL_CHARACTERS_MAX])[1:-1]
+        log.warning("%s refuses a subscription to %s, which waits until it may: %s", short(place.nid), self.topic, why)
 
     def take(self, upstream: Upstream, sequence: int, event: StoredEvent) -> bool:
         number = self._remote_next if sequence else 0
         if len(self._remote) >= REMOTE_MAX or not self.deliver(number, event):
             return False
+        self._refusers.discard(upstream.place.nid)
         if sequence:
             self._remote[number] = (upstream, sequence)
             self._remote_next += 1

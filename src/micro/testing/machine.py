@@ -58,13 +58,20 @@ class WorldClient(Client):
         id: str | None = None,
         headers: Mapping[str, str] | None = None,
         durable: bool = True,
+        timeout_seconds: float | None = None,
     ) -> str:
         """Does `Client.publish_raw`, and remembers what was promised."""
         age = self._machine.age
         if durable and id is not None:
             self._ledger.tried(topic, id)
         said = await super().publish_raw(
-            topic, body, content_type=content_type, id=id, headers=headers, durable=durable
+            topic,
+            body,
+            content_type=content_type,
+            id=id,
+            headers=headers,
+            durable=durable,
+            timeout_seconds=timeout_seconds,
         )
         if durable:
             self._ledger.acknowledged(self._machine.name, age, topic, said)

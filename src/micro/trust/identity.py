@@ -19,6 +19,7 @@ from micro.trust.keys import KEY_BYTES, is_weak
 
 __all__ = [
     "INSTANCE_MAX",
+    "NID_BEGINNING",
     "NID_CHARACTERS",
     "SERVICE_CHARACTERS_MAX",
     "VERSION_CHARACTERS_MAX",
@@ -32,6 +33,9 @@ __all__ = [
 
 NID_CHARACTERS: Final = 56
 """Length of every nid."""
+
+NID_BEGINNING: Final = "b5ua"
+"""What every nid begins with: it spells an ed25519 key."""
 
 SERVICE_CHARACTERS_MAX: Final = 63
 """A service's name is a DNS label."""

@@ -31,6 +31,7 @@ from typing import Final, Generic, Literal, NamedTuple, TypeVar, get_args
 
 from micro.errors import BadRequest, Fault, Forbidden, Unauthorized
 from micro.trust.account import Account, check_scope
+from micro.trust.identity import short
 from micro.trust.policy import Caller
 
 __all__ = [
@@ -296,9 +297,11 @@ _OWNER = Decision(True)  # noqa: FBT003 - its one field
 _NOTHING = Decision(False)  # noqa: FBT003 - its one field
 
 
-def refusal(caller: Caller, type_: Type, name: str, endpoint: str) -> Fault:
-    """Returns the fault for what no rule grants: 401 where the caller should say who it is, else 403."""
+def refusal(caller: Caller, type_: Type, name: str, endpoint: str, nid: str) -> Fault:
+    """Returns the fault for what no rule of a node grants: 401 where the caller should say who it is, else 403."""
     what = f"{name} {endpoint}" if type_ == "service" else f"{endpoint.lower()} on {name}"
     if caller.anonymous:
         return Unauthorized(f"{what} needs to know who asks; show a token of an account that may")
-    return Forbidden(f"{caller} may not use {what}; ask this node's owner for a rule: `micro auth create rule`")
+    return Forbidden(
+        f"{caller} may not use {what}; the owner of {short(nid)} can allow it with `micro auth create rule`"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from micro.errors import BadRequest, Forbidden, Unauthorized
-from micro.trust.identity import nid_of
+from micro.trust.identity import nid_of, short
 from micro.trust.keys import NodeKey
 from micro.trust.policy import Caller
 from micro.trust.rules import DEFAULT, DEPTH_MAX, PRIORITY_MAX, Resource, Rule, RuleTable, check_reach, refusal
@@ -183,11 +183,12 @@ def test_what_is_no_rule(fields: dict[str, object]) -> None:
 
 def test_a_refusal_says_whether_to_say_who_one_is() -> None:
     """401 to whoever did not, 403 to whoever did; both name what was asked."""
-    unknown, known = (refusal(caller, "service", "greeter", "Say.Hello") for caller in (ANONYMOUS, ANN))
+    unknown, known = (refusal(caller, "service", "greeter", "Say.Hello", NID) for caller in (ANONYMOUS, ANN))
     assert (type(unknown), type(known)) == (Unauthorized, Forbidden)
     assert "greeter Say.Hello" in unknown.detail
     assert "the account ann" in known.detail
-    assert "subscribe on orders" in refusal(ANN, "topic", "orders", "Subscribe").detail
+    assert f"the owner of {short(NID)} can allow it" in known.detail
+    assert "subscribe on orders" in refusal(ANN, "topic", "orders", "Subscribe", NID).detail
 
 
 @pytest.mark.parametrize("text", ["topic:*:*", "topic:orders.*:Publish", "topic:orders:subscribe", "service:a/*:*"])

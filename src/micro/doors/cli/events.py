@@ -42,7 +42,13 @@ def publish(
     async def work() -> str:
         client = await session.client()
         published = await client.publish_raw(
-            topic, data, content_type=content_type, id=identifier, headers=said, durable=not no_wait
+            topic,
+            data,
+            content_type=content_type,
+            id=identifier,
+            headers=said,
+            durable=not no_wait,
+            timeout_seconds=session.timeout_seconds,
         )
         if no_wait:  # nobody answers, so the link is asked something to be sure that it is written
             await session.call("node", "Node.Status")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from base64 import b64decode
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from micro.doors.cli.output import Column, as_line, cell
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, say
 
-__all__ = ["events"]
+__all__ = ["copy_rows", "events"]
 
 TOPICS = [Column(name) for name in ("topic", "messages", "bytes", "subscribers", "queues")]
 SUBSCRIBERS = [Column(name) for name in ("topic", "nid", "subscriptions", "announced")]
@@ -123,10 +124,17 @@ def subscribers(session: Session, topic: str | None) -> None:
 def copies(session: Session) -> None:
     """List the topics of which super nodes keep copies, and up to which event they have it."""
     found = session.ask("events", "Events.Copies")
-    rows = [{**each, "copies": [nid[:12] for nid in each["copies"]]} for each in found["topics"]]
-    session.show_rows(found, rows, COPIES)
+    session.show_rows(found, copy_rows(found["topics"], is_plain=session.shape() == "plain"), COPIES)
     if not found["topics"] and session.shape() == "table":
         note("no copies are wanted of any topic; `micro events export TOPIC --replicas 2` says so")
+
+
+def copy_rows(topics: Sequence[Mapping[str, Any]], *, is_plain: bool) -> list[dict[str, Any]]:
+    """Returns the rows of `micro events copies`: with whole node ids and commas for programs, cut ones for people."""
+    return [
+        {**each, "copies": ",".join(each["copies"]) if is_plain else [nid[:12] for nid in each["copies"]]}
+        for each in topics
+    ]
 
 
 @events.command_of("replay", example="micro events replay orders --from 1h --queue kitchen")

@@ -12,7 +12,7 @@ from micro.doors.cli.options import group
 from micro.doors.cli.output import Column, clean
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, say
-from micro.errors import NotFound, Unavailable
+from micro.errors import BadRequest, Conflict, NotFound, Unavailable
 
 __all__ = ["network"]
 
@@ -53,7 +53,11 @@ def ticket(session: Session) -> None:
 def connect(session: Session, ticket: str) -> None:
     """Link with the node of a ticket, now and whenever it can be reached."""
     session.hint = "micro network peers"
-    found = _ask(session, "Network.Connect", {"ticket": ticket}, waiting="connecting")
+    try:
+        found = _ask(session, "Network.Connect", {"ticket": ticket}, waiting="connecting")
+    except BadRequest:
+        session.hint = "micro network ticket, at the other node"
+        raise
     session.show_fields(found)
     if session.shape() == "table":
         session.next("micro services")
@@ -77,7 +81,11 @@ def join(session: Session, ticket: str) -> None:
     A node with a second path (the setting dht) may be given the id of the network instead.
     """
     session.hint = "micro network ticket, at a node of the network"
-    found = _ask(session, "Network.Join", {"ticket": ticket}, waiting="joining")
+    try:
+        found = _ask(session, "Network.Join", {"ticket": ticket}, waiting="joining")
+    except Conflict:
+        session.hint = "micro network leave"
+        raise
     session.show_fields(found)
 
 

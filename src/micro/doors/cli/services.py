@@ -19,6 +19,12 @@ from micro.doors.cli.terminal import note, paint, say, width
 
 __all__ = ["describe", "services"]
 
+WORDS = (
+    "in a network only eight words of a service count: of its name, its tags, the first line of its description and "
+    "its endpoints"
+)
+"""By what a stranger's service is found: see `micro.service.registry.record.terms_of`."""
+
 LIST_MAX = 1000
 COLUMNS = [Column(name) for name in ("name", "version", "endpoints", "nodes", "where", "description")]
 
@@ -45,7 +51,7 @@ def services(session: Session, query: tuple[str, ...], limit: int, watch: bool) 
     rows = found["services"]
     session.show_rows(found, rows, COLUMNS)
     if session.shape() == "table" and not rows:
-        note(f"no service matches {' '.join(query)!r}" if query else "no services yet")
+        note(f"no service matches {' '.join(query)!r}; {WORDS}" if query else "no services yet")
         session.next("micro new hello && micro run ./hello")
 
 

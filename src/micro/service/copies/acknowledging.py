@@ -37,13 +37,18 @@ class _Publisher(msgspec.Struct, gc=True):
 
 
 class Waiting:
-    """The publishers of one log whose events are on this node's disk, and not on as many others as are wanted."""
+    """The publishers of one log whose events are on this node's disk, and not on as many others as are wanted.
+
+    Attributes:
+        late: the newest event of which a publisher was told that it is not copied, 0 where none was.
+    """
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
         self._publishers: deque[_Publisher] = deque()
         self._deadlines: list[tuple[float, int, _Publisher]] = []
         self._count = 0
+        self.late = 0
 
     def __len__(self) -> int:
         return len(self._publishers)
@@ -100,6 +105,8 @@ class Waiting:
             f"the event is kept here, and not yet copied: {why}; it is copied as soon as that can be. Publish it again "
             "with the same id to learn when it is: that is no second event"
         )
+        if publisher.done is not None:
+            self.late = max(self.late, publisher.target)
         self._tell(publisher, Unavailable(detail))
 
     @staticmethod

@@ -49,7 +49,7 @@ class _Copy(msgspec.Struct):
     Attributes:
         last: the newest event on its disk, as it said; 0 before it answered.
         is_open: whether it has answered the opening since it was chosen, or lost.
-        failing: since when it does not answer, or None.
+        failing: since when it was asked and does not answer, or None.
         away: until when it is no choice.
     """
 
@@ -101,6 +101,18 @@ class Replication:
         if copy is not None and copy.is_open:
             copy.failing, copy.last = None, max(copy.last, last)
             self._reckon(now)
+
+    def asked(self, nid: str, now: float) -> None:
+        """A super node is asked something; its silence counts from here, however long the call may take to fail."""
+        copy = self._copies.get(nid)
+        if copy is not None and copy.failing is None:
+            copy.failing = now
+
+    def answered(self, nid: str) -> None:
+        """A super node answered."""
+        copy = self._copies.get(nid)
+        if copy is not None:
+            copy.failing = None
 
     def failed(self, nid: str, now: float) -> None:
         """A super node did not answer; what it has is asked anew before anything is sent to it."""
@@ -167,7 +179,8 @@ class Replication:
             return
         for nid in chosen:
             copy = self._copies.setdefault(nid, _Copy())
-            copy.is_open = copy.is_open and nid in self.chosen  # whoever comes back may have lost what it had
+            if nid not in self.chosen:  # whoever comes back may have lost what it had, and is asked anew
+                copy.is_open, copy.failing = False, None
         gone = [nid for nid in self.chosen if nid not in chosen]
         self.leaving = tuple(nid for nid in (*self.leaving, *gone) if nid not in chosen)[-LEAVING_MAX:]
         self.chosen = chosen

@@ -53,7 +53,7 @@ def test_nobody_waits_longer_than_it_may(waiting: Waiting) -> None:
     waiting.tick(0.7, "why")
     assert told.heard == []
     waiting.tick(0.9, "nobody answers")
-    assert told.ill == ["hasty"]
+    assert (told.ill, waiting.late) == (["hasty"], 2)
     assert "kept here, and not yet copied: nobody answers" in str(told.heard[0][1])
     waiting.settle(2)
     waiting.tick(COPIED_SECONDS + 1, "why")
