@@ -83,6 +83,8 @@ def control_services() -> list[Service]:
                 visited=nothing,
                 linked=nothing,
                 hidden=nothing,
+                look=nothing,
+                absent=nothing,
             ),
             nothing,
         ),
