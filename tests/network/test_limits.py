@@ -116,7 +116,8 @@ async def test_a_super_node_takes_more_guests(
     """Than another node, whose guests above its number are told to ask elsewhere."""
     monkeypatch.setattr(outside, "GUESTS_MAX", 1)
     monkeypatch.setattr(outside, "SUPER_GUESTS_MAX", 2)
-    host = await start_node(network=True, super_node=super_node)
+    joined = "" if super_node else (await start_node(network=True, super_node=True)).ticket().encode()
+    host = await start_node(network=True, super_node=super_node, join=joined)
     for _ in range(3):
         guest = await start_node(network=True)
         assert guest.peers is not None
