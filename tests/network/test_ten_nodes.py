@@ -72,6 +72,12 @@ class Town:
         for host in hosts or self.hosts:
             await until(lambda host=host: self._is_home(host), SETTLED_SECONDS)  # type: ignore[misc]
 
+    async def whole(self) -> None:
+        """Waits until that is so, and what the tests offer is in reach of those that use it."""
+        await self.settled()
+        for host, name in ((self.den, "shy"), (self.cat, "relic"), (self.cat, "greeter")):
+            await until(lambda host=host, name=name: self.hello(host, name), MOVED_SECONDS)  # type: ignore[misc]
+
     async def is_relayed(self, host: Host) -> bool:
         """Says whether a node can be reached through a relay."""
         return bool((await host.ask("node", "Node.Status"))["relay"]["through"])
@@ -214,7 +220,7 @@ async def test_a_killed_super_node_stops_nobody(town: Town, campaign: Campaign) 
         assert await town.hello(town.cat, name)
         await town.settled([host for host in town.hosts if host is not victim])
         await town.start(victim)
-        await town.settled()
+        await town.whole()
 
 
 async def test_a_killed_founder_stops_nobody(town: Town) -> None:
@@ -224,7 +230,7 @@ async def test_a_killed_founder_stops_nobody(town: Town) -> None:
     await town.pin(town.cat, "without-keeper", town.bob)
     assert await town.hello(town.cat, "without-keeper")
     await town.start(town.supers[0])
-    await town.settled()
+    await town.whole()
 
 
 async def test_calls_go_on_when_a_provider_is_killed(town: Town, campaign: Campaign) -> None:
@@ -250,20 +256,19 @@ async def test_calls_go_on_when_a_provider_is_killed(town: Town, campaign: Campa
         await asyncio.gather(*callers)  # none of them has failed
         assert set(answers) == {"Hello Ann"}
         await town.start(victim)
-        await town.settled([victim])
         await until(lambda victim=victim: town.hello(victim, "greeter"), SETTLED_SECONDS)  # type: ignore[misc]
+        await town.whole()
 
 
 async def test_a_killed_relay_comes_back(town: Town, campaign: Campaign) -> None:
     """With -9: those in the open do not need it, and the hidden nodes reach each other again, by themselves."""
     for _ in range(campaign("relays killed in a network of ten", share=1, full=4)):
-        await until(lambda: town.hello(town.den, "shy"), MOVED_SECONDS)  # an earlier test has killed its relay
+        assert await town.hello(town.den, "shy")
         victim = await town.relay_of(town.hid)
         await victim.kill()
-        await until(lambda: town.hello(town.cat, "greeter"), SETTLED_SECONDS)
+        assert await town.hello(town.cat, "greeter")
         await town.start(victim)
-        await until(lambda: town.hello(town.den, "shy"), MOVED_SECONDS)
-        await town.settled()
+        await town.whole()
 
 
 async def test_hidden_nodes_move_to_another_relay(town: Town) -> None:
@@ -277,16 +282,16 @@ async def test_hidden_nodes_move_to_another_relay(town: Town) -> None:
     await until(has_moved, MOVED_SECONDS)  # a link that has another way already goes on meanwhile
     await until(lambda: town.hello(town.den, "shy"), MOVED_SECONDS)
     await town.start(victim)
-    await town.settled()
+    await town.whole()
 
 
 async def test_a_partition_heals(town: Town, campaign: Campaign) -> None:
     """A node whose cable is pulled is alone, and serves itself; once it is plugged in, it is found and called again."""
     for _ in range(campaign("partitions of a network of ten", share=1, full=6)):
-        await until(lambda: town.hello(town.cat, "relic"), SETTLED_SECONDS)
+        assert await town.hello(town.cat, "relic")
         town.old.link("down")
         await until(lambda: gone(lambda: town.hello(town.cat, "relic")), SETTLED_SECONDS)
         assert await town.hello(town.old, "relic")
         town.old.link("up")
         await until(lambda: town.hello(town.cat, "relic"), SETTLED_SECONDS)
-        await town.settled()
+        await town.whole()
