@@ -73,25 +73,30 @@ async def client(place: Place, seed: int) -> ClientConnection:
     return socket
 
 
+async def talk(ours: IrohEndpoint, theirs: IrohEndpoint, relay: Place, word: bytes, answer: bytes) -> None:
+    """Has one dial the other by key and relay alone, and waits until both words have arrived."""
+    accepted: list[Recorder] = []
+
+    def accept(pipe: object) -> None:
+        accepted.append(Recorder())
+        pipe.start(accepted[-1])  # type: ignore[attr-defined]
+
+    theirs.listen(accept)
+    await until(lambda: len(relay.server.desk) == 2)
+    pipe = await ours.dial(theirs.nid, [], relay.url, timeout_seconds=TIMEOUT_SECONDS)
+    recorder = Recorder()
+    pipe.start(recorder)
+    pipe.write(word)
+    await until(lambda: accepted and accepted[0].data == word)
+    accepted[0].pipe.write(answer)
+    await until(lambda: recorder.data == answer)
+
+
 async def test_a_node_is_reached_by_its_key_and_relay_alone(relay: Place) -> None:
     """No address is known, and bytes arrive both ways."""
     ours, theirs = await endpoint(1, relay.url), await endpoint(2, relay.url)
     try:
-        accepted: list[Recorder] = []
-
-        def accept(pipe: object) -> None:
-            accepted.append(Recorder())
-            pipe.start(accepted[-1])  # type: ignore[attr-defined]
-
-        theirs.listen(accept)
-        await until(lambda: len(relay.server.desk) == 2)
-        pipe = await ours.dial(theirs.nid, [], relay.url, timeout_seconds=TIMEOUT_SECONDS)
-        recorder = Recorder()
-        pipe.start(recorder)
-        pipe.write(b"there")
-        await until(lambda: accepted and accepted[0].data == b"there")
-        accepted[0].pipe.write(b"and back")
-        await until(lambda: recorder.data == b"and back")
+        await talk(ours, theirs, relay, b"there", b"and back")
         assert relay.server.passed > 0
     finally:
         await ours.close()
@@ -116,21 +121,7 @@ async def test_a_relay_sees_ciphertext_alone(relay: Place, monkeypatch: pytest.M
     ours, theirs = await endpoint(1, relay.url), await endpoint(2, relay.url)
     words = [b"the treasure is under the oak", b"so dig at night"]
     try:
-        accepted: list[Recorder] = []
-
-        def accept(pipe: object) -> None:
-            accepted.append(Recorder())
-            pipe.start(accepted[-1])  # type: ignore[attr-defined]
-
-        theirs.listen(accept)
-        await until(lambda: len(relay.server.desk) == 2)
-        pipe = await ours.dial(theirs.nid, [], relay.url, timeout_seconds=TIMEOUT_SECONDS)
-        recorder = Recorder()
-        pipe.start(recorder)
-        pipe.write(words[0])
-        await until(lambda: accepted and accepted[0].data == words[0])
-        accepted[0].pipe.write(words[1])
-        await until(lambda: recorder.data == words[1])
+        await talk(ours, theirs, relay, *words)
     finally:
         await ours.close()
         await theirs.close()

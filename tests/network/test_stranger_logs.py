@@ -50,6 +50,15 @@ class Country:
         await until(lambda: shows(self.root, LOG, sorted([*before, node.nid])))
         return node, client
 
+    async def heard(self) -> tuple[tuple[Node, Client], tuple[Node, Client], Subscription]:
+        """Returns a publisher, a subscriber that was never linked with it, and its queue, which has got event 1."""
+        far, owner = await self.publisher()
+        near, client = await self.settler()
+        events = await self.queue(client, f"orders@{far.nid}")
+        await publish(owner, 1)
+        assert numbers(await take(events, 1)) == [1]
+        return (far, owner), (near, client), events
+
     async def announcing(self) -> list[str]:
         assert self.root.backbone is not None
         assert self.root.backbone.finder is not None
@@ -191,11 +200,7 @@ async def test_a_provider_that_moved_is_found_again(country: Country, monkeypatc
 
 async def test_rules_judge_strangers_as_they_judge_neighbours(country: Country) -> None:
     """Who may have the events is said at the log; whose events are heard at the subscriber."""
-    far, owner = await country.publisher()
-    near, client = await country.settler()
-    events = await country.queue(client, f"orders@{far.nid}")
-    await publish(owner, 1)
-    assert numbers(await take(events, 1)) == [1]
+    (far, owner), (near, client), events = await country.heard()
     for number, judge, judged, verb in ((2, owner, near, "Subscribe"), (3, client, far, "Publish")):
         await until(lambda: left(far) == [0])
         about = {"type": "topic", "name": "orders", "endpoint": verb}
@@ -306,11 +311,7 @@ async def _are(client: Client, expected: list[tuple[str, int, bool]]) -> bool:
 
 async def test_a_log_that_is_back_finds_its_subscribers(country: Country, monkeypatch: pytest.MonkeyPatch) -> None:
     """They need not look: whoever subscribes says so in the network, and is visited by the log's node."""
-    far, owner = await country.publisher()
-    near, client = await country.settler()
-    events = await country.queue(client, f"orders@{far.nid}")
-    await publish(owner, 1)
-    assert numbers(await take(events, 1)) == [1]
+    (far, owner), (near, _), events = await country.heard()
     await until(lambda: left(far) == [0])
     monkeypatch.setattr("micro.service.registry.finder.Finder.find", lookers_of(far.nid))
     monkeypatch.setattr("micro.node.stranger_logs.SETTLE_SECONDS", 0.0)
@@ -400,11 +401,7 @@ async def test_whoever_leaves_a_network_and_comes_back_goes_on(country: Country)
 
 async def test_whoever_leaves_a_network_hears_no_strangers(country: Country) -> None:
     """Nor is heard by them, until it is in a network again: then a subscription goes on where it was."""
-    far, owner = await country.publisher()
-    near, client = await country.settler()
-    events = await country.queue(client, f"orders@{far.nid}")
-    await publish(owner, 1)
-    assert numbers(await take(events, 1)) == [1]
+    (far, owner), (near, client), events = await country.heard()
     await owner.call("network", "Network.Leave")
     await publish(owner, 2)
     assert await nothing_comes(events)

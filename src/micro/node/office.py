@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from micro.errors import ConfigError
 from micro.node.control.backbone import BackboneService, Role, backbone_service
+from micro.node.keeper import Keeper
 from micro.node.membership import Membership
 from micro.node.reach import NodeReach
 from micro.node.standing import Standing
@@ -116,16 +117,19 @@ class Office:
             self._key, holder, charting, self._reach, clock=self._clock, entropy=self._entropy
         )
         self._role.holder = holder
+        keeper = None
+        if charting.atlas.network == nid_of(self._key.public):
+            keeper = Keeper(
+                self._key,
+                charting,
+                self._reach,
+                clock=self._clock,
+                entropy=self._entropy,
+                away_seconds=self._away_seconds,
+                changed=role.greet_all,
+            )
         self._standing = Standing(
-            self._key,
-            charting,
-            self._reach,
-            clock=self._clock,
-            entropy=self._entropy,
-            away_seconds=self._away_seconds,
-            member=self._member,
-            tickets=lambda: self._membership.tickets,
-            changed=role.greet_all,
+            charting, self._reach, keeper=keeper, member=self._member, tickets=lambda: self._membership.tickets
         )
         self._role.admit = self._standing.admit
         await self._standing.begin()

@@ -9,12 +9,9 @@ from typing import Final
 from micro.errors import MicroError, Unavailable
 from micro.node.keeper import Keeper
 from micro.node.reach import NodeReach
-from micro.ports import Clock, Entropy
 from micro.service.registry.backbone import JOIN
 from micro.service.registry.charting import Charting
 from micro.service.registry.shardmap import SuperNode
-from micro.trust.identity import nid_of
-from micro.trust.keys import NodeKey
 from micro.trust.ticket import Ticket
 
 __all__ = ["Standing"]
@@ -31,35 +28,25 @@ class Standing:
         key: its key.
         charting: the maps.
         reach: how others are reached.
-        clock, entropy: time, and the spread of pauses.
-        away_seconds: as a keeper it takes a super node out of the map that did not answer for so long.
+        keeper: the work of the network's keeper, None where that is another node.
         member: returns how this super node is now; raises ConfigError where it cannot be reached.
         tickets: returns where this node came into the network.
-        changed: told when it has signed a new map, as a keeper.
     """
 
     def __init__(
         self,
-        key: NodeKey,
         charting: Charting,
         reach: NodeReach,
         *,
-        clock: Clock,
-        entropy: Entropy,
-        away_seconds: float,
+        keeper: Keeper | None,
         member: Callable[[], SuperNode],
         tickets: Callable[[], Sequence[str]],
-        changed: Callable[[], None],
     ) -> None:
         self._charting = charting
         self._reach = reach
         self._member = member
         self._tickets = tickets
-        self._keeper: Keeper | None = None
-        if charting.atlas.network == nid_of(key.public):
-            self._keeper = Keeper(
-                key, charting, reach, clock=clock, entropy=entropy, away_seconds=away_seconds, changed=changed
-            )
+        self._keeper = keeper
 
     @property
     def admit(self) -> Callable[[SuperNode | None, bytes], Awaitable[None]] | None:
