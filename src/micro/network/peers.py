@@ -157,7 +157,7 @@ class Peers:
             raise NotFound(
                 f"{nid} is no neighbour but a stranger of this node's network, whose link comes and goes; "
                 f"`micro auth create rule RULE --scope node:{nid} --access denied --resource service:*:*` lets it call "
-                "nothing here, and `--resource topic:*:*` keeps it from topics"
+                "none of your services, and `--resource topic:*:*` keeps it from topics"
             )
         if peer is None:
             raise NotFound(f"{nid[:64]!r} is no neighbour; `micro network peers` lists them")

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
-from micro.errors import ConfigError, Conflict, Fault, NotFound, Unavailable
+from micro.errors import ConfigError, Conflict, Fault, MicroError, NotFound, Unavailable
 from micro.network.relays import Relays
 from micro.node.guide import Guide
 from micro.node.membership import Membership
@@ -205,7 +205,7 @@ class Backbone:
         """Withdraws everything and forgets the network; visits of strangers and to strangers end.
 
         Args:
-            force: also where it founded the network, is its only super node, and others are in it.
+            force: also where it founded the network and others are in it, which stay without a keeper then.
 
         Raises:
             NotFound: the node is in none.
@@ -213,15 +213,21 @@ class Backbone:
         """
         if not self.network:
             raise NotFound("this node is in no network; `micro network join TICKET` takes it into one")
-        if self.network == self._nid and self.charting is not None and self.charting.count > 1:
-            raise Conflict("this node keeps its network, which others are in; it cannot leave before them")
+        if self.network == self._nid and self.charting is not None and self.charting.count > 1 and not force:
+            raise Conflict(
+                "this node keeps its network, which other super nodes are in; they leave first. "
+                "`micro network leave --force` leaves them without a keeper, for ever"
+            )
         others = self._others() if self.network == self._nid else 0
         if others and not force:
             raise Conflict(
                 f"this node is the only super node of the network it founded, and nodes that are in it now: {others}; "
                 "without it none of them finds another, so the network ends; `micro network leave --force` ends it"
             )
-        await self._office.resign()
+        try:
+            await self._office.resign()
+        except (MicroError, TimeoutError) as error:  # a keeper that is lost must hold nobody
+            log.warning("the keeper was not told that this super node leaves; it will notice: %s", error)
         await self.stop()
         self._membership.leave()
         self._office.clear()
@@ -353,9 +359,12 @@ class Backbone:
         while True:
             charting = self.charting
             assert charting is not None
-            await self._guide.learn(charting)
-            await self._guide.meet(charting)
-            await self._office.stand()
+            try:
+                await self._guide.learn(charting)
+                await self._guide.meet(charting)
+                await self._office.stand()
+            except MicroError as error:
+                log.warning("the map of the network could not be kept; again in %g s: %s", LEARN_SECONDS, error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LEARN_SECONDS):
                     await self._moved.wait()

@@ -114,7 +114,7 @@ class NodeConfig:
     stranger_writes_per_second: float = _setting(
         5.0,
         "How many records, presences and beats a super node takes in a second of one node that has its home there; "
-        "400 after a silence. More are refused, and charged to the sender.",
+        "600 after a silence. More are refused, and charged to the sender.",
     )
     stranger_bytes_per_second: float = _setting(
         33_554_432.0,

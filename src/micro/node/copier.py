@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from micro.errors import Forbidden, MicroError, NotFound, TooLarge, Unavailable
+from micro.errors import Forbidden, MicroError, NotFound, TooLarge, TooManyRequests, Unavailable
 from micro.service.broker.broker import Broker, event_bytes
 from micro.service.broker.delivery import Numbered
 from micro.service.copies import messages as said
@@ -158,6 +158,8 @@ class Copier:
             except (TooLarge, Forbidden) as refusal:
                 self.trouble = str(refusal)
                 replication.refused(self.nid, self._log.now())
+            except TooManyRequests as busy:  # nothing was begun, and what is there stays; its silence is counted on
+                self.trouble = str(busy)
             except (MicroError, TimeoutError) as error:
                 self.trouble = str(error) or "no answer in time"
                 self._told = {}

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Final
 
-from micro.errors import Conflict, MicroError, Unavailable
+from micro.errors import Conflict, HandshakeFailed, MicroError, Unavailable
 from micro.node.reach import NodeReach
 from micro.ports import Clock, Entropy
 from micro.service.registry.backbone import PRESENCE, PRESENT
@@ -22,6 +22,7 @@ from micro.service.registry.muster import Muster
 from micro.service.registry.shardmap import ShardMap, SuperNode, sign_map
 from micro.trust.identity import nid_of, short
 from micro.trust.keys import NodeKey
+from micro.trust.ticket import Ticket
 
 __all__ = ["Keeper"]
 
@@ -90,8 +91,7 @@ class Keeper:
             Forbidden, TooManyRequests, Conflict: the rules forbid it.
         """
         if member is not None and member.key != self._key.public:
-            # Over a link of before it would answer wherever it says it is, and count in places where it is not.
-            member = member.reached_at(await self._reach.prove(member.ticket()))
+            member = await self._proved(member)
         async with self._signing:
             if key == self._key.public and member is None:
                 raise Conflict("the keeper signs the maps of its network, and stays in them")
@@ -101,6 +101,20 @@ class Keeper:
                 await self._sign(self._changed_by(member, key))
 
     # -- within -----------------------------------------------------------------------------------------------------
+
+    async def _proved(self, member: SuperNode) -> SuperNode:
+        """Returns a super node as it is reached now: at an address that it names, else through its relay alone.
+
+        Over a link of before it would answer wherever it says it is, and through a relay of its own also, whatever
+        addresses stand beside that; it would count in places where it is not.
+        """
+        if member.addresses:
+            try:
+                return member.reached_at(await self._reach.prove(Ticket(member.nid, member.addresses)))
+            except (Unavailable, HandshakeFailed, TimeoutError):
+                if not member.relay:
+                    raise
+        return member.reached_at(await self._reach.prove(Ticket(member.nid, (), member.relay)))
 
     def _map(self) -> ShardMap:
         chart = self._charting.atlas.current
@@ -151,7 +165,10 @@ class Keeper:
             await asyncio.sleep(
                 self._away_seconds / ROUNDS_PER_ABSENCE * (0.75 + self._entropy.random_bytes(1)[0] / 512)
             )
-            await self._round()
+            try:
+                await self._round()
+            except (MicroError, TimeoutError) as error:
+                log.warning("the super nodes could not be called, or the map not be kept; again in a while: %s", error)
 
     async def _round(self) -> None:
         """Calls everybody once, and takes out who is away."""

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from micro.errors import ConfigError, Fault
+from micro.errors import ConfigError, EngineError, Fault
 from micro.ports import Disk
 from micro.trust.ticket import Ticket
 
@@ -124,4 +124,7 @@ class Membership:
         return self._sequence
 
     def _write(self) -> None:
-        self._disk.write(self._path, msgspec.json.encode(self._file))
+        try:
+            self._disk.write(self._path, msgspec.json.encode(self._file))
+        except OSError as error:
+            raise EngineError(f"{self._path.name} could not be written: {error.strerror}; check the disk") from error

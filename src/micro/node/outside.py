@@ -318,16 +318,12 @@ class Outside:
     def _introduce(self, link: Link, nid: str) -> None:
         """Gives a link to another node its facts; a stranger's is metered."""
         self._introduced(link, nid)
-        if not self._is_wanted(nid):
+        if not self.is_wanted(nid):
             link.facts.meter = self._meters.of(nid)
-
-    def _is_wanted(self, nid: str) -> bool:
-        peer = self.peers.known.get(nid)
-        return peer is not None and peer.wanted
 
     def _is_known(self, nid: str) -> bool:
         """Says whether a neighbour is no stranger: in an open network anybody may come, elsewhere who has a ticket."""
-        return self._is_wanted(nid) or not self.backbone.network
+        return self.is_wanted(nid) or not self.backbone.network
 
     def _acquainted(self) -> None:
         """The neighbours changed, or who is wanted of them."""

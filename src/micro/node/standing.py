@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from micro.errors import MicroError, Unavailable
@@ -64,7 +65,7 @@ class Standing:
         try:
             wanted = self._member()
             known = self._known(wanted.key)
-            if known is None or not known.is_like(wanted):
+            if known is None or not (known.is_like(wanted) or (wanted.relay and known.is_like(_relayed(wanted)))):
                 await self._ask(wanted)
         except (MicroError, TimeoutError) as error:
             log.warning("the keeper of the network did not take this super node in; it is asked again: %s", error)
@@ -110,3 +111,8 @@ class Standing:
             if ticket.nid == network:
                 return ticket
         raise Unavailable("it is not known where the keeper of the network is; join with a ticket of it")
+
+
+def _relayed(member: SuperNode) -> SuperNode:
+    """Returns the entry of a super node that the keeper reached through its relay alone."""
+    return replace(member, addresses=())

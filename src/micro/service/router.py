@@ -165,7 +165,10 @@ def _asked(event: Opened) -> Asked:
     headers = event.block.headers
     if event.form == _SUBSCRIBE or str(headers.get(names.SERVICE, "")).partition("@")[0] != backbone.SERVICE:
         return Asked.CALLS
-    return Asked.WRITES if headers.get(names.ENDPOINT) in backbone.WRITES else Asked.LOOKUPS
+    endpoint = headers.get(names.ENDPOINT)
+    if endpoint in backbone.EVENTS:
+        return Asked.EVENTS
+    return Asked.WRITES if endpoint in backbone.WRITES else Asked.LOOKUPS
 
 
 class Router:

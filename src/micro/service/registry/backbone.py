@@ -23,6 +23,7 @@ __all__ = [
     "ANSWER_BYTES_MAX",
     "COMMONS",
     "COMMONS_REQUEST",
+    "EVENTS",
     "FIND",
     "FOUND",
     "HEARD",
@@ -45,8 +46,13 @@ __all__ = [
 
 SERVICE: Final = "backbone"
 
-WRITES: Final = frozenset({"Backbone.Home", "Backbone.Store", "Backbone.Join"})
-"""The endpoints that change what a super node holds; all others only ask."""
+WRITES: Final = frozenset(
+    {"Backbone.Home", "Backbone.Store", "Backbone.Join", "Copy.Open", "Copy.Cursors", "Copy.Learn", "Copy.Drop"}
+)
+"""The endpoints that change what a super node holds, or cost it a file."""
+
+EVENTS: Final = frozenset({"Copy.Write"})
+"""Those that bring it events; all others only ask."""
 
 ANNOUNCE_RECORDS_MAX: Final = 50
 """A node sends its home so many records in one message."""

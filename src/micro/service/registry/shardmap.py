@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+from urllib.parse import urlsplit
 
 import blake3
 
@@ -140,7 +141,8 @@ class SuperNode:
         """Returns its entry with what it was reached at first, so that it counts in the place where it really is.
 
         Args:
-            address: `ip:port`; something else if it was reached through a relay, which proves no address.
+            address: `ip:port`; something else if it was reached through a relay. That proves no address, so none of
+                those that it names stays.
 
         Raises:
             Forbidden: it was reached elsewhere than it says.
@@ -148,9 +150,9 @@ class SuperNode:
         host = address.rpartition(":")[0]
         if not _is_host(host):
             if self.relay:
-                return self
+                return SuperNode(self.key, (), self.relay, self.owner, self.joined)
             raise Forbidden(f"{self.nid} was not reached at any address that it names; it joins with one it has")
-        proved = [each for each in self.addresses if prefix_of([each]) == prefix_of([address])]
+        proved = [each for each in self.addresses if prefix_of(each) == prefix_of(address)]
         if not proved:
             raise Forbidden(
                 f"{self.nid} was reached at {address}, which is not where it says it is; it joins from there"
@@ -169,8 +171,8 @@ class SuperNode:
 
     @property
     def prefix(self) -> str:
-        """Its place on the net."""
-        return prefix_of(self.addresses) or self.key.hex()
+        """Its place on the net: of its first address, which is the one that was proved, else of its relay."""
+        return prefix_of(self.addresses[0]) if self.addresses else _place_of_relay(self.relay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,13 +278,15 @@ def check_owner(owner: str) -> str:
     return owner
 
 
-def prefix_of(addresses: Iterable[str]) -> str:
-    """Returns the place on the net of the first public address, else of the first one, "" where there is none."""
-    hosts = [ipaddress.ip_address(address.rpartition(":")[0].strip("[]")) for address in addresses]
-    if not hosts:
-        return ""
-    host = next((host for host in hosts if host.is_global), hosts[0])
-    return prefix_of_host(host)
+def _place_of_relay(url: str) -> str:
+    """Returns where a relay is: all who are reached through it alone are in one place."""
+    host = urlsplit(url).hostname or ""
+    return prefix_of_host(ipaddress.ip_address(host)) if _is_host(host) else host
+
+
+def prefix_of(address: str) -> str:
+    """Returns the place on the net of an address `ip:port`."""
+    return prefix_of_host(ipaddress.ip_address(address.rpartition(":")[0].strip("[]")))
 
 
 def _is_host(text: str) -> bool:

@@ -88,10 +88,9 @@ def test_one_without_a_label_is_an_owner_of_its_own() -> None:
 
 def test_a_place_on_the_net_is_the_public_one() -> None:
     """A private address beside a public one says nothing."""
-    assert prefix_of(["10.0.0.1:1", "93.184.216.34:1"]) == "93.184.216.0/24"
-    assert prefix_of(["[2606:2800:220:1:248:1893:25c8:1946]:1"]) == "2606:2800:220::/48"
-    assert prefix_of(["127.0.0.1:1"]) == "127.0.0.0/24"
-    assert prefix_of([]) == ""
+    assert prefix_of("93.184.216.34:1") == "93.184.216.0/24"
+    assert prefix_of("[2606:2800:220:1:248:1893:25c8:1946]:1") == "2606:2800:220::/48"
+    assert prefix_of("127.0.0.1:1") == "127.0.0.0/24"
 
 
 def test_an_owner_has_a_plain_label() -> None:
@@ -119,3 +118,14 @@ def test_a_super_node_stands_where_it_was_reached() -> None:
             found.reached_at(elsewhere)
     relayed = SuperNode(key_of(1).public, (), "https://relay.example/")
     assert relayed.reached_at("https://relay.example/ somebody") == relayed
+    assert relayed.prefix == "relay.example"
+
+
+def test_nobody_chooses_its_place_by_a_relay_of_its_own() -> None:
+    """What is reached through a relay proves no address: none of them counts, and the relay is one place for all."""
+    found = [SuperNode(key_of(n).public, (f"93.{n}.216.1:1",), "http://9.9.9.9:3340/") for n in range(1, 40)]
+    proved = [each.reached_at("http://9.9.9.9:3340/") for each in found]
+
+    assert {(each.addresses, each.prefix) for each in proved} == {((), "9.9.9.0/24")}
+    both = SuperNode(key_of(1).public, ("8.8.8.8:1", "10.0.0.5:1")).reached_at("10.0.0.5:1")
+    assert both.prefix == "10.0.0.0/24"
