@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from micro.errors import Unavailable
+from micro.errors import Conflict, Unavailable
 from micro.service.registry import backbone as said
 from micro.service.registry.holder import Holder
 from micro.service.registry.presence import LEASE_SECONDS
@@ -433,5 +433,50 @@ def test_whoever_moves_is_found_where_it_is_now(play: Any) -> None:
         bob.backbone.finder.forget("greeter")
         [offer] = await bob.backbone.offers("greeter")
         assert offer.ticket.addresses == ann.transport.addresses()
+
+    play(scenario)
+
+
+def test_a_keeper_that_is_lost_holds_nobody(play: Any) -> None:
+    """A super node leaves its network also where there is nobody to take it out of the map."""
+
+    async def scenario(town: Town) -> None:
+        supers = await town.supers(3)
+        await supers[0].kill()
+        await supers[1].backbone.leave()
+
+        assert supers[1].backbone.network == ""
+
+    play(scenario)
+
+
+def test_a_keeper_leaves_when_its_owner_insists(play: Any) -> None:
+    """Where other super nodes are in the map, too: it may be that they are gone for good."""
+
+    async def scenario(town: Town) -> None:
+        supers = await town.supers(2)
+        with pytest.raises(Conflict, match="leave --force"):
+            await supers[0].backbone.leave()
+        await supers[0].backbone.leave(force=True)
+
+        assert supers[0].backbone.network == ""
+
+    play(scenario)
+
+
+def test_a_keeper_whose_disk_was_full_goes_on(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One map that could not be kept does not end its rounds: who is away later goes out of the map as well."""
+
+    def is_full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def scenario(town: Town) -> None:
+        supers = await town.supers(4)
+        await supers[3].kill()
+        with monkeypatch.context() as full:
+            full.setattr(supers[0].backbone._membership._disk, "write", is_full)
+            await asyncio.sleep(2 * AWAY_SECONDS)
+        await supers[2].kill()
+        await settled(lambda: charted(supers[0]) == charted(supers[1]) == 2, 3 * AWAY_SECONDS)
 
     play(scenario)

@@ -27,7 +27,7 @@ from micro.service.splice import Passing, judge, splice
 from micro.trust.identity import NID_BEGINNING, NID_CHARACTERS, is_nid
 from micro.trust.policy import Caller
 
-__all__ = ["Events", "Facts", "LocalServices", "Router"]
+__all__ = ["Events", "Facts", "LocalServices", "Router", "asked_as"]
 
 Way = Callable[[Link, Opened], None]
 """What an exchange is handed to."""
@@ -158,7 +158,7 @@ def _refusal(fault: Fault) -> Way:
     return refuse
 
 
-def _asked(event: Opened) -> Asked:
+def asked_as(event: Opened) -> Asked:
     """Returns as what an exchange is counted, of whoever is counted."""
     if event.form == _PUBLISH:
         return Asked.EVENTS
@@ -262,7 +262,7 @@ class Router:
             link.fail(event.number, Unavailable("this link is not ready"), refused=True)
             return
         meter = link.facts.meter
-        if meter is not None and (fault := meter.refusal(_asked(event))) is not None:
+        if meter is not None and (fault := meter.refusal(asked_as(event))) is not None:
             if event.number:
                 link.fail(event.number, fault, refused=True)
         elif event.form == _PUBLISH:

@@ -90,7 +90,7 @@ def join(session: Session, ticket: str) -> None:
 
 
 @network.command_of("leave", example="micro network leave")
-@click.option("--force", is_flag=True, help="Also where others are in the network and it ends without this node.")
+@click.option("--force", is_flag=True, help="Also where this node founded the network, and others are in it.")
 def leave(session: Session, force: bool) -> None:
     """Leave the network that this node has joined; its neighbours stay."""
     session.show_fields(_ask(session, "Network.Leave", {"force": force} if force else None, waiting="leaving"))
