@@ -292,7 +292,13 @@ class SystemProcesses:
                 )
             except (OSError, ValueError, subprocess.SubprocessError) as error:
                 raise EngineError(f"cannot start {command[0]!r}: {error}") from error
-            pipes = [await Pipe.open(os.dup(end), line_bytes_max) for end in (output, errors) if end is not None]
+            try:
+                pipes = [await Pipe.open(os.dup(end), line_bytes_max) for end in (output, errors) if end is not None]
+            except BaseException:  # who gives up here, as a node that stops does, would never know of the child
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child.pid, signals.SIGKILL)
+                await child.wait()
+                raise
         return SystemProcess(child, pipes[0], pipes[1] if errors_apart else None)
 
 

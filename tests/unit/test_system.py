@@ -16,7 +16,7 @@ import uvloop
 
 from micro.errors import EngineError
 from micro.ports import Entry, Limits
-from micro.system import SystemDisk, SystemProcess, SystemProcesses
+from micro.system import Pipe, SystemDisk, SystemProcess, SystemProcesses
 
 Loop = Callable[[Coroutine[Any, Any, Any]], Any]
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
@@ -306,3 +306,30 @@ def test_a_lock_has_one_holder_at_a_time(tmp_path: Path) -> None:
     assert refused is None
     assert taken is not None
     taken()
+
+
+def test_whoever_gives_a_start_up_leaves_no_child(run: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that stops while a service of its is being started has nobody else to end it."""
+
+    async def scenario() -> int:
+        opening = asyncio.Event()
+
+        async def never(descriptor: int, line_bytes_max: int) -> Pipe:
+            os.close(descriptor)
+            opening.set()
+            await asyncio.sleep(3600)
+            raise AssertionError(line_bytes_max)
+
+        monkeypatch.setattr(Pipe, "open", never)
+        starting = asyncio.ensure_future(spawn("sh", "-c", f"echo $$ > {tmp_path}/pid; sleep 60"))
+        await opening.wait()
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        return int((tmp_path / "pid").read_text())
+
+    pid = run(scenario())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
