@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import stat
@@ -238,3 +239,20 @@ def test_over_tcp_no_user_is_known(loop: str) -> None:
 async def test_in_memory_no_user_is_known() -> None:
     """A pipe without a socket has no user."""
     assert peer_uid(pair()[0]) is None
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_whoever_gives_listening_up_leaves_nobody_listening(home: Path, turns: int) -> None:
+    """Wherever it stood: a node that stops while it opens the socket of a service closes it."""
+    address = f"unix:{home}/given-up"
+    listening = asyncio.ensure_future(listen(address, asyncio.Protocol))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if listening.done():
+        (await listening).close()
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    gc.collect()
+
+    with pytest.raises(Unavailable):
+        await dial(address, asyncio.Protocol, timeout_seconds=1)
