@@ -22,7 +22,7 @@ from micro.service.broker.broker import (
     StoredEvent,
 )
 from micro.service.broker.cursor import Cursor
-from micro.service.broker.delivery import Numbered
+from micro.service.broker.delivery import SEQUENCE_BITS, Numbered
 from micro.service.copies.naming import LOG_DIGITS, REPLICAS_MAX, TOPIC_CHARACTERS_MAX
 from micro.service.registry.layout import Layout, Part
 from micro.trust.keys import KEY_BYTES
@@ -162,12 +162,16 @@ def events_from(name: str, fields: Iterable[Mapping[str, Any]]) -> list[Numbered
     """Returns the events of a `WRITE` for a copy.
 
     Raises:
-        BadRequest: their numbers have gaps, or an event is not as a broker takes it.
+        BadRequest: their numbers have gaps or are none of a log, or an event is not as a broker takes it.
     """
     events: list[Numbered] = []
     for said in fields:
         sequence = said["sequence"]
-        if not sequence or (events and sequence != events[-1][0] + 1):
+        if not 0 < sequence < 1 << SEQUENCE_BITS:
+            raise BadRequest(
+                f"event {sequence} of {name}: the events of a log are numbered from 1 to 2^{SEQUENCE_BITS} - 1"
+            )
+        if events and sequence != events[-1][0] + 1:
             raise BadRequest(f"event {sequence} of {name} does not follow on the one before it")
         try:
             headers = msgspec.json.decode(said["headers"], type=dict[str, str])
