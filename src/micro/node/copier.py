@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from micro.errors import Forbidden, MicroError, NotFound, TooLarge, TooManyRequests, Unavailable
-from micro.service.broker.broker import Broker, event_bytes
-from micro.service.broker.delivery import Numbered
+from micro.service.broker.broker import Broker
 from micro.service.copies import messages as said
 from micro.service.copies.replication import Replication
+from micro.service.registry.layout import Layout
 from micro.trust.identity import short
 
 __all__ = ["CopiedLog", "Copier"]
@@ -30,6 +30,17 @@ BEATS = 4
 """After so many such times it is told in any case: a copy is served by its super node once it hears nothing more."""
 
 log = logging.getLogger("micro.copies")
+
+
+class _Hindrance(MicroError):
+    """What is in the way is at this node, and nothing that the super node could help."""
+
+
+def _encoded(layout: Layout, fields: Mapping[str, Any]) -> bytes:
+    try:
+        return layout.encode(fields)
+    except TooLarge as error:  # of one that comes from there it says that there is no room
+        raise _Hindrance(str(error)) from error
 
 
 class CopiedLog:
@@ -82,9 +93,9 @@ class CopiedLog:
         first, last = self.broker.bounds(self.topic)
         return max(first, self.floor), last
 
-    def piece(self, known: int) -> list[Numbered]:
-        """Returns what follows on an event, as much as fits into one message."""
-        found: list[Numbered] = []
+    def piece(self, known: int) -> list[dict[str, Any]]:
+        """Returns the fields of what follows on an event, as much as fits into one message."""
+        found: list[dict[str, Any]] = []
         size = 0
         for sequence, event in self.broker.read(
             self.topic, known + 1, count=said.PIECE_EVENTS_MAX, size=said.PIECE_BYTES
@@ -92,11 +103,12 @@ class CopiedLog:
             if len(event.body) > said.EVENT_BYTES_MAX:  # it was published before copies were wanted
                 self.floor = sequence + 1 if not found else self.floor
                 break
-            size += event_bytes(event.headers, event.body)
+            fields = said.event_fields((sequence, event))
+            size += said.event_size(fields)
             if found and size > said.PIECE_BYTES:
                 break
-            found.append((sequence, event))
-        return found if found and found[0][0] == known + 1 else []
+            found.append(fields)
+        return found if found and found[0]["sequence"] == known + 1 else []
 
     def continues(self, answer: Mapping[str, Any]) -> bool:
         """Says whether a copy is a beginning of the log as it is, by what it answered to its opening."""
@@ -158,6 +170,8 @@ class Copier:
             except (TooLarge, Forbidden) as refusal:
                 self.trouble = str(refusal)
                 replication.refused(self.nid, self._log.now())
+            except _Hindrance as hindrance:
+                self.trouble = str(hindrance)
             except TooManyRequests as busy:  # nothing was begun, and what is there stays; its silence is counted on
                 self.trouble = str(busy)
             except (MicroError, TimeoutError) as error:
@@ -201,7 +215,7 @@ class Copier:
     async def _open(self, description: dict[str, Any]) -> None:
         copied = self._log
         first = copied.bounds()[0]
-        body = said.OPEN.encode({**copied.names(), **description, "first": first})
+        body = _encoded(said.OPEN, {**copied.names(), **description, "first": first})
         answer = said.OPENED.decode(await self._call("Copy.Open", body, OPEN_TIMEOUT_SECONDS))
         if not copied.continues(answer):
             log.warning("the log of %s is older than its copy at %s; it is copied anew", copied.topic, short(self.nid))
@@ -218,10 +232,9 @@ class Copier:
         events = copied.piece(known)
         if not events:
             return  # the log begins later by now
-        fields = [said.event_fields(numbered) for numbered in events]
-        body = said.WRITE.encode({**copied.names(), "first": first, "events": fields})
+        body = _encoded(said.WRITE, {**copied.names(), "first": first, "events": events})
         answer = said.WRITTEN.decode(await self._call("Copy.Write", body, WRITE_TIMEOUT_SECONDS))
-        copied.replication.stored(self.nid, min(answer["last"], events[-1][0]), copied.now())
+        copied.replication.stored(self.nid, min(answer["last"], events[-1]["sequence"]), copied.now())
         copied.changed()
 
     async def _tell_cursors(self) -> None:
@@ -229,7 +242,7 @@ class Copier:
         fields = said.cursor_fields(copied.broker.cursors(copied.topic))
         self._rests += 1
         if fields != self._cursors or self._rests >= BEATS:
-            body = said.CURSORS.encode({**copied.names(), "cursors": fields})
+            body = _encoded(said.CURSORS, {**copied.names(), "cursors": fields})
             await self._call("Copy.Cursors", body, OPEN_TIMEOUT_SECONDS)
             self._cursors, self._rests = fields, 0
 

@@ -22,6 +22,7 @@ from micro.service.broker.broker import (
     StoredEvent,
 )
 from micro.service.broker.cursor import Cursor
+from micro.service.broker.dead import DEAD_CHARACTERS_MAX, DEAD_HEADERS
 from micro.service.broker.delivery import SEQUENCE_BITS, Numbered
 from micro.service.copies.naming import LOG_DIGITS, REPLICAS_MAX, TOPIC_CHARACTERS_MAX
 from micro.service.registry.layout import Layout, Part
@@ -45,6 +46,7 @@ __all__ = [
     "cursor_fields",
     "cursors_from",
     "event_fields",
+    "event_size",
     "events_from",
 ]
 
@@ -62,8 +64,15 @@ CURSORS_MAX: Final = 64
 UNFINISHED_MAX: Final = 4_096
 """Of so many queues a message tells how far they have come, each with so many events that are open in between."""
 
-HEADERS_BYTES_MAX: Final = 6 * HEADERS_CHARACTERS_MAX + 8 * HEADERS_MAX
-"""Headers as JSON: at the worst each character is escaped."""
+CURSORS_BYTES_MAX: Final = 1_048_576
+CURSOR_NUMBERS_MAX: Final = 160_000
+"""Of all queues together it tells so many; each takes at most six bytes."""
+
+HEADERS_BYTES_MAX: Final = 6 * (HEADERS_CHARACTERS_MAX + DEAD_CHARACTERS_MAX) + 8 * (HEADERS_MAX + len(DEAD_HEADERS))
+"""Headers as JSON: at the worst each character is escaped. A dead letter has some more."""
+
+EVENT_FRAME_BYTES: Final = 64
+"""What an event takes in a message beside its texts and bytes, at most."""
 
 MICROSECONDS: Final = 1_000_000
 _LOG: Final[dict[str, Part]] = {
@@ -87,7 +96,7 @@ whether nodes may subscribe to it, and the nodes of which the contrary holds."""
 
 OPENED: Final = Layout(
     "the answer of a copy",
-    1024,
+    4 * ID_CHARACTERS_MAX + 4 * PUBLISHER_CHARACTERS_MAX + EVENT_FRAME_BYTES,
     last=Part(1, "number"),
     id=Part(2, "text", bytes_max=4 * ID_CHARACTERS_MAX),
     publisher=Part(3, "text", bytes_max=4 * PUBLISHER_CHARACTERS_MAX),
@@ -128,10 +137,12 @@ _CURSOR = Layout(
     beyond=Part(4, "number", most=UNFINISHED_MAX),
 )
 
-CURSORS: Final = Layout("how far queues have come", 1_048_576, **_LOG, cursors=Part(3, _CURSOR, most=CURSORS_MAX))
+CURSORS: Final = Layout(
+    "how far queues have come", CURSORS_BYTES_MAX, **_LOG, cursors=Part(3, _CURSOR, most=CURSORS_MAX)
+)
 """How far the queues of a log have come, told by the log's node."""
 
-LEARNED: Final = Layout("how far queues came at a copy", 1_048_576, cursors=Part(1, _CURSOR, most=CURSORS_MAX))
+LEARNED: Final = Layout("how far queues came at a copy", CURSORS_BYTES_MAX, cursors=Part(1, _CURSOR, most=CURSORS_MAX))
 
 DROP: Final = Layout("the end of a copy", 256, **_LOG)
 """A log of which no copy is wanted any more."""
@@ -156,6 +167,12 @@ def event_fields(numbered: Numbered) -> dict[str, Any]:
         "time": round(event.time * MICROSECONDS),
         "body": event.body,
     }
+
+
+def event_size(fields: Mapping[str, Any]) -> int:
+    """Returns how many bytes the fields of an event take in a message, at most."""
+    texts = len(fields["publisher"].encode()) + len(fields["id"].encode())
+    return EVENT_FRAME_BYTES + texts + len(fields["headers"]) + len(fields["body"])
 
 
 def events_from(name: str, fields: Iterable[Mapping[str, Any]]) -> list[Numbered]:
@@ -184,16 +201,15 @@ def events_from(name: str, fields: Iterable[Mapping[str, Any]]) -> list[Numbered
 
 def cursor_fields(cursors: Mapping[str, Cursor]) -> list[dict[str, Any]]:
     """Returns the fields of cursors for `CURSORS` and `LEARNED`; those with too much in between are left out."""
-    return [
-        {
-            "queue": queue,
-            "handed_out": cursor.handed_out,
-            "unfinished": [sequence for sequence, _, _ in cursor.unfinished],
-            "beyond": cursor.beyond,
-        }
-        for queue, cursor in sorted(cursors.items())[:CURSORS_MAX]
-        if len(cursor.unfinished) <= UNFINISHED_MAX and len(cursor.beyond) <= UNFINISHED_MAX
-    ]
+    found: list[dict[str, Any]] = []
+    left = CURSOR_NUMBERS_MAX
+    for queue, cursor in sorted(cursors.items())[:CURSORS_MAX]:
+        unfinished, beyond = [sequence for sequence, _, _ in cursor.unfinished], cursor.beyond
+        count = len(unfinished) + len(beyond)
+        if count <= left and max(len(unfinished), len(beyond)) <= UNFINISHED_MAX:
+            left -= count
+            found.append({"queue": queue, "handed_out": cursor.handed_out, "unfinished": unfinished, "beyond": beyond})
+    return found
 
 
 def cursors_from(fields: Sequence[Mapping[str, Any]], last: int) -> dict[str, Cursor]:
