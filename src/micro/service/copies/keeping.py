@@ -219,7 +219,7 @@ class Copies:
         kept = self._of(nid, said)
         name = kept.name
         self._heard(kept)
-        events = events_from(name, said["events"])
+        events = events_from(name, said["events"], self._clock.now())
         size = sum(event_bytes(event.headers, event.body) for _, event in events)
         self._make_sure_of_room(nid, size)
         if self._pieces.get(nid, 0) >= self.limits.pieces:

@@ -13,18 +13,22 @@ from typing import Any, Final
 
 import msgspec
 
-from micro.errors import BadRequest
+from micro.errors import BadRequest, TooLarge
 from micro.service.broker.broker import (
+    EVENT_BYTES,
     HEADERS_CHARACTERS_MAX,
     HEADERS_MAX,
     ID_CHARACTERS_MAX,
     PUBLISHER_CHARACTERS_MAX,
+    Limits,
     StoredEvent,
+    check_event,
+    event_bytes,
 )
 from micro.service.broker.cursor import Cursor
-from micro.service.broker.dead import DEAD_CHARACTERS_MAX, DEAD_HEADERS
+from micro.service.broker.dead import DEAD_CHARACTERS_MAX, DEAD_HEADERS, is_dead
 from micro.service.broker.delivery import SEQUENCE_BITS, Numbered
-from micro.service.copies.naming import LOG_DIGITS, REPLICAS_MAX, TOPIC_CHARACTERS_MAX
+from micro.service.copies.naming import LOG_DIGITS, REPLICAS_MAX, TOPIC_CHARACTERS_MAX, parts_of
 from micro.service.registry.layout import Layout, Part
 from micro.trust.keys import KEY_BYTES
 
@@ -75,6 +79,11 @@ EVENT_FRAME_BYTES: Final = 64
 """What an event takes in a message beside its texts and bytes, at most."""
 
 MICROSECONDS: Final = 1_000_000
+
+AHEAD_SECONDS_MAX: Final = 86_400.0
+"""The clock of a log's node may be so far ahead of the one here."""
+
+_LIMITS: Final = Limits(body_bytes=EVENT_BYTES_MAX)
 _LOG: Final[dict[str, Part]] = {
     "topic": Part(1, "text", bytes_max=TOPIC_CHARACTERS_MAX),
     "log": Part(2, "text", bytes_max=LOG_DIGITS),
@@ -175,10 +184,11 @@ def event_size(fields: Mapping[str, Any]) -> int:
     return EVENT_FRAME_BYTES + texts + len(fields["headers"]) + len(fields["body"])
 
 
-def events_from(name: str, fields: Iterable[Mapping[str, Any]]) -> list[Numbered]:
-    """Returns the events of a `WRITE` for a copy.
+def events_from(name: str, fields: Iterable[Mapping[str, Any]], now: float) -> list[Numbered]:
+    """Returns the events of a `WRITE` for a copy; `now` is in seconds since 1970.
 
     Raises:
+        TooLarge: an event is larger than a broker takes it.
         BadRequest: their numbers have gaps or are none of a log, or an event is not as a broker takes it.
     """
     events: list[Numbered] = []
@@ -195,8 +205,23 @@ def events_from(name: str, fields: Iterable[Mapping[str, Any]]) -> list[Numbered
         except msgspec.MsgspecError as error:
             raise BadRequest(f"the headers of event {sequence} of {name} cannot be read: {error}") from error
         time = said["time"] / MICROSECONDS
-        events.append((sequence, StoredEvent(said["id"], name, said["publisher"], headers, said["body"], time)))
+        if time > now + AHEAD_SECONDS_MAX:
+            raise BadRequest(f"event {sequence} of {name} was taken a day after now and more; set that node's clock")
+        event = StoredEvent(said["id"], name, said["publisher"], headers, said["body"], time)
+        _check(event)
+        events.append((sequence, event))
     return events
+
+
+def _check(event: StoredEvent) -> None:
+    """Raises what the broker would where the event was published; to dead letters it adds headers itself."""
+    if not is_dead(parts_of(event.topic)[0]):
+        check_event(event.publisher, event.id, event.headers, event.body, _LIMITS)
+        return
+    check_event(event.publisher, event.id, {}, event.body, _LIMITS)
+    count, size = len(event.headers), event_bytes(event.headers, b"") - EVENT_BYTES
+    if count > HEADERS_MAX + len(DEAD_HEADERS) or size > HEADERS_CHARACTERS_MAX + DEAD_CHARACTERS_MAX:
+        raise TooLarge(f"headers: {count} with {size:,} characters are more than the dead letter of an event has")
 
 
 def cursor_fields(cursors: Mapping[str, Cursor]) -> list[dict[str, Any]]:

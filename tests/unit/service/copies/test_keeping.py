@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-from micro.errors import BadRequest
-from tests.unit.service.copies.keep import NODES, Keep, event, keep_at
+from micro.errors import BadRequest, Fault, TooLarge
+from tests.unit.service.copies.keep import NODES, TIME, Keep, event, keep_at
 
 NODE = NODES[0]
 
@@ -30,3 +32,39 @@ async def test_a_number_that_no_log_has_is_refused(keep: Keep, sequence: int) ->
         await keep.write(NODE, event(sequence), topic="new")
     assert keep.held(NODE) == [(1, b""), (2, b"")]
     assert await keep.write(NODE, event((1 << 40) - 1), topic="new") == (1 << 40) - 1
+
+
+DAY = 86_400_000_000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"headers": msgspec.json.encode({f"h{n}": "" for n in range(65)})},
+        {"headers": msgspec.json.encode({"h": "x" * 16_385})},
+        {"headers": b"[]"},
+        {"id": ""},
+        {"id": "x" * 129},
+        {"publisher": "x" * 257},
+        {"time": TIME + DAY + 1_000_000},
+        {"time": 2**62},
+    ],
+)
+async def test_what_no_broker_takes_is_refused(keep: Keep, fields: dict[str, Any]) -> None:
+    """A copy is a log of the same limits, and has no events of another year."""
+    with pytest.raises(Fault):
+        await keep.write(NODE, event(3, **fields))
+    assert await keep.write(NODE, event(3, time=TIME + DAY - 1_000_000)) == 3
+
+
+async def test_dead_letters_are_copied(keep: Keep) -> None:
+    """The broker itself has added to their headers, and nobody may add more than it does."""
+    plain = {f"h{n}": "x" * 253 for n in range(64)}
+    keep.open(NODE, "orders.dead")
+    more = event(1, headers=msgspec.json.encode({**plain, "Micro-Dead-Error": "x" * 1_000}))
+    with pytest.raises(TooLarge):
+        await keep.write(NODE, more, topic="orders.dead")
+    letter = event(1, headers=msgspec.json.encode({**plain, "Micro-Dead-Error": "x" * 200, "Micro-Dead-Id": "id"}))
+    assert await keep.write(NODE, letter, topic="orders.dead") == 1
+    with pytest.raises(Fault):
+        await keep.write(NODE, {**letter, "sequence": 3})
