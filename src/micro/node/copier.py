@@ -7,8 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from micro.errors import Forbidden, MicroError, NotFound, TooLarge, TooManyRequests, Unavailable
+from micro.errors import Fault, Forbidden, MicroError, NotFound, TooLarge, TooManyRequests, Unavailable
 from micro.service.broker.broker import Broker
+from micro.service.broker.cursor import Cursor
 from micro.service.copies import messages as said
 from micro.service.copies.replication import Replication
 from micro.service.registry.layout import Layout
@@ -221,9 +222,9 @@ class Copier:
             log.warning("the log of %s is older than its copy at %s; it is copied anew", copied.topic, short(self.nid))
             copied.name = copied.set_back()
             raise Unavailable("the log was set back; it is copied under another name")
-        self._told = description
         if answer["served"]:
             await self._learn()
+        self._told = description
         copied.replication.opened(self.nid, max(answer["last"], first - 1), copied.now())
         copied.changed()
 
@@ -253,9 +254,22 @@ class Copier:
         answer = said.LEARNED.decode(await self._call("Copy.Learn", body, OPEN_TIMEOUT_SECONDS))
         last = copied.broker.bounds(copied.topic)[1]
         for queue, cursor in said.cursors_from(answer["cursors"], last).items():
-            copied.broker.surpass(copied.topic, queue, cursor)
+            await self._surpass(queue, cursor)
         self._rests = BEATS
         await self._tell_cursors()
+
+    async def _surpass(self, queue: str, cursor: Cursor) -> None:
+        """Takes over how far a queue came; it is on disk here before the copy may forget it."""
+        told: asyncio.Future[Fault | None] = asyncio.get_running_loop().create_future()
+
+        def done(fault: Fault | None) -> None:
+            if not told.done():
+                told.set_result(fault)
+
+        self._log.broker.surpass(self._log.topic, queue, cursor, done)
+        fault = await told
+        if fault is not None:
+            raise _Hindrance(f"how far {queue} came at the copy cannot be saved: {fault}")
 
     async def drop(self) -> None:
         """Has the copy dropped, once what queues did there is known."""

@@ -27,6 +27,7 @@ class Pair:
 
     Attributes:
         called: the endpoints that were called, in order.
+        witness: told of an endpoint before it is called.
         answers: what an endpoint answers in place of the super node.
     """
 
@@ -36,6 +37,7 @@ class Pair:
         self.replication = Replication(1)
         self.replication.place([SUPER], 1, 0.0)
         self.called: list[str] = []
+        self.witness: Callable[[str], None] = lambda endpoint: None
         self.answers: dict[str, Callable[[], bytes]] = {}
         self.copied = CopiedLog(
             "orders",
@@ -52,6 +54,7 @@ class Pair:
 
     async def _call(self, nid: str, endpoint: str, body: bytes, timeout_seconds: float) -> bytes:
         await asyncio.sleep(0)
+        self.witness(endpoint)
         self.called.append(endpoint)
         if endpoint in self.answers:
             return self.answers[endpoint]()

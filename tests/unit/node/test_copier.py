@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from micro.node import copier as module
+from micro.node.copier import Copier
+from micro.node.serving import SILENT_SECONDS
+from micro.service.broker.cursor import Cursor
 from micro.service.copies import messages as said
 from micro.service.registry.layout import Layout
 from tests.unit.node.copied import SUPER, Pair, pair_at
+from tests.unit.service.copies.keep import NODES
 from tests.waiting import until
 
 
@@ -45,3 +51,50 @@ async def test_what_cannot_be_said_is_not_held_against_the_super_node(
     assert (pair.replication.chosen, pair.replication.is_open(SUPER)) == ((SUPER,), True)
     monkeypatch.undo()
     await until(lambda: pair.replication.safe == 3)
+
+
+def serve(pair: Pair, cursor: Cursor) -> None:
+    """The super node stands in, and a queue comes further there."""
+    (kept,) = pair.keep.copies.of(NODES[0])
+    pair.keep.copies.serve(kept)
+    pair.keep.broker.surpass(kept.name, "work", cursor)
+
+
+async def copied(pair: Pair) -> Copier:
+    """Returns the copier of five events that are copied, with nothing more to be done."""
+    await pair.publish(5)
+    copier = pair.begin()
+    await until(lambda: pair.replication.safe == 5 and "Copy.Cursors" in pair.called)
+    return copier
+
+
+async def test_what_is_acknowledged_at_a_copy_is_learned_while_the_log_is_open(pair: Pair) -> None:
+    """The node was out of reach and not away, so it does not open its copy anew by itself."""
+    await copied(pair)
+    pair.keep.clock.time += SILENT_SECONDS
+    serve(pair, Cursor(4))
+    await until(lambda: pair.broker.cursors("orders") == {"work": Cursor(4)})
+    await until(lambda: not pair.keep.copies.of(NODES[0])[0].served)
+
+
+@pytest.mark.parametrize("is_dropped", [False, True])
+async def test_the_copy_may_forget_what_is_on_the_disk_here(pair: Pair, is_dropped: bool, tmp_path: Path) -> None:
+    """What was learned is saved before it is confirmed, or the copy is dropped."""
+    copier = await copied(pair)
+    found: list[list[tuple[str, ...]]] = []
+
+    def look(endpoint: str) -> None:
+        if endpoint in ("Copy.Cursors", "Copy.Drop") and "Copy.Learn" in pair.called:
+            with closing(sqlite3.connect(tmp_path / "broker.db")) as database:
+                found.append(database.execute("SELECT queue FROM cursors").fetchall())
+
+    pair.witness = look
+    pair.keep.clock.time += SILENT_SECONDS
+    if is_dropped:
+        copier.stop()
+    serve(pair, Cursor(4))
+    if is_dropped:
+        await copier.drop()
+        assert pair.keep.copies.of(NODES[0]) == []
+    await until(lambda: found)
+    assert found[: 1 + is_dropped] == [[("work",)]] * (1 + is_dropped)

@@ -192,11 +192,13 @@ class Topics:
         self._stir(topic)
         return inbox, count
 
-    def surpass(self, topic: Topic, queue: str, cursor: Cursor) -> None:
-        """Has a queue come as far as it came elsewhere, too; see `Broker.surpass`."""
-        self._inbox(topic, queue).surpass(cursor)
+    def surpass(self, topic: Topic, queue: str, cursor: Cursor) -> Inbox:
+        """Has a queue come as far as it came elsewhere, too, and returns it; see `Broker.surpass`."""
+        inbox = self._inbox(topic, queue)
+        inbox.surpass(cursor)
         topic.needed = topic.needs(self.limits, self.now)
         self._stir(topic)
+        return inbox
 
     def leave(self, place: Place) -> None:
         """A member is gone; what it had not acknowledged is delivered again at once."""

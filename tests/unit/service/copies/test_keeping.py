@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from micro.errors import BadRequest, Fault, TooLarge
+from micro.errors import BadRequest, Fault, NotFound, TooLarge
+from micro.service.broker.cursor import Cursor
 from tests.unit.service.copies.keep import NODES, TIME, Keep, event, keep_at
 
 NODE = NODES[0]
@@ -68,3 +69,30 @@ async def test_dead_letters_are_copied(keep: Keep) -> None:
     assert await keep.write(NODE, letter, topic="orders.dead") == 1
     with pytest.raises(Fault):
         await keep.write(NODE, {**letter, "sequence": 3})
+
+
+def cursor(handed_out: int) -> dict[str, Any]:
+    return {"queue": "work", "handed_out": handed_out, "unfinished": (), "beyond": ()}
+
+
+async def test_what_was_acknowledged_here_is_told_before_it_is_forgotten(keep: Keep) -> None:
+    """A node that speaks of its queues before it has asked is told to ask, also where it asked before they moved."""
+    (kept,) = keep.copies.of(NODE)
+    keep.learned(NODE)
+    keep.copies.serve(kept)
+    keep.broker.surpass(kept.name, "work", Cursor(2))
+    with pytest.raises(NotFound, match="learn"):
+        keep.cursors(NODE, cursor(0))
+    assert keep.open(NODE)["served"]
+    with pytest.raises(NotFound, match="learn"):
+        keep.cursors(NODE, cursor(0))
+    assert keep.learned(NODE) == (cursor(2),)
+    assert keep.open(NODE)["served"]  # asked, and not yet heard of: the answer may have been lost
+    (kept,) = keep.copies.of(NODE)
+    keep.copies.serve(kept)
+    with pytest.raises(NotFound, match="learn"):
+        keep.cursors(NODE, cursor(0))
+    keep.learned(NODE)
+    keep.cursors(NODE, cursor(2))
+    assert not keep.open(NODE)["served"]
+    keep.cursors(NODE, cursor(2))
