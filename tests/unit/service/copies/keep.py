@@ -38,9 +38,9 @@ class Keep:
         self.broker = CopyBroker(disk, folder / "copies.db", self.clock, check=parts_of, threaded=False)
         self.copies = Copies(self.broker, disk, folder / "copies", self.clock)
 
-    def open(self, nid: str, topic: str = "orders") -> dict[str, Any]:
+    def open(self, nid: str, topic: str = "orders", log: str = LOG) -> dict[str, Any]:
         """Opens a copy of a node's log, and returns the answer."""
-        fields = {"topic": topic, "log": LOG, "first": 1, "kept_seconds": 600, "generation": 1, "everybody": True}
+        fields = {"topic": topic, "log": log, "first": 1, "kept_seconds": 600, "generation": 1, "everybody": True}
         return said.OPENED.decode(said.OPENED.encode(self.copies.open(nid, said.OPEN.decode(said.OPEN.encode(fields)))))
 
     async def write(self, nid: str, *events: dict[str, Any], topic: str = "orders") -> int:
