@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from micro.errors import Fault, Forbidden, MicroError, NotFound, TooLarge, TooManyRequests, Unavailable
+from micro.node import serving
 from micro.service.broker.broker import Broker
 from micro.service.broker.cursor import Cursor
 from micro.service.copies import messages as said
@@ -29,6 +30,9 @@ CURSORS_SECONDS: Final = 2.0
 
 BEATS = 4
 """After so many such times it is told in any case: a copy is served by its super node once it hears nothing more."""
+
+LEARNED_QUEUES_MAX: Final = 32
+"""A queue that is not known here is taken over from a copy while the log has fewer than so many."""
 
 log = logging.getLogger("micro.copies")
 
@@ -141,6 +145,8 @@ class Copier:
         self._told: dict[str, Any] = {}
         self._cursors: list[dict[str, Any]] = []
         self._rests = 0
+        self._unserved: float | None = None
+        """When this node last began to say something that the copy took without being served, if that is known."""
         self._wake = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -217,13 +223,16 @@ class Copier:
         copied = self._log
         first = copied.bounds()[0]
         body = _encoded(said.OPEN, {**copied.names(), **description, "first": first})
+        began = copied.now()
         answer = said.OPENED.decode(await self._call("Copy.Open", body, OPEN_TIMEOUT_SECONDS))
         if not copied.continues(answer):
             log.warning("the log of %s is older than its copy at %s; it is copied anew", copied.topic, short(self.nid))
             copied.name = copied.set_back()
             raise Unavailable("the log was set back; it is copied under another name")
         if answer["served"]:
-            await self._learn()
+            await self._learn(answer["last"])
+        else:
+            self._unserved = began
         self._told = description
         copied.replication.opened(self.nid, max(answer["last"], first - 1), copied.now())
         copied.changed()
@@ -244,29 +253,46 @@ class Copier:
         self._rests += 1
         if fields != self._cursors or self._rests >= BEATS:
             body = _encoded(said.CURSORS, {**copied.names(), "cursors": fields})
+            began = copied.now()
             await self._call("Copy.Cursors", body, OPEN_TIMEOUT_SECONDS)
+            self._unserved = began
             self._cursors, self._rests = fields, 0
 
-    async def _learn(self) -> None:
-        """Takes over how far queues came at the copy while this node was away, and says so."""
+    async def _learn(self, sent: int) -> None:
+        """Takes over how far queues came at the copy while this node was away, and says so.
+
+        The super node may lie. So nothing is taken of events that it was not sent, which are those after `sent`, and
+        nothing at all where it cannot have served the copy: it has to have heard nothing for long before it does.
+        """
         copied = self._log
+        is_possible = self._unserved is None or copied.now() - self._unserved >= serving.SILENT_SECONDS
         body = said.DROP.encode(copied.names())
         answer = said.LEARNED.decode(await self._call("Copy.Learn", body, OPEN_TIMEOUT_SECONDS))
-        last = copied.broker.bounds(copied.topic)[1]
-        for queue, cursor in said.cursors_from(answer["cursors"], last).items():
-            await self._surpass(queue, cursor)
+        if is_possible:
+            for queue, cursor in said.cursors_from(answer["cursors"], sent).items():
+                await self._surpass(queue, cursor)
+        else:
+            log.warning("%s says that it served %s, of which it has just heard", short(self.nid), copied.topic)
         self._rests = BEATS
         await self._tell_cursors()
 
     async def _surpass(self, queue: str, cursor: Cursor) -> None:
         """Takes over how far a queue came; it is on disk here before the copy may forget it."""
+        copied = self._log
+        known = copied.broker.cursors(copied.topic)
+        if queue not in known and len(known) >= LEARNED_QUEUES_MAX:
+            return
         told: asyncio.Future[Fault | None] = asyncio.get_running_loop().create_future()
 
         def done(fault: Fault | None) -> None:
             if not told.done():
                 told.set_result(fault)
 
-        self._log.broker.surpass(self._log.topic, queue, cursor, done)
+        try:
+            copied.broker.surpass(copied.topic, queue, cursor, done)
+        except Fault as refusal:
+            log.warning("a queue at the copy of %s at %s: %s", copied.topic, short(self.nid), refusal)
+            return
         fault = await told
         if fault is not None:
             raise _Hindrance(f"how far {queue} came at the copy cannot be saved: {fault}")
@@ -274,8 +300,9 @@ class Copier:
     async def drop(self) -> None:
         """Has the copy dropped, once what queues did there is known."""
         copied = self._log
+        sent = copied.replication.last(self.nid) or copied.replication.floor  # the latter, if by a run before this one
         try:
-            await self._learn()
+            await self._learn(min(sent, copied.bounds()[1]))
         except NotFound:
             pass
         else:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from micro.node import copier as module
-from micro.node.copier import Copier
+from micro.node.copier import LEARNED_QUEUES_MAX, Copier
 from micro.node.serving import SILENT_SECONDS
 from micro.service.broker.cursor import Cursor
 from micro.service.copies import messages as said
@@ -98,3 +98,43 @@ async def test_the_copy_may_forget_what_is_on_the_disk_here(pair: Pair, is_dropp
         assert pair.keep.copies.of(NODES[0]) == []
     await until(lambda: found)
     assert found[: 1 + is_dropped] == [[("work",)]] * (1 + is_dropped)
+
+
+def claimed(*queues: str, handed_out: int) -> bytes:
+    """Returns what a super node says when it is asked how far queues came."""
+    plain = {"handed_out": handed_out, "unfinished": (), "beyond": ()}
+    return said.LEARNED.encode({"cursors": [{"queue": queue, **plain} for queue in queues]})
+
+
+async def test_a_copy_that_has_just_heard_of_its_log_cannot_have_served_it(pair: Pair) -> None:
+    """Whoever says so all the same is asked, and not believed."""
+    await copied(pair)
+    pair.keep.clock.time += SILENT_SECONDS - 1
+    serve(pair, Cursor(4))
+    await until(lambda: "Copy.Learn" in pair.called and not pair.keep.copies.of(NODES[0])[0].served)
+    assert pair.broker.cursors("orders") == {}
+
+
+async def test_nothing_is_done_of_what_a_copy_was_not_sent(pair: Pair) -> None:
+    """Neither when it is opened nor when it is dropped."""
+    copier = await copied(pair)
+    copier.stop()
+    await pair.publish(3)
+    serve(pair, Cursor(4))
+    pair.keep.clock.time += SILENT_SECONDS
+    pair.answers["Copy.Learn"] = lambda: claimed("work", handed_out=8)
+    await copier.drop()
+    assert pair.broker.cursors("orders") == {"work": Cursor(5)}
+
+
+async def test_a_copy_does_not_fill_a_log_with_queues(pair: Pair) -> None:
+    """What has no possible name is passed over, and what is known here goes on."""
+    copier = await copied(pair)
+    copier.stop()
+    pair.broker.surpass("orders", "work", Cursor(1))
+    pair.keep.clock.time += SILENT_SECONDS
+    queues = [f"q{number}" for number in range(61)]
+    pair.answers["Copy.Learn"] = lambda: claimed("no name", *queues, "work", handed_out=4)
+    await copier.drop()
+    found = pair.broker.cursors("orders")
+    assert (len(found), found["work"]) == (LEARNED_QUEUES_MAX, Cursor(4))
