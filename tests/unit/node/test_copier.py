@@ -138,3 +138,22 @@ async def test_a_copy_does_not_fill_a_log_with_queues(pair: Pair) -> None:
     await copier.drop()
     found = pair.broker.cursors("orders")
     assert (len(found), found["work"]) == (LEARNED_QUEUES_MAX, Cursor(4))
+
+
+async def test_a_replay_is_not_undone_by_the_copy(pair: Pair) -> None:
+    """The copy goes back with its log; and where it has not heard of it, what it says is of before."""
+    await copied(pair)
+    pair.broker.surpass("orders", "work", Cursor(5))
+    await until(lambda: pair.keep.broker.cursors(pair.name) == {"work": Cursor(5)})
+    assert pair.broker.replay("orders", "work", 2, lambda fault: None) == 4
+    await until(lambda: pair.keep.broker.cursors(pair.name) == {"work": Cursor(1, rewinds=1)})
+    pair.keep.clock.time += SILENT_SECONDS
+    serve(pair, Cursor(3, rewinds=1))
+    await until(lambda: pair.broker.cursors("orders") == {"work": Cursor(3, rewinds=1)})
+    await until(lambda: not pair.keep.copies.of(NODES[0])[0].served)
+    pair.keep.clock.time += SILENT_SECONDS
+    serve(pair, Cursor(5, rewinds=1))
+    assert pair.broker.replay("orders", "work", 1, lambda fault: None) == 3
+    await until(lambda: not pair.keep.copies.of(NODES[0])[0].served)
+    assert pair.broker.cursors("orders") == {"work": Cursor(0, rewinds=2)}
+    await until(lambda: pair.keep.broker.cursors(pair.name) == {"work": Cursor(0, rewinds=2)})

@@ -307,6 +307,8 @@ class Broker(Protocol):
     ) -> None:
         """Has a queue come as far as it came elsewhere, too: what is done there is not delivered here any more.
 
+        A queue that went back here, and not there, or the other way round, stays as it is.
+
         Args:
             topic, queue, cursor: which, and how far.
             done: called once the queue's new place is on disk, else with the fault. The queue has it at once.

@@ -11,6 +11,7 @@ import msgspec
 
 from micro.errors import Conflict, Fault, Forbidden
 from micro.service.broker.broker import Limits, StoredEvent, event_bytes
+from micro.service.broker.cursor import Cursor
 from micro.service.broker.delivery import SEQUENCE_BITS, Numbered
 from micro.service.broker.embedded import EmbeddedBroker
 from micro.service.broker.topic import Topic
@@ -172,6 +173,15 @@ class CopyBroker(EmbeddedBroker):
             topic.is_trimming = True
             needed = min(max(first, topic.first), topic.last + 1)
             self._keeper.shorten(topic, Drop(topic, before, 0, 0, needed))
+
+    def follow(self, name: str, queue: str, cursor: Cursor) -> None:
+        """Has a queue come as far as it has at the log's own node, and go back where it went back there.
+
+        Raises:
+            Fault: the queue's name is wrong, or there are too many.
+        """
+        self._topics.surpass(self._topic(name), queue, cursor, follows=True)
+        self._courier.rouse()
 
     def members(self, name: str) -> int:
         """Returns how many subscribe to a copy here."""

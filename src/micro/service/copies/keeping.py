@@ -253,7 +253,7 @@ class Copies:
         if kept.served and name not in self._learned:
             raise NotFound(f"queues of {kept.topic} came further here; open the copy and learn how far")
         for queue, cursor in cursors_from(said["cursors"], self.broker.bounds(name)[1]).items():
-            self.broker.surpass(name, queue, cursor)
+            self.broker.follow(name, queue, cursor)
         if kept.served:
             kept.served = False  # who has learned how far they came, and speaks of them, has it on its disk
             self._learned.discard(name)

@@ -68,6 +68,9 @@ CURSORS_MAX: Final = 64
 UNFINISHED_MAX: Final = 4_096
 """Of so many queues a message tells how far they have come, each with so many events that are open in between."""
 
+REWINDS_MAX: Final = 1 << SEQUENCE_BITS
+"""No queue went back more often."""
+
 CURSORS_BYTES_MAX: Final = 1_048_576
 CURSOR_NUMBERS_MAX: Final = 160_000
 """Of all queues together it tells so many; each takes at most six bytes."""
@@ -144,6 +147,7 @@ _CURSOR = Layout(
     handed_out=Part(2, "number"),
     unfinished=Part(3, "number", most=UNFINISHED_MAX),
     beyond=Part(4, "number", most=UNFINISHED_MAX),
+    rewinds=Part(5, "number"),
 )
 
 CURSORS: Final = Layout(
@@ -233,7 +237,8 @@ def cursor_fields(cursors: Mapping[str, Cursor]) -> list[dict[str, Any]]:
         count = len(unfinished) + len(beyond)
         if count <= left and max(len(unfinished), len(beyond)) <= UNFINISHED_MAX:
             left -= count
-            found.append({"queue": queue, "handed_out": cursor.handed_out, "unfinished": unfinished, "beyond": beyond})
+            place = {"queue": queue, "handed_out": cursor.handed_out, "rewinds": cursor.rewinds}
+            found.append({**place, "unfinished": unfinished, "beyond": beyond})
     return found
 
 
@@ -243,5 +248,6 @@ def cursors_from(fields: Sequence[Mapping[str, Any]], last: int) -> dict[str, Cu
     for said in fields:
         unfinished = tuple((sequence, 0, "") for sequence in sorted(set(said["unfinished"])) if sequence <= last)
         beyond = tuple(sequence for sequence in sorted(set(said["beyond"])) if sequence <= last)
-        found[said["queue"]] = Cursor(min(said["handed_out"], last), unfinished, beyond)
+        rewinds = min(said["rewinds"], REWINDS_MAX)
+        found[said["queue"]] = Cursor(min(said["handed_out"], last), unfinished, beyond, rewinds)
     return found

@@ -72,7 +72,7 @@ async def test_dead_letters_are_copied(keep: Keep) -> None:
 
 
 def cursor(handed_out: int) -> dict[str, Any]:
-    return {"queue": "work", "handed_out": handed_out, "unfinished": (), "beyond": ()}
+    return {"queue": "work", "handed_out": handed_out, "unfinished": (), "beyond": (), "rewinds": 0}
 
 
 async def test_what_was_acknowledged_here_is_told_before_it_is_forgotten(keep: Keep) -> None:
