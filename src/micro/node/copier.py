@@ -7,11 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from micro.errors import Forbidden, MicroError, NotFound, TooLarge, TooManyRequests, Unavailable
-from micro.service.broker.broker import Broker, event_bytes
-from micro.service.broker.delivery import Numbered
+from micro.errors import Fault, Forbidden, MicroError, NotFound, TooLarge, TooManyRequests, Unavailable
+from micro.node import serving
+from micro.service.broker.broker import Broker
+from micro.service.broker.cursor import Cursor
 from micro.service.copies import messages as said
 from micro.service.copies.replication import Replication
+from micro.service.registry.layout import Layout
 from micro.trust.identity import short
 
 __all__ = ["CopiedLog", "Copier"]
@@ -29,7 +31,21 @@ CURSORS_SECONDS: Final = 2.0
 BEATS = 4
 """After so many such times it is told in any case: a copy is served by its super node once it hears nothing more."""
 
+LEARNED_QUEUES_MAX: Final = 32
+"""A queue that is not known here is taken over from a copy while the log has fewer than so many."""
+
 log = logging.getLogger("micro.copies")
+
+
+class _Hindrance(MicroError):
+    """What is in the way is at this node, and nothing that the super node could help."""
+
+
+def _encoded(layout: Layout, fields: Mapping[str, Any]) -> bytes:
+    try:
+        return layout.encode(fields)
+    except TooLarge as error:  # of one that comes from there it says that there is no room
+        raise _Hindrance(str(error)) from error
 
 
 class CopiedLog:
@@ -82,9 +98,9 @@ class CopiedLog:
         first, last = self.broker.bounds(self.topic)
         return max(first, self.floor), last
 
-    def piece(self, known: int) -> list[Numbered]:
-        """Returns what follows on an event, as much as fits into one message."""
-        found: list[Numbered] = []
+    def piece(self, known: int) -> list[dict[str, Any]]:
+        """Returns the fields of what follows on an event, as much as fits into one message."""
+        found: list[dict[str, Any]] = []
         size = 0
         for sequence, event in self.broker.read(
             self.topic, known + 1, count=said.PIECE_EVENTS_MAX, size=said.PIECE_BYTES
@@ -92,11 +108,12 @@ class CopiedLog:
             if len(event.body) > said.EVENT_BYTES_MAX:  # it was published before copies were wanted
                 self.floor = sequence + 1 if not found else self.floor
                 break
-            size += event_bytes(event.headers, event.body)
+            fields = said.event_fields((sequence, event))
+            size += said.event_size(fields)
             if found and size > said.PIECE_BYTES:
                 break
-            found.append((sequence, event))
-        return found if found and found[0][0] == known + 1 else []
+            found.append(fields)
+        return found if found and found[0]["sequence"] == known + 1 else []
 
     def continues(self, answer: Mapping[str, Any]) -> bool:
         """Says whether a copy is a beginning of the log as it is, by what it answered to its opening."""
@@ -128,6 +145,8 @@ class Copier:
         self._told: dict[str, Any] = {}
         self._cursors: list[dict[str, Any]] = []
         self._rests = 0
+        self._unserved: float | None = None
+        """When this node last began to say something that the copy took without being served, if that is known."""
         self._wake = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -158,6 +177,8 @@ class Copier:
             except (TooLarge, Forbidden) as refusal:
                 self.trouble = str(refusal)
                 replication.refused(self.nid, self._log.now())
+            except _Hindrance as hindrance:
+                self.trouble = str(hindrance)
             except TooManyRequests as busy:  # nothing was begun, and what is there stays; its silence is counted on
                 self.trouble = str(busy)
             except (MicroError, TimeoutError) as error:
@@ -201,15 +222,18 @@ class Copier:
     async def _open(self, description: dict[str, Any]) -> None:
         copied = self._log
         first = copied.bounds()[0]
-        body = said.OPEN.encode({**copied.names(), **description, "first": first})
+        body = _encoded(said.OPEN, {**copied.names(), **description, "first": first})
+        began = copied.now()
         answer = said.OPENED.decode(await self._call("Copy.Open", body, OPEN_TIMEOUT_SECONDS))
         if not copied.continues(answer):
             log.warning("the log of %s is older than its copy at %s; it is copied anew", copied.topic, short(self.nid))
             copied.name = copied.set_back()
             raise Unavailable("the log was set back; it is copied under another name")
-        self._told = description
         if answer["served"]:
-            await self._learn()
+            await self._learn(answer["last"])
+        else:
+            self._unserved = began
+        self._told = description
         copied.replication.opened(self.nid, max(answer["last"], first - 1), copied.now())
         copied.changed()
 
@@ -218,10 +242,9 @@ class Copier:
         events = copied.piece(known)
         if not events:
             return  # the log begins later by now
-        fields = [said.event_fields(numbered) for numbered in events]
-        body = said.WRITE.encode({**copied.names(), "first": first, "events": fields})
+        body = _encoded(said.WRITE, {**copied.names(), "first": first, "events": events})
         answer = said.WRITTEN.decode(await self._call("Copy.Write", body, WRITE_TIMEOUT_SECONDS))
-        copied.replication.stored(self.nid, min(answer["last"], events[-1][0]), copied.now())
+        copied.replication.stored(self.nid, min(answer["last"], events[-1]["sequence"]), copied.now())
         copied.changed()
 
     async def _tell_cursors(self) -> None:
@@ -229,26 +252,57 @@ class Copier:
         fields = said.cursor_fields(copied.broker.cursors(copied.topic))
         self._rests += 1
         if fields != self._cursors or self._rests >= BEATS:
-            body = said.CURSORS.encode({**copied.names(), "cursors": fields})
+            body = _encoded(said.CURSORS, {**copied.names(), "cursors": fields})
+            began = copied.now()
             await self._call("Copy.Cursors", body, OPEN_TIMEOUT_SECONDS)
+            self._unserved = began
             self._cursors, self._rests = fields, 0
 
-    async def _learn(self) -> None:
-        """Takes over how far queues came at the copy while this node was away, and says so."""
+    async def _learn(self, sent: int) -> None:
+        """Takes over how far queues came at the copy while this node was away, and says so.
+
+        The super node may lie. So nothing is taken of events that it was not sent, which are those after `sent`, and
+        nothing at all where it cannot have served the copy: it has to have heard nothing for long before it does.
+        """
         copied = self._log
+        is_possible = self._unserved is None or copied.now() - self._unserved >= serving.SILENT_SECONDS
         body = said.DROP.encode(copied.names())
         answer = said.LEARNED.decode(await self._call("Copy.Learn", body, OPEN_TIMEOUT_SECONDS))
-        last = copied.broker.bounds(copied.topic)[1]
-        for queue, cursor in said.cursors_from(answer["cursors"], last).items():
-            copied.broker.surpass(copied.topic, queue, cursor)
+        if is_possible:
+            for queue, cursor in said.cursors_from(answer["cursors"], sent).items():
+                await self._surpass(queue, cursor)
+        else:
+            log.warning("%s says that it served %s, of which it has just heard", short(self.nid), copied.topic)
         self._rests = BEATS
         await self._tell_cursors()
+
+    async def _surpass(self, queue: str, cursor: Cursor) -> None:
+        """Takes over how far a queue came; it is on disk here before the copy may forget it."""
+        copied = self._log
+        known = copied.broker.cursors(copied.topic)
+        if queue not in known and len(known) >= LEARNED_QUEUES_MAX:
+            return
+        told: asyncio.Future[Fault | None] = asyncio.get_running_loop().create_future()
+
+        def done(fault: Fault | None) -> None:
+            if not told.done():
+                told.set_result(fault)
+
+        try:
+            copied.broker.surpass(copied.topic, queue, cursor, done)
+        except Fault as refusal:
+            log.warning("a queue at the copy of %s at %s: %s", copied.topic, short(self.nid), refusal)
+            return
+        fault = await told
+        if fault is not None:
+            raise _Hindrance(f"how far {queue} came at the copy cannot be saved: {fault}")
 
     async def drop(self) -> None:
         """Has the copy dropped, once what queues did there is known."""
         copied = self._log
+        sent = copied.replication.last(self.nid) or copied.replication.floor  # the latter, if by a run before this one
         try:
-            await self._learn()
+            await self._learn(min(sent, copied.bounds()[1]))
         except NotFound:
             pass
         else:

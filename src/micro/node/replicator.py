@@ -52,10 +52,10 @@ class _Known(msgspec.Struct):
 class _Log:
     """One log of which copies are kept."""
 
-    def __init__(self, topic: str, known: _Known, wanted: int) -> None:
+    def __init__(self, topic: str, known: _Known, wanted: int, last: int) -> None:
         self.topic = topic
         self.known = known
-        self.replication = Replication(wanted, chosen=known.copies, generation=known.generation)
+        self.replication = Replication(wanted, chosen=known.copies, generation=known.generation, last=last)
         self.waiting = Waiting(topic)
         self.landed: list[tuple[int, Done]] = []
         self.copiers: dict[str, Copier] = {}
@@ -143,7 +143,7 @@ class Replicator:
             self._place(each)
 
     def _log(self, topic: str, wanted: int) -> _Log:
-        each = _Log(topic, self._known.setdefault(topic, self._new_log()), wanted)
+        each = _Log(topic, self._known.setdefault(topic, self._new_log()), wanted, self._broker.bounds(topic)[1])
         each.copied = CopiedLog(
             topic,
             each.known.log,

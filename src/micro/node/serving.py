@@ -100,7 +100,11 @@ class Serving:
         if refusal is not None:
             raise refusal
         gathering = Gathering(self._copies.broker, queue, member)
-        gathering.gather(self._readable(caller.nid, topic, nid))
+        try:
+            gathering.gather(self._readable(caller.nid, topic, nid))
+        except Fault:
+            gathering.close()
+            raise
         self._gatherings = {known: asked for known, asked in self._gatherings.items() if not known.is_closed}
         self._gatherings[gathering] = (caller.nid, topic, nid)
         return gathering

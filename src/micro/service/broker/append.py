@@ -12,13 +12,11 @@ import msgspec
 
 from micro.errors import Fault
 from micro.service.broker.broker import StoredEvent
+from micro.service.broker.delivery import SEQUENCE_BITS
 from micro.service.broker.topic import Topic
 from micro.store.database import Group
 
-__all__ = ["SEQUENCE_BITS", "Append", "Appends"]
-
-SEQUENCE_BITS = 40
-"""A row's key is the topic's number and, in its low bits, the sequence; so a topic's events lie together, in order."""
+__all__ = ["Append", "Appends"]
 
 ROWS_OF_STATEMENTS = (256, 64, 16, 4, 1)
 """How many rows one INSERT may take. Each statement executed lets go of the interpreter lock and has to win it back

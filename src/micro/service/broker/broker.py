@@ -302,8 +302,20 @@ class Broker(Protocol):
     def cursors(self, topic: str) -> Mapping[str, Cursor]:
         """Returns how far each queue of a topic has come."""
 
-    def surpass(self, topic: str, queue: str, cursor: Cursor) -> None:
-        """Has a queue come as far as it came elsewhere, too: what is done there is not delivered here any more."""
+    def surpass(
+        self, topic: str, queue: str, cursor: Cursor, done: Callable[[Fault | None], None] | None = None
+    ) -> None:
+        """Has a queue come as far as it came elsewhere, too: what is done there is not delivered here any more.
+
+        A queue that went back here, and not there, or the other way round, stays as it is.
+
+        Args:
+            topic, queue, cursor: which, and how far.
+            done: called once the queue's new place is on disk, else with the fault. The queue has it at once.
+
+        Raises:
+            Fault: the queue's name is wrong, or there are too many.
+        """
 
     def read(self, topic: str, sequence: int, *, count: int, size: int) -> Sequence[tuple[int, StoredEvent]]:
         """Returns kept events of a topic from a sequence on: at most `count`, no more once they exceed `size` bytes.

@@ -99,4 +99,4 @@ def with_marks(cursor: Cursor, marks: Sequence[int]) -> Cursor:
     done = set(marks)
     unfinished = tuple(entry for entry in cursor.unfinished if entry[0] not in done)
     beyond = sorted(sequence for sequence in done.union(cursor.beyond) if sequence > cursor.handed_out)
-    return Cursor(cursor.handed_out, unfinished, tuple(beyond))
+    return Cursor(cursor.handed_out, unfinished, tuple(beyond), cursor.rewinds)

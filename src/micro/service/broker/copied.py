@@ -10,9 +10,9 @@ import apsw
 import msgspec
 
 from micro.errors import Conflict, Fault, Forbidden
-from micro.service.broker.append import SEQUENCE_BITS
 from micro.service.broker.broker import Limits, StoredEvent, event_bytes
-from micro.service.broker.delivery import Numbered
+from micro.service.broker.cursor import Cursor
+from micro.service.broker.delivery import SEQUENCE_BITS, Numbered
 from micro.service.broker.embedded import EmbeddedBroker
 from micro.service.broker.topic import Topic
 from micro.service.broker.topics import Drop
@@ -96,8 +96,9 @@ def _write(connection: apsw.Connection, piece: Piece) -> tuple[int, int] | Fault
         if last and sequence != last + 1:
             return Conflict(f"event {sequence} does not follow on {last}, the newest of {piece.topic.name} here")
         last, total = sequence, total + event_bytes(event.headers, event.body)
+        assert 0 < sequence < 1 << SEQUENCE_BITS, sequence  # or it were another copy's row; see `events_from`
         headers = msgspec.json.encode(dict(event.headers))
-        rows.append((low | sequence, event.time, total, event.publisher, event.id, headers, event.body))
+        rows.append((low + sequence, event.time, total, event.publisher, event.id, headers, event.body))
     connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     return last, len(rows)
 
@@ -172,6 +173,15 @@ class CopyBroker(EmbeddedBroker):
             topic.is_trimming = True
             needed = min(max(first, topic.first), topic.last + 1)
             self._keeper.shorten(topic, Drop(topic, before, 0, 0, needed))
+
+    def follow(self, name: str, queue: str, cursor: Cursor) -> None:
+        """Has a queue come as far as it has at the log's own node, and go back where it went back there.
+
+        Raises:
+            Fault: the queue's name is wrong, or there are too many.
+        """
+        self._topics.surpass(self._topic(name), queue, cursor, follows=True)
+        self._courier.rouse()
 
     def members(self, name: str) -> int:
         """Returns how many subscribe to a copy here."""

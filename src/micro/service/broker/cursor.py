@@ -15,12 +15,14 @@ __all__ = ["Cursor"]
 class Cursor(msgspec.Struct, frozen=True):
     """What is saved of an inbox: all up to `handed_out` are done, but for `unfinished` (sequence, attempts, error).
 
-    `beyond` are done, too, although they come after `handed_out`: the queue went back to before them.
+    `beyond` are done, too, although they come after `handed_out`: the queue went back to before them. It went back
+    `rewinds` times; what was done before the last of these says nothing of what is done now.
     """
 
     handed_out: int
     unfinished: tuple[tuple[int, int, str], ...] = ()
     beyond: tuple[int, ...] = ()
+    rewinds: int = 0
 
     def done_of(self, sequences: Iterable[int]) -> list[int]:
         """Returns those of the events that are done."""

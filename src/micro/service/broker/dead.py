@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from micro.service.broker.broker import NAME_CHARACTERS_MAX, StoredEvent
-from micro.service.broker.delivery import Unfinished
+from micro.service.broker.broker import ID_CHARACTERS_MAX, NAME_CHARACTERS_MAX, StoredEvent
+from micro.service.broker.delivery import ERROR_CHARACTERS_MAX, Unfinished
 
-__all__ = ["dead_letter", "dead_topic", "expiry_notice", "is_dead"]
+__all__ = ["DEAD_CHARACTERS_MAX", "DEAD_HEADERS", "dead_letter", "dead_topic", "expiry_notice", "is_dead"]
 
 DEAD = ".dead"
 
@@ -30,6 +30,11 @@ SEQUENCE = "Micro-Dead-Sequence"
 ATTEMPTS = "Micro-Dead-Attempts"
 ERROR = "Micro-Dead-Error"
 COUNT = "Micro-Dead-Count"
+
+DEAD_HEADERS = frozenset((TOPIC, QUEUE, ID, SEQUENCE, ATTEMPTS, ERROR, COUNT))
+
+DEAD_CHARACTERS_MAX = 32 * len(DEAD_HEADERS) + 2 * NAME_CHARACTERS_MAX + ID_CHARACTERS_MAX + ERROR_CHARACTERS_MAX
+"""So many characters these have together, with what they say: three numbers are among them."""
 
 
 def dead_topic(topic: str) -> str:

@@ -12,7 +12,15 @@ import msgspec
 from micro.service.broker.broker import StoredEvent
 from micro.service.broker.turns import Membership
 
-__all__ = ["BUFFERED_EVENT_BYTES", "BURIAL_PAUSE_SECONDS", "ERROR_CHARACTERS_MAX", "Delivery", "Numbered", "Unfinished"]
+__all__ = [
+    "BUFFERED_EVENT_BYTES",
+    "BURIAL_PAUSE_SECONDS",
+    "ERROR_CHARACTERS_MAX",
+    "SEQUENCE_BITS",
+    "Delivery",
+    "Numbered",
+    "Unfinished",
+]
 
 BURIAL_PAUSE_SECONDS = 1.0
 """How long a dead letter that could not be written waits for the next try."""
@@ -22,6 +30,10 @@ BUFFERED_EVENT_BYTES = 256
 
 ERROR_CHARACTERS_MAX = 200
 """What is kept of the reason why a delivery failed."""
+
+SEQUENCE_BITS = 40
+"""A sequence has so many bits. A row's key is the topic's number and, in its low bits, the sequence; so the events of
+a topic lie together, in order."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 

@@ -346,23 +346,30 @@ class EmbeddedBroker:
             return {}
         return {queue: inbox.cursor() for queue, inbox in self._topic(topic).inboxes.items()}
 
-    def surpass(self, topic: str, queue: str, cursor: Cursor) -> None:
+    def surpass(self, topic: str, queue: str, cursor: Cursor, done: Done | None = None) -> None:
         """See `Broker.surpass`."""
-        self._topics.surpass(self._topic(topic), queue, cursor)
+        inbox = self._topics.surpass(self._topic(topic), queue, cursor)
+        if done is not None:
+            self._log.save(inbox, self._placed(inbox, done))
         self._courier.rouse()
 
     def replay(self, topic: str, queue: str, sequence: int, done: Done) -> int:
         """See `Broker.replay`."""
         inbox, count = self._topics.rewind(self._existing(topic), queue, sequence)
+        self._log.rewind(inbox, self._placed(inbox, done))
+        self._courier.rouse()
+        return count
+
+    @staticmethod
+    def _placed(inbox: Inbox, done: Done) -> Callable[[object, Fault | None], None]:
+        """Returns what is to be called once a queue's place, which is written now, is on disk, or is not."""
         inbox.is_changed = False
 
         def saved(_result: object, fault: Fault | None) -> None:
             inbox.is_changed = inbox.is_changed or fault is not None
             done(fault)
 
-        self._log.rewind(inbox, saved)
-        self._courier.rouse()
-        return count
+        return saved
 
     def _existing(self, name: str) -> Topic:
         if name not in self._log:

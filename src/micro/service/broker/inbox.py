@@ -46,6 +46,7 @@ class Inbox:
         away_since: when the last member left, on the clock of `tick`.
         tail: the newest event of the log, as far as is known.
         expired: events that left the log before they were handled, since `take_expired`.
+        rewinds: how often it went back.
         is_changed: whether `cursor` would differ from the last one saved.
     """
 
@@ -56,6 +57,7 @@ class Inbox:
         self.away_since = now
         self.tail = cursor.handed_out
         self.expired = 0
+        self.rewinds = cursor.rewinds
         self.is_changed = False
         self._limits = limits
         self._position = cursor.handed_out
@@ -111,12 +113,10 @@ class Inbox:
 
     def cursor(self) -> Cursor:
         """Returns what has to be saved."""
-        entries = sorted(self._unfinished.values(), key=lambda entry: entry.sequence)
         handed_out = self.handed_out
-        if self._beyond:
-            self._beyond = {sequence for sequence in self._beyond if sequence > handed_out}
-        unfinished = tuple((entry.sequence, entry.attempts, entry.error) for entry in entries)
-        return Cursor(handed_out, unfinished, tuple(sorted(self._beyond)))
+        self._beyond = {sequence for sequence in self._beyond if sequence > handed_out}
+        unfinished = tuple(sorted((each.sequence, each.attempts, each.error) for each in self._unfinished.values()))
+        return Cursor(handed_out, unfinished, tuple(sorted(self._beyond)), self.rewinds)
 
     # -- members ------------------------------------------------------------------------------------------------------
 
@@ -191,12 +191,16 @@ class Inbox:
         start = self.handed_out
         if sequence > start:
             return 0
-        self._put_back()
-        self._position = sequence - 1
-        self.is_changed = True
         beyond = sum(known > start for known in self._beyond)
-        self._beyond.clear()
+        self.go_back(sequence, self.rewinds + 1)
         return start + 1 - sequence + beyond - sum(sequence <= known <= start for known in self._unfinished)
+
+    def go_back(self, sequence: int, rewinds: int) -> None:
+        """Goes back to before an event, if it has come so far, and now has gone back so often."""
+        self._put_back()
+        self._position, self.rewinds = min(self._position, sequence - 1), rewinds
+        self._beyond.clear()
+        self.is_changed = True
 
     def surpass(self, cursor: Cursor) -> None:
         """Comes as far as the queue came elsewhere, too: what is done there is not delivered here any more."""
@@ -213,8 +217,7 @@ class Inbox:
 
     def _reopen(self, sequence: int, attempts: int, error: str) -> None:
         """Takes up an event that was handed out before, or elsewhere, and is not done."""
-        entry = self._unfinished[sequence] = Unfinished(sequence, attempts, error)
-        self._retry(entry)
+        self._retry(self._unfinished.setdefault(sequence, Unfinished(sequence, attempts, error)))
 
     def _put_back(self) -> None:
         """Leaves what was read ahead in the log, to be read anew."""
@@ -283,8 +286,7 @@ class Inbox:
         if member is None:
             return None
         sequence, event = self._take(recalled or self._ahead)
-        entry = self._unfinished.get(sequence)
-        entry = entry or self._unfinished.setdefault(sequence, Unfinished(sequence))
+        entry = self._unfinished.setdefault(sequence, Unfinished(sequence))
         entry.attempts += 1
         entry.member = member
         entry.deadline = now + self._limits.acknowledge_seconds

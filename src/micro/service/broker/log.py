@@ -9,11 +9,11 @@ import apsw
 import msgspec
 
 from micro.errors import Fault, TooManyRequests
-from micro.service.broker.append import SEQUENCE_BITS, Append, Appends
+from micro.service.broker.append import Append, Appends
 from micro.service.broker.broker import EVENT_BYTES, Limits, StoredEvent
 from micro.service.broker.complete import Completion, Completions, clear_marks, with_marks
 from micro.service.broker.cursor import Cursor
-from micro.service.broker.delivery import Numbered
+from micro.service.broker.delivery import SEQUENCE_BITS, Numbered
 from micro.service.broker.inbox import Inbox
 from micro.service.broker.topic import Topic
 from micro.service.broker.topics import Drop

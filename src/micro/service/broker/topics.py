@@ -169,14 +169,14 @@ class Topics:
         self._stir(topic)
         return Place(topic, inbox, member)
 
-    def _inbox(self, topic: Topic, queue: str, start: int | None = None) -> Inbox:
+    def _inbox(self, topic: Topic, queue: str, start: int | None = None, rewinds: int = 0) -> Inbox:
         """Returns a queue of a topic; one that is new starts with event `start`, else with the earliest kept."""
         inbox = topic.inboxes.get(queue)
         if inbox is None:
             check_name("queue", queue)
             if len(topic.inboxes) >= self.limits.queues:
                 raise TooManyRequests(f"topic {topic.name} has {self.limits.queues} queues, which is the limit")
-            cursor = Cursor((topic.first if start is None else start) - 1)
+            cursor = Cursor((topic.first if start is None else start) - 1, rewinds=rewinds)
             inbox = topic.inboxes[queue] = Inbox(topic.name, queue, self.limits, cursor, now=self.now)
             inbox.tail = topic.last
             inbox.is_changed = True
@@ -186,17 +186,26 @@ class Topics:
         """Has a queue begin again at an event, and returns it and how many come again; see `Broker.replay`."""
         first = max(sequence, topic.first)
         is_new = queue not in topic.inboxes
-        inbox = self._inbox(topic, queue, first)
+        inbox = self._inbox(topic, queue, first, rewinds=1)
         count = topic.last + 1 - first if is_new else inbox.rewind(first)
         topic.needed = topic.needs(self.limits, self.now)
         self._stir(topic)
         return inbox, count
 
-    def surpass(self, topic: Topic, queue: str, cursor: Cursor) -> None:
-        """Has a queue come as far as it came elsewhere, too; see `Broker.surpass`."""
-        self._inbox(topic, queue).surpass(cursor)
+    def surpass(self, topic: Topic, queue: str, cursor: Cursor, *, follows: bool = False) -> Inbox:
+        """Has a queue come as far as it came elsewhere, too, and returns it; see `Broker.surpass`.
+
+        Where it went back at one place and not at the other it stays as it is, or goes back to there, if it follows.
+        """
+        inbox = self._inbox(topic, queue, rewinds=cursor.rewinds)
+        if inbox.rewinds != cursor.rewinds:
+            if not follows:
+                return inbox
+            inbox.go_back(topic.first, cursor.rewinds)
+        inbox.surpass(cursor)
         topic.needed = topic.needs(self.limits, self.now)
         self._stir(topic)
+        return inbox
 
     def leave(self, place: Place) -> None:
         """A member is gone; what it had not acknowledged is delivered again at once."""

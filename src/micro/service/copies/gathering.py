@@ -56,14 +56,15 @@ class Gathering(Subscription):
         """Subscribes to these logs, and to no others any more.
 
         Raises:
-            Fault: one has as many subscribers as it may.
+            Fault: one has as many subscribers as it may; those before it are subscribed to.
         """
         for name in [name for name in self._parts if name not in names]:
             self._leave(self._parts.pop(name))
         for name in names:
             if name not in self._parts:
-                part = self._parts[name] = _Part(self)
+                part = _Part(self)
                 part.subscription = self._broker.subscribe(name, self._queue, part)
+                self._parts[name] = part
 
     def deliver(self, part: _Part, sequence: int, event: StoredEvent) -> bool:
         """Hands an event of one of the logs on, or returns False where there is no room now."""

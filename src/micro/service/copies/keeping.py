@@ -102,6 +102,8 @@ class Copies:
         self._sizes: dict[str, int] = {}
         self._total = 0
         self._pieces: dict[str, int] = {}
+        self._learned: set[str] = set()
+        """The copies whose nodes have asked how far queues came, since they were served last."""
         self.words: dict[str, float] = {}
         """When the node of each log last spoke of it, on the clock that never goes back; missing where it did not."""
         self.spoken: Callable[[Kept], None] = lambda kept: None
@@ -219,7 +221,7 @@ class Copies:
         kept = self._of(nid, said)
         name = kept.name
         self._heard(kept)
-        events = events_from(name, said["events"])
+        events = events_from(name, said["events"], self._clock.now())
         size = sum(event_bytes(event.headers, event.body) for _, event in events)
         self._make_sure_of_room(nid, size)
         if self._pieces.get(nid, 0) >= self.limits.pieces:
@@ -243,15 +245,18 @@ class Copies:
         """Takes note of how far the queues of a node's log have come; see `CURSORS`.
 
         Raises:
-            NotFound: the copy was not opened.
+            NotFound: the copy was not opened; or queues came further here, and the node has not asked how far.
         """
         kept = self._of(nid, said)
         name = kept.name
         self._heard(kept)
+        if kept.served and name not in self._learned:
+            raise NotFound(f"queues of {kept.topic} came further here; open the copy and learn how far")
         for queue, cursor in cursors_from(said["cursors"], self.broker.bounds(name)[1]).items():
-            self.broker.surpass(name, queue, cursor)
+            self.broker.follow(name, queue, cursor)
         if kept.served:
-            kept.served = False  # who speaks of its queues has learned how far they came here
+            kept.served = False  # who has learned how far they came, and speaks of them, has it on its disk
+            self._learned.discard(name)
             self._save(nid)
 
     def learned(self, nid: str, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -260,8 +265,10 @@ class Copies:
         Raises:
             NotFound: the copy was not opened.
         """
-        self._heard(self._of(nid, said))
-        return {"cursors": cursor_fields(self.broker.cursors(self._of(nid, said).name))}
+        kept = self._of(nid, said)
+        self._heard(kept)
+        self._learned.add(kept.name)
+        return {"cursors": cursor_fields(self.broker.cursors(kept.name))}
 
     def drop(self, nid: str, said: Mapping[str, Any]) -> None:
         """Drops the copy of a node's log; where there is none that is well, too."""
@@ -298,6 +305,7 @@ class Copies:
 
     def serve(self, kept: Kept) -> None:
         """Takes note that queues come further here than the log's node knows."""
+        self._learned.discard(kept.name)
         if not kept.served:
             kept.served = True
             self._save(kept.nid)
@@ -322,6 +330,7 @@ class Copies:
         """The events go first: what is known of a copy without events is soon told anew."""
         self.broker.forget(name)
         self.words.pop(name, None)
+        self._learned.discard(name)
         self._total -= self._sizes.pop(name, 0)
         del self._kept[nid][name]
         self._save(nid)

@@ -13,17 +13,22 @@ from typing import Any, Final
 
 import msgspec
 
-from micro.errors import BadRequest
+from micro.errors import BadRequest, TooLarge
 from micro.service.broker.broker import (
+    EVENT_BYTES,
     HEADERS_CHARACTERS_MAX,
     HEADERS_MAX,
     ID_CHARACTERS_MAX,
     PUBLISHER_CHARACTERS_MAX,
+    Limits,
     StoredEvent,
+    check_event,
+    event_bytes,
 )
 from micro.service.broker.cursor import Cursor
-from micro.service.broker.delivery import Numbered
-from micro.service.copies.naming import LOG_DIGITS, REPLICAS_MAX, TOPIC_CHARACTERS_MAX
+from micro.service.broker.dead import DEAD_CHARACTERS_MAX, DEAD_HEADERS, is_dead
+from micro.service.broker.delivery import SEQUENCE_BITS, Numbered
+from micro.service.copies.naming import LOG_DIGITS, REPLICAS_MAX, TOPIC_CHARACTERS_MAX, parts_of
 from micro.service.registry.layout import Layout, Part
 from micro.trust.keys import KEY_BYTES
 
@@ -45,6 +50,7 @@ __all__ = [
     "cursor_fields",
     "cursors_from",
     "event_fields",
+    "event_size",
     "events_from",
 ]
 
@@ -62,10 +68,25 @@ CURSORS_MAX: Final = 64
 UNFINISHED_MAX: Final = 4_096
 """Of so many queues a message tells how far they have come, each with so many events that are open in between."""
 
-HEADERS_BYTES_MAX: Final = 6 * HEADERS_CHARACTERS_MAX + 8 * HEADERS_MAX
-"""Headers as JSON: at the worst each character is escaped."""
+REWINDS_MAX: Final = 1 << SEQUENCE_BITS
+"""No queue went back more often."""
+
+CURSORS_BYTES_MAX: Final = 1_048_576
+CURSOR_NUMBERS_MAX: Final = 160_000
+"""Of all queues together it tells so many; each takes at most six bytes."""
+
+HEADERS_BYTES_MAX: Final = 6 * (HEADERS_CHARACTERS_MAX + DEAD_CHARACTERS_MAX) + 8 * (HEADERS_MAX + len(DEAD_HEADERS))
+"""Headers as JSON: at the worst each character is escaped. A dead letter has some more."""
+
+EVENT_FRAME_BYTES: Final = 64
+"""What an event takes in a message beside its texts and bytes, at most."""
 
 MICROSECONDS: Final = 1_000_000
+
+AHEAD_SECONDS_MAX: Final = 86_400.0
+"""The clock of a log's node may be so far ahead of the one here."""
+
+_LIMITS: Final = Limits(body_bytes=EVENT_BYTES_MAX)
 _LOG: Final[dict[str, Part]] = {
     "topic": Part(1, "text", bytes_max=TOPIC_CHARACTERS_MAX),
     "log": Part(2, "text", bytes_max=LOG_DIGITS),
@@ -87,7 +108,7 @@ whether nodes may subscribe to it, and the nodes of which the contrary holds."""
 
 OPENED: Final = Layout(
     "the answer of a copy",
-    1024,
+    4 * ID_CHARACTERS_MAX + 4 * PUBLISHER_CHARACTERS_MAX + EVENT_FRAME_BYTES,
     last=Part(1, "number"),
     id=Part(2, "text", bytes_max=4 * ID_CHARACTERS_MAX),
     publisher=Part(3, "text", bytes_max=4 * PUBLISHER_CHARACTERS_MAX),
@@ -126,12 +147,15 @@ _CURSOR = Layout(
     handed_out=Part(2, "number"),
     unfinished=Part(3, "number", most=UNFINISHED_MAX),
     beyond=Part(4, "number", most=UNFINISHED_MAX),
+    rewinds=Part(5, "number"),
 )
 
-CURSORS: Final = Layout("how far queues have come", 1_048_576, **_LOG, cursors=Part(3, _CURSOR, most=CURSORS_MAX))
+CURSORS: Final = Layout(
+    "how far queues have come", CURSORS_BYTES_MAX, **_LOG, cursors=Part(3, _CURSOR, most=CURSORS_MAX)
+)
 """How far the queues of a log have come, told by the log's node."""
 
-LEARNED: Final = Layout("how far queues came at a copy", 1_048_576, cursors=Part(1, _CURSOR, most=CURSORS_MAX))
+LEARNED: Final = Layout("how far queues came at a copy", CURSORS_BYTES_MAX, cursors=Part(1, _CURSOR, most=CURSORS_MAX))
 
 DROP: Final = Layout("the end of a copy", 256, **_LOG)
 """A log of which no copy is wanted any more."""
@@ -158,38 +182,64 @@ def event_fields(numbered: Numbered) -> dict[str, Any]:
     }
 
 
-def events_from(name: str, fields: Iterable[Mapping[str, Any]]) -> list[Numbered]:
-    """Returns the events of a `WRITE` for a copy.
+def event_size(fields: Mapping[str, Any]) -> int:
+    """Returns how many bytes the fields of an event take in a message, at most."""
+    texts = len(fields["publisher"].encode()) + len(fields["id"].encode())
+    return EVENT_FRAME_BYTES + texts + len(fields["headers"]) + len(fields["body"])
+
+
+def events_from(name: str, fields: Iterable[Mapping[str, Any]], now: float) -> list[Numbered]:
+    """Returns the events of a `WRITE` for a copy; `now` is in seconds since 1970.
 
     Raises:
-        BadRequest: their numbers have gaps, or an event is not as a broker takes it.
+        TooLarge: an event is larger than a broker takes it.
+        BadRequest: their numbers have gaps or are none of a log, or an event is not as a broker takes it.
     """
     events: list[Numbered] = []
     for said in fields:
         sequence = said["sequence"]
-        if not sequence or (events and sequence != events[-1][0] + 1):
+        if not 0 < sequence < 1 << SEQUENCE_BITS:
+            raise BadRequest(
+                f"event {sequence} of {name}: the events of a log are numbered from 1 to 2^{SEQUENCE_BITS} - 1"
+            )
+        if events and sequence != events[-1][0] + 1:
             raise BadRequest(f"event {sequence} of {name} does not follow on the one before it")
         try:
             headers = msgspec.json.decode(said["headers"], type=dict[str, str])
         except msgspec.MsgspecError as error:
             raise BadRequest(f"the headers of event {sequence} of {name} cannot be read: {error}") from error
         time = said["time"] / MICROSECONDS
-        events.append((sequence, StoredEvent(said["id"], name, said["publisher"], headers, said["body"], time)))
+        if time > now + AHEAD_SECONDS_MAX:
+            raise BadRequest(f"event {sequence} of {name} was taken a day after now and more; set that node's clock")
+        event = StoredEvent(said["id"], name, said["publisher"], headers, said["body"], time)
+        _check(event)
+        events.append((sequence, event))
     return events
+
+
+def _check(event: StoredEvent) -> None:
+    """Raises what the broker would where the event was published; to dead letters it adds headers itself."""
+    if not is_dead(parts_of(event.topic)[0]):
+        check_event(event.publisher, event.id, event.headers, event.body, _LIMITS)
+        return
+    check_event(event.publisher, event.id, {}, event.body, _LIMITS)
+    count, size = len(event.headers), event_bytes(event.headers, b"") - EVENT_BYTES
+    if count > HEADERS_MAX + len(DEAD_HEADERS) or size > HEADERS_CHARACTERS_MAX + DEAD_CHARACTERS_MAX:
+        raise TooLarge(f"headers: {count} with {size:,} characters are more than the dead letter of an event has")
 
 
 def cursor_fields(cursors: Mapping[str, Cursor]) -> list[dict[str, Any]]:
     """Returns the fields of cursors for `CURSORS` and `LEARNED`; those with too much in between are left out."""
-    return [
-        {
-            "queue": queue,
-            "handed_out": cursor.handed_out,
-            "unfinished": [sequence for sequence, _, _ in cursor.unfinished],
-            "beyond": cursor.beyond,
-        }
-        for queue, cursor in sorted(cursors.items())[:CURSORS_MAX]
-        if len(cursor.unfinished) <= UNFINISHED_MAX and len(cursor.beyond) <= UNFINISHED_MAX
-    ]
+    found: list[dict[str, Any]] = []
+    left = CURSOR_NUMBERS_MAX
+    for queue, cursor in sorted(cursors.items())[:CURSORS_MAX]:
+        unfinished, beyond = [sequence for sequence, _, _ in cursor.unfinished], cursor.beyond
+        count = len(unfinished) + len(beyond)
+        if count <= left and max(len(unfinished), len(beyond)) <= UNFINISHED_MAX:
+            left -= count
+            place = {"queue": queue, "handed_out": cursor.handed_out, "rewinds": cursor.rewinds}
+            found.append({**place, "unfinished": unfinished, "beyond": beyond})
+    return found
 
 
 def cursors_from(fields: Sequence[Mapping[str, Any]], last: int) -> dict[str, Cursor]:
@@ -198,5 +248,6 @@ def cursors_from(fields: Sequence[Mapping[str, Any]], last: int) -> dict[str, Cu
     for said in fields:
         unfinished = tuple((sequence, 0, "") for sequence in sorted(set(said["unfinished"])) if sequence <= last)
         beyond = tuple(sequence for sequence in sorted(set(said["beyond"])) if sequence <= last)
-        found[said["queue"]] = Cursor(min(said["handed_out"], last), unfinished, beyond)
+        rewinds = min(said["rewinds"], REWINDS_MAX)
+        found[said["queue"]] = Cursor(min(said["handed_out"], last), unfinished, beyond, rewinds)
     return found

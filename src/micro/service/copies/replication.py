@@ -17,7 +17,8 @@ A log is copied to the first super nodes of a list that answer. What is on the d
     chosen, and no more     left, to be told to drop its copy     the map changed, and enough others have all it has
 
 Nothing that was safe becomes less safe by a change of the map: whoever is to drop its copy has it until as many of the
-chosen as are wanted have what was safe.
+chosen as are wanted have what was safe. After a restart of the log's node nobody knows what that was; all that the log
+had by then may have been, and is asked for in its place: the *floor*.
 """
 
 from __future__ import annotations
@@ -69,16 +70,18 @@ class Replication:
         leaving: who has one that is to be dropped once it is not needed.
         safe: up to this event as many have the log on disk as are wanted.
         generation: the number of the choice, one more for each change.
+        floor: up to this event others may have been told that it is safe, before this began.
     """
 
-    def __init__(self, wanted: int, *, chosen: Sequence[str] = (), generation: int = 0) -> None:
-        """Begins, or goes on, with the super nodes that were chosen before."""
+    def __init__(self, wanted: int, *, chosen: Sequence[str] = (), generation: int = 0, last: int = 0) -> None:
+        """Begins, or goes on with the super nodes that were chosen before; the log goes up to `last` now."""
         self.wanted = wanted
         self.candidates: tuple[str, ...] = ()
         self.chosen: tuple[str, ...] = tuple(chosen)
         self.leaving: tuple[str, ...] = ()
         self.safe = 0
         self.generation = generation
+        self.floor = last if chosen else 0
         self._copies = {nid: _Copy() for nid in self.chosen}
 
     # -- what happens -------------------------------------------------------------------------------------------------
@@ -160,7 +163,7 @@ class Replication:
         if not self.wanted:
             return list(self.leaving)
         held = sorted((self._copies[nid].last for nid in self.chosen if self._copies[nid].is_open), reverse=True)
-        is_held = len(held) >= self.wanted and held[self.wanted - 1] >= self.safe
+        is_held = len(held) >= self.wanted and held[self.wanted - 1] >= max(self.safe, self.floor)
         return list(self.leaving) if is_held else []
 
     @property

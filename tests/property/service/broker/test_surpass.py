@@ -49,6 +49,25 @@ def test_what_is_done_is_done_anywhere(here: Cursor, there: Cursor, read: int, h
     assert came == sorted(set(range(1, LAST + 1)) - done(here) - done(there))
 
 
+@given(here=cursors(), there=cursors(), first=st.integers(1, LAST), has_member=st.booleans())
+def test_a_queue_that_went_back_there_goes_back_here(here: Cursor, there: Cursor, first: int, has_member: bool) -> None:
+    """What is done is what is done there, as far as the log is kept here; and the rest is delivered, each once."""
+    inbox = Inbox("orders", "work", Limits(), here, now=0.0)
+    inbox.tail = LAST
+    if has_member:
+        inbox.join("early", 256)
+        inbox.next(0.0)
+
+    inbox.go_back(first, 3)
+    inbox.surpass(there)
+
+    kept = set(range(first, LAST + 1))
+    assert (done(inbox.cursor()) & kept, inbox.cursor().rewinds) == (done(there) & kept, 3)
+    inbox.join("member", 256)
+    came = (delivered(inbox) | set(inbox._flight)) & kept
+    assert came == kept - done(there)
+
+
 def numbered(number: int) -> tuple[int, StoredEvent]:
     return number, StoredEvent(str(number), "orders", "me", {}, b"", 0.0)
 

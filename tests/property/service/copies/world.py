@@ -27,6 +27,7 @@ class World:
     Attributes:
         early: the planted bug: a receipt says what is in memory only.
         promised: the newest event whose publisher was told that enough have it.
+        said: up to where the log's node has said so since it was started.
     """
 
     random: random.Random
@@ -35,6 +36,7 @@ class World:
     now: float = 0.0
     last: int = 0
     promised: int = 0
+    said: int = 0
     broken: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -48,8 +50,17 @@ class World:
     def step(self) -> None:
         """One thing happens."""
         happens = self.random.choices(
-            [self._publish, self._visit, self._crash, self._come_back, self._remap, self._wait, self._fill],
-            [6, 12, 1, 2, 1, 2, 1],
+            [
+                self._publish,
+                self._visit,
+                self._crash,
+                self._come_back,
+                self._remap,
+                self._wait,
+                self._fill,
+                self._restart,
+            ],
+            [6, 12, 1, 2, 1, 2, 1, 1],
         )[0]
         happens()
         self._check()
@@ -104,10 +115,18 @@ class World:
     def _fill(self) -> None:
         self.nodes[self.random.choice(sorted(self.nodes))].is_full = True
 
+    def _restart(self) -> None:
+        """The log's node knows who was chosen, and no more; and the map may have changed meanwhile."""
+        before = self.replication
+        self.replication = Replication(WANTED, chosen=before.chosen, generation=before.generation, last=self.last)
+        self.said = 0
+        self._remap()
+
     def _check(self) -> None:
         replication = self.replication
-        if replication.safe < self.promised:
-            self.broken.append(f"{self.promised} was safe, and now {replication.safe} is")
+        if replication.safe < self.said:
+            self.broken.append(f"{self.said} was safe, and now {replication.safe} is")
+        self.said = replication.safe
         self.promised = max(self.promised, replication.safe)
         holders = sum(node.disk >= self.promised for node in self.nodes.values())
         if holders < WANTED:

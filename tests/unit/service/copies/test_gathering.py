@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from micro.service.broker.broker import StoredEvent
+from micro.errors import TooManyRequests
+from micro.node.serving import Serving
+from micro.service.broker.broker import Limits, StoredEvent
 from micro.service.broker.copied import CopyBroker
 from micro.service.copies.gathering import Gathering
 from micro.service.copies.naming import copy_name, parts_of
 from micro.system import SystemDisk
 from micro.trust.identity import nid_of
+from micro.trust.policy import Caller
 from tests.fault.broker.scene import Reader, StillClock, turns
+from tests.unit.service.copies.keep import LOG, NODES, keep_at
 from tests.unit.service.registry.makings import key_of
 
 NAMES = [copy_name("orders", nid_of(key_of(number).public), "0123abcd") for number in (1, 2)]
@@ -72,3 +76,37 @@ async def test_a_log_that_is_served_no_longer_is_left(broker: CopyBroker) -> Non
     assert (done(broker, NAMES[0]), done(broker, NAMES[1])) == ([], [1, 2, 3])
     gathering.close()
     assert (broker.members(NAMES[1]), gathering.is_closed) == (0, True)
+
+
+async def test_a_log_without_room_is_joined_later(broker: CopyBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried again, and nobody has a place in the meantime that he does not know of."""
+    monkeypatch.setattr(broker._topics, "limits", Limits(members=1))
+    early = broker.subscribe(NAMES[1], "work", Reader())
+    reader = Reader()
+    gathering = Gathering(broker, "work", reader)
+    with pytest.raises(TooManyRequests):
+        gathering.gather(NAMES)
+    with pytest.raises(TooManyRequests):
+        gathering.gather(NAMES)
+    early.close()
+    gathering.gather(NAMES)
+    await turns(8)
+    assert {event.id[0] for _, event in reader.got} == {"0", "1"}
+    gathering.close()
+    assert (broker.members(NAMES[0]), broker.members(NAMES[1])) == (0, 0)
+
+
+async def test_whoever_is_refused_at_one_copy_is_at_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a subscriber that tries again takes one place more each time at the copies that have room."""
+    async with keep_at(tmp_path) as keep:
+        serving = Serving(NODES[7], keep.copies, keep.clock)
+        for log in (LOG, "4567cdef"):
+            keep.open(NODES[0], log=log)
+        kept = sorted(keep.copies.all(), key=lambda each: each.name)
+        for each in kept:
+            serving._serve(each)
+        monkeypatch.setattr(keep.broker._topics, "limits", Limits(members=1))
+        keep.broker.subscribe(kept[1].name, None, Reader())
+        with pytest.raises(TooManyRequests):
+            serving.subscribe(Caller(nid=NODES[1]), "orders", NODES[0], "work", Reader())
+        assert [keep.broker.members(each.name) for each in kept] == [0, 1]

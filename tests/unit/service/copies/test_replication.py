@@ -36,3 +36,16 @@ def test_an_answer_ends_the_silence() -> None:
     replication.place(["one", "other"], 1, 300.0)
     replication.tick(300.0)
     assert replication.chosen == ("one",)
+
+
+def test_old_copies_outlive_a_restart_of_their_node() -> None:
+    """What was safe before is not known, so all that the log had by then counts as if it had been."""
+    replication = Replication(2, chosen=("A", "B"), generation=3, last=17)
+    replication.place(("A", "C"), 2, 0.0)
+    replication.opened("A", 17, 1.0)
+    replication.opened("C", 0, 1.0)
+    assert replication.droppable() == []
+    replication.stored("C", 16, 2.0)
+    assert replication.droppable() == []
+    replication.stored("C", 17, 3.0)
+    assert replication.droppable() == ["B"]
