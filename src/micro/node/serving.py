@@ -64,6 +64,7 @@ class Serving:
         self._served: dict[str, Kept] = {}
         self._gatherings: dict[Gathering, tuple[str, str, str]] = {}
         self._again: dict[str, float] = {}
+        self._trouble = ""
         self._started = clock.monotonic()
         self._task: asyncio.Task[None] | None = None
         copies.spoken = self._spoken
@@ -164,7 +165,7 @@ class Serving:
                     log.info("whether %s of %s is to be served is not known: %s", kept.topic, short(kept.nid), error)
                     continue
                 if is_due and self._is_silent_still(kept):
-                    self._serve(kept)
+                    self._try_to_serve(kept)
 
     def _is_silent(self, kept: Kept, now: float) -> bool:
         is_known = kept.name in self._served or self._again.get(kept.name, 0.0) > now
@@ -225,8 +226,24 @@ class Serving:
             log.info("%s does not say how its copy of %s stands: %s", short(other), kept.topic, error)
             return {}
 
+    def _try_to_serve(self, kept: Kept) -> None:
+        """Serves a copy; where the disk does not let it, that is said once, and tried again."""
+        try:
+            self._serve(kept)
+        except (MicroError, OSError) as error:
+            if self._trouble != str(error):
+                log.warning("no copies can be served here: %s; check the disk", error)
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
+
     def _serve(self, kept: Kept) -> None:
+        was_served = kept.served
+        try:
+            self._copies.serve(kept)
+        except (MicroError, OSError):
+            kept.served = was_served  # it is not on disk, where it has to be before a queue goes on here
+            raise
         log.info("the node %s is gone; its log of %s is served from the copy here", short(kept.nid), kept.topic)
-        self._copies.serve(kept)
         self._served[kept.name] = kept
         self._gather()
