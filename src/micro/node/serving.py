@@ -157,6 +157,7 @@ class Serving:
             await asyncio.sleep(LOOK_SECONDS)
             now = self._clock.monotonic()
             silent = [kept for kept in self._copies.all() if self._is_silent(kept, now)]
+            silent.sort(key=lambda kept: self._again.get(kept.name, 0.0))  # what was never looked at comes first
             for kept in silent[:LOOKED_AT_MAX]:
                 self._again[kept.name] = self._clock.monotonic() + AGAIN_SECONDS
                 try:

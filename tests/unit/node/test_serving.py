@@ -11,15 +11,18 @@ import pytest
 
 from micro.errors import Unavailable
 from micro.node.backbone import Backbone
-from micro.node.serving import AGAIN_SECONDS, SILENT_SECONDS, Serving
+from micro.node.serving import AGAIN_SECONDS, LOOKED_AT_MAX, SILENT_SECONDS, Serving
 from micro.service.copies.keeping import Copies
 from micro.service.registry.finder import Finder
 from micro.service.registry.outbox import Living
-from micro.trust.identity import nid_of
+from micro.trust.identity import nid_of, public_key_of
 from tests.contract.town import TownClock
 from tests.unit.network.clockwork import run
 from tests.unit.node.street import NODE, FillingDisk, Street, copies_in
 from tests.unit.service.registry.makings import key_of
+
+LOGS = 15
+"""Of each node, less than a super node keeps."""
 
 
 class Nowhere(Finder):
@@ -83,6 +86,24 @@ def play(tmp_path: Path) -> Callable[[Scenario], None]:
         run(whole())
 
     return go
+
+
+def test_every_silent_log_is_looked_at(play: Callable[[Scenario], None]) -> None:
+    """Those that were never looked at come first, however many there are and however long the others take."""
+
+    async def scenario(place: Place) -> None:
+        nids = [nid_of(key_of(number).public) for number in range(10, 17)]
+        for nid in nids:
+            for log in range(LOGS):
+                place.opened(nid, log)
+        assert LOOKED_AT_MAX > AGAIN_SECONDS  # so long takes a round of them that the first of them are due again
+        place.backbone.finder.is_cut = True
+        place.begin()
+        await asyncio.sleep(SILENT_SECONDS + 2 * LOGS * len(nids))
+        asked = place.backbone.finder.asked
+        assert {nid: asked.count(public_key_of(nid)) >= LOGS for nid in nids} == dict.fromkeys(nids, True)
+
+    play(scenario)
 
 
 def test_a_full_disk_keeps_nothing_from_being_served_later(
