@@ -155,8 +155,9 @@ class Serving:
     async def _run(self, backbone: Backbone, reach: NodeReach) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            now = self._clock.monotonic()
-            silent = [kept for kept in self._copies.all() if self._is_silent(kept, now)]
+            now, copies = self._clock.monotonic(), self._copies.all()
+            self._forget_but({kept.name for kept in copies})
+            silent = [kept for kept in copies if self._is_silent(kept, now)]
             silent.sort(key=lambda kept: self._again.get(kept.name, 0.0))  # what was never looked at comes first
             for kept in silent[:LOOKED_AT_MAX]:
                 self._again[kept.name] = self._clock.monotonic() + AGAIN_SECONDS
@@ -167,6 +168,11 @@ class Serving:
                     continue
                 if is_due and self._is_silent_still(kept):
                     self._try_to_serve(kept)
+
+    def _forget_but(self, names: set[str]) -> None:
+        """Forgets of which other copies something was noted: they were let go of."""
+        self._served = {name: kept for name, kept in self._served.items() if name in names}
+        self._again = {name: until for name, until in self._again.items() if name in names}
 
     def _is_silent(self, kept: Kept, now: float) -> bool:
         is_known = kept.name in self._served or self._again.get(kept.name, 0.0) > now

@@ -126,3 +126,20 @@ def test_a_full_disk_keeps_nothing_from_being_served_later(
     with caplog.at_level(logging.WARNING, "micro.copies"):
         play(scenario)
     assert ["No space left" in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_what_is_gone_is_forgotten(play: Callable[[Scenario], None]) -> None:
+    """A copy that is let go of is neither served nor looked at, and nothing stays of its name."""
+
+    async def scenario(place: Place) -> None:
+        place.opened(kept_seconds=30)
+        place.begin()
+        await asyncio.sleep(SILENT_SECONDS + AGAIN_SECONDS)
+        assert place.serving.serves(NODE, "orders")
+        place.copies.sweep()
+        assert place.copies.all() == []
+        await asyncio.sleep(5.0)
+        assert not place.serving.serves(NODE, "orders")
+        assert (place.serving._served, place.serving._again) == ({}, {})
+
+    play(scenario)
