@@ -88,6 +88,7 @@ class StrangerLogs:
         self._loop = asyncio.get_running_loop()
         self._wanted: dict[str, int] = {}
         self._sought: dict[tuple[str, str], _Sought] = {}
+        self._are_too_many = False
         backbone.pinned.on_change = self._choose
 
     # -- for the directory ------------------------------------------------------------------------------------------
@@ -226,7 +227,8 @@ class StrangerLogs:
 
     def _choose(self) -> None:
         """Begins to seek what is wanted now, and lets go what is not."""
-        wanted = [(split_log(name)[0], nid) for name in self._wanted for nid in self.meant(name)]
+        wanted = list(dict.fromkeys((split_log(name)[0], nid) for name in self._wanted for nid in self.meant(name)))
+        self._say_whether_too_many(len(wanted))
         chosen = dict.fromkeys(wanted[:SOUGHT_MAX])
         ended = [pair for pair in self._sought if pair not in chosen]
         begun = [pair for pair in chosen if pair not in self._sought]
@@ -237,6 +239,17 @@ class StrangerLogs:
             sought.task = self._loop.create_task(self._seek(sought))
         if ended or begun:
             self._changed()
+
+    def _say_whether_too_many(self, count: int) -> None:
+        are_too_many = count > SOUGHT_MAX
+        if are_too_many and not self._are_too_many:
+            log.warning(
+                "subscribers here want %d logs of strangers, and %d are sought at once; the others wait until some of "
+                "these are wanted no more: end subscriptions, or let go of pins by `micro network unpin`",
+                count,
+                SOUGHT_MAX,
+            )
+        self._are_too_many = are_too_many
 
     async def _seek(self, sought: _Sought) -> None:
         while True:
