@@ -47,6 +47,9 @@ class CopiedLog:
 
     Attributes:
         floor: the first event that can be copied.
+        former: the name that the log had before it was given another one, "" where it was not.
+        is_settled: whether it keeps its name now: it was given another one since the start, or a copy has begun under
+            the one that it has. Else one super node could have it copied under ever new names.
     """
 
     def __init__(
@@ -72,10 +75,17 @@ class CopiedLog:
         self.now = now
         self.call = call
         self.floor = 1
+        self.former = ""
+        self.is_settled = False
 
     def names(self) -> dict[str, Any]:
         """Returns the fields that name it."""
         return {"topic": self.topic, "log": self.name}
+
+    def rename(self) -> None:
+        """Gives the log another name, so that a copy which has more keeps it; once."""
+        fresh = self.set_back()
+        self.former, self.name, self.is_settled = self.name, fresh, True
 
     def bounds(self) -> tuple[int, int]:
         """Returns the first and the last event that can be copied."""
@@ -128,6 +138,7 @@ class Copier:
         self._told: dict[str, Any] = {}
         self._cursors: list[dict[str, Any]] = []
         self._rests = 0
+        self._cleared = ""
         self._wake = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -179,9 +190,11 @@ class Copier:
         if known < first - 1:  # what would follow is gone, so the copy begins anew
             await self._open(description)
         elif known < last:
+            copied.is_settled = True
             await self._write(first, known)
         else:
             self.trouble = ""  # it has everything, and what was in its way is not any more
+            await self._clear()
             await self._rest()
 
     async def _call(self, endpoint: str, body: bytes, timeout_seconds: float) -> bytes:
@@ -198,15 +211,37 @@ class Copier:
         except TimeoutError:
             await self._tell_cursors()
 
-    async def _open(self, description: dict[str, Any]) -> None:
+    async def _clear(self) -> None:
+        """Has the copy under the log's former name dropped, unless it has what the log does not have; tries once."""
         copied = self._log
+        if self._cleared == copied.former:
+            return
+        self._cleared = copied.former
+        names = {**copied.names(), "log": copied.former}
+        try:
+            opening = said.OPEN.encode({**names, **copied.describe(), "first": 1})
+            answer = said.OPENED.decode(await copied.call(self.nid, "Copy.Open", opening, OPEN_TIMEOUT_SECONDS))
+            if copied.continues(answer):
+                await copied.call(self.nid, "Copy.Drop", said.DROP.encode(names), OPEN_TIMEOUT_SECONDS)
+        except (MicroError, TimeoutError) as error:
+            log.info("an old copy of %s stays at %s until it ends: %s", copied.topic, short(self.nid), error)
+
+    async def _open(self, description: dict[str, Any]) -> None:
+        copied, name = self._log, self._log.name
         first = copied.bounds()[0]
         body = said.OPEN.encode({**copied.names(), **description, "first": first})
         answer = said.OPENED.decode(await self._call("Copy.Open", body, OPEN_TIMEOUT_SECONDS))
+        if copied.name != name:
+            raise Unavailable("the log was given another name meanwhile; its copy is opened under that one")
         if not copied.continues(answer):
+            if copied.is_settled:
+                raise Forbidden(
+                    "its copy has events that the log does not have, and copies elsewhere are as the log is"
+                )
             log.warning("the log of %s is older than its copy at %s; it is copied anew", copied.topic, short(self.nid))
-            copied.name = copied.set_back()
+            copied.rename()
             raise Unavailable("the log was set back; it is copied under another name")
+        copied.is_settled = copied.is_settled or answer["last"] > 0
         self._told = description
         if answer["served"]:
             await self._learn()

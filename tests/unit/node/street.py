@@ -73,9 +73,17 @@ class Street(NodeReach):
         for number in range(1, supers + 1):
             self.supers[nid_of(key_of(number).public)] = await copies_in(self._folder / str(number), SystemDisk())
         self.map(range(1, supers + 1))
-        self.broker = EmbeddedBroker(self.disk, self._folder / "broker.db", TownClock(), threaded=False)
-        await self.broker.start()
+        await self._open_log("broker.db")
         self.begin()
+
+    async def wipe(self) -> None:
+        """Sets the node's log back to where it began."""
+        await self.broker.stop()
+        await self._open_log("again.db")
+
+    async def _open_log(self, name: str) -> None:
+        self.broker = EmbeddedBroker(self.disk, self._folder / name, TownClock(), threaded=False)
+        await self.broker.start()
 
     def map(self, numbers: range, version: int = 1) -> None:
         """Lets the map name these super nodes."""
