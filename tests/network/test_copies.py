@@ -288,7 +288,7 @@ async def test_replicas_are_checked(start_node: StartNode) -> None:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies are served after a moment of silence."""
-    monkeypatch.setattr("micro.node.serving.SILENT_SECONDS", 2.0)
+    monkeypatch.setattr("micro.service.copies.messages.UNHEARD_SECONDS", 2.0)
     monkeypatch.setattr("micro.node.serving.LOOK_SECONDS", 0.2)
     monkeypatch.setattr("micro.node.serving.AGAIN_SECONDS", 1.0)
     monkeypatch.setattr("micro.node.copier.CURSORS_SECONDS", 0.2)

@@ -21,7 +21,7 @@ from tests.network.test_exports import nothing_comes, numbers, publish, take
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies are served after a moment of silence."""
-    monkeypatch.setattr("micro.node.serving.SILENT_SECONDS", 2.0)
+    monkeypatch.setattr("micro.service.copies.messages.UNHEARD_SECONDS", 2.0)
     monkeypatch.setattr("micro.node.serving.LOOK_SECONDS", 0.2)
     monkeypatch.setattr("micro.node.serving.AGAIN_SECONDS", 1.0)
     monkeypatch.setattr("micro.node.copier.CURSORS_SECONDS", 0.2)

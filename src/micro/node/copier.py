@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from micro.errors import Fault, Forbidden, MicroError, NotFound, TooLarge, TooManyRequests, Unavailable
-from micro.node import serving
-from micro.service.broker.broker import Broker
+from micro.node.copied_log import CopiedLog
 from micro.service.broker.cursor import Cursor
 from micro.service.copies import messages as said
-from micro.service.copies.replication import Replication
 from micro.service.registry.layout import Layout
 from micro.trust.identity import short
 
-__all__ = ["CopiedLog", "Copier"]
+__all__ = ["Copier"]
 
 OPEN_TIMEOUT_SECONDS: Final = 5.0
 WRITE_TIMEOUT_SECONDS: Final = 10.0
@@ -48,85 +46,6 @@ def _encoded(layout: Layout, fields: Mapping[str, Any]) -> bytes:
         raise _Hindrance(str(error)) from error
 
 
-class CopiedLog:
-    """What all copiers of one log share.
-
-    Args:
-        topic: whose log.
-        name: the log's own name.
-        replication: its copies.
-        broker: where it is.
-        describe: returns the fields of `OPEN` that say how the log is to be kept and served.
-        changed: told when more is safe.
-        set_back: told when a copy has what the log has no more: it is to have another name.
-        call: calls an endpoint of a super node.
-
-    Attributes:
-        floor: the first event that can be copied.
-    """
-
-    def __init__(
-        self,
-        topic: str,
-        name: str,
-        replication: Replication,
-        broker: Broker,
-        *,
-        describe: Callable[[], dict[str, Any]],
-        changed: Callable[[], None],
-        set_back: Callable[[], str],
-        now: Callable[[], float],
-        call: Callable[[str, str, bytes, float], Awaitable[bytes]],
-    ) -> None:
-        self.topic = topic
-        self.name = name
-        self.replication = replication
-        self.broker = broker
-        self.describe = describe
-        self.changed = changed
-        self.set_back = set_back
-        self.now = now
-        self.call = call
-        self.floor = 1
-
-    def names(self) -> dict[str, Any]:
-        """Returns the fields that name it."""
-        return {"topic": self.topic, "log": self.name}
-
-    def bounds(self) -> tuple[int, int]:
-        """Returns the first and the last event that can be copied."""
-        first, last = self.broker.bounds(self.topic)
-        return max(first, self.floor), last
-
-    def piece(self, known: int) -> list[dict[str, Any]]:
-        """Returns the fields of what follows on an event, as much as fits into one message."""
-        found: list[dict[str, Any]] = []
-        size = 0
-        for sequence, event in self.broker.read(
-            self.topic, known + 1, count=said.PIECE_EVENTS_MAX, size=said.PIECE_BYTES
-        ):
-            if len(event.body) > said.EVENT_BYTES_MAX:  # it was published before copies were wanted
-                self.floor = sequence + 1 if not found else self.floor
-                break
-            fields = said.event_fields((sequence, event))
-            size += said.event_size(fields)
-            if found and size > said.PIECE_BYTES:
-                break
-            found.append(fields)
-        return found if found and found[0]["sequence"] == known + 1 else []
-
-    def continues(self, answer: Mapping[str, Any]) -> bool:
-        """Says whether a copy is a beginning of the log as it is, by what it answered to its opening."""
-        last = answer["last"]
-        if last > self.broker.bounds(self.topic)[1]:
-            return False
-        kept = self.broker.read(self.topic, last, count=1, size=1) if last else []
-        if not kept or kept[0][0] != last:  # it has left the log by now
-            return True
-        ours = said.event_fields(kept[0])
-        return all(ours[name] == answer[name] for name in ("id", "publisher", "time"))
-
-
 class Copier:
     """The copy of one log at one super node.
 
@@ -147,6 +66,7 @@ class Copier:
         self._rests = 0
         self._unserved: float | None = None
         """When this node last began to say something that the copy took without being served, if that is known."""
+        self._cleared = ""
         self._wake = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -200,9 +120,11 @@ class Copier:
         if known < first - 1:  # what would follow is gone, so the copy begins anew
             await self._open(description)
         elif known < last:
+            copied.is_settled = True
             await self._write(first, known)
         else:
             self.trouble = ""  # it has everything, and what was in its way is not any more
+            await self._clear()
             await self._rest()
 
     async def _call(self, endpoint: str, body: bytes, timeout_seconds: float) -> bytes:
@@ -219,16 +141,38 @@ class Copier:
         except TimeoutError:
             await self._tell_cursors()
 
-    async def _open(self, description: dict[str, Any]) -> None:
+    async def _clear(self) -> None:
+        """Has the copy under the log's former name dropped, unless it has what the log does not have; tries once."""
         copied = self._log
+        if self._cleared == copied.former:
+            return
+        self._cleared = copied.former
+        names = {**copied.names(), "log": copied.former}
+        try:
+            opening = said.OPEN.encode({**names, **copied.describe(), "first": 1})
+            answer = said.OPENED.decode(await copied.call(self.nid, "Copy.Open", opening, OPEN_TIMEOUT_SECONDS))
+            if copied.continues(answer):
+                await copied.call(self.nid, "Copy.Drop", said.DROP.encode(names), OPEN_TIMEOUT_SECONDS)
+        except (MicroError, TimeoutError) as error:
+            log.info("an old copy of %s stays at %s until it ends: %s", copied.topic, short(self.nid), error)
+
+    async def _open(self, description: dict[str, Any]) -> None:
+        copied, name = self._log, self._log.name
         first = copied.bounds()[0]
         body = _encoded(said.OPEN, {**copied.names(), **description, "first": first})
         began = copied.now()
         answer = said.OPENED.decode(await self._call("Copy.Open", body, OPEN_TIMEOUT_SECONDS))
+        if copied.name != name:
+            raise Unavailable("the log was given another name meanwhile; its copy is opened under that one")
         if not copied.continues(answer):
+            if copied.is_settled:
+                raise Forbidden(
+                    "its copy has events that the log does not have, and copies elsewhere are as the log is"
+                )
             log.warning("the log of %s is older than its copy at %s; it is copied anew", copied.topic, short(self.nid))
-            copied.name = copied.set_back()
+            copied.rename()
             raise Unavailable("the log was set back; it is copied under another name")
+        copied.is_settled = copied.is_settled or answer["last"] > 0
         if answer["served"]:
             await self._learn(answer["last"])
         else:
@@ -265,7 +209,7 @@ class Copier:
         nothing at all where it cannot have served the copy: it has to have heard nothing for long before it does.
         """
         copied = self._log
-        is_possible = self._unserved is None or copied.now() - self._unserved >= serving.SILENT_SECONDS
+        is_possible = self._unserved is None or copied.now() - self._unserved >= said.UNHEARD_SECONDS
         body = said.DROP.encode(copied.names())
         answer = said.LEARNED.decode(await self._call("Copy.Learn", body, OPEN_TIMEOUT_SECONDS))
         if is_possible:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
-from micro.errors import Fault, Forbidden
+from micro.errors import Fault, Forbidden, MicroError
 from micro.node.backbone import Backbone
 from micro.node.config import NodeConfig
 from micro.node.control.copies import CopyEndpoints, add_copies
@@ -27,6 +28,8 @@ DAY_SECONDS = 86_400.0
 TICK_SECONDS = 0.1
 SWEEP_TICKS = 600
 """After so many ticks what is too old is let go."""
+
+log = logging.getLogger("micro.copies")
 
 
 class Copying:
@@ -142,14 +145,20 @@ class Copying:
         return atlas is not None and atlas.member(public_key_of(nid)) is not None
 
     async def _tick(self) -> None:
-        ticks = 0
+        ticks, trouble = 0, ""
         while True:
             await asyncio.sleep(TICK_SECONDS)
             ticks += 1
-            if self.copies is not None:
-                self.copies.broker.tick(self._clock.monotonic())
-                if ticks % SWEEP_TICKS == 0:
-                    self.copies.sweep()
+            try:
+                if self.copies is not None:
+                    self.copies.broker.tick(self._clock.monotonic())
+                    if ticks % SWEEP_TICKS == 0:
+                        self.copies.sweep()
+                        trouble = ""
+            except (MicroError, OSError) as error:  # a disk may be full for a while
+                if trouble != str(error):
+                    log.warning("copies that are too old stay for now: %s; check the disk", error)
+                trouble = str(error)
 
 
 def _no_copies(nid: str) -> Fault:

@@ -16,8 +16,9 @@ from typing import Any, Final
 
 import msgspec
 
-from micro.errors import Fault, Unavailable
-from micro.node.copier import CopiedLog, Copier
+from micro.errors import EngineError, Fault, MicroError, Unavailable
+from micro.node.copied_log import CopiedLog
+from micro.node.copier import Copier
 from micro.node.reach import NodeReach
 from micro.ports import Clock, Disk, Entropy
 from micro.service.broker.broker import Broker
@@ -60,6 +61,7 @@ class _Log:
         self.landed: list[tuple[int, Done]] = []
         self.copiers: dict[str, Copier] = {}
         self.copied: CopiedLog
+        self.trouble = ""
 
     def settle(self) -> None:
         """Tells the publishers whose events are safe."""
@@ -213,6 +215,8 @@ class Replicator:
             text = f"{replication.wanted} copies are wanted, and {len(replication.chosen)} super nodes can keep one"
         else:
             text = f"fewer than {replication.wanted} super nodes have said that it is on their disks"
+        if each.trouble:
+            return f"{text} ({each.trouble})"
         troubles = [f"{short(nid)}: {copier.trouble}" for nid, copier in each.copiers.items() if copier.trouble]
         return f"{text} ({'; '.join(troubles)[:600]})" if troubles else text
 
@@ -221,7 +225,7 @@ class Replicator:
         replication = each.replication
         troubled = any(copier.trouble for nid, copier in each.copiers.items() if nid in replication.chosen)
         is_late = replication.safe < each.waiting.late
-        return self._why(each) if replication.is_short or troubled or is_late else ""
+        return self._why(each) if replication.is_short or troubled or is_late or each.trouble else ""
 
     def hopeless(self) -> str:
         """Says why this node's logs cannot be copied, "" where they can."""
@@ -266,7 +270,17 @@ class Replicator:
         return {member.nid: member for member in found}
 
     def _place(self, each: _Log) -> None:
-        """Has the right super nodes visited."""
+        """Has the right super nodes visited; where that cannot be remembered, it is tried again at the next tick."""
+        try:
+            self._visit(each)
+        except MicroError as error:
+            if each.trouble != str(error):
+                log.warning("the copies of %s stay where they are: %s", each.topic, error)
+            each.trouble = str(error)
+        else:
+            each.trouble = ""
+
+    def _visit(self, each: _Log) -> None:
         replication = each.replication
         known = tuple(self._members(each.topic)) or replication.chosen  # without a map nobody is let go of
         replication.place(known, replication.wanted, self._clock.monotonic())
@@ -283,22 +297,34 @@ class Replicator:
                 each.copiers[nid] = Copier(each.copied, nid)
         each.settle()
         if not replication.wanted and not replication.leaving:
-            del self._logs[each.topic], self._known[each.topic]
-            self._save()
+            self._save({topic: known for topic, known in self._known.items() if topic != each.topic})
+            del self._logs[each.topic]
 
     def _remember(self, each: _Log) -> None:
         generation, copies = each.replication.generation, each.replication.chosen
         if (each.known.generation, each.known.copies) != (generation, copies):
-            each.known.generation, each.known.copies = generation, copies
-            self._save()
+            self._know(each, _Known(each.known.log, generation, copies))
 
-    def _save(self) -> None:
-        self._disk.write(self._path, msgspec.json.encode(self._known))
+    def _know(self, each: _Log, known: _Known) -> None:
+        """Remembers something else of a log, on disk first."""
+        self._save({**self._known, each.topic: known})
+        each.known = known
+
+    def _save(self, known: dict[str, _Known]) -> None:
+        """Remembers that of all logs.
+
+        Raises:
+            EngineError: it cannot be written; what was remembered before still is.
+        """
+        try:
+            self._disk.write(self._path, msgspec.json.encode(known))
+        except OSError as error:
+            raise EngineError(f"{self._path.name} could not be written: {error.strerror}; check the disk") from error
+        self._known = known
 
     def _set_back(self, each: _Log) -> str:
         """Gives a log another name: a copy has what the log has no more."""
-        each.known.log = self._new_log().log
-        self._save()
+        self._know(each, _Known(self._new_log().log, each.known.generation, each.known.copies))
         return each.known.log
 
     def _describe(self, each: _Log) -> dict[str, Any]:

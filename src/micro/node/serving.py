@@ -31,9 +31,6 @@ from micro.trust.ticket import Ticket
 
 __all__ = ["Serving"]
 
-SILENT_SECONDS: Final = 20.0
-"""A node that has not spoken of its log for so long may be gone."""
-
 LOOK_SECONDS: Final = 2.0
 """So often it is looked for logs whose nodes may be."""
 
@@ -64,6 +61,7 @@ class Serving:
         self._served: dict[str, Kept] = {}
         self._gatherings: dict[Gathering, tuple[str, str, str]] = {}
         self._again: dict[str, float] = {}
+        self._trouble = ""
         self._started = clock.monotonic()
         self._task: asyncio.Task[None] | None = None
         copies.spoken = self._spoken
@@ -158,8 +156,10 @@ class Serving:
     async def _run(self, backbone: Backbone, reach: NodeReach) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            now = self._clock.monotonic()
-            silent = [kept for kept in self._copies.all() if self._is_silent(kept, now)]
+            now, copies = self._clock.monotonic(), self._copies.all()
+            self._forget_but({kept.name for kept in copies})
+            silent = [kept for kept in copies if self._is_silent(kept, now)]
+            silent.sort(key=lambda kept: self._again.get(kept.name, 0.0))  # what was never looked at comes first
             for kept in silent[:LOOKED_AT_MAX]:
                 self._again[kept.name] = self._clock.monotonic() + AGAIN_SECONDS
                 try:
@@ -168,16 +168,21 @@ class Serving:
                     log.info("whether %s of %s is to be served is not known: %s", kept.topic, short(kept.nid), error)
                     continue
                 if is_due and self._is_silent_still(kept):
-                    self._serve(kept)
+                    self._try_to_serve(kept)
+
+    def _forget_but(self, names: set[str]) -> None:
+        """Forgets of which other copies something was noted: they were let go of."""
+        self._served = {name: kept for name, kept in self._served.items() if name in names}
+        self._again = {name: until for name, until in self._again.items() if name in names}
 
     def _is_silent(self, kept: Kept, now: float) -> bool:
         is_known = kept.name in self._served or self._again.get(kept.name, 0.0) > now
-        return not is_known and now - self._copies.words.get(kept.name, self._started) >= SILENT_SECONDS
+        return not is_known and now - self._copies.words.get(kept.name, self._started) >= said.UNHEARD_SECONDS
 
     def _is_silent_still(self, kept: Kept) -> bool:
         """Says whether nothing was heard while others were asked."""
         since = self._clock.monotonic() - self._copies.words.get(kept.name, self._started)
-        return since >= SILENT_SECONDS and self._copies.get(kept.name) is kept
+        return since >= said.UNHEARD_SECONDS and self._copies.get(kept.name) is kept
 
     async def _is_due(self, kept: Kept, backbone: Backbone, reach: NodeReach) -> bool:
         """Says whether a log's node is gone, and this is the first of its copies."""
@@ -229,8 +234,24 @@ class Serving:
             log.info("%s does not say how its copy of %s stands: %s", short(other), kept.topic, error)
             return {}
 
+    def _try_to_serve(self, kept: Kept) -> None:
+        """Serves a copy; where the disk does not let it, that is said once, and tried again."""
+        try:
+            self._serve(kept)
+        except (MicroError, OSError) as error:
+            if self._trouble != str(error):
+                log.warning("no copies can be served here: %s; check the disk", error)
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
+
     def _serve(self, kept: Kept) -> None:
+        was_served = kept.served
+        try:
+            self._copies.serve(kept)
+        except (MicroError, OSError):
+            kept.served = was_served  # it is not on disk, where it has to be before a queue goes on here
+            raise
         log.info("the node %s is gone; its log of %s is served from the copy here", short(kept.nid), kept.topic)
-        self._copies.serve(kept)
         self._served[kept.name] = kept
         self._gather()

@@ -127,6 +127,7 @@ class EventDesk:
         directory.watch(self._relink_all)
         self._gate = gate
         self._subscribers: dict[tuple[Link, int], Subscriber] = {}
+        self._relinking: set[Subscriber] = set()
         self._nid = nid
         self._identifiers = Identifiers(clock, entropy)
         self._tail_of: StoredEvent | None = None
@@ -279,8 +280,14 @@ class EventDesk:
         self._directory.refused(topic, place)
 
     def relink_later(self, subscriber: Subscriber) -> None:
-        """Does that once more after a while; something did not go well."""
-        asyncio.get_running_loop().call_later(RELINK_SECONDS, self.relink, subscriber)
+        """Does that once more after a while, however much did not go well meanwhile."""
+        if subscriber not in self._relinking:
+            self._relinking.add(subscriber)
+            asyncio.get_running_loop().call_later(RELINK_SECONDS, self._relink_now, subscriber)
+
+    def _relink_now(self, subscriber: Subscriber) -> None:
+        self._relinking.discard(subscriber)
+        self.relink(subscriber)
 
     def _relink_all(self) -> None:
         for subscriber in list(self._subscribers.values()):

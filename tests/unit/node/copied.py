@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from micro.errors import Fault
-from micro.node.copier import CopiedLog, Copier
+from micro.node.copied_log import CopiedLog
+from micro.node.copier import Copier
 from micro.service.broker.broker import StoredEvent
 from micro.service.broker.embedded import EmbeddedBroker
 from micro.service.copies import messages as said

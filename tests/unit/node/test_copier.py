@@ -11,9 +11,9 @@ import pytest
 
 from micro.node import copier as module
 from micro.node.copier import LEARNED_QUEUES_MAX, Copier
-from micro.node.serving import SILENT_SECONDS
 from micro.service.broker.cursor import Cursor
 from micro.service.copies import messages as said
+from micro.service.copies.messages import UNHEARD_SECONDS
 from micro.service.registry.layout import Layout
 from tests.unit.node.copied import SUPER, Pair, pair_at
 from tests.unit.service.copies.keep import NODES
@@ -71,7 +71,7 @@ async def copied(pair: Pair) -> Copier:
 async def test_what_is_acknowledged_at_a_copy_is_learned_while_the_log_is_open(pair: Pair) -> None:
     """The node was out of reach and not away, so it does not open its copy anew by itself."""
     await copied(pair)
-    pair.keep.clock.time += SILENT_SECONDS
+    pair.keep.clock.time += UNHEARD_SECONDS
     serve(pair, Cursor(4))
     await until(lambda: pair.broker.cursors("orders") == {"work": Cursor(4)})
     await until(lambda: not pair.keep.copies.of(NODES[0])[0].served)
@@ -89,7 +89,7 @@ async def test_the_copy_may_forget_what_is_on_the_disk_here(pair: Pair, is_dropp
                 found.append(database.execute("SELECT queue FROM cursors").fetchall())
 
     pair.witness = look
-    pair.keep.clock.time += SILENT_SECONDS
+    pair.keep.clock.time += UNHEARD_SECONDS
     if is_dropped:
         copier.stop()
     serve(pair, Cursor(4))
@@ -109,7 +109,7 @@ def claimed(*queues: str, handed_out: int) -> bytes:
 async def test_a_copy_that_has_just_heard_of_its_log_cannot_have_served_it(pair: Pair) -> None:
     """Whoever says so all the same is asked, and not believed."""
     await copied(pair)
-    pair.keep.clock.time += SILENT_SECONDS - 1
+    pair.keep.clock.time += UNHEARD_SECONDS - 1
     serve(pair, Cursor(4))
     await until(lambda: "Copy.Learn" in pair.called and not pair.keep.copies.of(NODES[0])[0].served)
     assert pair.broker.cursors("orders") == {}
@@ -121,7 +121,7 @@ async def test_nothing_is_done_of_what_a_copy_was_not_sent(pair: Pair) -> None:
     copier.stop()
     await pair.publish(3)
     serve(pair, Cursor(4))
-    pair.keep.clock.time += SILENT_SECONDS
+    pair.keep.clock.time += UNHEARD_SECONDS
     pair.answers["Copy.Learn"] = lambda: claimed("work", handed_out=8)
     await copier.drop()
     assert pair.broker.cursors("orders") == {"work": Cursor(5)}
@@ -132,7 +132,7 @@ async def test_a_copy_does_not_fill_a_log_with_queues(pair: Pair) -> None:
     copier = await copied(pair)
     copier.stop()
     pair.broker.surpass("orders", "work", Cursor(1))
-    pair.keep.clock.time += SILENT_SECONDS
+    pair.keep.clock.time += UNHEARD_SECONDS
     queues = [f"q{number}" for number in range(61)]
     pair.answers["Copy.Learn"] = lambda: claimed("no name", *queues, "work", handed_out=4)
     await copier.drop()
@@ -147,11 +147,11 @@ async def test_a_replay_is_not_undone_by_the_copy(pair: Pair) -> None:
     await until(lambda: pair.keep.broker.cursors(pair.name) == {"work": Cursor(5)})
     assert pair.broker.replay("orders", "work", 2, lambda fault: None) == 4
     await until(lambda: pair.keep.broker.cursors(pair.name) == {"work": Cursor(1, rewinds=1)})
-    pair.keep.clock.time += SILENT_SECONDS
+    pair.keep.clock.time += UNHEARD_SECONDS
     serve(pair, Cursor(3, rewinds=1))
     await until(lambda: pair.broker.cursors("orders") == {"work": Cursor(3, rewinds=1)})
     await until(lambda: not pair.keep.copies.of(NODES[0])[0].served)
-    pair.keep.clock.time += SILENT_SECONDS
+    pair.keep.clock.time += UNHEARD_SECONDS
     serve(pair, Cursor(5, rewinds=1))
     assert pair.broker.replay("orders", "work", 1, lambda fault: None) == 3
     await until(lambda: not pair.keep.copies.of(NODES[0])[0].served)

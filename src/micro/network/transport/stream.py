@@ -54,6 +54,14 @@ class Listener:
         self._server = server
         self._inode = inode
 
+    async def start(self) -> None:
+        """Begins to accept; whoever is cancelled in this, as the loop takes a turn for it, leaves nobody listening."""
+        try:
+            await self._server.start_serving()
+        except BaseException:
+            self.close()
+            raise
+
     def close(self) -> None:
         """Accepts no more, and removes the socket's file if it is still ours; pipes that are open stay."""
         if not self._server.is_serving():
@@ -113,14 +121,20 @@ async def listen(address: str, factory: Callable[[], asyncio.BaseProtocol]) -> L
     try:
         if path:
             accepting = _bind_unix(path)
-            unix_server = await loop.create_unix_server(factory, sock=accepting, backlog=BACKLOG)
-            return Listener(unix_server, address, os.lstat(path).st_ino)
+            unix_server = await loop.create_unix_server(factory, sock=accepting, backlog=BACKLOG, start_serving=False)
+            listener = Listener(unix_server, address, os.lstat(path).st_ino)
+            await listener.start()
+            return listener
         family, _, _, _, place = (await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))[0]
-        server = await loop.create_server(factory, sock=_bind_tcp(family, place), backlog=BACKLOG)
+        accepting = _bind_tcp(family, place)
+        server = await loop.create_server(factory, sock=accepting, backlog=BACKLOG, start_serving=False)
     except OSError as error:
         raise EngineError(f"cannot listen on {address}: {_reason(error)}; choose another address") from error
     bound, bound_port = server.sockets[0].getsockname()[:2]
-    return Listener(server, f"tcp:[{bound}]:{bound_port}" if ":" in bound else f"tcp:{bound}:{bound_port}", None)
+    shown = f"tcp:[{bound}]:{bound_port}" if ":" in bound else f"tcp:{bound}:{bound_port}"
+    listener = Listener(server, shown, None)
+    await listener.start()
+    return listener
 
 
 def peer_uid(transport: asyncio.BaseTransport) -> int | None:

@@ -45,6 +45,7 @@ __all__ = [
     "READERS_MAX",
     "STANDING",
     "STOOD",
+    "UNHEARD_SECONDS",
     "WRITE",
     "WRITTEN",
     "cursor_fields",
@@ -85,6 +86,9 @@ MICROSECONDS: Final = 1_000_000
 
 AHEAD_SECONDS_MAX: Final = 86_400.0
 """The clock of a log's node may be so far ahead of the one here."""
+
+UNHEARD_SECONDS: Final = 20.0
+"""A super node serves a copy whose log's node has said nothing of it for so long, not before."""
 
 _LIMITS: Final = Limits(body_bytes=EVENT_BYTES_MAX)
 _LOG: Final[dict[str, Part]] = {

@@ -137,9 +137,11 @@ class Holder:
             heard.again = True
             return heard
         for sealed in said["records"]:
-            signed = self.shards.read(sealed)
-            verdict = Verdict.MALFORMED if signed is None else self._home_record(key, homed, signed, moment)
-            self._charge(heard, key, verdict, signed.record.mark if signed is not None else "a record", moment)
+            read = self.shards.read(sealed, key)
+            if isinstance(read, Verdict):
+                self._charge(heard, key, read, "a record", moment)
+            else:
+                self._charge(heard, key, self._home_record(key, homed, read, moment), read.record.mark, moment)
         if said["beat"] is not None:
             verdict = self._home_beat(key, homed, said["beat"], moment)
             heard.again = heard.again or verdict is Verdict.UNKNOWN
@@ -205,8 +207,8 @@ class Holder:
         """
         heard = Heard()
         for sealed in said["records"]:
-            signed = self.shards.read(sealed)
-            verdict = Verdict.MALFORMED if signed is None else self._take_record(signed, moment.now)
+            read = self.shards.read(sealed)
+            verdict = read if isinstance(read, Verdict) else self._take_record(read, moment.now)
             self._charge_passing(heard, sender, verdict, "a record", moment)
         for living in said["presences"]:
             found = self.presences.read(living["sealed"])

@@ -44,6 +44,8 @@ class Verdict(Enum):
     """There is no room: its node, its name or the super node has as many as it may."""
     MISPLACED = "misplaced"
     """It belongs to shards that are not held here."""
+    LATER = "of a kind that only a newer program knows"
+    """Its node has signed it, and may well have a reason."""
     MALFORMED = "malformed"
     """It is nothing that an honest program writes."""
     FORGED = "forged"
@@ -58,6 +60,7 @@ COSTS: Final = MappingProxyType(
         Verdict.EXPIRED: 2.0,
         Verdict.FULL: 1.0,
         Verdict.MISPLACED: 1.0,
+        Verdict.LATER: 1.0,
         Verdict.FLOOD: 5.0,
         Verdict.MALFORMED: 40.0,
         Verdict.FORGED: 50.0,

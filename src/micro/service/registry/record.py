@@ -50,6 +50,7 @@ __all__ = [
     "ServiceRecord",
     "SignedRecord",
     "described",
+    "has_later_kind",
     "is_timely",
     "listed",
     "mark_of_log",
@@ -248,14 +249,38 @@ def read_record(sealed: bytes) -> SignedRecord:
     Raises:
         TooLarge, BadRequest: it is no record in its one spelling.
     """
-    fields = _LAYOUT.decode(body_of(sealed, bytes_max=RECORD_BYTES_MAX, what="a service record"))
-    if fields.pop("v") != RECORD_VERSION:
-        raise BadRequest(f"the record is of another version than {RECORD_VERSION}; update the older program of the two")
+    fields = _fields_of(sealed)
     try:
         kind = Kind(fields.pop("kind"))
     except ValueError:
         raise BadRequest("the record is of a kind that is not known here; a newer program signed it") from None
     return SignedRecord(ServiceRecord(**fields, kind=kind), sealed)
+
+
+def _fields_of(sealed: bytes) -> dict[str, Any]:
+    fields = _LAYOUT.decode(body_of(sealed, bytes_max=RECORD_BYTES_MAX, what="a service record"))
+    if fields.pop("v") != RECORD_VERSION:
+        raise BadRequest(f"the record is of another version than {RECORD_VERSION}; update the older program of the two")
+    return fields
+
+
+def has_later_kind(sealed: bytes, key: bytes = b"") -> bool:
+    """Says whether these bytes are a record but for its kind, which only a newer program than this one knows.
+
+    Its signature is looked at: what nobody signed is no record of any kind.
+
+    Args:
+        sealed: what came from anybody.
+        key: the public key of the node whose it has to be, none for any.
+    """
+    try:
+        fields = _fields_of(sealed)
+    except (BadRequest, TooLarge):
+        return False
+    signer = fields["key"]
+    if fields["kind"] in set(Kind) or len(signer) != KEY_BYTES or is_weak(signer) or key not in (b"", signer):
+        return False
+    return is_genuine(signer, RECORD_DOMAIN, sealed)
 
 
 def mark_of_log(topic: str) -> str:

@@ -20,7 +20,7 @@ from micro.errors import BadRequest, TooLarge
 from micro.service.registry.calendar import Calendar
 from micro.service.registry.penalties import Verdict
 from micro.service.registry.places import Places
-from micro.service.registry.record import SignedRecord, is_timely, read_record, written
+from micro.service.registry.record import SignedRecord, has_later_kind, is_timely, read_record, written
 from micro.trust.keys import SIGNATURE_BYTES
 
 __all__ = ["FOUND_MAX", "NAME_RECORDS_MAX", "NODE_RECORDS_MAX", "RECORDS_MAX", "WORD_RECORDS_MAX", "Found", "Shards"]
@@ -130,12 +130,12 @@ class Shards:
         self._replace(place, held, signed, name=name, words=words)
         return Verdict.TAKEN
 
-    def read(self, sealed: bytes) -> SignedRecord | None:
-        """Reads a record that came, None where it is malformed."""
+    def read(self, sealed: bytes, key: bytes = b"") -> SignedRecord | Verdict:
+        """Reads a record that came, of the node with this public key or of any; returns why where it cannot be."""
         try:
             return read_record(sealed)
         except (BadRequest, TooLarge):
-            return None
+            return Verdict.LATER if has_later_kind(sealed, key) else Verdict.MALFORMED
 
     def expire(self, now: float) -> list[SignedRecord]:
         """Removes the records that ended, and returns those of them that could be found."""

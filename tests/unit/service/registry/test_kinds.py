@@ -36,7 +36,7 @@ from micro.trust.identity import nid_of
 from micro.trust.keys import NodeKey
 from micro.trust.seal import seal
 from tests.unit.service.registry.makings import DAY, NOW, chain_of, key_of, presence_of, signed_of
-from tests.unit.service.registry.test_holder import AT, atlas_of, parcels, said
+from tests.unit.service.registry.test_holder import AT, atlas_of, parcels, present, said
 
 ANN, BOB = key_of(11), key_of(12)
 BOBS = nid_of(BOB.public)
@@ -278,3 +278,47 @@ def test_the_name_of_a_log() -> None:
     for wrong in ("", "@", f"@{BOBS}", "orders@", "orders@bob", "a b", f"a b@{BOBS}", f"orders@{BOBS}@{BOBS}"):
         with pytest.raises(BadRequest):
             split_log(wrong)
+
+
+LATER = topic_of(ANN).record.encode()[:-2] + b"\x50\x03"
+"""The body of a record of a kind that a newer program may know."""
+
+
+def test_a_later_kind_is_no_offence() -> None:
+    """Whoever hands it on pays nothing, and whoever signed it next to nothing; it is refused all the same."""
+    home, other = (Holder(key_of(number).public, atlas_of([1, 2, 3])) for number in (1, 2))
+    sealed = seal(ANN, RECORD_DOMAIN, LATER)
+    heard = home.announce(ANN.public, present(records=[sealed] * 20), AT)
+    assert "of a kind that only a newer program knows" in heard.trouble
+    assert 0 < home.penalties.account(nid_of(ANN.public), AT.monotonic) < 2
+    heard = other.store(home._key, {"records": [sealed] * 20, "presences": [], "beats": []}, AT)
+    assert (heard.trouble, heard.banished) == ("", False)
+    assert other.penalties.account(nid_of(home._key), AT.monotonic) == 0
+    assert (len(home.shards), len(other.shards)) == (0, 0)
+
+
+WEAK = bytes(32)
+NO_LATER_KIND = {
+    "signed by another": seal(BOB, RECORD_DOMAIN, LATER),
+    "signed for something else": seal(ANN, b"micro-presence-v1", LATER),
+    "of nobody": bytes(64) + LATER.replace(ANN.public, WEAK),
+    "in another spelling": seal(ANN, RECORD_DOMAIN, LATER[:-1] + b"\x83\x00"),
+    "of another version": seal(ANN, RECORD_DOMAIN, b"\x08\x02" + LATER[2:]),
+    "a wrong one of a known kind": seal(ANN, RECORD_DOMAIN, LATER[:-1] + b"\x02"),
+}
+
+
+@pytest.mark.parametrize("sealed", NO_LATER_KIND.values(), ids=NO_LATER_KIND.keys())
+def test_what_only_looks_like_a_later_kind_is_charged(sealed: bytes) -> None:
+    """As much as ever, whoever brings it."""
+    home, other = (Holder(key_of(number).public, atlas_of([1, 2, 3])) for number in (1, 2))
+    assert "malformed" in home.announce(ANN.public, present(records=[sealed]), AT).trouble
+    assert "malformed" in other.store(home._key, {"records": [sealed], "presences": [], "beats": []}, AT).trouble
+    assert other.penalties.account(nid_of(home._key), AT.monotonic) == 40
+
+
+def test_nobody_announces_the_later_kind_of_another() -> None:
+    """Though that one has signed it."""
+    home = Holder(key_of(1).public, atlas_of([1, 2, 3]))
+    wish = present(records=[seal(BOB, RECORD_DOMAIN, LATER.replace(ANN.public, BOB.public))])
+    assert "malformed" in home.announce(ANN.public, wish, AT).trouble

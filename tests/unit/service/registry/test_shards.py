@@ -219,8 +219,8 @@ def test_what_is_renewed_without_end_does_not_pile_up(shards: Shards) -> None:
 
 def test_what_is_no_record_is_not_read(shards: Shards) -> None:
     """None instead of an error: whoever sent it pays."""
-    assert shards.read(b"nothing") is None
-    assert shards.read(bytes(2000)) is None
+    assert shards.read(b"nothing") is Verdict.MALFORMED
+    assert shards.read(bytes(2000)) is Verdict.MALFORMED
     long = record_of(ANN).encode().replace(b"\x42\x07greeter", b"\x42\x80\x01" + b"a" * 128)
-    assert shards.read(seal(ANN, b"micro-record-v1", long)) is None
+    assert shards.read(seal(ANN, b"micro-record-v1", long)) is Verdict.MALFORMED
     assert shards.read(signed_of(ANN).sealed) == signed_of(ANN)

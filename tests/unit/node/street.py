@@ -1,0 +1,138 @@
+"""A node that publishes, and super nodes that keep copies of its log: all of it real but the cables between them.
+
+A disk can be full, a super node can be made to say something else than it would, and time never waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from micro.errors import Fault
+from micro.mucp.headers import Headers
+from micro.node.control.copies import CopyEndpoints
+from micro.node.reach import NodeReach
+from micro.node.replicator import Replicator
+from micro.service.broker.copied import CopyBroker
+from micro.service.broker.embedded import EmbeddedBroker
+from micro.service.context import Context
+from micro.service.copies.keeping import Copies
+from micro.service.copies.naming import parts_of
+from micro.service.registry.atlas import Atlas
+from micro.system import SystemDisk
+from micro.trust.identity import nid_of
+from micro.trust.policy import Caller
+from micro.trust.ticket import Ticket
+from tests.contract.town import TownClock, TownEntropy
+from tests.unit.service.registry.makings import key_of, map_of
+
+KEEPER = key_of(0)
+NODE = nid_of(key_of(99).public)
+TOPIC = "orders"
+
+Says = Callable[[bytes], bytes]
+
+
+class FillingDisk(SystemDisk):
+    """A disk that is full from time to time."""
+
+    is_full = False
+    refusals = 0
+
+    def write(self, path: Path, data: bytes, *, mode: int = 0o600) -> None:
+        if self.is_full:
+            self.refusals += 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().write(path, data, mode=mode)
+
+
+async def copies_in(folder: Path, disk: SystemDisk) -> Copies:
+    """Returns what a super node keeps, open."""
+    disk.make_folder(folder)
+    broker = CopyBroker(disk, folder / "copies.db", TownClock(), check=parts_of, threaded=False)
+    copies = Copies(broker, disk, folder / "copies", TownClock())
+    await copies.start()
+    return copies
+
+
+class Street(NodeReach):
+    """The node, and the super nodes that it reaches."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.disk = FillingDisk()
+        self.atlas = Atlas(nid_of(KEEPER.public))
+        self.supers: dict[str, Copies] = {}
+        self.lies: dict[tuple[str, str], Says] = {}
+        self.called: list[tuple[str, str]] = []
+
+    async def open(self, supers: int) -> None:
+        """Opens the node's log, and so many super nodes."""
+        for number in range(1, supers + 1):
+            self.supers[nid_of(key_of(number).public)] = await copies_in(self._folder / str(number), SystemDisk())
+        self.map(range(1, supers + 1))
+        await self._open_log("broker.db")
+        self.begin()
+
+    async def wipe(self) -> None:
+        """Sets the node's log back to where it began."""
+        await self.broker.stop()
+        await self._open_log("again.db")
+
+    async def _open_log(self, name: str) -> None:
+        self.broker = EmbeddedBroker(self.disk, self._folder / name, TownClock(), threaded=False)
+        await self.broker.start()
+
+    def map(self, numbers: range, version: int = 1) -> None:
+        """Lets the map name these super nodes."""
+        self.atlas.take(map_of(KEEPER, numbers, version).sealed)
+
+    def begin(self) -> None:
+        """Lets the node begin to copy, as after a start."""
+        self.replicator = Replicator(
+            NODE,
+            self.broker,
+            self.disk,
+            self._folder / "copies.json",
+            clock=TownClock(),
+            entropy=TownEntropy(str(len(self.called))),
+            readers=lambda topic: (True, []),
+            has_network=True,
+            kept_seconds=86_400.0,
+        )
+        self.replicator.start(lambda: self.atlas, self)
+
+    async def close(self) -> None:
+        """Ends everything."""
+        self.replicator.stop()
+        await self.broker.stop()
+        for copies in self.supers.values():
+            await copies.stop()
+
+    async def publish(self, id: str, timeout_seconds: float = 5.0) -> Fault | None:
+        """Publishes an event, and returns what its publisher is told."""
+        told: asyncio.Future[Fault | None] = asyncio.get_running_loop().create_future()
+        done = self.replicator.awaited(TOPIC, round(timeout_seconds * 1000), told.set_result)
+        self.broker.publish("me", TOPIC, id, {}, b"{}", done, durable=True)
+        return await asyncio.wait_for(told, 10 * timeout_seconds)
+
+    def chosen(self) -> list[str]:
+        """Returns who is to have a copy."""
+        [status] = self.replicator.status()
+        return list(status["copies"])
+
+    def logs_at(self, nid: str) -> set[str]:
+        """Returns the names of the logs of which a super node has copies."""
+        return {kept.log for kept in self.supers[nid].of(NODE)}
+
+    async def call(self, ticket: Ticket, endpoint: str, body: bytes, *, timeout_seconds: float) -> bytes:
+        self.called.append((ticket.nid, endpoint))
+        await asyncio.sleep(0.001)
+        lie = self.lies.get((ticket.nid, endpoint))
+        if lie is not None:
+            return lie(body)
+        endpoints = CopyEndpoints(self.supers[ticket.nid], None, lambda nid: True, TownClock())
+        answer: Callable[[bytes, Context], Awaitable[bytes]] = getattr(endpoints, endpoint.partition(".")[2].lower())
+        return await answer(body, Context(None, Caller(nid=NODE), Headers(), None, None))
