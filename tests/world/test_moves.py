@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from micro.errors import NotFound
 from micro.node.whereabouts import HOME_SERVED_SECONDS
 from micro.service.registry.finding import Offer
 from micro.testing import CALM, World
-from tests.world.scenes import greeter
+from micro.testing.machine import WorldClient
+from tests.world.scenes import greeter, pourer
 from tests.world.test_networks import backbone_of
 
 SOON_SECONDS = 15.0
@@ -76,3 +80,34 @@ def test_a_home_is_remembered_over_restarts() -> None:
     World(1, nodes=12, supers=4, weather=CALM).run(scenario)
     assert len(homes) == 8
     assert all(before and before == after for before, after in homes)
+
+
+def test_clients_find_services_again_after_their_node_left_its_network_and_joined_one() -> None:
+    """By calls and by streams: the way that a client has had since before is one that its node knows no more."""
+
+    async def scenario(world: World) -> None:
+        world.serve("e", greeter())
+        world.serve("e", pourer())
+        await world.settle()
+        calling, streaming = world.client("f"), world.client("f")
+        assert await calling.call("greeter", "Say.Hello") == "Hello world"
+        assert await first_piece(streaming)
+        await world.leave("f")
+        with pytest.raises(NotFound):
+            await calling.call("greeter", "Say.Hello")
+        with pytest.raises(NotFound):
+            await first_piece(streaming)
+        await world.settle()
+
+        assert await calling.call("greeter", "Say.Hello") == "Hello world"
+        assert await first_piece(streaming)
+
+    World(1, nodes=6, supers=3, weather=CALM).run(scenario)
+
+
+async def first_piece(client: WorldClient) -> str:
+    """Returns the first that a pourer pours out."""
+    async with client.stream("pourer", "Pour.Out", {"pieces": 1}) as pouring:
+        async for piece in pouring:
+            return str(piece)
+    raise AssertionError("it poured out nothing")

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from micro.errors import BadRequest, Fault, LinkClosed, Unavailable
+from micro.errors import BadRequest, Fault, LinkClosed, NotFound, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.codec import JSON
 from micro.mucp.event import Replied
@@ -41,6 +41,8 @@ class _Tried(NamedTuple):
 
     fault: Fault
     idempotent: bool
+    is_stale: bool = False
+    """Whether the route was one that leads nowhere any more."""
 
 
 class RawClient:
@@ -142,7 +144,7 @@ class RawClient:
             _, link, number = sent
             link.cancel(number)
             raise error
-        tried = _Tried(error, endpoint in route.idempotent)
+        tried = _Tried(error, endpoint in route.idempotent, self._lets_go(route, error))
         return await self._call(route.service, endpoint, body, content_type, None, None, tried=tried)
 
     async def _call(
@@ -175,10 +177,20 @@ class RawClient:
                 fault.refused = True
             except Fault as found:
                 fault = found
-            tried = _Tried(fault, endpoint in route.idempotent)
+            tried = _Tried(fault, endpoint in route.idempotent, self._lets_go(route, fault))
+
+    def _lets_go(self, route: Route, fault: Fault) -> bool:
+        """Forgets a route at whose end the service is unknown, and says whether it did.
+
+        The node may find it again: it has left its network and joined one since, or a stranger has what it had itself.
+        """
+        is_unknown = fault.refused and fault.code == NotFound.code and fault.id == route.service
+        return is_unknown and self._ways.let_go(route)
 
     async def _wait_to_retry(self, tried: _Tried, attempt: int, remaining_seconds: float) -> None:
         """Waits until a failed call may be sent again, or raises its fault where it may not."""
+        if tried.is_stale and attempt == 1:
+            return
         seconds = self._policy.after(
             tried.fault,
             attempt=attempt,
@@ -247,6 +259,7 @@ class RawClient:
         extra = encode(headers) if headers else b""
         prefix = route.prefix(Form.STREAM, link, endpoint, content_type, 0, extra)
         stream = RawStream(link)
+        stream.on_failure = lambda fault: self._lets_go(route, fault)
         stream.exchange = link.open(Form.STREAM, prefix, body, stream)
         return stream
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Self
 
 from micro.errors import Cancelled, Fault, LinkClosed
@@ -39,6 +39,7 @@ class RawStream(Owner):
         "headers",
         "link",
         "on_cancel",
+        "on_failure",
     )
 
     def __init__(self, link: Link) -> None:
@@ -46,6 +47,7 @@ class RawStream(Owner):
         self.exchange: Exchange = Exchange(0, 0, local=True)
         self.headers: Headers | None = None
         self.on_cancel: asyncio.Task[None] | None = None
+        self.on_failure: Callable[[Fault], object] | None = None
         self._incoming: deque[bytes] = deque()
         self._arrived: asyncio.Future[None] | None = None
         self._credit: asyncio.Future[None] | None = None
@@ -69,6 +71,8 @@ class RawStream(Owner):
     def failed(self, fault: Fault, *, refused: bool) -> None:
         fault.refused = refused
         self._failure = self._failure or fault
+        if self.on_failure is not None:
+            self.on_failure(fault)
         self._wake_reader()
         self._wake_writer()
 

@@ -88,6 +88,13 @@ class Ways:
             if link in route.links and route.drop(link):
                 del self.routes[service]
 
+    def let_go(self, route: Route) -> bool:
+        """Has the node asked anew for the service of a route; False where it is not in use any more."""
+        if self.routes.get(route.service) is not route:
+            return False
+        del self.routes[route.service]
+        return True
+
     def close(self, reason: str) -> None:
         """Ends all links; calls under way fail."""
         links = [*self._direct_links.values(), *([self._node] if self._node is not None else [])]
