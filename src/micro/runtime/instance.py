@@ -231,9 +231,9 @@ class Launcher:
         self._badges.pop(instance, None)
         self._live.pop(instance, None)
         self._names.pop(instance, None)
+        await self._reception.close(instance)  # first, as whoever waits for the disk may be stopped in that
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._disk.remove, home)
-        await self._reception.close(instance)
 
 
 def describe_end(code: int) -> str:

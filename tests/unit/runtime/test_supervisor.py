@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -667,3 +668,36 @@ async def test_its_log_can_be_followed(town: Town, source: Path) -> None:
     os.kill(status(town)["pid"], signal.SIGTERM)  # type: ignore[arg-type]
 
     assert (await waiting).line == "asked to stop"
+
+
+async def test_a_node_that_stops_while_an_ended_instance_is_cleared_away_leaves_no_door_open(
+    home: Path, source: Path
+) -> None:
+    """The disk may be slow: what an instance came in by is closed before its folder is removed."""
+    disk = SlowDisk()
+    town = found(home, disk, start_seconds_max=20.0)
+    try:
+        await run(town, source)
+        os.kill(int(str(status(town)["pid"])), signal.SIGKILL)
+        await until(disk.removing.is_set)
+    finally:
+        closing = asyncio.ensure_future(town.supervisor.close())
+        await asyncio.sleep(0)
+        disk.goes_on.set()
+        await closing
+
+    assert town.doors == []
+
+
+class SlowDisk(SystemDisk):
+    """Removes a folder when it is told to."""
+
+    def __init__(self) -> None:
+        self.removing = threading.Event()
+        self.goes_on = threading.Event()
+
+    def remove(self, path: Path) -> None:
+        if path.name.startswith("greeter-"):
+            self.removing.set()
+            assert self.goes_on.wait(20)
+        super().remove(path)

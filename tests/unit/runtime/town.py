@@ -98,6 +98,11 @@ class Town:
         self._servers[badge.instance] = await asyncio.start_unix_server(self._greet, path)
         return Door(str(path))
 
+    @property
+    def doors(self) -> list[str]:
+        """The instances whose doors are open."""
+        return list(self._servers)
+
     async def registered(self, instance: str) -> str:
         return await asyncio.shield(self._arrived[instance])
 
@@ -132,14 +137,14 @@ class Town:
         self._arrived[badge.instance].set_result(said["name"])
 
 
-def found(home: Path, **options: float) -> Town:
+def found(home: Path, disk: SystemDisk | None = None, **options: float) -> Town:
     """Returns a town whose supervisor works in `home`."""
     town = Town(home)
     town.supervisor = open_supervisor(
         home,
         town,
         processes=SystemProcesses(),
-        disk=SystemDisk(),
+        disk=disk or SystemDisk(),
         clock=SystemClock(),
         entropy=SystemEntropy(),
         changed=town.changes.append,
