@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from micro.errors import Fault
-from micro.service.broker.broker import Limits, StoredEvent
+from micro.service.broker.broker import Limits, Member, StoredEvent
 from micro.service.broker.embedded import EmbeddedBroker
 from micro.system import SystemClock, SystemDisk
 
@@ -54,7 +54,7 @@ async def _publish(broker: EmbeddedBroker, events: list[tuple[str, str]]) -> Non
     await last
 
 
-class _Member:
+class _Member(Member):
     """Takes one event."""
 
     def __init__(self) -> None:

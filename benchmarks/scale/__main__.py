@@ -27,6 +27,9 @@ BAR_TOWN = TOWNS[1]
 LOOKUPS, LOOKUPS_SHARE = 2_000, 300
 HOMES, HOMES_SHARE = (1_000, 300_000), (100, 20_000)
 """Home links, and records."""
+KILLS, KILLS_SHARE = 9, 2
+"""Providers that die."""
+CALL_BAR_SECONDS, LOOKUP_BAR_SECONDS = 1, 10
 ROUNDS, ROUNDS_SHARE = 7, 3
 SECONDS = 1.0
 
@@ -121,6 +124,14 @@ async def page(*, prove: bool) -> str:
     verdicts.append(_held(load["records_megabytes"], bar))
     bars.append((f"{links:,} home links more", f"{load['links_megabytes']:.0f} MB", f"≤ {150 * links / 1000:.0f} MB"))
     verdicts.append(_held(load["links_megabytes"], 150 * links / 1000))
+    died = await _measure("failover", KILLS if prove else KILLS_SHARE)
+    for key, what, bar in (
+        ("call_seconds", "the slowest idempotent call while one of two providers is killed", CALL_BAR_SECONDS),
+        ("lookup_seconds", "a killed provider is found by lookups for", LOOKUP_BAR_SECONDS),
+    ):
+        most = died[f"{key}_most"]
+        bars.append((what, f"{died[key] / bar:.2f} (at most {most / bar:.2f}) of {bar} s", f"≤ {bar} s"))
+        verdicts.append(_held(most, bar))
     reason = reason_not_to()
     if reason:
         sys.stderr.write(f"the relayed link is left out: {reason}\n")

@@ -33,7 +33,7 @@ class Distance:
     def start(self, link: Link) -> None:
         """Begins, as the pipe would."""
         self._link = link
-        self._pipe.start(self)  # type: ignore[arg-type]
+        self._pipe.start(self)
 
     # -- the link's side --------------------------------------------------------------------------------------------
 

@@ -123,6 +123,7 @@ class Member:
             clock=member._clock,
             entropy=member._entropy,
             offers=lambda: member._offers,
+            topics=tuple,
             place=lambda: member._place,
         )
         member.announcer.start()

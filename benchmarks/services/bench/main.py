@@ -30,7 +30,7 @@ async def raw(body: bytes) -> bytes:
     return body
 
 
-@bench.endpoint("Say.Hello")
+@bench.endpoint("Say.Hello", idempotent=True)
 async def hello(request: Hello) -> Greeting:
     """Greet someone by name."""
     return Greeting(f"Hello {request.name}")
