@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from micro.errors import MicroError
+from micro.errors import MicroError, Unavailable
 from micro.node.backbone import Backbone
 from micro.service.registry import finding, holder, presences
 from micro.service.registry.atlas import Atlas
@@ -58,6 +58,32 @@ async def peaceful(world: World) -> None:
     await world.settle()
     for name in world.nodes:
         assert await world.client(name).call("greeter", "Say.Hello") == "Hello world"
+
+
+def test_a_caller_goes_on_when_its_node_has_left_and_come_back() -> None:
+    """It knows the way from before, and does not ask for another one; while its node is in no network it is told so."""
+
+    async def scenario(world: World) -> None:
+        world.serve("e", greeter())
+        await world.settle()
+        client = world.client("d")
+        assert await client.call("greeter", "Say.Hello") == "Hello world"
+        await client.call("network", "Network.Leave")
+        with pytest.raises(MicroError, match="no service is called greeter"):
+            await client.call("greeter", "Say.Hello")
+        node = world.machines["a"].node
+        assert node is not None
+        await client.call("network", "Network.Join", {"ticket": node.ticket().encode()})
+        for _ in range(20):
+            try:
+                assert await client.call("greeter", "Say.Hello") == "Hello world"
+            except Unavailable:
+                await world.sleep(0.5)
+            else:
+                return
+        raise WorldBroken("greeter is not called again")
+
+    World(1, nodes=5, supers=3, weather=CALM).run(scenario)
 
 
 def test_what_came_too_fast_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
