@@ -319,14 +319,23 @@ class Strangers:
                 await stranger.ready.wait()
         except TimeoutError:
             raise Unavailable(f"{short(offer.nid)} does not say within {MEET_SECONDS:g} s what it has") from None
+        self._check(offer, stranger)
+
+    def _check(self, offer: Offer, stranger: Stranger) -> None:
+        """Lets what a stranger has into the catalog if its description is what was announced: none is called before."""
+        service, following = offer.record.name, stranger.following
         view = self._catalog.lookup(f"{service}@{offer.nid}")
-        if view is None:
+        said = [view.description] if view is not None else following.held(service)
+        if not said:
             raise Unavailable(f"{short(offer.nid)} offers {service} and does not have it now")
         try:
-            described(offer.record, stranger.following.descriptions.get(view.description.hash, {}))
+            described(offer.record, following.descriptions.get(said[-1].hash, {}))
         except BadRequest:
             self._reject(offer.nid, service)
             raise
+        stranger.checked[service] = None
+        following.admit(service)
+        self._changed()
 
     def _reject(self, nid: str, service: str) -> None:
         """Takes out what a stranger says, since it is not what it announced; what else it had is looked for anew."""
