@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
-from micro.errors import BadRequest, Forbidden, NotFound
+from micro.errors import BadRequest, Forbidden, NotFound, TooManyRequests
+from micro.network.link import Link
 from micro.node.front import Client
 from micro.node.node import Node
+from micro.service.events import EventDesk
 from micro.service.registry.finder import Finder
 from micro.service.registry.finding import Offer
 from micro.service.registry.record import mark_of_log
+from micro.service.subscriber import Subscriber
 from micro.service.subscription import Subscription
 from micro.trust.identity import short
 from tests.network.places import StartNode, client_of, run, until
@@ -236,6 +240,92 @@ async def test_a_refusal_is_told_to_the_owner_once(
     assert numbers(await take(events, 1)) == [1]
     await owner.call("auth", "Rules.Create", rule)
     await until(lambda: len(told()) == 2)
+
+
+async def states(client: Client) -> list[tuple[str, str, str]]:
+    found = (await client.call("events", "Events.Subscriptions", {"topic": "orders"}))["subscriptions"]
+    return [(line["nid"], line["queue"], line["state"]) for line in found]
+
+
+async def test_a_subscriber_is_told_what_it_waits_for(country: Country, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That there is no log, that it is refused, and, once it is let in, that it waits no longer; as its owner sees."""
+    monkeypatch.setattr("micro.service.events.RELINK_SECONDS", 0.1)
+    far, owner = await country.settler()
+    near, client = await country.settler()
+    events = await country.queue(client, f"orders@{far.nid}")
+    told: list[str] = []
+    events.on_waiting(told.append)
+    await until(lambda: len(told) == 1)
+    assert f"{short(far.nid)} announces no log of orders; its owner can open it there: `micro events export" in told[0]
+    assert await states(client) == [(far.nid, "work", "sought")]
+
+    about = {"type": "topic", "name": "orders", "endpoint": "Subscribe"}
+    rule = {"id": "no", "scope": f"node:{near.nid}", "access": "denied", "priority": 5, "resource": about}
+    await owner.call("auth", "Rules.Create", rule)
+    await owner.call("events", "Events.Export", {"topic": "orders"})
+    await until(lambda: "refuses, and is asked again" in told[-1])
+    assert "`micro auth create rule`" in events.waiting
+    assert await states(client) == [(far.nid, "work", "refused")]
+
+    await owner.call("auth", "Rules.Delete", {"id": "no"})
+    await publish(owner, 1)
+    assert numbers(await take(events, 1)) == [1]
+    await until(lambda: events.waiting == "")
+    assert await states(client) == [(far.nid, "work", "open")]
+    assert len(told) == 3
+
+
+async def test_a_limit_that_is_reached_is_told(country: Country, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log's node that has no room now is asked again, and the subscriber knows."""
+    monkeypatch.setattr("micro.service.events.RELINK_SECONDS", 0.1)
+    far, owner = await country.publisher()
+    _, client = await country.settler()
+    place = EventDesk._place
+
+    def full(desk: EventDesk, link: Link, subscriber: Subscriber) -> object:
+        if desk is far.eventing.desk and link.facts.caller.peer:
+            raise TooManyRequests("the topic has as many members as it may; end one of them")
+        return place(desk, link, subscriber)
+
+    monkeypatch.setattr(EventDesk, "_place", full)
+    events = await country.queue(client, f"orders@{far.nid}")
+    await until(lambda: "as many members as it may" in events.waiting)
+    monkeypatch.setattr(EventDesk, "_place", place)
+    await publish(owner, 1)
+    assert numbers(await take(events, 1)) == [1]
+
+
+async def test_what_can_never_be_had_is_an_error_at_once(country: Country) -> None:
+    """Though the log's node is not even known yet."""
+    far, _ = await country.settler()
+    _, client = await country.settler()
+    with pytest.raises(BadRequest, match="queue"):
+        await client.subscribe_raw(f"orders@{far.nid}", "no queue")
+
+
+async def test_a_person_who_waits_is_told_why(country: Country) -> None:
+    """Once, on the standard error; the events come all the same once they may."""
+    far, owner = await country.settler()
+    near, _ = await country.settler()
+    command = ("subscribe", f"orders@{far.nid}", "--queue", "work", "--count", "1", "--raw")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "micro", "--home", str(near.home.path), *command),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    await until(lambda: _are_sought(near, "orders"))
+    await owner.call("events", "Events.Export", {"topic": "orders"})
+    await publish(owner, 1)
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (0, b'{"n":1}'), err
+    waiting = [line for line in err.decode().splitlines() if line.startswith("waiting: ")]
+    assert len(waiting) == 1
+    assert "announces no log of orders" in waiting[0]
+
+
+def _are_sought(node: Node, topic: str) -> bool:
+    return any(state == "sought" for line, _, state, _ in node.eventing.desk.upstreams() if line.topic == topic)
 
 
 async def test_what_is_closed_is_withdrawn(country: Country) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from micro.errors import NotFound, Unavailable
 from micro.service.registry import announcement
+from micro.service.registry.catalog import Catalog
+from micro.service.registry.instance import Instance
 from micro.service.registry.record import ServiceRecord, SignedRecord, sign_record
 from micro.testing import CALM, World
 from micro.trust.keys import NodeKey
@@ -36,6 +40,36 @@ def test_what_a_record_does_not_name_is_not_called(monkeypatch: pytest.MonkeyPat
             assert node.catalog.lookup("greeter") is None
 
     World(1, nodes=4, supers=2, weather=CALM).run(scenario)
+
+
+def test_what_is_not_checked_yet_is_not_in_the_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for a moment: a call in it would go to a stranger who has something else than it announced."""
+    registered: list[str] = []
+    register = Catalog.register
+
+    def lie(key: NodeKey, record: ServiceRecord) -> SignedRecord:
+        fields = {name: getattr(record, name) for name in record.__slots__}
+        return sign_record(key, ServiceRecord(**{**fields, "description_hash": bytes(32)}))
+
+    async def scenario(world: World) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(announcement, "sign_record", lie)
+            world.serve("d", greeter())
+            await world.settle()
+        node = world.machines["c"].node
+        assert node is not None
+
+        def noted(catalog: Catalog, instance: Instance, *details: Any) -> bool:
+            if catalog is node.catalog:
+                registered.append(instance.service)
+            return register(catalog, instance, *details)
+
+        monkeypatch.setattr(Catalog, "register", noted)
+        with pytest.raises((NotFound, Unavailable)):
+            await world.client("c").call("greeter", "Say.Hello")
+
+    World(1, nodes=4, supers=2, weather=CALM).run(scenario)
+    assert registered == []
 
 
 def test_what_changed_after_it_was_looked_up_is_called() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -28,6 +29,25 @@ async def peaceful(world: World) -> None:
 def versions(world: World) -> set[int]:
     """Returns the numbers of the newest maps that nodes have."""
     return {backbone_of(world, machine.name).version for machine in world.running()}
+
+
+def test_super_nodes_that_come_at_once_cost_two_maps_at_most() -> None:
+    """All shards would move with each map; every one of them is where it says in the end."""
+
+    async def scenario(world: World) -> None:
+        await world.settle()
+        [before] = versions(world)
+        moved = world.supers[1:]
+        for name in moved:
+            world.crash(name)
+            world.move(name)
+        await asyncio.gather(*(world.start(name) for name in moved))
+        await world.settle()
+        [after] = versions(world)
+        assert 1 <= after - before <= 2
+        assert places_of(world, KEEPER) == places_of(world)
+
+    World(1, nodes=8, supers=7, weather=CALM).run(scenario)
 
 
 async def gone(world: World) -> None:

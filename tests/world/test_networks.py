@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from micro.errors import MicroError
+from micro.errors import MicroError, Unavailable
 from micro.node.backbone import Backbone
 from micro.service.registry import finding, holder, presences
 from micro.service.registry.atlas import Atlas
@@ -58,6 +58,69 @@ async def peaceful(world: World) -> None:
     await world.settle()
     for name in world.nodes:
         assert await world.client(name).call("greeter", "Say.Hello") == "Hello world"
+
+
+def test_a_caller_goes_on_when_its_node_has_left_and_come_back() -> None:
+    """It knows the way from before, and does not ask for another one; while its node is in no network it is told so."""
+
+    async def scenario(world: World) -> None:
+        world.serve("e", greeter())
+        await world.settle()
+        client = world.client("d")
+        assert await client.call("greeter", "Say.Hello") == "Hello world"
+        await client.call("network", "Network.Leave")
+        with pytest.raises(MicroError, match="no service is called greeter"):
+            await client.call("greeter", "Say.Hello")
+        node = world.machines["a"].node
+        assert node is not None
+        await client.call("network", "Network.Join", {"ticket": node.ticket().encode()})
+        for _ in range(20):
+            try:
+                assert await client.call("greeter", "Say.Hello") == "Hello world"
+            except Unavailable:
+                await world.sleep(0.5)
+            else:
+                return
+        raise WorldBroken("greeter is not called again")
+
+    World(1, nodes=5, supers=3, weather=CALM).run(scenario)
+
+
+def test_what_came_too_fast_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home refuses what a node says beyond its rate; the node says it again by itself, and everybody finds it."""
+    monkeypatch.setattr(holder, "SAYS_BURST", 8.0)
+    refused: list[str] = []
+    announce = Holder.announce
+
+    def noted(self: Holder, key: bytes, said: Any, moment: Moment) -> Heard:
+        heard = announce(self, key, said, moment)
+        refused.extend([heard.trouble] if heard.trouble else [])
+        return heard
+
+    monkeypatch.setattr(Holder, "announce", noted)
+
+    async def scenario(world: World) -> None:
+        await world.settle()
+        for number in range(10):
+            service = greeter()
+            service.name = f"extra-{number}"
+            world.serve("e", service)
+            await world.sleep(0.3 if number == 4 else 0.0)
+        await world.sleep(15.0)
+        finder = backbone_of(world, "d").finder
+        assert finder is not None
+        found: list[str] = []
+
+        async def look() -> None:
+            for number in range(10):
+                found.extend(offer.nid for offer in await finder.find(f"extra-{number}"))
+
+        await world.machines["d"].by_node(look())
+        assert found == [world.machines["e"].nid] * 10
+
+    World(1, nodes=5, supers=3, weather=CALM).run(scenario)
+    assert any("flood" in trouble for trouble in refused)
+    assert len(refused) <= 2
 
 
 async def betrayed(world: World, *lies: str) -> bool:

@@ -10,6 +10,7 @@ from micro.errors import MicroError
 from micro.node.relaying import Relaying
 from micro.testing import CALM, World, WorldBroken
 from tests.world.scenes import greeter
+from tests.world.test_networks import backbone_of
 
 MET_SECONDS = 30.0
 """Hidden nodes meet again within this time of their relay's end; a transport by itself takes longer to see it."""
@@ -60,6 +61,55 @@ def stays_at_its_relay(patch: pytest.MonkeyPatch) -> None:
         return False
 
     patch.setattr(Relaying, "watch", watch)
+
+
+def test_a_super_node_is_reached_through_a_relay_that_only_the_newest_map_has() -> None:
+    """It has moved with its relay, and the hidden node's map is older than its home's."""
+
+    async def scenario(world: World) -> None:
+        await world.settle()
+        [moved, *_] = [name for name in world.supers[1:] if name != home_of(world, "f")]
+        world.crash(moved)
+        world.move(moved)
+        await world.start(moved)
+        await world.sleep(1.0)
+        here, there = world.machines["f"].node, world.machines[moved].node
+        assert here is not None
+        assert here.peers is not None
+        assert there is not None
+        ticket = there.ticket()
+        assert not here.peers._relays.permits(ticket.relay or "")
+        await world.machines["f"].by_node(here.peers.visits.visit(ticket))
+        link = here.peers.visits.link(there.nid)
+        assert link is not None
+        assert link.closed is None
+
+    World(2, nodes=6, supers=4, hidden=2, weather=CALM).run(scenario)
+
+
+def test_a_hidden_node_comes_back_by_a_ticket_when_all_have_moved() -> None:
+    """Of the relays that it knew none is there; the ticket's owner gave it, so its relay is dialled through."""
+
+    async def scenario(world: World) -> None:
+        await world.settle()
+        for name in world.supers:
+            world.crash(name)
+            world.move(name)
+        for name in world.supers:
+            await world.start(name)
+        node = world.machines[world.supers[0]].node
+        assert node is not None
+        for name in world.nodes[1:]:
+            await world.client(name).call("network", "Network.Join", {"ticket": node.ticket().encode()})
+        await world.settle()
+
+    World(1, nodes=6, supers=4, hidden=2, weather=CALM).run(scenario)
+
+
+def home_of(world: World, name: str) -> str:
+    """Returns the machine that is a node's home, "" while there is none."""
+    announcer = backbone_of(world, name).announcer
+    return world.name_of(announcer.home) if announcer is not None and announcer.home else ""
 
 
 def run_all(seeds: range) -> None:

@@ -54,6 +54,7 @@ TRACE = "Micro-Trace"
 TIMESTAMP = "Micro-Timestamp"
 ATTEMPT = "Micro-Attempt"
 DROPPED = "Micro-Dropped"
+WAITING = "Micro-Waiting"
 CONTENT_TYPE = "Content-Type"
 
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}\Z")

@@ -230,7 +230,7 @@ class Peers:
             log.info("%s did not hear that this node is somewhere else: %s", short(ticket.nid), error)
 
     async def _pipe(self, ticket: Ticket) -> FreshPipe:
-        relay = self._relays.of(ticket)
+        relay = await self._relays.find(ticket)
         return await self._transport.dial(ticket.nid, ticket.addresses, relay, timeout_seconds=DIAL_TIMEOUT_SECONDS)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:

@@ -199,8 +199,9 @@ class Visits:
         """Returns a new link to a node that has answered, and the address at which it was reached."""
         try:
             async with asyncio.timeout(VISIT_TIMEOUT_SECONDS):
+                relay = await self._relays.find(ticket)
                 pipe = await self._transport.dial(
-                    ticket.nid, ticket.addresses, self._relays.of(ticket), timeout_seconds=VISIT_TIMEOUT_SECONDS
+                    ticket.nid, ticket.addresses, relay, timeout_seconds=VISIT_TIMEOUT_SECONDS
                 )
                 link = self._opened(pipe, ticket.nid)
                 link.watch.vigil = Vigil(VISIT, self._loop.time())

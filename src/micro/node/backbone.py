@@ -180,11 +180,11 @@ class Backbone:
             Fault, LinkClosed, HandshakeFailed: the node of the ticket cannot be reached or has no map.
         """
         network = self._guide.expect(ticket)
+        self._relays.vouch(ticket)
         if self.network == network and self.charting is not None:
             await self.charting.learn(ticket)
             self._membership.met(ticket.encode())
             return
-        self._relays.vouch(ticket)
         await self._guide.enter(ticket, network)
         await self._open()
 

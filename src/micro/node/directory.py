@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from micro.node.far_logs import FarLogs
 from micro.node.logs import NeighbourLogs
@@ -72,6 +72,13 @@ class Directory:
         topic, _ = split_log(name)
         copies = [place for origin in self._missed(name) for place in self.far.copies.find(topic, origin)]
         return sorted([*self._there(name), *copies])
+
+    def missing(self, name: str) -> Mapping[str, str]:
+        """See `LogDirectory.missing`: of strangers that a name or a pin means."""
+        if self.far is None:
+            return {}
+        had = {place.origin for place in self.find(name)}
+        return {nid: why for nid, why in self.far.missing(split_log(name)[0], name).items() if nid not in had}
 
     def refused(self, topic: str, place: LogPlace) -> None:
         """See `LogDirectory.refused`."""

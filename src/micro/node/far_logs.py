@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from micro.network.link import Link
 from micro.network.peers import Peers
 from micro.node.backbone import Backbone
 from micro.node.log_copies import LogCopies
 from micro.node.reach import NodeReach
-from micro.node.stranger_logs import StrangerLogs
+from micro.node.stranger_logs import EXPORT, StrangerLogs
 from micro.node.subscribers import Subscribers
 from micro.ports import Entropy
 from micro.service.broker.directory import LogPlace
 from micro.service.registry.announcement import Place
+from micro.trust.identity import short
 
 __all__ = ["FarLogs"]
 
@@ -80,6 +81,15 @@ class FarLogs:
         self.subscribers.stop()
         self.strangers.close()
         self.copies.close()
+
+    def missing(self, topic: str, name: str) -> Mapping[str, str]:
+        """Returns the nodes whose logs a name means and that are out of reach, neighbours included: of each why."""
+        return {
+            nid: f"{short(nid)} is linked and has no log of {topic} for this node; {EXPORT.format(topic)}"
+            if self._peers.link(nid) is not None
+            else why
+            for nid, why in self.strangers.missing(name).items()
+        }
 
     def link(self, place: LogPlace) -> Link | None:
         """Returns the link over which a log, or its copy, is had: of a neighbour, else of a visit; None without one."""

@@ -36,6 +36,7 @@ class Stranger:
         following: what it says.
         services: for which it is followed.
         used: when one of them was last asked for, on the monotonic clock.
+        checked: those of them whose description was found to be what was announced; no other one is in the catalog.
         ready: set once it has said all that it has, or will say no more.
         task: the watch.
     """
@@ -43,6 +44,7 @@ class Stranger:
     following: Following
     services: dict[str, None]
     used: float
+    checked: dict[str, None] = field(default_factory=dict)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
@@ -93,8 +95,10 @@ class Followed:
         elif len(self._strangers) >= FOLLOWED_MAX:
             self.forget(min(self._strangers, key=lambda other: self._strangers[other].used))
         link.watch.vigil = Vigil(NETWORK, asyncio.get_running_loop().time())  # calls go there
-        following = Following(self._catalog, self._clock, nid, link)
-        stranger = self._strangers[nid] = Stranger(following, services, now)
+        checked = stranger.checked if stranger is not None and stranger.following.link is link else {}
+        unchecked = [name for name in services if name not in checked]
+        following = Following(self._catalog, self._clock, nid, link, unchecked=unchecked)
+        stranger = self._strangers[nid] = Stranger(following, services, now, dict(checked))
         following.heard = lambda word: self._heard(stranger, word)
         stranger.task = asyncio.get_running_loop().create_task(self._watch(nid, stranger))
         return stranger

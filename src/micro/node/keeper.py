@@ -2,21 +2,23 @@
 
 It calls each super node where the map says it is, in rounds. Who is away longer than its owner allows goes out, all
 such in one map, since every map makes shards move; `micro.service.registry.muster` tells the others' absence from the
-keeper's own. Whoever comes back finds that the map has it no more, and asks to be taken in again.
+keeper's own. Whoever comes back finds that the map has it no more, and asks to be taken in again. Who wishes to be
+taken in, or out, at about the same time is so in one map, too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from micro.errors import Conflict, HandshakeFailed, MicroError, Unavailable
+from micro.node.gathering import Gathering
 from micro.node.reach import NodeReach
 from micro.ports import Clock, Entropy
 from micro.service.registry.backbone import PRESENCE, PRESENT
-from micro.service.registry.charter import with_member, without_members
+from micro.service.registry.charter import Wish, with_wishes, without_members
 from micro.service.registry.charting import Charting
 from micro.service.registry.muster import Muster
 from micro.service.registry.shardmap import ShardMap, SuperNode, sign_map
@@ -69,6 +71,7 @@ class Keeper:
         self._changed = changed
         self._muster = Muster(away_seconds)
         self._signing = asyncio.Lock()
+        self._gathering: Gathering[Wish] = Gathering(self._meet)
         self._began = clock.monotonic()
         self._is_current = False
         self._task: asyncio.Task[None] | None = None
@@ -79,11 +82,12 @@ class Keeper:
 
     def stop(self) -> None:
         """Ends that."""
+        self._gathering.stop()
         if self._task is not None:
             self._task.cancel()
 
     async def admit(self, member: SuperNode | None, key: bytes) -> None:
-        """Signs the next map with a super node, or without the one of `key`.
+        """Has the next map signed with a super node, or without the one of `key`, and with what others wish meanwhile.
 
         Raises:
             Unavailable, HandshakeFailed: it cannot be reached where it says it is, or this keeper reached nobody yet.
@@ -92,13 +96,15 @@ class Keeper:
         """
         if member is not None and member.key != self._key.public:
             member = await self._proved(member)
-        async with self._signing:
-            if key == self._key.public and member is None:
-                raise Conflict("the keeper signs the maps of its network, and stays in them")
-            self._muster.seen(key)
-            if self._changed_by(member, key) is not None:
-                await self._catch_up()
-                await self._sign(self._changed_by(member, key))
+        if key == self._key.public and member is None:
+            raise Conflict("the keeper signs the maps of its network, and stays in them")
+        self._muster.seen(key)
+        if key != self._key.public:
+            await self._gathering.wish(Wish(member, key))
+            return
+        for reason in await self._meet([Wish(member, key)]):
+            if reason is not None:
+                raise reason
 
     # -- within -----------------------------------------------------------------------------------------------------
 
@@ -120,10 +126,15 @@ class Keeper:
         chart = self._charting.atlas.current
         return chart.signed.map if chart is not None else ShardMap(self._key.public, 1, self._now(), ())
 
-    def _changed_by(self, member: SuperNode | None, key: bytes) -> ShardMap | None:
-        if member is None:
-            return without_members(self._map(), [key], self._now())
-        return with_member(self._map(), member, self._now())
+    async def _meet(self, wishes: Sequence[Wish]) -> Sequence[MicroError | None]:
+        """Signs the next map with what these wish, where that changes anything; returns for each why it is not met."""
+        async with self._signing:
+            change, reasons = with_wishes(self._map(), wishes, self._now())
+            if change is not None:
+                await self._catch_up()
+                change, reasons = with_wishes(self._map(), wishes, self._now())
+                await self._sign(change)
+            return reasons
 
     async def _catch_up(self) -> None:
         """Hears, once in its life, whether others have newer maps of its own: after a backup was put back they have.

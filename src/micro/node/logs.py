@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from micro.service.broker.directory import LogPlace, split_log
@@ -65,6 +65,10 @@ class NeighbourLogs:
     def away(self, topic: str) -> list[str]:
         """Returns the neighbours that are away, and told of a log of the topic when they were last there."""
         return sorted(nid for nid, topics in self._away.items() if topic in topics)
+
+    def missing(self, name: str) -> Mapping[str, str]:
+        """See `LogDirectory.missing`: who is no neighbour is no business of neighbours."""
+        return {}
 
     def refused(self, topic: str, place: LogPlace) -> None:
         """See `LogDirectory.refused`: a neighbour tells when it is otherwise."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from micro.errors import MicroError, NotFound, Unavailable
@@ -26,7 +26,7 @@ from micro.service.registry.finder import Finder
 from micro.service.registry.record import mark_of_log
 from micro.trust.identity import short
 
-__all__ = ["StrangerLogs"]
+__all__ = ["EXPORT", "StrangerLogs"]
 
 SOUGHT_MAX: Final = 128
 """So many logs of strangers are sought and held at once."""
@@ -44,6 +44,18 @@ BACKOFF_SECONDS_MAX: Final = 30.0
 LASTED_SECONDS: Final = 30.0
 """A link that lasted so long makes the next back-off begin anew."""
 
+TOLD_FAILURES: Final = 2
+"""So often in a row a log is not reached before subscribers are told: who has just begun to seek may find it yet."""
+
+NOWHERE: Final = "this node is in no network; `micro network join TICKET` takes it into one"
+
+TOO_MANY: Final = (
+    f"{SOUGHT_MAX} logs of strangers are sought, which is the limit; end subscriptions, or `micro network unpin` some"
+)
+
+EXPORT: Final = "its owner can open it there: `micro events export {}`"
+"""What helps where a node has no log for others."""
+
 log = logging.getLogger("micro.network")
 
 
@@ -51,10 +63,12 @@ class _Sought:
     """One log of a stranger that somebody here subscribes to."""
 
     def __init__(self, topic: str, nid: str) -> None:
+        self.topic = topic
         self.nid = nid
         self.name = f"{mark_of_log(topic)}@{nid}"
         self.link: Link | None = None
         self.is_missed = False
+        self.trouble = ""
         self.since = 0.0
         self.failures = 0
         self.wake = asyncio.Event()
@@ -64,6 +78,11 @@ class _Sought:
     def is_linked(self) -> bool:
         """Whether its node is linked."""
         return self.link is not None and self.link.closed is None
+
+    @property
+    def told(self) -> str:
+        """Why it is out of reach, as its subscribers are told; "" while there is nothing to tell."""
+        return self.trouble if self.failures >= TOLD_FAILURES and not self.is_linked else ""
 
 
 class StrangerLogs:
@@ -117,6 +136,13 @@ class StrangerLogs:
         topic, _ = split_log(name)
         known = ((nid, self._sought.get((topic, nid))) for nid in self.meant(name))
         return tuple(nid for nid, sought in known if sought is not None and sought.is_missed)
+
+    def missing(self, name: str) -> Mapping[str, str]:
+        """Returns the nodes whose logs a name means and that are out of reach, once that lasts: of each why."""
+        topic, _ = split_log(name)
+        known = {nid: self._sought.get((topic, nid)) for nid in self.meant(name)}
+        whys = {nid: sought.told if sought is not None else TOO_MANY for nid, sought in known.items()}
+        return {nid: why for nid, why in whys.items() if why}
 
     def link(self, nid: str) -> Link | None:
         """Returns the link to a node whose log is held, or None."""
@@ -177,7 +203,7 @@ class StrangerLogs:
     async def _announcing(self, topic: str) -> tuple[str, ...]:
         finder = self._backbone.finder
         if finder is None:
-            raise Unavailable("this node is in no network; `micro network join TICKET` takes it into one")
+            raise Unavailable(NOWHERE)
         mark = mark_of_log(topic)
         finder.forget(mark)  # a person asks, and means what is there now
         return tuple(offer.nid for offer in await finder.find(mark) if offer.nid != self._nid)
@@ -264,9 +290,11 @@ class StrangerLogs:
                     sought.failures += 1
                     await self._pause(finder, sought)
             elif finder is None or not await self._reach(finder, sought):
-                sought.failures += 1
-                if not sought.is_missed:
-                    sought.is_missed = True
+                before = sought.is_missed, sought.told
+                if finder is None:
+                    sought.trouble = f"{short(sought.nid)} is no neighbour, and {NOWHERE}"
+                sought.failures, sought.is_missed = sought.failures + 1, True
+                if before != (sought.is_missed, sought.told):
                     self._changed()
                 await self._pause(finder, sought)
 
@@ -277,10 +305,13 @@ class StrangerLogs:
             if link is None:
                 offers = await finder.find(sought.name)
                 if not offers:
+                    about = EXPORT.format(sought.topic)
+                    sought.trouble = f"{short(sought.nid)} announces no log of {sought.topic}; {about}"
                     return False
                 link = await self._visits.visit(offers[0].ticket)
         except (MicroError, TimeoutError) as error:
             log.info("the log %s cannot be reached: %s", sought.name[:80], error)
+            sought.trouble = f"{short(sought.nid)} cannot be reached, and is tried again: {error}"
             return False
         except asyncio.CancelledError:
             if sought.task is None or sought.task.cancelling():
@@ -288,7 +319,7 @@ class StrangerLogs:
             return False  # the finder has ended, because this node leaves its network
         if link.closed is not None:
             return False
-        sought.link, sought.since, sought.is_missed = link, self._loop.time(), False
+        sought.link, sought.since, sought.is_missed, sought.trouble = link, self._loop.time(), False, ""
         log.info("the log of %s is reached for subscribers here", short(sought.nid))
         self._changed()
         return True

@@ -189,8 +189,11 @@ class Strangers:
                 self._look_again(name)
 
     def had(self, service: str) -> bool:
-        """Says whether a stranger that is gone, or was let go, had a service of this name; it is looked for then."""
-        if service not in self._missed:
+        """Says whether a stranger that is gone, or was let go, had a service of this name; it is looked for then.
+
+        In no network nobody is looked for, so nothing is expected; what was used before is, once it is in one again.
+        """
+        if service not in self._missed or not self._backbone.network:
             return False
         self._look_again(service)
         return True
@@ -207,10 +210,14 @@ class Strangers:
                 self._miss(name)
 
     def depart(self) -> None:
-        """Follows nobody any more, because this node left its network; what is looked for ends with the visits."""
-        self._missed.clear()
-        for nid, _ in self._followed:
+        """Follows nobody any more, because this node left its network; what is looked for ends with the visits.
+
+        Callers here still know the way to what they used, and ask for no other one when the node is in a network again.
+        """
+        for nid, stranger in self._followed:
             self._followed.forget(nid)
+            for name in stranger.services:
+                self._miss(name)
 
     def close(self) -> None:
         """Stops looking and following."""
@@ -312,14 +319,23 @@ class Strangers:
                 await stranger.ready.wait()
         except TimeoutError:
             raise Unavailable(f"{short(offer.nid)} does not say within {MEET_SECONDS:g} s what it has") from None
+        self._check(offer, stranger)
+
+    def _check(self, offer: Offer, stranger: Stranger) -> None:
+        """Lets what a stranger has into the catalog if its description is what was announced: none is called before."""
+        service, following = offer.record.name, stranger.following
         view = self._catalog.lookup(f"{service}@{offer.nid}")
-        if view is None:
+        said = [view.description] if view is not None else following.held(service)
+        if not said:
             raise Unavailable(f"{short(offer.nid)} offers {service} and does not have it now")
         try:
-            described(offer.record, stranger.following.descriptions.get(view.description.hash, {}))
+            described(offer.record, following.descriptions.get(said[-1].hash, {}))
         except BadRequest:
             self._reject(offer.nid, service)
             raise
+        stranger.checked[service] = None
+        following.admit(service)
+        self._changed()
 
     def _reject(self, nid: str, service: str) -> None:
         """Takes out what a stranger says, since it is not what it announced; what else it had is looked for anew."""

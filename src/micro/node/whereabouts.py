@@ -28,6 +28,9 @@ LOOK_SECONDS: Final = 3.0
 SOON_SECONDS: Final = 0.5
 """So soon it looks again when it has left its relay: another one takes iroh some tenths of a second."""
 
+ASKED_SECONDS: Final = 3.0
+"""So often the home is asked for a newer map, at most, because of relays that are not known."""
+
 HOME_SERVED_SECONDS: Final = 60.0
 """A super node that was the home for so long is asked first after a restart."""
 
@@ -67,6 +70,8 @@ class Whereabouts:
         self._clock = clock
         self._mapped = ("", 0)
         self._home = ("", 0.0)
+        self._asked = float("-inf")
+        self._asking: asyncio.Task[None] | None = None
         self._seen: Place | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -77,6 +82,8 @@ class Whereabouts:
 
     def stop(self) -> None:
         """Looks no more."""
+        if self._asking is not None:
+            self._asking.cancel()
         if self._task is not None:
             self._task.cancel()
 
@@ -97,6 +104,31 @@ class Whereabouts:
         self._peers.choose_anchors()
         self._remember_home()
         return leaving
+
+    async def catch_up(self) -> None:
+        """Takes the relays of the newest map that the home has: some that is named now may be in that one only.
+
+        It is asked over the link that there is, for whoever dials waits for this.
+        """
+        if self._asking is None or self._asking.done():
+            now = self._clock.monotonic()
+            if now < self._asked + ASKED_SECONDS:
+                return
+            self._asked = now
+            self._asking = asyncio.get_running_loop().create_task(self._ask_home())
+        await asyncio.shield(self._asking)
+
+    async def _ask_home(self) -> None:
+        charting, home = self._backbone.charting, self._home_now()
+        visited = [nid for nid, state, _ in self._peers.visits.linked() if state == "visit"]
+        if charting is None or home == self._nid or not (home in visited or self._peers.link(home) is not None):
+            return
+        member = charting.atlas.member(public_key_of(home))
+        try:
+            if member is not None and await charting.learn(member.ticket()):
+                await self._use_relays()
+        except (MicroError, TimeoutError) as error:
+            log.info("the home does not tell which map is the newest: %s", error)
 
     def _home_now(self) -> str:
         announcer = self._backbone.announcer

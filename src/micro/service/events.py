@@ -13,7 +13,7 @@ from micro.mucp.event import Block, Opened, Published
 from micro.mucp.headers import Headers, encode
 from micro.network.link import Link
 from micro.ports import Clock, Entropy
-from micro.service.broker.broker import EPHEMERAL_ID, Broker, Member, Output, StoredEvent, Subscription
+from micro.service.broker.broker import EPHEMERAL_ID, Broker, Member, Output, StoredEvent, Subscription, check_name
 from micro.service.broker.directory import LogDirectory, LogPlace, split_log
 from micro.service.gate import Gate
 from micro.service.identifier import Identifiers
@@ -36,6 +36,7 @@ def publisher_of(caller: Caller, nid: str) -> str:
 
 UPSTREAMS_MAX = 64
 """How many logs of other nodes one subscriber is given the events of."""
+UNHEARD = "the rules of this node do not let it publish on {}, so its events are not heard; see `micro auth list rules`"
 RELINK_SECONDS = 5.0
 """A log of another node that ended a subscription is asked again after so long."""
 
@@ -189,6 +190,8 @@ class EventDesk:
         name = str(headers.get(names.TOPIC, ""))
         try:
             topic, only = split_log(name)
+            if headers.get(names.QUEUE):
+                check_name("queue", headers[names.QUEUE])  # the log's node would say so, and only once it is found
         except Fault as malformed:
             link.fail(event.number, malformed, refused=True)
             return
@@ -254,6 +257,10 @@ class EventDesk:
             if link.facts.caller.peer and subscriber.only in ("", self._nid)
         ]
 
+    def upstreams(self) -> list[tuple[Subscriber, str, str, str]]:
+        """Returns the logs of other nodes that subscribers here are to have: by whom, and as in `Subscriber.logs`."""
+        return [(subscriber, *line) for subscriber in self._subscribers.values() for line in subscriber.logs()]
+
     def publish_all(self, publisher: str, outputs: list[Output], done: Callable[[Fault | None], None]) -> None:
         """Publishes what follows from an event of another node; `done` is called once it is copied as is wanted."""
         try:
@@ -274,6 +281,8 @@ class EventDesk:
         heard = [place for place in places if self._gate.may_hear(place.origin, subscriber.topic)]
         links = {place: self._link_to(place) for place in heard[:UPSTREAMS_MAX]}
         subscriber.follow({place: link for place, link in links.items() if link is not None and link.closed is None})
+        unheard = {place.origin: UNHEARD.format(subscriber.topic) for place in places if place not in heard}
+        subscriber.lacks({**self._directory.missing(subscriber.name), **unheard})
 
     def refused(self, topic: str, place: LogPlace) -> None:
         """Takes note that another node does not let this one subscribe."""

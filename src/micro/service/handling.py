@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -66,6 +67,7 @@ class Handling:
         while _is_open(link):
             try:
                 async with self._client.subscribe(handler.topic, queue) as events:
+                    events.on_waiting(partial(_tell_waiting, handler.topic))
                     if handler.inline:
                         await self._handle_inline(handler, events)
                     else:
@@ -137,6 +139,14 @@ class Handling:
         """Ends the threads."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _tell_waiting(topic: str, why: str) -> None:
+    """Tells the owner why events do not come, and that they do."""
+    if why:
+        log.warning("the subscription to %s is waiting: %s", topic, why)
+    else:
+        log.info("the subscription to %s waits no longer", topic)
 
 
 def _is_open(link: Link) -> bool:

@@ -287,7 +287,7 @@ class Router:
         """Returns the way of such exchanges, and until which state of the catalog it holds."""
         try:
             return stamp, self._find(link, block)
-        except Unavailable as fault:  # it may be looked for, so each one asks
+        except (NotFound, Unavailable) as fault:  # it may be looked for, or in a network next, so each one asks
             return ONCE, _refusal(fault)
         except Fault as fault:
             return stamp, _refusal(fault)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from micro.errors import Conflict, Fault, Forbidden, LinkClosed
+from micro.errors import BadRequest, Cancelled, Conflict, Fault, Forbidden, LinkClosed
 from micro.mucp import headers as names
 from micro.mucp.event import Opened
 from micro.mucp.limits import BATCHES_VERSION
@@ -16,6 +16,7 @@ from micro.network.owner import Owner
 from micro.service.broker.broker import Ephemeral, Member, Output, StoredEvent, Subscription
 from micro.service.broker.directory import LogPlace
 from micro.service.upstream import Upstream
+from micro.service.waiting import Waiting, shown
 from micro.trust.identity import short
 
 __all__ = ["OURS", "REMOTE_FIRST", "REMOTE_MAX", "Elsewhere", "Subscriber"]
@@ -40,9 +41,6 @@ REMOTE_FIRST = 1 << 62
 """Events from other nodes are numbered from here on, which no log of ours reaches."""
 REMOTE_MAX = 1_024
 """So many of them may wait for one subscriber's acknowledgement."""
-REFUSERS_MAX = 64
-"""Of so many nodes a subscription remembers that it has told of their refusal."""
-REFUSAL_CHARACTERS_MAX = 300
 
 log = logging.getLogger("micro.events")
 
@@ -107,10 +105,10 @@ class Subscriber(Owner, Member):
         "_extra",
         "_headers",
         "_publisher",
-        "_refusers",
         "_remote",
         "_remote_next",
         "_upstreams",
+        "_waiting",
         "link",
         "name",
         "only",
@@ -134,7 +132,7 @@ class Subscriber(Owner, Member):
         self._upstreams: dict[LogPlace, Upstream] = {}
         self._remote: dict[int, tuple[Upstream, int]] = {}
         self._remote_next = REMOTE_FIRST
-        self._refusers: set[str] = set()
+        self._waiting = Waiting()
         self.subscription: Subscription | None = None
 
     # -- the broker's side ------------------------------------------------------------------------------------------
@@ -217,24 +215,53 @@ class Subscriber(Owner, Member):
             self._leave(upstream)
             if isinstance(fault, Forbidden):
                 self._desk.refused(self.topic, upstream.place)
-                self._tell_refusal(upstream.place, fault)
+            if isinstance(fault, BadRequest) and self.only:  # nobody else is asked, and this one will never take it
+                self.judge(fault)
+                return
+            if upstream.link.closed is None and not isinstance(fault, Cancelled):
+                self._refused(upstream.place, fault)
             self._desk.relink_later(self)
 
-    def _tell_refusal(self, place: LogPlace, fault: Fault) -> None:
-        """Tells the owner once that a log's node refuses: it is asked again and again, and the subscriber waits."""
-        if place.nid != place.origin or place.nid in self._refusers:  # another one may have the copy of a log
+    def joined(self, upstream: Upstream) -> None:
+        self._waiting.granted(upstream.place.origin)
+        self._tell()
+
+    def lacks(self, missing: Mapping[str, str]) -> None:
+        """Takes note of the nodes whose logs are out of reach, of each why; the subscriber is told."""
+        self._waiting.missing = missing
+        self._tell()
+
+    def _refused(self, place: LogPlace, fault: Fault) -> None:
+        """Tells subscriber and owner once that a log's node refuses: it is asked again and again until it does not."""
+        if place.nid != place.origin:  # another one may have the copy of a log
             return
-        if len(self._refusers) >= REFUSERS_MAX:
-            self._refusers.clear()
-        self._refusers.add(place.nid)
-        why = ascii(fault.detail[:REFUSAL_CHARACTERS_MAX])[1:-1]
-        log.warning("%s refuses a subscription to %s, which waits until it may: %s", short(place.nid), self.topic, why)
+        why = shown(fault.detail)
+        if self._waiting.refused(place.origin, why):
+            log.warning(
+                "%s refuses a subscription to %s, which waits until it may: %s", short(place.nid), self.topic, why
+            )
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tells the subscriber what it waits for, where that is something else than before."""
+        why = self._waiting.news(is_settled=all(upstream.in_force for upstream in self._upstreams.values()))
+        if why is not None and self.link.closed is None:
+            self.link.session.note(self._exchange.number, {names.WAITING: why})
+            self.link.schedule()
+
+    def logs(self) -> list[tuple[str, str, str]]:
+        """Returns the logs of other nodes that this subscriber is to have: node, state and why it is not had.
+
+        The state is `open`, `asked`, `refused` or `sought`.
+        """
+        asked = {place.origin: "asked" for place in self._upstreams}
+        asked |= {place.origin: "open" for place, upstream in self._upstreams.items() if upstream.in_force}
+        return self._waiting.states(asked)
 
     def take(self, upstream: Upstream, sequence: int, event: StoredEvent) -> bool:
         number = self._remote_next if sequence else 0
         if len(self._remote) >= REMOTE_MAX or not self.deliver(number, event):
             return False
-        self._refusers.discard(upstream.place.nid)
         if sequence:
             self._remote[number] = (upstream, sequence)
             self._remote_next += 1

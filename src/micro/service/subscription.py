@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -123,9 +123,24 @@ class _Several:
 
 
 class Subscription(Owner):
-    """Iterate it for events. With a queue each must be acknowledged, or it comes again; without, none can be."""
+    """Iterate it for events. With a queue each must be acknowledged, or it comes again; without, none can be.
 
-    __slots__ = ("_acknowledged", "_arrived", "_failure", "_in_force", "_incoming", "exchange", "link")
+    Attributes:
+        waiting: why events of another node's log do not come yet, and what helps; "" where they may. The node goes on
+            trying, and they come once that is otherwise.
+    """
+
+    __slots__ = (
+        "_acknowledged",
+        "_arrived",
+        "_failure",
+        "_in_force",
+        "_incoming",
+        "_on_waiting",
+        "exchange",
+        "link",
+        "waiting",
+    )
 
     def __init__(self, link: Link) -> None:
         self.link = link
@@ -135,6 +150,8 @@ class Subscription(Owner):
         self._failure: Fault | None = None
         self._in_force: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._acknowledged: list[int] = []
+        self._on_waiting: Callable[[str], None] = lambda why: None
+        self.waiting = ""
 
     def delivered(self, event: Delivered) -> None:
         self._incoming.append(event)
@@ -149,6 +166,15 @@ class Subscription(Owner):
     def noted(self, headers: Headers) -> None:
         if not self._in_force.done():
             self._in_force.set_result(None)
+        if names.WAITING in headers:
+            self.waiting = headers[names.WAITING]
+            self._on_waiting(self.waiting)
+
+    def on_waiting(self, told: Callable[[str], None]) -> None:
+        """Has `told` called with each new value of `waiting`, and at once where there is one already."""
+        self._on_waiting = told
+        if self.waiting:
+            told(self.waiting)
 
     def failed(self, fault: Fault, *, refused: bool) -> None:
         fault.refused = refused

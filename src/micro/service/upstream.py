@@ -38,6 +38,9 @@ class Sink(Protocol):
     def dropped(self, count: int) -> None:
         """Tells a subscriber without a queue that it missed `count` events."""
 
+    def joined(self, upstream: Upstream) -> None:
+        """The log's node has taken the subscription."""
+
     def parted(self, upstream: Upstream, fault: Fault) -> None:
         """The upstream has ended, for this reason."""
 
@@ -51,9 +54,12 @@ class Upstream(Owner):
         place: that node, and the one whose log it is; where they are not the same, the log's copy is asked for.
         queue: the queue that the subscriber is a member of, or None.
         ours: the headers of an event that its keeper writes, and that are not the publisher's.
+
+    Attributes:
+        in_force: whether the log's node has taken the subscription.
     """
 
-    __slots__ = ("_block", "_headers", "_held", "_ours", "_publisher", "_sink", "exchange", "link", "place")
+    __slots__ = ("_block", "_headers", "_held", "_ours", "_publisher", "_sink", "exchange", "in_force", "link", "place")
 
     def __init__(self, sink: Sink, link: Link, place: LogPlace, queue: str | None, ours: frozenset[str]) -> None:
         self._sink = sink
@@ -64,6 +70,7 @@ class Upstream(Owner):
         self._publisher = ""
         self.link = link
         self.place = place
+        self.in_force = False
         name = sink.topic if place.nid == place.origin else log_name(sink.topic, place.origin)
         content = {names.TOPIC: name, names.QUEUE: queue} if queue else {names.TOPIC: name}
         self.exchange = link.open(Form.SUBSCRIBE, link.session.begin(Form.SUBSCRIBE, content, 0), b"", self)
@@ -90,6 +97,9 @@ class Upstream(Owner):
         self.drain()
 
     def noted(self, headers: Headers) -> None:
+        if not self.in_force:
+            self.in_force = True
+            self._sink.joined(self)
         dropped = _count(headers.get(names.DROPPED, ""))
         if dropped:
             self._sink.dropped(dropped)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from micro.network.link import Link
-from micro.node.following import Following
+from micro.node.following import HELD_MAX, Following
 from micro.service.registry.catalog import Catalog
 from micro.trust.identity import nid_of
 from tests.unit.service.registry.makings import key_of
@@ -27,6 +27,38 @@ def added(service: str) -> dict[str, Any]:
     description = {"name": service, "version": "1.0.0"}
     instance = {"service": service, "version": "1.0.0", "id": "1"}
     return {"kind": "added", "instance": instance, "hash": service, "description": description}
+
+
+def test_nothing_of_a_service_is_in_the_catalog_before_it_was_checked() -> None:
+    """Whatever is said of it; what was taken back meanwhile does not come in, and what is said later does at once."""
+    catalog, nid = Catalog(), nid_of(key_of(1).public)
+    link: Link = None  # type: ignore[assignment] # nothing is sent
+    following = Following(catalog, StillClock(), nid, link, unchecked=["bank"])
+    for service in ("greeter", "bank"):
+        following._apply(added(service), ())
+    assert [instance.service for instance in catalog.holding(nid)] == ["greeter"]
+    assert [description.name for description in following.held("bank")] == ["bank"]
+    following.admit("bank")
+    assert sorted(instance.service for instance in catalog.holding(nid)) == BOTH
+
+    following = Following(catalog := Catalog(), StillClock(), nid, link, unchecked=["bank"])
+    following._apply(added("bank"), ())
+    following._apply({**added("bank"), "kind": "removed"}, ())
+    following.admit("bank")
+    assert list(catalog.holding(nid)) == []
+    following._apply(added("bank"), ())
+    assert [instance.service for instance in catalog.holding(nid)] == ["bank"]
+
+
+def test_what_waits_to_be_checked_is_bounded() -> None:
+    """However many instances a stranger says it has."""
+    catalog, nid = Catalog(), nid_of(key_of(1).public)
+    link: Link = None  # type: ignore[assignment] # nothing is sent
+    following = Following(catalog, StillClock(), nid, link, unchecked=["bank"])
+    for number in range(2 * HELD_MAX):
+        said = added("bank")
+        following._apply({**said, "instance": {**said["instance"], "id": str(number)}}, ())
+    assert len(following.held("bank")) == HELD_MAX
 
 
 BOTH = ["bank", "greeter"]

@@ -31,6 +31,7 @@ class Sink:
         self.got: list[tuple[int, StoredEvent]] = []
         self.missed: list[int] = []
         self.faults: list[Fault] = []
+        self.joins = 0
 
     def take(self, upstream: Upstream, sequence: int, event: StoredEvent) -> bool:
         if not self.room:
@@ -41,6 +42,9 @@ class Sink:
 
     def dropped(self, count: int) -> None:
         self.missed.append(count)
+
+    def joined(self, upstream: Upstream) -> None:
+        self.joins += 1
 
     def parted(self, upstream: Upstream, fault: Fault) -> None:
         self.faults.append(fault)

@@ -10,7 +10,7 @@ from micro.doors.cli.body import read_bytes
 from micro.doors.cli.call import HEADER, parse_headers
 from micro.doors.cli.moment import clock_time
 from micro.doors.cli.options import command
-from micro.doors.cli.output import as_line, cell
+from micro.doors.cli.output import as_line, cell, clean
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, say, say_bytes
 from micro.doors.cli.values import parse_json
@@ -84,6 +84,9 @@ def subscribe(session: Session, topic: str, queue: str | None, count: int | None
     """Print the events of a topic as they come.
 
     With a queue the events that waited in it come first, and each is acknowledged once it is printed. Ctrl-C ends it.
+
+    Where another node's log cannot be had, the reason is written to the standard error: the node goes on trying, and
+    the events come once they may.
     """
 
     async def work() -> None:
@@ -92,6 +95,7 @@ def subscribe(session: Session, topic: str, queue: str | None, count: int | None
         async with await client.subscribe_raw(topic, queue) as events:
             if session.shape() == "table":
                 note(f"listening on {topic}, Ctrl-C ends")
+            events.on_waiting(_tell_waiting)
             async for event in events:
                 _show(session, event, raw=raw)
                 if not no_ack:
@@ -104,6 +108,11 @@ def subscribe(session: Session, topic: str, queue: str | None, count: int | None
         session.run(work, whole=f"listening on {topic}")
     except KeyboardInterrupt:
         return
+
+
+def _tell_waiting(why: str) -> None:
+    if why:
+        note(f"waiting: {clean(why)}")
 
 
 def _show(session: Session, event: Event, *, raw: bool) -> None:

@@ -20,6 +20,7 @@ __all__ = ["copy_rows", "events"]
 
 TOPICS = [Column(name) for name in ("topic", "messages", "bytes", "subscribers", "queues")]
 SUBSCRIBERS = [Column(name) for name in ("topic", "nid", "subscriptions", "announced")]
+UPSTREAMS = [Column(name) for name in ("name", "nid", "queue", "subscriber", "state", "reason")]
 OWNED = [Column(name) for name in ("topic", "service", "exported", "replicas")]
 COPIES = [Column(name) for name in ("topic", "replicas", "copies", "last", "copied", "waiting", "trouble")]
 EVENTS = [Column(name) for name in ("sequence", "when", "id", "publisher", "body")]
@@ -118,6 +119,19 @@ def subscribers(session: Session, topic: str | None) -> None:
     session.show_rows(found, found["subscribers"], SUBSCRIBERS)
     if not found["subscribers"] and session.shape() == "table":
         note("no other node subscribes")
+
+
+@events.command_of("subscriptions", example="micro events subscriptions")
+@click.argument("topic", required=False)
+def subscriptions(session: Session, topic: str | None) -> None:
+    """List the logs of other nodes that subscribers here are given, or wait for.
+
+    The state is open, asked, refused or sought; for the last two the reason says why, and what helps.
+    """
+    found = session.ask("events", "Events.Subscriptions", {"topic": topic or ""})
+    session.show_rows(found, found["subscriptions"], UPSTREAMS)
+    if not found["subscriptions"] and session.shape() == "table":
+        note("nobody here subscribes to logs of other nodes")
 
 
 @events.command_of("copies", example="micro events copies")

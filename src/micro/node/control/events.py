@@ -145,6 +145,28 @@ class EventsControl:
         return {"subscribers": lines, "total": len(found)}
 
 
+    async def subscriptions(self, topic: str = "") -> dict[str, Any]:
+        """Lists the logs of other nodes that subscribers here are given, or wait for: each with its state and why.
+
+        Args:
+            topic: of this one alone; "" for all.
+        """
+        lines = [
+            {
+                "name": subscriber.name,
+                "nid": nid,
+                "queue": subscriber.queue or "",
+                "subscriber": subscriber.link.facts.caller.service,
+                "state": state,
+                "reason": reason,
+            }
+            for subscriber, nid, state, reason in self._desk.upstreams()
+            if topic in ("", subscriber.topic, subscriber.name)
+        ]
+        found = sorted(lines, key=lambda line: tuple(line.values()))
+        return {"subscriptions": found[:SUBSCRIBERS_MAX], "total": len(found)}
+
+
 def _owned(owned: Owned) -> dict[str, Any]:
     said = {"topic": owned.topic, "service": owned.service, "exported": owned.exported}
     return {**said, "replicas": owned.replicas}
@@ -182,5 +204,6 @@ def events_service(
     service.add("Events.Export", endpoints.export)
     service.add("Events.Exports", endpoints.exports, idempotent=True)
     service.add("Events.Subscribers", endpoints.subscribers, idempotent=True)
+    service.add("Events.Subscriptions", endpoints.subscriptions, idempotent=True)
     service.add("Events.Copies", endpoints.copies, idempotent=True)
     return service

@@ -8,7 +8,7 @@ means the log of that one node alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,6 +55,9 @@ class LogDirectory(Protocol):
 
         Of an origin that is the log itself, or, where that is out of reach, its copies.
         """
+
+    def missing(self, name: str) -> Mapping[str, str]:
+        """Returns the nodes whose logs are meant and cannot be had anywhere: of each why, and what helps."""
 
     def refused(self, topic: str, place: LogPlace) -> None:
         """This node may not, or no longer, subscribe at this place; a copy is not asked for there for a while."""

@@ -31,8 +31,9 @@ SAY_SECONDS: Final = 10.0
 LEAVE_SECONDS: Final = 1.0
 """How long a node that stops waits until its home has heard so."""
 
-AGAIN_SECONDS: Final = 5.0
-"""Everything is said again at most so often."""
+AGAIN_SECONDS_MIN: Final = 5.0
+AGAIN_SECONDS_MAX: Final = 80.0
+"""Everything is said again at most so often, and more seldom to a home that goes on asking for it: it came too fast."""
 
 GATHER_SECONDS: Final = 0.05
 """Changes of the catalog gather for so long before they are told."""
@@ -89,6 +90,8 @@ class Announcer:
         self._known = known
         self._wake = asyncio.Event()
         self._again_at: float | None = None
+        self._again_seconds = AGAIN_SECONDS_MIN
+        self._asked_again_at = 0.0
         self._stream: RawStream | None = None
         self._task: asyncio.Task[None] | None = None
         self.home = ""
@@ -169,7 +172,7 @@ class Announcer:
         stream = await self._reach.open(member.ticket(), "Backbone.Home", b"")
         reading: asyncio.Task[None] | None = None
         try:
-            self._again_at = None
+            self._again_at, self._again_seconds = None, AGAIN_SECONDS_MIN
             reading = asyncio.get_running_loop().create_task(self._read(stream, member))
             reading.add_done_callback(lambda _: self._wake.set())
             self._offer()
@@ -181,7 +184,7 @@ class Announcer:
                 if reading.done():
                     reading.result()
                     raise Unavailable("the home has ended the stream")
-                await self._pause(self._announcement.next_beat() - self._clock.now())
+                await self._pause(self._rest_seconds())
         finally:
             self.home = ""
             if reading is not None and not self._is_leaving():
@@ -207,6 +210,23 @@ class Announcer:
         beat = self._announcement.beat(self._place(), now)
         if beat is not None:
             await self._say(stream, [beat])
+
+    def _rest_seconds(self) -> float:
+        """Returns in how many seconds something is to be said, if nothing changes meanwhile."""
+        beat = self._announcement.next_beat() - self._clock.now()
+        return beat if self._again_at is None else min(beat, self._again_at - self._clock.monotonic())
+
+    def _say_again(self) -> None:
+        """Has everything be said once more: after a pause that doubles, as long as the home goes on asking for it."""
+        now = self._clock.monotonic()
+        if self._again_at is not None:
+            return
+        if now - self._asked_again_at > 2 * AGAIN_SECONDS_MAX:
+            self._again_seconds = AGAIN_SECONDS_MIN
+        self._asked_again_at = now
+        self._again_at = now + self._again_seconds
+        self._again_seconds = min(AGAIN_SECONDS_MAX, 2 * self._again_seconds)
+        self._wake.set()
 
     async def _say(self, stream: RawStream, messages: Iterable[bytes]) -> None:
         async with asyncio.timeout(SAY_SECONDS):
@@ -236,5 +256,5 @@ class Announcer:
                 self.trouble = f"the clock of this node and that of its home are {apart:.0f} s apart; set it right"
                 log.warning("%s", self.trouble)
             if heard["again"]:
-                self._again_at = self._again_at or self._clock.monotonic() + AGAIN_SECONDS
+                self._say_again()
         raise LinkClosed("the home has ended the stream")

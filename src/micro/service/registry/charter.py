@@ -8,19 +8,47 @@ from becoming many super nodes; what an owner calls itself is its own word, a pr
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import Final, NamedTuple
 
 from micro.errors import Conflict, Forbidden, TooManyRequests
 from micro.service.registry.shardmap import SUPER_NODES_MAX, ShardMap, SuperNode
 
-__all__ = ["PER_OWNER_MAX", "PER_PREFIX_MAX", "with_member", "without_members"]
+__all__ = ["PER_OWNER_MAX", "PER_PREFIX_MAX", "Wish", "with_member", "with_wishes", "without_members"]
 
 PER_OWNER_MAX: Final = 32
 """So many super nodes may say that they are of one owner."""
 
 PER_PREFIX_MAX: Final = 16
 """So many super nodes may be in one /24 (IPv4) or /48 (IPv6)."""
+
+
+class Wish(NamedTuple):
+    """What a super node wishes: to be in the map as it says, or, without `member`, that the one of `key` is not."""
+
+    member: SuperNode | None
+    key: bytes
+
+
+def with_wishes(
+    found: ShardMap, wishes: Sequence[Wish], now: int
+) -> tuple[ShardMap | None, list[Conflict | Forbidden | TooManyRequests | None]]:
+    """Returns the next map with what these wish, None where nothing changes, and for each the reason against it.
+
+    Each is judged as if those before it had been met in maps of their own; yet all of them cost one map.
+    """
+    together, reasons = found, list[Conflict | Forbidden | TooManyRequests | None]()
+    for wish in wishes:
+        try:
+            if wish.member is None:
+                together = without_members(together, [wish.key], now) or together
+            else:
+                together = with_member(together, wish.member, now) or together
+        except (Conflict, Forbidden, TooManyRequests) as refusal:
+            reasons.append(refusal)
+        else:
+            reasons.append(None)
+    return (found.next(together.members, now) if together is not found else None), reasons
 
 
 def with_member(found: ShardMap, member: SuperNode, now: int) -> ShardMap | None:

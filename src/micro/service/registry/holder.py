@@ -34,9 +34,9 @@ HOMED_MAX: Final = 20_000
 """So many nodes have one super node as their home."""
 
 SAYS_PER_SECOND: Final = 5.0
-"""A node may say so many things a second: records, its presence, beats."""
+"""A node may say so many things a second: records, its presence, beats. A record that is held as it comes is none."""
 SAYS_BURST: Final = 2.0 * NODE_RECORDS_MAX
-"""And everything it has twice at once."""
+"""And everything it has twice at once, signed anew."""
 
 SEEN_THROUGH: Final = frozenset({Verdict.FORGED, Verdict.MALFORMED})
 """What a super node pays for that hands it on: every clock and every map shows that it is no good.
@@ -124,9 +124,9 @@ class Holder:
                 heard.trouble = f"{HOMED_MAX} nodes have their home here already; choose another one"
                 return heard
             homed = self._homed[key] = _Homed()
-        count = len(said["records"]) + bool(said["presence"]) + (said["beat"] is not None)
-        if not self._says.allow(key, moment.monotonic, count):
+        if not self._says.allow(key, moment.monotonic, _news(homed, said)):
             self._charge(heard, key, Verdict.FLOOD, "this", moment)
+            heard.again = True  # nothing of it is held, and its node believes that it is
             if homed.living is None:
                 del self._homed[key]
             return heard
@@ -375,6 +375,13 @@ class Holder:
         heard.charged[verdict] = None
         heard.trouble = heard.trouble or f"{what} was refused: it is {verdict.value}"
         heard.banished |= self.penalties.charge(nid_of(sender), verdict, moment.monotonic)
+
+
+def _news(homed: _Homed, said: Mapping[str, Any]) -> int:
+    """Returns how many things a message says that its home does not hold just so; each message says at least one."""
+    held = frozenset(homed.records.values())
+    records = sum(sealed not in held for sealed in said["records"])
+    return max(1, records + bool(said["presence"]) + (said["beat"] is not None))
 
 
 def _shards_of(signed: SignedRecord) -> list[int]:

@@ -9,7 +9,14 @@ from micro.service.registry import outbox as outbox_module
 from micro.service.registry import pins as pins_module
 from micro.service.registry import watchers as watchers_module
 from micro.service.registry.backbone import STORE, STORE_ITEMS_MAX
-from micro.service.registry.charter import PER_OWNER_MAX, PER_PREFIX_MAX, with_member, without_members
+from micro.service.registry.charter import (
+    PER_OWNER_MAX,
+    PER_PREFIX_MAX,
+    Wish,
+    with_member,
+    with_wishes,
+    without_members,
+)
 from micro.service.registry.outbox import Living, Outbox
 from micro.service.registry.pins import NODES_MAX, Pins
 from micro.service.registry.presence import Beat
@@ -53,6 +60,20 @@ def test_one_owner_does_not_become_many() -> None:
     with pytest.raises(Forbidden, match=r"203\.0\.3\.0/24"):
         with_member(placed, member(900, prefix=3), NOW)
     assert with_member(placed, member(0, prefix=3, owner="new-label"), NOW) is not None
+
+
+def test_what_several_wish_costs_one_map() -> None:
+    """Each is judged for itself, those before it counted in; where nothing changes there is no map."""
+    found = map_with([member(1), *(member(number, owner="eve") for number in range(2, PER_OWNER_MAX + 1))])
+    wishes = [Wish(member(number, owner="eve"), member(number).key) for number in (901, 902)]
+    more, reasons = with_wishes(found, [*wishes, Wish(None, member(1).key), Wish(None, member(999).key)], NOW + 5)
+    assert more is not None
+    assert more.version == found.version + 1
+    assert [type(reason) for reason in reasons] == [type(None), Forbidden, type(None), type(None)]
+    keys = {each.key for each in more.members}
+    assert member(901).key in keys
+    assert not keys & {member(902).key, member(1).key}
+    assert with_wishes(more, [*wishes, Wish(None, member(1).key)], NOW + 9)[0] is None
 
 
 def test_a_super_node_leaves_but_not_the_last() -> None:

@@ -224,12 +224,38 @@ def test_a_super_node_pays_for_what_anybody_could_see(home: Holder) -> None:
 def test_a_flood_is_refused(home: Holder) -> None:
     """A node that says too much at once is not listened to, and banished in the end."""
     home.announce(ANN.public, present(), AT)
-    records = [signed_of(ANN, f"service-{number}", terms=()).sealed for number in range(50)]
-    heard = [home.announce(ANN.public, said(records=records), AT) for _ in range(60)]
+    messages = [
+        [signed_of(ANN, f"service-{number}", terms=(), sequence=turn).sealed for number in range(50)]
+        for turn in range(1, 61)
+    ]
+    heard = [home.announce(ANN.public, said(records=records), AT) for records in messages]
 
     assert not heard[0].trouble
     assert "flood" in heard[-1].trouble
+    assert heard[-1].again
     assert any(each.banished for each in heard)
+
+
+def test_what_is_held_just_so_costs_nothing(home: Holder) -> None:
+    """A node that says everything twice, and comes to a limit by that, loses nothing; each message costs something."""
+    messages = [
+        [signed_of(ANN, f"service-{start + number}", terms=()).sealed for number in range(50)]
+        for start in range(0, holder.NODE_RECORDS_MAX, 50)
+    ]
+    heard = [home.announce(ANN.public, present(), AT)]
+    heard += [home.announce(ANN.public, said(records=records), AT) for records in messages * 20]
+    assert [each for each in heard if each.trouble or each.again] == []
+
+    turns = int(holder.SAYS_BURST)
+    heard = [home.announce(ANN.public, said(records=messages[0]), AT) for _ in range(turns)]
+    assert "flood" in heard[-1].trouble
+
+
+def test_who_comes_too_fast_to_be_known_says_everything_again(home: Holder) -> None:
+    """Its presence was refused, too, so nothing of it is held."""
+    turns = int(holder.SAYS_BURST) + 1
+    heard = [home.announce(ANN.public, present(), AT) for _ in range(turns)]
+    assert heard[-1].again
 
 
 def test_a_withdrawal_goes_where_the_record_went(home: Holder) -> None:
