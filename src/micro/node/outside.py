@@ -123,7 +123,6 @@ class Outside:
         self._whereabouts = Whereabouts(
             self._place, self.relaying, peers, self.backbone, membership, nid=self.nid, clock=ports.clock
         )
-        relays.missed = self._whereabouts.catch_up
 
     @classmethod
     async def open(

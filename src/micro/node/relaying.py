@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from micro.errors import BadRequest, ConfigError, EngineError
@@ -78,6 +78,10 @@ class Relaying:
     def home(self) -> str:
         """The relay through which this node is reached, "" while there is none: its own where it runs one."""
         return self.url or self._transport.relay or ""
+
+    def when_missed(self, ask: Callable[[], Awaitable[None]]) -> None:
+        """Has `ask` awaited where others are to be dialled through a relay that is not known; see `Relays.missed`."""
+        self._relays.missed = ask
 
     async def start(self) -> None:
         """Opens the relay, if the node is to run one, and makes the node reachable through the relays it knows.

@@ -72,6 +72,7 @@ class Whereabouts:
         self._home = ("", 0.0)
         self._asked = float("-inf")
         self._asking: asyncio.Task[None] | None = None
+        relaying.when_missed(self.catch_up)
         self._seen: Place | None = None
         self._task: asyncio.Task[None] | None = None
 

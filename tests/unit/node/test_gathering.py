@@ -32,6 +32,8 @@ class Hall:
 
 @pytest.mark.parametrize("apart_seconds", [0.0, 0.04, 0.09])
 def test_however_many_come_within_a_second_cost_two_changes_at_most(apart_seconds: float) -> None:
+    """Whether they come at once, or one after the other."""
+
     async def scenario() -> None:
         hall = Hall()
         await asyncio.gather(*(hall.wish_later(number, number * apart_seconds) for number in range(11)))
@@ -73,6 +75,8 @@ def test_each_is_told_what_became_of_its_own_wish() -> None:
 
 
 def test_more_than_may_wait_are_refused() -> None:
+    """Whoever waits when the keeper stops waits no longer."""
+
     async def scenario() -> None:
         hall = Hall()
         waiting = [asyncio.create_task(hall.gathering.wish(number)) for number in range(WISHES_MAX)]
