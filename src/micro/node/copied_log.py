@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import takewhile
 from typing import Any
 
 from micro.service.broker.broker import Broker
@@ -74,19 +75,11 @@ class CopiedLog:
 
     def piece(self, known: int) -> list[dict[str, Any]]:
         """Returns the fields of what follows on an event, as much as fits into one message."""
-        found: list[dict[str, Any]] = []
-        size = 0
-        for sequence, event in self.broker.read(
-            self.topic, known + 1, count=said.PIECE_EVENTS_MAX, size=said.PIECE_BYTES
-        ):
-            if len(event.body) > said.EVENT_BYTES_MAX:  # it was published before copies were wanted
-                self.floor = sequence + 1 if not found else self.floor
-                break
-            fields = said.event_fields((sequence, event))
-            size += said.event_size(fields)
-            if found and size > said.PIECE_BYTES:
-                break
-            found.append(fields)
+        events = list(self.broker.read(self.topic, known + 1, count=said.PIECE_EVENTS_MAX, size=said.PIECE_BYTES))
+        small = list(takewhile(lambda each: len(each[1].body) <= said.EVENT_BYTES_MAX, events))
+        if events and not small:  # it was published before copies were wanted
+            self.floor = events[0][0] + 1
+        found = said.piece_of(small)
         return found if found and found[0]["sequence"] == known + 1 else []
 
     def continues(self, answer: Mapping[str, Any]) -> bool:

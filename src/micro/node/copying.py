@@ -16,7 +16,8 @@ from micro.node.home import Home
 from micro.node.reach import NodeReach
 from micro.node.replicator import Done, Readers, Replicator
 from micro.node.serving import Serving
-from micro.service.broker.broker import Broker, Member, Subscription
+from micro.service.broker.broker import Member, Subscription
+from micro.service.broker.restored import Restorable
 from micro.service.registry.atlas import Atlas
 from micro.service.service import Service
 from micro.trust.identity import public_key_of, short
@@ -53,7 +54,7 @@ class Copying:
         config: NodeConfig,
         home: Home,
         ports: Ports,
-        broker: Broker,
+        broker: Restorable,
         exports: Exports,
         readers: Readers,
     ) -> None:

@@ -16,7 +16,7 @@ from micro.node.control.copies import CopyEndpoints
 from micro.node.reach import NodeReach
 from micro.node.replicator import Replicator
 from micro.service.broker.copied import CopyBroker
-from micro.service.broker.embedded import EmbeddedBroker
+from micro.service.broker.restored import RestoringBroker
 from micro.service.context import Context
 from micro.service.copies.keeping import Copies
 from micro.service.copies.naming import parts_of
@@ -82,7 +82,7 @@ class Street(NodeReach):
         await self._open_log("again.db")
 
     async def _open_log(self, name: str) -> None:
-        self.broker = EmbeddedBroker(self.disk, self._folder / name, TownClock(), threaded=False)
+        self.broker = RestoringBroker(self.disk, self._folder / name, TownClock(), threaded=False)
         await self.broker.start()
 
     def map(self, numbers: range, version: int = 1) -> None:
