@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 from micro.service.broker.broker import Broker
+from micro.service.broker.cursor import Cursor
 from micro.service.copies import messages as said
 from micro.service.copies.replication import Replication
 
@@ -21,6 +22,7 @@ class CopiedLog:
         name: the log's own name.
         replication: its copies.
         broker: where it is.
+        cursors: returns how far its queues may be said to have come.
         describe: returns the fields of `OPEN` that say how the log is to be kept and served.
         changed: told when more is safe.
         set_back: told when a copy has what the log has no more: it is to have another name.
@@ -40,6 +42,7 @@ class CopiedLog:
         replication: Replication,
         broker: Broker,
         *,
+        cursors: Callable[[], Mapping[str, Cursor]],
         describe: Callable[[], dict[str, Any]],
         changed: Callable[[], None],
         set_back: Callable[[], str],
@@ -50,6 +53,7 @@ class CopiedLog:
         self.name = name
         self.replication = replication
         self.broker = broker
+        self.cursors = cursors
         self.describe = describe
         self.changed = changed
         self.set_back = set_back

@@ -191,7 +191,7 @@ class Copier:
 
     async def _tell_cursors(self) -> None:
         copied = self._log
-        fields = said.cursor_fields(copied.broker.cursors(copied.topic))
+        fields = said.cursor_fields(copied.cursors())
         self._rests += 1
         if fields != self._cursors or self._rests >= BEATS:
             body = _encoded(said.CURSORS, {**copied.names(), "cursors": fields})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from micro.errors import Fault, Forbidden, MicroError
 from micro.node.backbone import Backbone
@@ -126,6 +126,10 @@ class Copying:
     def awaited(self, topic: str, timeout_milliseconds: int, done: Done) -> Done:
         """See `Replicator.awaited`."""
         return self.replicator.awaited(topic, timeout_milliseconds, done)
+
+    def followed(self, topic: str, outputs: Iterable[str]) -> None:
+        """See `Replicator.followed`."""
+        self.replicator.followed(topic, outputs)
 
     def refusal(self, caller: Caller, topic: str, nid: str) -> Fault | None:
         """See `Serving.refusal`; a node that is no super node keeps no copies."""

@@ -10,7 +10,9 @@ import msgspec
 from micro.errors import Fault, Unavailable
 from micro.node.copied_log import CopiedLog
 from micro.node.copier import Copier
+from micro.node.taking_back import Outcome
 from micro.service.copies.acknowledging import Waiting, patience_seconds
+from micro.service.copies.confirming import Confirming, Extent
 from micro.service.copies.replication import Replication
 
 __all__ = ["Done", "Impatient", "Known", "ReplicatedLog"]
@@ -40,6 +42,7 @@ class ReplicatedLog:
         self.landed: list[tuple[int, Done]] = []
         self.copiers: dict[str, Copier] = {}
         self.copied: CopiedLog
+        self.confirming: Confirming
         self.taking: asyncio.Task[None] | None = None
         self.trouble = ""
 
@@ -47,6 +50,26 @@ class ReplicatedLog:
         """Begins as what is remembered, and found, says."""
         self.known = known
         self.replication = Replication(wanted, chosen=known.copies, generation=known.generation, last=last)
+
+    def found(self, outcome: Outcome, fresh: str, last: int) -> tuple[str, bool]:
+        """Goes on after it was looked what copies have; the log, up to event `last`, may have a fresh name.
+
+        Returns:
+            The name that it had, "" where it keeps its name, and whether it keeps the one that it has now.
+        """
+        known, former = self.known, ""
+        generation = max(known.generation, outcome.generation)
+        if outcome.log and outcome.is_whole:
+            known = Known(outcome.log, generation, known.copies or outcome.copies[: self.replication.wanted])
+        elif outcome.taken or (outcome.log and not outcome.is_whole):
+            known, former = Known(fresh, generation, known.copies), outcome.log
+        self.taking = None
+        self.begin(known, self.replication.wanted, last)
+        return former, bool(former) or (outcome.is_sure and outcome.is_whole)
+
+    def extent(self, last: int) -> Extent:
+        """Returns how far the log goes, which ends with event `last`, and its copies; none has what is taken back."""
+        return Extent(last, self.replication.safe)
 
     def settle(self) -> None:
         """Tells the publishers whose events are safe."""

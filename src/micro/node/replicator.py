@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from micro.node.replicated import Done, Impatient, Known, ReplicatedLog
 from micro.node.taking_back import Outcome, TakingBack
 from micro.ports import Clock, Disk, Entropy
 from micro.service.broker.restored import Restorable
+from micro.service.copies.confirming import Confirming, Extent
 from micro.service.copies.naming import LOG_DIGITS
 from micro.service.copies.placing import candidates, keepers
 from micro.service.registry.atlas import Atlas
@@ -128,8 +129,17 @@ class Replicator:
     def _log(self, topic: str, wanted: int) -> ReplicatedLog:
         known = self._known.get(topic) or self._new_log()
         each = ReplicatedLog(topic, known, wanted, self._broker.bounds(topic)[1])
+        each.confirming = Confirming(partial(self._broker.cursors, topic), self._extents)
         each.copied = self._copied(each)
         return each
+
+    def _extents(self) -> dict[str, Extent]:
+        """Returns how far each log goes of which copies are wanted, and up to where enough copies have it."""
+        return {
+            topic: each.extent(self._broker.bounds(topic)[1])
+            for topic, each in self._logs.items()
+            if each.replication.wanted
+        }
 
     def _copied(self, each: ReplicatedLog) -> CopiedLog:
         return CopiedLog(
@@ -137,6 +147,7 @@ class Replicator:
             each.known.log,
             each.replication,
             self._broker,
+            cursors=each.confirming.cursors,
             describe=partial(self._describe, each),
             changed=each.settle,
             set_back=partial(self._set_back, each),
@@ -185,16 +196,9 @@ class Replicator:
 
     def _go_on(self, each: ReplicatedLog, outcome: Outcome) -> None:
         """Has a log copied, under the name that its copies have if they are a beginning of it."""
-        known, former = each.known, ""
-        if outcome.log and outcome.is_whole:
-            known = Known(outcome.log, max(known.generation, outcome.generation), known.copies or outcome.copies)
-        elif outcome.taken or (outcome.log and not outcome.is_whole):
-            known, former = Known(self._new_log().log, max(known.generation, outcome.generation)), outcome.log
-        known = Known(known.log, known.generation, known.copies[: each.replication.wanted])
-        each.begin(known, each.replication.wanted, self._broker.bounds(each.topic)[1])
+        former, is_settled = each.found(outcome, self._new_log().log, self._broker.bounds(each.topic)[1])
         each.copied = self._copied(each)
-        each.copied.former, each.copied.is_settled = former, bool(former) or (outcome.is_sure and outcome.is_whole)
-        each.taking = None
+        each.copied.former, each.copied.is_settled = former, is_settled
         self._place(each)
 
     def _begun(self, each: ReplicatedLog, name: str) -> None:
@@ -233,6 +237,12 @@ class Replicator:
                 asyncio.get_running_loop().call_soon(self._landed, each)
 
         return kept
+
+    def followed(self, topic: str, outputs: Iterable[str]) -> None:
+        """Takes note that an event of a topic is done, and that others entered the logs of these topics with that."""
+        each = self._logs.get(topic)
+        if each is not None:
+            each.confirming.follow(outputs)
 
     def _landed(self, each: ReplicatedLog) -> None:
         landed, each.landed = each.landed, []
