@@ -73,6 +73,7 @@ class Street(NodeReach):
         self.lies: dict[tuple[str, str], Says] = {}
         self.called: list[tuple[str, str]] = []
         self.silent: set[tuple[str, str]] = set()
+        self.slow: dict[str, float] = {}
         self.said_of_log: list[dict[str, Any]] = []
         self.stop_after: tuple[str, int] | None = None
         self.stopped = asyncio.Event()
@@ -114,8 +115,8 @@ class Street(NodeReach):
         """Lets the map name these super nodes."""
         self.atlas.take(map_of(KEEPER, numbers, version).sealed)
 
-    def begin(self) -> None:
-        """Lets the node begin to copy, as after a start."""
+    def begin(self, *, has_started: bool = True) -> None:
+        """Lets the node begin to copy, as after a start; or before its network is open."""
         self.replicator = Replicator(
             NODE,
             self.broker,
@@ -127,7 +128,8 @@ class Street(NodeReach):
             has_network=True,
             kept_seconds=86_400.0,
         )
-        self.replicator.start(lambda: self.atlas, self)
+        if has_started:
+            self.replicator.start(lambda: self.atlas, self)
 
     async def close(self) -> None:
         """Ends everything."""
@@ -179,6 +181,7 @@ class Street(NodeReach):
         if (ticket.nid, endpoint) in self.silent:
             await asyncio.sleep(timeout_seconds)
             raise Timeout("no answer in time")
+        await asyncio.sleep(self.slow.get(endpoint, 0.0))
         await self._stop(endpoint)
         lie = self.lies.get((ticket.nid, endpoint))
         if lie is not None:

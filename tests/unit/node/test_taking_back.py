@@ -11,6 +11,7 @@ import pytest
 
 from micro.errors import NotFound, TooManyRequests, Unavailable
 from micro.node import taking_back
+from micro.node.replicator import START_SECONDS_MAX
 from micro.service.broker.broker import Limits, StoredEvent
 from micro.service.broker.cursor import Cursor
 from micro.service.copies import messages as said
@@ -125,7 +126,7 @@ def test_what_is_published_meanwhile_comes_after(play: Play) -> None:
 
     async def scenario(street: Street) -> None:
         await filled(street)
-        street.broker.surpass(TOPIC, "work", Cursor(3))
+        street.broker.surpass(TOPIC, "work", Cursor(3, rewinds=1))
         await asyncio.sleep(5)
         street.replicator.stop()
         await street.wipe()
@@ -143,50 +144,106 @@ def test_what_is_published_meanwhile_comes_after(play: Play) -> None:
     play(scenario)
 
 
-def test_publishing_waits_no_longer_than_it_may(play: Play, caplog: pytest.LogCaptureFixture) -> None:
-    """Super nodes that do not answer, or give one event in a minute: the log goes on, and is copied anew."""
+def seconds() -> float:
+    """Returns the time, which passes at once where everybody only waits."""
+    return asyncio.get_running_loop().time()
+
+
+def test_publishing_waits_no_longer_than_it_may(play: Play) -> None:
+    """For super nodes that do not answer; a publisher hears why, and what waited is published."""
 
     async def scenario(street: Street) -> None:
-        await filled(street)
-        street.replicator.stop()
-        await street.wipe()
-        whole, street.silent = street.silent, {(nid, "Copy.List") for nid in street.supers}
+        await lost(street)
+        street.silent = {(nid, "Copy.List") for nid in street.supers}
         street.begin()
         street.replicator.wanted({TOPIC: 2})
-        start = asyncio.get_running_loop().time()
+        start = seconds()
         told = await street.publish("early", timeout_seconds=2.0)
         assert isinstance(told, Unavailable)
         assert "being taken back" in str(told)
         await until_open(street)
-        assert asyncio.get_running_loop().time() - start <= taking_back.FIND_SECONDS_MAX + 1
+        assert seconds() - start <= taking_back.FIND_SECONDS_MAX + 1
         assert await street.publish("late") is None
-        assert [event.id for _, event in street.log()] == ["early", "late"]
+        assert [(number, event.id) for number, event in street.log()] == [(1, "early"), (2, "late")]
         street.replicator.stop()
-
-        await street.wipe()
-        street.silent = {(nid, "Copy.Read") for nid in street.supers}
-        start = asyncio.get_running_loop().time()
-        await back(street)
-        limit = taking_back.FIND_SECONDS_MAX + taking_back.TAKE_SECONDS_MAX
-        assert asyncio.get_running_loop().time() - start <= limit + 1
-        assert street.log() == []
-        street.silent = whole
-        assert await street.publish("last") is None
 
     play(scenario)
 
 
-def test_a_start_without_a_network_is_no_end_of_publishing(play: Play) -> None:
-    """The network may never be opened, or have no map."""
+def test_taking_back_ends(play: Play) -> None:
+    """However slowly it goes; what was not taken back by then is not any more, and the log is copied anew."""
+
+    async def scenario(street: Street) -> None:
+        before = await filled(street, 20)
+        street.said_of_log = [said.event_fields(each) for each in before]
+        street.replicator.stop()
+        await street.wipe()
+        for nid in street.supers:
+            street.lies[nid, "Copy.Read"] = giving(street, lambda fields: {}, count=1)
+        street.slow["Copy.Read"] = 9.0
+        start = seconds()
+        await back(street)
+        assert seconds() - start <= taking_back.FIND_SECONDS_MAX + taking_back.TAKE_SECONDS_MAX + 1
+        taken = len(street.log())
+        assert 0 < taken < 20
+        assert street.log() == before[:taken]
+        assert await street.publish("last") is None
+        assert street.log()[-1][0] == taken + 1
+
+    play(scenario)
+
+
+def test_a_start_without_a_map_is_no_end_of_publishing(play: Play) -> None:
+    """Nobody can be asked then."""
 
     async def scenario(street: Street) -> None:
         before = await filled(street)
         street.replicator.stop()
-        street.atlas.current = None
+        street.atlas.current, start = None, seconds()
         await back(street)
+        assert seconds() - start <= taking_back.FIND_SECONDS_MAX + 1
         assert street.log() == before
-        await street.publish("fresh")
-        assert len(street.log()) == 6
+
+    play(scenario)
+
+
+def test_a_network_that_is_never_opened_is_no_end_of_publishing(play: Play) -> None:
+    """The node still serves its own machine."""
+
+    async def scenario(street: Street) -> None:
+        await lost(street)
+        start = seconds()
+        street.begin(has_started=False)
+        street.replicator.wanted({TOPIC: 2})
+        told = street.replicator.awaited(TOPIC, 0, lambda fault: None)
+        street.broker.publish("me", TOPIC, "one", {}, b"{}", told)
+        assert street.log() == []
+        await until_open(street)
+        assert seconds() - start <= START_SECONDS_MAX + 1
+        await asyncio.sleep(0.1)
+        assert [event.id for _, event in street.log()] == ["one"]
+
+    play(scenario)
+
+
+def test_what_had_left_the_log_was_not_lost(play: Play) -> None:
+    """A log whose copies begin later begins there, also for a subscriber that was there before."""
+
+    async def scenario(street: Street) -> None:
+        before, chosen = await lost(street)
+        for nid in chosen:
+            [kept] = street.supers[nid].of(NODE)
+            street.supers[nid].broker.shorten(kept.name, 4, 0.0)
+        await asyncio.sleep(0.1)
+        reader = Reader()
+        street.begin()
+        reader.subscription = street.broker.subscribe(TOPIC, "work", reader)
+        street.replicator.wanted({TOPIC: 2})
+        await until_open(street)
+        await asyncio.sleep(0.1)
+        assert street.broker.bounds(TOPIC) == (4, 5)
+        assert street.log() == reader.got == before[3:]
+        assert street.broker.stats().get("expired", 0) == 0
 
     play(scenario)
 
@@ -230,13 +287,13 @@ def test_a_node_that_ends_while_it_takes_back_goes_on(play: Play, monkeypatch: p
 # -- super nodes that lie ---------------------------------------------------------------------------------------------
 
 
-def giving(street: Street, change: Callable[[dict[str, Any]], Any]) -> Callable[[bytes], bytes]:
-    """Returns what a super node says that gives events back, each changed."""
+def giving(street: Street, change: Callable[[dict[str, Any]], Any], count: int = 1_000) -> Callable[[bytes], bytes]:
+    """Returns what a super node says that gives events back, each changed, and no more than so many at once."""
 
     def lie(body: bytes) -> bytes:
         asked = said.READ.decode(body)
         events = [fields for fields in street.said_of_log if fields["sequence"] >= asked["sequence"]]
-        return said.READ_PIECE.encode({"events": [{**fields, **change(fields)} for fields in events]})
+        return said.READ_PIECE.encode({"events": [{**fields, **change(fields)} for fields in events[:count]]})
 
     return lie
 
