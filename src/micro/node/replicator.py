@@ -188,15 +188,10 @@ class Replicator:
             outcome = await taking.run()
         except TimeoutError:
             log.warning("the network is not there in time; %s goes on with what is here", topic)
-        saved: asyncio.Future[Fault | None] = asyncio.get_running_loop().create_future()
-        self._broker.release(topic, taking.cursors(), saved.set_result)
-        if (fault := await saved) is not None:  # the log has them, and saves them with the next ones
-            log.warning("how far queues of %s came is not saved yet: %s", topic, fault)
-        self._go_on(each, outcome)
-
-    def _go_on(self, each: ReplicatedLog, outcome: Outcome) -> None:
-        """Has a log copied, under the name that its copies have if they are a beginning of it."""
-        former, is_settled = each.found(outcome, self._new_log().log, self._broker.bounds(each.topic)[1])
+        except Exception:
+            log.exception("%s could not be taken back, and goes on with what is here", topic)
+        await taking.release()
+        former, is_settled = each.found(outcome, self._new_log().log, self._broker.bounds(topic)[1])
         each.copied = self._copied(each)
         each.copied.former, each.copied.is_settled = former, is_settled
         self._place(each)

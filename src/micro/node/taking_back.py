@@ -19,7 +19,6 @@ import msgspec
 
 from micro.errors import Fault, MicroError, TooManyRequests
 from micro.service.broker.broker import StoredEvent
-from micro.service.broker.cursor import Cursor
 from micro.service.broker.delivery import Numbered
 from micro.service.broker.restored import Restorable
 from micro.service.copies import messages as said
@@ -70,6 +69,18 @@ class Outcome(msgspec.Struct, frozen=True):
     is_whole: bool = True
     is_sure: bool = False
     taken: int = 0
+
+
+class _Told:
+    """What the broker tells once something is on its disk, or is not; perhaps nobody waits for it any more."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Future[Fault | None] = asyncio.get_running_loop().create_future()
+
+    def tell(self, fault: Fault | None) -> None:
+        """Tells it."""
+        if not self.heard.done():
+            self.heard.set_result(fault)
 
 
 class TakingBack:
@@ -147,15 +158,19 @@ class TakingBack:
         is_forgotten = self._is_begun or not self._known
         return bool(self._copies) and (is_forgotten or any(copy.last > last for copy in self._copies.values()))
 
-    def cursors(self) -> list[tuple[str, Cursor]]:
-        """Returns how far its queues had come, by those whose copies are a beginning of it."""
-        last = self._last()
-        return [
+    async def release(self) -> None:
+        """Releases the log, whose queues are as far as those say whose copies are a beginning of it; waits for that."""
+        last, released = self._last(), _Told()
+        cursors = [
             each
             for nid in sorted(self._told)
             if nid in self._copies and nid not in self._liars
             for each in said.cursors_from(self._told[nid], last).items()
         ]
+        self._broker.release(self._topic, cursors, released.tell)
+        fault = await released.heard
+        if fault is not None:  # the log has them, and saves them with the next ones
+            log.warning("how far queues of %s came is not saved yet: %s", self._topic, fault)
 
     def _last(self) -> int:
         return max(self._newest, self._broker.bounds(self._topic)[1])
@@ -303,16 +318,16 @@ class TakingBack:
             raise TooManyRequests(f"{TAKEN_BYTES_MAX:,} bytes are taken back of one log, and no more")
         if not self._taken:
             self._begun(self._name)
-        told: asyncio.Future[Fault | None] = asyncio.get_running_loop().create_future()
+        told = _Told()
 
         def done(last: int, fault: Fault | None) -> None:
             if fault is None:
                 self._newest = last
                 self._taken += len(events)
-            told.set_result(fault)
+            told.tell(fault)
 
-        self._writing = told
+        self._writing = told.heard
         self._broker.restore(self._topic, events, done)
-        fault = await asyncio.shield(told)
+        fault = await asyncio.shield(told.heard)
         if fault is not None:
             raise fault

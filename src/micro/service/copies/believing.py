@@ -24,7 +24,7 @@ import msgspec
 
 from micro.service.broker.delivery import SEQUENCE_BITS
 
-__all__ = ["AHEAD_SECONDS_MAX", "GENERATION_MAX", "SEQUENCE_MAX", "Agreed", "Listed", "agreed", "log_of"]
+__all__ = ["AHEAD_SECONDS_MAX", "GENERATION_MAX", "SEQUENCE_MAX", "Agreed", "Fields", "Listed", "agreed", "log_of"]
 
 AHEAD_SECONDS_MAX: Final = 5.0
 """No event was taken later than now, by the clock that dated it; which may have been set back by so much."""

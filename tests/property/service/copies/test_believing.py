@@ -18,7 +18,9 @@ def log(last: int, forged_from: int = 10**6) -> list[dict[str, Any]]:
     return [event(number, b"forged" if number >= forged_from else b"true") for number in range(1, last + 1)]
 
 
-def taken(copies: dict[str, list[dict[str, Any]]], claims: dict[str, int], chance: random.Random) -> list[dict[str, Any]]:
+def taken(
+    copies: dict[str, list[dict[str, Any]]], claims: dict[str, int], chance: random.Random
+) -> list[dict[str, Any]]:
     """Reads copies to their end, in pieces of any size."""
     found: list[dict[str, Any]] = []
     liars: set[str] = set()
@@ -42,9 +44,7 @@ def taken(copies: dict[str, list[dict[str, Any]]], claims: dict[str, int], chanc
     liar=st.none() | st.tuples(st.integers(1, 25), st.integers(1, 25), st.integers(0, 30)),
     seed=st.integers(0, 10**6),
 )
-def test_what_two_have_is_taken_as_it_was(
-    lasts: list[int], liar: tuple[int, int, int] | None, seed: int
-) -> None:
+def test_what_two_have_is_taken_as_it_was(lasts: list[int], liar: tuple[int, int, int] | None, seed: int) -> None:
     """However far each copy goes, and whatever one more says: nothing takes the place of what two have."""
     copies = {f"honest-{number}": log(last) for number, last in enumerate(lasts)}
     claims = {nid: len(events) for nid, events in copies.items()}
