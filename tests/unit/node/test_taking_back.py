@@ -226,6 +226,24 @@ def test_a_network_that_is_never_opened_is_no_end_of_publishing(play: Play) -> N
     play(scenario)
 
 
+def test_a_mistake_is_no_end_of_publishing(
+    play: Play, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What nobody thought of is told, and the log goes on."""
+
+    async def mistaken(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    async def scenario(street: Street) -> None:
+        await lost(street)
+        monkeypatch.setattr(taking_back.TakingBack, "_find", mistaken)
+        await back(street)
+        assert await street.publish("one") is None
+        assert "a mistake" in caplog.text
+
+    play(scenario)
+
+
 def test_what_had_left_the_log_was_not_lost(play: Play) -> None:
     """A log whose copies begin later begins there, also for a subscriber that was there before."""
 
