@@ -17,7 +17,8 @@ from micro.service.copies.keeping import Copies
 from micro.service.once import call_once
 from micro.service.subscription import Event, place_of
 from tests.network.places import StartNode, client_of, until
-from tests.network.test_copies import Town, export, kept_at, nothing_comes, soon, town
+from tests.network.test_copies import Town, export, kept_at, reader, soon, town
+from tests.network.test_exports import nothing_comes, numbers, take
 
 __all__ = ["soon", "town"]
 
@@ -130,3 +131,22 @@ async def test_outputs_that_are_copied_come_once(start_node: StartNode, town: To
         assert bills(node) == ["bill-one", "bill-two"]
         async with client.subscribe("orders", NAME) as events:
             assert await nothing_comes(events)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_what_a_super_node_handed_out_does_not_come_again(start_node: StartNode, town: Town) -> None:
+    """It stood in while the node was away with its disk; the queue goes on behind what was acknowledged there."""
+    supers, node = town
+    async with client_of(node) as client:
+        await export(client)
+        for number in range(10):
+            await client.publish("orders", {"n": number})
+    await node.stop()
+    far = await reader(start_node, supers)
+    async with client_of(far) as client, client.subscribe(f"orders@{node.nid}", "work") as events:
+        assert numbers(await take(events, 4)) == [0, 1, 2, 3]
+    node = await lose(node, start_node)
+    async with client_of(node) as client, client.subscribe("orders", "work") as events:
+        assert sorted(numbers(await take(events, 6))) == [4, 5, 6, 7, 8, 9]
+        assert await nothing_comes(events)
+    assert node.broker.bounds("orders") == (1, 10)

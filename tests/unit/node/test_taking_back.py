@@ -87,6 +87,31 @@ def test_a_lost_log_is_taken_back(play: Play, is_forgotten: bool) -> None:
     play(scenario)
 
 
+def test_what_was_done_where_a_copy_was_served_is_done(play: Play) -> None:
+    """Only the one that stood in knows of it; when the node has taken it over that one is told so."""
+
+    async def scenario(street: Street) -> None:
+        await filled(street)
+        street.broker.surpass(TOPIC, "work", Cursor(1))
+        await asyncio.sleep(5)
+        copies = street.supers[street.chosen()[1]]
+        street.replicator.stop()
+        [kept] = copies.of(NODE)
+        copies.serve(kept)
+        copies.broker.surpass(kept.name, "work", Cursor(4, ((2, 0, ""),)))
+        await street.wipe()
+        reader = Reader()
+        street.begin()
+        reader.subscription = street.broker.subscribe(TOPIC, "work", reader)
+        street.replicator.wanted({TOPIC: 2})
+        await until_open(street)
+        await asyncio.sleep(5)
+        assert sorted(number for number, _ in reader.got) == [2, 5]
+        assert not copies.of(NODE)[0].served
+
+    play(scenario)
+
+
 def test_an_older_log_goes_on_where_it_was(play: Play) -> None:
     """What it has is not taken again, what follows is; and its queue is not set back."""
 
