@@ -200,7 +200,7 @@ class TakingBack:
 
         async def ask(nid: str) -> None:
             try:
-                answer = await self._call(nid, "Copy.List", said.LIST.encode({"topic": self._topic}), FIND_SECONDS_MAX)
+                answer = await self._ask(nid, "Copy.List", said.LIST.encode({"topic": self._topic}))
                 listed = [Listed(**copy) for copy in said.LISTED.decode(answer)["copies"]]
             except (MicroError, TimeoutError) as error:
                 log.info("%s does not say which copies of %s it has: %s", short(nid), self._topic, error)
@@ -220,7 +220,7 @@ class TakingBack:
 
         async def ask(nid: str) -> None:
             try:
-                answer = await self._call(nid, "Copy.Learn", body, CALL_SECONDS)
+                answer = await self._ask(nid, "Copy.Learn", body)
                 self._told[nid] = said.LEARNED.decode(answer)["cursors"]
             except (MicroError, TimeoutError) as error:
                 log.info("%s does not say how far queues of %s came: %s", short(nid), self._topic, error)
@@ -297,15 +297,19 @@ class TakingBack:
         return said.events_from(name, fields, self._date(), AHEAD_SECONDS_MAX)
 
     async def _piece(self, nid: str, body: bytes) -> Sequence[Mapping[str, Any]]:
+        try:
+            return tuple(said.READ_PIECE.decode(await self._ask(nid, "Copy.Read", body))["events"])
+        except (MicroError, TimeoutError) as error:
+            log.info("%s does not give its copy of %s back: %s", short(nid), self._topic, error)
+            return ()
+
+    async def _ask(self, nid: str, endpoint: str, body: bytes) -> bytes:
+        """Asks a super node, and asks again where it has heard too much at once."""
         while True:
             try:
-                answer = await self._call(nid, "Copy.Read", body, CALL_SECONDS)
-                return tuple(said.READ_PIECE.decode(answer)["events"])
+                return await self._call(nid, endpoint, body, CALL_SECONDS)
             except TooManyRequests:
                 await asyncio.sleep(PAUSE_SECONDS)
-            except (MicroError, TimeoutError) as error:
-                log.info("%s does not give its copy of %s back: %s", short(nid), self._topic, error)
-                return ()
 
     def _own(self, event: StoredEvent) -> StoredEvent:
         return msgspec.structs.replace(event, topic=self._topic)

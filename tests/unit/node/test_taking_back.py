@@ -11,9 +11,11 @@ import pytest
 
 from micro.errors import NotFound, TooManyRequests, Unavailable
 from micro.node import taking_back
+from micro.node.control.copies import CopyEndpoints
 from micro.node.replicator import START_SECONDS_MAX
 from micro.service.broker.broker import Limits, StoredEvent
 from micro.service.broker.cursor import Cursor
+from micro.service.context import Context
 from micro.service.copies import messages as said
 from tests.fault.broker.scene import Reader
 from tests.unit.network.clockwork import run
@@ -515,21 +517,23 @@ def test_another_node_is_given_nothing(play: Play) -> None:
     play(scenario)
 
 
-def test_who_reads_too_much_waits(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("endpoint", ["List", "Learn", "Read"])
+def test_who_asks_too_much_waits(play: Play, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     """A super node that has heard too much at once is asked again."""
 
     async def scenario(street: Street) -> None:
-        before, chosen = await lost(street)
-        left = [3]
+        before, _ = await lost(street, copies=1)
+        honest, left = getattr(CopyEndpoints, endpoint.lower()), [3]
 
-        def busy(body: bytes) -> bytes:
+        async def busy(self: CopyEndpoints, body: bytes, context: Context) -> bytes:
             if left[0]:
                 left[0] -= 1
                 raise TooManyRequests("wait")
-            return giving(street, lambda fields: {})(body)
+            answer: bytes = await honest(self, body, context)
+            return answer
 
-        street.lies[chosen[0], "Copy.Read"] = busy
-        await back(street)
+        monkeypatch.setattr(CopyEndpoints, endpoint.lower(), busy)
+        await back(street, copies=1)
         assert (street.log(), left) == (before, [0])
 
     play(scenario)
