@@ -189,3 +189,50 @@ async def test_a_log_is_handed_on_and_taken_back() -> None:
         await origin.client.publish("orders", {"n": 20}, id="20")
         assert await take(events, 1) == [20]
         assert leaked == []
+
+
+async def kept(server: Server) -> dict[int, str]:
+    """Returns the numbers and ids of the events in a node's log."""
+    async with server.client.stream("events", "Events.Read", {"topic": "orders"}) as events:
+        return {each["sequence"]: each["id"] async for each in events}
+
+
+async def test_a_publisher_that_loses_its_disk_has_everything_back() -> None:
+    """Killed with -9, its events thrown away and its key not: all has its number, and a queue goes on where it was."""
+    acknowledged: list[tuple[int, int]] = []
+    async with AsyncExitStack() as stack:
+        land = await Land(stack).build()
+        origin = land.origin
+        for number in range(40):
+            await origin.client.publish("orders", {"n": number, "by": -1}, id=f"first-{number}")
+        assert await take(await land.queue(origin, "orders"), 25) == list(range(25))
+        await asyncio.sleep(TOLD_SECONDS)
+        before = await kept(origin)
+        publishing = [asyncio.create_task(publish(origin.client, by, acknowledged)) for by in range(PUBLISHERS)]
+        await until(lambda: len(acknowledged) >= PUBLISHERS * EVENTS)
+        await origin.kill()
+        for task in publishing:
+            task.cancel()
+        for name in ("broker.db", "broker.db-wal", "broker.db-shm", "copies.json"):
+            (origin.home / name).unlink(missing_ok=True)
+
+        again = await land.settle(origin.home)
+        events = await land.queue(again, "orders")
+        await again.client.publish("orders", {"n": 0, "by": "last"}, id="last")
+        after = await kept(again)
+        assert {number: after[number] for number in before} == before
+        assert sorted(after) == list(range(1, len(after) + 1))
+        assert len(set(after.values())) == len(after)
+        assert {f"{by}-{number}" for by, number in acknowledged} <= set(after.values())
+        assert after[len(after)] == "last"
+
+        came: list[str] = []
+        async with asyncio.timeout(SERVED_SECONDS):
+            async for event in events:
+                came.append(event.id)
+                await event.ack()
+                if event.id == "last":
+                    break
+        assert came == [after[number] for number in range(26, len(after) + 1)]
+        [shown] = (await again.client.call("events", "Events.Copies"))["topics"]
+        assert shown["copied"] == len(after)

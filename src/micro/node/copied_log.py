@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import takewhile
 from typing import Any
 
 from micro.service.broker.broker import Broker
+from micro.service.broker.cursor import Cursor
 from micro.service.copies import messages as said
 from micro.service.copies.replication import Replication
 
@@ -20,6 +22,7 @@ class CopiedLog:
         name: the log's own name.
         replication: its copies.
         broker: where it is.
+        cursors: returns how far its queues may be said to have come.
         describe: returns the fields of `OPEN` that say how the log is to be kept and served.
         changed: told when more is safe.
         set_back: told when a copy has what the log has no more: it is to have another name.
@@ -39,6 +42,7 @@ class CopiedLog:
         replication: Replication,
         broker: Broker,
         *,
+        cursors: Callable[[], Mapping[str, Cursor]],
         describe: Callable[[], dict[str, Any]],
         changed: Callable[[], None],
         set_back: Callable[[], str],
@@ -49,6 +53,7 @@ class CopiedLog:
         self.name = name
         self.replication = replication
         self.broker = broker
+        self.cursors = cursors
         self.describe = describe
         self.changed = changed
         self.set_back = set_back
@@ -74,19 +79,11 @@ class CopiedLog:
 
     def piece(self, known: int) -> list[dict[str, Any]]:
         """Returns the fields of what follows on an event, as much as fits into one message."""
-        found: list[dict[str, Any]] = []
-        size = 0
-        for sequence, event in self.broker.read(
-            self.topic, known + 1, count=said.PIECE_EVENTS_MAX, size=said.PIECE_BYTES
-        ):
-            if len(event.body) > said.EVENT_BYTES_MAX:  # it was published before copies were wanted
-                self.floor = sequence + 1 if not found else self.floor
-                break
-            fields = said.event_fields((sequence, event))
-            size += said.event_size(fields)
-            if found and size > said.PIECE_BYTES:
-                break
-            found.append(fields)
+        events = list(self.broker.read(self.topic, known + 1, count=said.PIECE_EVENTS_MAX, size=said.PIECE_BYTES))
+        small = list(takewhile(lambda each: len(each[1].body) <= said.EVENT_BYTES_MAX, events))
+        if events and not small:  # it was published before copies were wanted
+            self.floor = events[0][0] + 1
+        found = said.piece_of(small)
         return found if found and found[0]["sequence"] == known + 1 else []
 
     def continues(self, answer: Mapping[str, Any]) -> bool:

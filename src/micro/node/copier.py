@@ -10,6 +10,7 @@ from typing import Any, Final
 from micro.errors import Fault, Forbidden, MicroError, NotFound, TooLarge, TooManyRequests, Unavailable
 from micro.node.copied_log import CopiedLog
 from micro.service.broker.cursor import Cursor
+from micro.service.broker.restored import LEARNED_QUEUES_MAX
 from micro.service.copies import messages as said
 from micro.service.registry.layout import Layout
 from micro.trust.identity import short
@@ -28,9 +29,6 @@ CURSORS_SECONDS: Final = 2.0
 
 BEATS = 4
 """After so many such times it is told in any case: a copy is served by its super node once it hears nothing more."""
-
-LEARNED_QUEUES_MAX: Final = 32
-"""A queue that is not known here is taken over from a copy while the log has fewer than so many."""
 
 log = logging.getLogger("micro.copies")
 
@@ -193,7 +191,7 @@ class Copier:
 
     async def _tell_cursors(self) -> None:
         copied = self._log
-        fields = said.cursor_fields(copied.broker.cursors(copied.topic))
+        fields = said.cursor_fields(copied.cursors())
         self._rests += 1
         if fields != self._cursors or self._rests >= BEATS:
             body = _encoded(said.CURSORS, {**copied.names(), "cursors": fields})

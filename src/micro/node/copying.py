@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from micro.errors import Fault, Forbidden, MicroError
 from micro.node.backbone import Backbone
@@ -16,7 +16,8 @@ from micro.node.home import Home
 from micro.node.reach import NodeReach
 from micro.node.replicator import Done, Readers, Replicator
 from micro.node.serving import Serving
-from micro.service.broker.broker import Broker, Member, Subscription
+from micro.service.broker.broker import Member, Subscription
+from micro.service.broker.restored import Restorable
 from micro.service.registry.atlas import Atlas
 from micro.service.service import Service
 from micro.trust.identity import public_key_of, short
@@ -53,7 +54,7 @@ class Copying:
         config: NodeConfig,
         home: Home,
         ports: Ports,
-        broker: Broker,
+        broker: Restorable,
         exports: Exports,
         readers: Readers,
     ) -> None:
@@ -125,6 +126,10 @@ class Copying:
     def awaited(self, topic: str, timeout_milliseconds: int, done: Done) -> Done:
         """See `Replicator.awaited`."""
         return self.replicator.awaited(topic, timeout_milliseconds, done)
+
+    def followed(self, topic: str, outputs: Iterable[str]) -> None:
+        """See `Replicator.followed`."""
+        self.replicator.followed(topic, outputs)
 
     def refusal(self, caller: Caller, topic: str, nid: str) -> Fault | None:
         """See `Serving.refusal`; a node that is no super node keeps no copies."""

@@ -15,9 +15,9 @@ from micro.network.transport.transport import Relay, Sockets, Transport
 from micro.node.config import NodeConfig
 from micro.node.home import Home
 from micro.ports import Clock, Disk, Entropy, Processes
-from micro.service.broker.broker import Broker, Limits
+from micro.service.broker.broker import Limits
 from micro.service.broker.copied import CopyBroker
-from micro.service.broker.embedded import EmbeddedBroker
+from micro.service.broker.restored import Restorable, RestoringBroker
 from micro.service.copies.keeping import Copies, CopyLimits
 from micro.service.copies.naming import parts_of
 from micro.service.registry.commons.commons import Commons
@@ -87,10 +87,10 @@ def system_ports() -> Ports:
     return Ports(SystemClock(), SystemEntropy(), SystemDisk(), SystemProcesses(), stream, _open_iroh)
 
 
-def open_broker(config: NodeConfig, home: Home, ports: Ports) -> Broker:
+def open_broker(config: NodeConfig, home: Home, ports: Ports) -> Restorable:
     """Returns the broker of a home, not started yet."""
     limits = Limits(kept_seconds=config.kept_days * DAY_SECONDS)
-    return EmbeddedBroker(ports.disk, home.path / "broker.db", ports.clock, limits=limits, threaded=ports.threaded)
+    return RestoringBroker(ports.disk, home.path / "broker.db", ports.clock, limits=limits, threaded=ports.threaded)
 
 
 def open_copies(config: NodeConfig, home: Home, ports: Ports) -> Copies:

@@ -16,8 +16,8 @@ from micro.node.gatekeeper import Gatekeeper
 from micro.node.home import Home
 from micro.node.logs import NeighbourLogs
 from micro.node.outside import Outside
-from micro.service.broker.broker import Broker
 from micro.service.broker.directory import LogPlace
+from micro.service.broker.restored import Restorable
 from micro.service.events import EventDesk
 from micro.service.registry.catalog import Catalog
 from micro.service.service import Service
@@ -50,7 +50,7 @@ class Eventing:
         config: NodeConfig,
         home: Home,
         ports: Ports,
-        broker: Broker,
+        broker: Restorable,
         gate: Gatekeeper,
         *,
         ring: Callable[[], None],

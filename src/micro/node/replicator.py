@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -20,12 +20,13 @@ from micro.errors import EngineError, Fault, MicroError, Unavailable
 from micro.node.copied_log import CopiedLog
 from micro.node.copier import Copier
 from micro.node.reach import NodeReach
+from micro.node.replicated import Done, Impatient, Known, ReplicatedLog
+from micro.node.taking_back import Outcome, TakingBack
 from micro.ports import Clock, Disk, Entropy
-from micro.service.broker.broker import Broker
-from micro.service.copies.acknowledging import Waiting
+from micro.service.broker.restored import Restorable
+from micro.service.copies.confirming import Confirming, Extent
 from micro.service.copies.naming import LOG_DIGITS
-from micro.service.copies.placing import candidates
-from micro.service.copies.replication import Replication
+from micro.service.copies.placing import candidates, keepers
 from micro.service.registry.atlas import Atlas
 from micro.service.registry.shardmap import SuperNode
 from micro.trust.identity import public_key_of, short
@@ -34,38 +35,13 @@ __all__ = ["Done", "Readers", "Replicator"]
 
 TICK_SECONDS: Final = 0.25
 
+START_SECONDS_MAX: Final = 20.0
+"""Whoever publishes on a log that may have to be taken back waits so long for the network to be opened."""
+
 Readers = Callable[[str], tuple[bool, list[str]]]
 """Says of a topic whether nodes may subscribe to it, and of which the contrary holds."""
 
-Done = Callable[[Fault | None], None]
-
 log = logging.getLogger("micro.copies")
-
-
-class _Known(msgspec.Struct):
-    """What is remembered of a log: its name, the number of the last choice of super nodes, and who they were."""
-
-    log: str
-    generation: int = 0
-    copies: tuple[str, ...] = ()
-
-
-class _Log:
-    """One log of which copies are kept."""
-
-    def __init__(self, topic: str, known: _Known, wanted: int, last: int) -> None:
-        self.topic = topic
-        self.known = known
-        self.replication = Replication(wanted, chosen=known.copies, generation=known.generation, last=last)
-        self.waiting = Waiting(topic)
-        self.landed: list[tuple[int, Done]] = []
-        self.copiers: dict[str, Copier] = {}
-        self.copied: CopiedLog
-        self.trouble = ""
-
-    def settle(self) -> None:
-        """Tells the publishers whose events are safe."""
-        self.waiting.settle(self.replication.safe)
 
 
 class Replicator:
@@ -84,7 +60,7 @@ class Replicator:
     def __init__(
         self,
         nid: str,
-        broker: Broker,
+        broker: Restorable,
         disk: Disk,
         path: Path,
         *,
@@ -103,12 +79,13 @@ class Replicator:
         self._readers = readers
         self._has_network = has_network
         self._kept_seconds = kept_seconds
-        self._logs: dict[str, _Log] = {}
+        self._logs: dict[str, ReplicatedLog] = {}
         self._atlas: Callable[[], Atlas | None] = lambda: None
         self._reach: NodeReach | None = None
+        self._started = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         try:
-            self._known = msgspec.json.decode(disk.read(path) or b"{}", type=dict[str, _Known])
+            self._known = msgspec.json.decode(disk.read(path) or b"{}", type=dict[str, Known])
         except msgspec.MsgspecError as error:  # copies under names that are forgotten end with their events
             log.warning("%s cannot be read, so logs are copied anew: %s", path.name, error)
             self._known = {}
@@ -123,6 +100,7 @@ class Replicator:
             reach: how super nodes are reached.
         """
         self._atlas, self._reach = atlas, reach
+        self._started.set()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def stop(self) -> None:
@@ -140,32 +118,93 @@ class Replicator:
         for topic, count in topics.items():
             if topic not in self._logs:
                 self._logs[topic] = self._log(topic, count)
+                if self._has_network:
+                    self._broker.detain(topic)
+                    each = self._logs[topic]
+                    each.taking = asyncio.get_running_loop().create_task(self._take_back(each))
             self._logs[topic].replication.wanted = count
         for each in tuple(self._logs.values()):
             self._place(each)
 
-    def _log(self, topic: str, wanted: int) -> _Log:
-        each = _Log(topic, self._known.setdefault(topic, self._new_log()), wanted, self._broker.bounds(topic)[1])
-        each.copied = CopiedLog(
-            topic,
+    def _log(self, topic: str, wanted: int) -> ReplicatedLog:
+        known = self._known.get(topic) or self._new_log()
+        each = ReplicatedLog(topic, known, wanted, self._broker.bounds(topic)[1])
+        each.confirming = Confirming(partial(self._broker.cursors, topic), self._extents)
+        each.copied = self._copied(each)
+        return each
+
+    def _extents(self) -> dict[str, Extent]:
+        """Returns how far each log goes of which copies are wanted, and up to where enough copies have it."""
+        return {
+            topic: each.extent(self._broker.bounds(topic)[1])
+            for topic, each in self._logs.items()
+            if each.replication.wanted
+        }
+
+    def _copied(self, each: ReplicatedLog) -> CopiedLog:
+        return CopiedLog(
+            each.topic,
             each.known.log,
             each.replication,
             self._broker,
+            cursors=each.confirming.cursors,
             describe=partial(self._describe, each),
             changed=each.settle,
             set_back=partial(self._set_back, each),
             now=self._clock.monotonic,
             call=self._call,
         )
-        return each
 
-    def _new_log(self) -> _Known:
-        return _Known(self._entropy.random_bytes(LOG_DIGITS // 2).hex())
+    def _new_log(self) -> Known:
+        return Known(self._entropy.random_bytes(LOG_DIGITS // 2).hex())
 
-    def _end(self, each: _Log, why: str) -> None:
+    def _end(self, each: ReplicatedLog, why: str) -> None:
+        if each.taking is not None:
+            each.taking.cancel()
         for copier in each.copiers.values():
             copier.stop()
         each.waiting.fail(why)
+
+    # -- what was lost here -------------------------------------------------------------------------------------------
+
+    async def _take_back(self, each: ReplicatedLog) -> None:
+        """Has a log taken back from its copies, as far as it was lost; then it is as open as any."""
+        topic, known = each.topic, self._known.get(each.topic)
+        taking = TakingBack(
+            self._nid,
+            topic,
+            known.log if known is not None else "",
+            self._broker,
+            keepers=partial(self._keepers, topic),
+            call=self._call,
+            begun=partial(self._begun, each),
+            is_begun=known is not None and known.is_begun,
+            date=self._clock.now,
+        )
+        outcome = Outcome()
+        try:
+            async with asyncio.timeout(START_SECONDS_MAX):
+                await self._started.wait()
+            outcome = await taking.run()
+        except TimeoutError:
+            log.warning("the network is not there in time; %s goes on with what is here", topic)
+        except Exception:
+            log.exception("%s could not be taken back, and goes on with what is here", topic)
+        await taking.release()
+        former, is_settled = each.found(outcome, self._new_log().log, self._broker.bounds(topic)[1])
+        each.copied = self._copied(each)
+        each.copied.former, each.copied.is_settled = former, is_settled
+        self._place(each)
+
+    def _begun(self, each: ReplicatedLog, name: str) -> None:
+        self._save({**self._known, each.topic: Known(name, each.known.generation, each.known.copies, is_begun=True)})
+
+    def _keepers(self, topic: str) -> list[str] | None:
+        """Returns who may have copies of a log, None before there is a map."""
+        atlas = self._atlas()
+        if atlas is None:
+            return []
+        return [member.nid for member in keepers(atlas, self._nid, topic)] if atlas.current is not None else None
 
     # -- publishers ---------------------------------------------------------------------------------------------------
 
@@ -180,8 +219,11 @@ class Replicator:
         each = self._logs.get(topic)
         if each is None or not each.replication.wanted:
             return done
+        impatient = Impatient(topic, timeout_milliseconds, done) if each.taking is not None else None
 
         def kept(fault: Fault | None) -> None:
+            if impatient is not None and not impatient.is_there():
+                return
             if fault is not None:
                 done(fault)
                 return
@@ -191,7 +233,13 @@ class Replicator:
 
         return kept
 
-    def _landed(self, each: _Log) -> None:
+    def followed(self, topic: str, outputs: Iterable[str]) -> None:
+        """Takes note that an event of a topic is done, and that others entered the logs of these topics with that."""
+        each = self._logs.get(topic)
+        if each is not None:
+            each.confirming.follow(outputs)
+
+    def _landed(self, each: ReplicatedLog) -> None:
         landed, each.landed = each.landed, []
         last, now = self._broker.bounds(each.topic)[1], self._clock.monotonic()
         for timeout_milliseconds, done in landed:
@@ -203,13 +251,13 @@ class Replicator:
             copier.wake()
         each.settle()
 
-    def _hopeless(self, each: _Log) -> str:
+    def _hopeless(self, each: ReplicatedLog) -> str:
         """Says why nothing can be copied at all, "" where it can."""
         if not each.replication.wanted:
             return "no copies are wanted any more"
         return self.hopeless()
 
-    def _why(self, each: _Log) -> str:
+    def _why(self, each: ReplicatedLog) -> str:
         replication = each.replication
         if replication.is_short:
             text = f"{replication.wanted} copies are wanted, and {len(replication.chosen)} super nodes can keep one"
@@ -220,7 +268,7 @@ class Replicator:
         troubles = [f"{short(nid)}: {copier.trouble}" for nid, copier in each.copiers.items() if copier.trouble]
         return f"{text} ({'; '.join(troubles)[:600]})" if troubles else text
 
-    def _trouble(self, each: _Log) -> str:
+    def _trouble(self, each: ReplicatedLog) -> str:
         """Says what is in the way now, "" where nothing is: who only has to drop its copy is in nobody's."""
         replication = each.replication
         troubled = any(copier.trouble for nid, copier in each.copiers.items() if nid in replication.chosen)
@@ -269,8 +317,10 @@ class Replicator:
         found = candidates(atlas.current.ring, self._nid, topic, itself=public_key_of(self._nid))
         return {member.nid: member for member in found}
 
-    def _place(self, each: _Log) -> None:
+    def _place(self, each: ReplicatedLog) -> None:
         """Has the right super nodes visited; where that cannot be remembered, it is tried again at the next tick."""
+        if each.taking is not None:
+            return
         try:
             self._visit(each)
         except MicroError as error:
@@ -280,7 +330,7 @@ class Replicator:
         else:
             each.trouble = ""
 
-    def _visit(self, each: _Log) -> None:
+    def _visit(self, each: ReplicatedLog) -> None:
         replication = each.replication
         known = tuple(self._members(each.topic)) or replication.chosen  # without a map nobody is let go of
         replication.place(known, replication.wanted, self._clock.monotonic())
@@ -300,17 +350,18 @@ class Replicator:
             self._save({topic: known for topic, known in self._known.items() if topic != each.topic})
             del self._logs[each.topic]
 
-    def _remember(self, each: _Log) -> None:
+    def _remember(self, each: ReplicatedLog) -> None:
         generation, copies = each.replication.generation, each.replication.chosen
-        if (each.known.generation, each.known.copies) != (generation, copies):
-            self._know(each, _Known(each.known.log, generation, copies))
+        known = Known(each.known.log, generation, copies)
+        if self._known.get(each.topic) != known:
+            self._know(each, known)
 
-    def _know(self, each: _Log, known: _Known) -> None:
+    def _know(self, each: ReplicatedLog, known: Known) -> None:
         """Remembers something else of a log, on disk first."""
         self._save({**self._known, each.topic: known})
         each.known = known
 
-    def _save(self, known: dict[str, _Known]) -> None:
+    def _save(self, known: dict[str, Known]) -> None:
         """Remembers that of all logs.
 
         Raises:
@@ -322,12 +373,12 @@ class Replicator:
             raise EngineError(f"{self._path.name} could not be written: {error.strerror}; check the disk") from error
         self._known = known
 
-    def _set_back(self, each: _Log) -> str:
+    def _set_back(self, each: ReplicatedLog) -> str:
         """Gives a log another name: a copy has what the log has no more."""
-        self._know(each, _Known(self._new_log().log, each.known.generation, each.known.copies))
+        self._know(each, Known(self._new_log().log, each.known.generation, each.known.copies))
         return each.known.log
 
-    def _describe(self, each: _Log) -> dict[str, Any]:
+    def _describe(self, each: ReplicatedLog) -> dict[str, Any]:
         everybody, others = self._readers(each.topic)
         return {
             "kept_seconds": max(1, round(self._kept_seconds)),

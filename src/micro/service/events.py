@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -21,6 +21,8 @@ from micro.service.subscriber import OURS, Elsewhere, Subscriber
 from micro.trust.policy import Caller
 
 __all__ = ["ACCOUNT", "Copying", "EventDesk", "publisher_of"]
+
+Done = Callable[[Fault | None], None]
 
 ACCOUNT = "account:"
 """What stands before an account where else a service's name stands, which has no colon."""
@@ -94,10 +96,11 @@ class Copying(Protocol):
     def check(self, topic: str, size: int) -> None:
         """Raises the reason why an event of `size` bytes is not to be published now, if there is one."""
 
-    def awaited(
-        self, topic: str, timeout_milliseconds: int, done: Callable[[Fault | None], None]
-    ) -> Callable[[Fault | None], None]:
+    def awaited(self, topic: str, timeout_milliseconds: int, done: Done) -> Done:
         """Returns what is to be called once an event is on this node's disk, so that `done` is once it is copied."""
+
+    def followed(self, topic: str, outputs: Iterable[str]) -> None:
+        """Takes note that an event of a topic is done, and that others entered the logs of these topics with that."""
 
     def refusal(self, caller: Caller, topic: str, nid: str) -> Fault | None:
         """Returns None where a caller may subscribe to the copy of another node's log that is here, else the fault."""
@@ -163,7 +166,7 @@ class EventDesk:
                     return
         if not id:
             id = self._identifiers.new() if event.number else EPHEMERAL_ID
-        done: Callable[[Fault | None], None] = partial(_answer, link, event.number)
+        done: Done = partial(_answer, link, event.number)
         if event.number:
             try:
                 self._copying.check(desk.topic, len(event.body))
@@ -231,9 +234,7 @@ class EventDesk:
             subscriber.judge(self._refused(subscriber.link, subscriber.topic, subscriber.only))
         self._relink_all()
 
-    def complete(
-        self, link: Link, number: int, sequence: int, outputs: list[Output], done: Callable[[Fault | None], None]
-    ) -> None:
+    def complete(self, link: Link, number: int, sequence: int, outputs: list[Output], done: Done) -> None:
         """Completes an event of the subscription `number` of a link, and publishes what follows; see the broker's."""
         subscriber = self._subscribers.get((link, number))
         caller = link.facts.caller
@@ -261,17 +262,46 @@ class EventDesk:
         """Returns the logs of other nodes that subscribers here are to have: by whom, and as in `Subscriber.logs`."""
         return [(subscriber, *line) for subscriber in self._subscribers.values() for line in subscriber.logs()]
 
-    def publish_all(self, publisher: str, outputs: list[Output], done: Callable[[Fault | None], None]) -> None:
+    def publish_all(self, publisher: str, outputs: list[Output], done: Done) -> None:
         """Publishes what follows from an event of another node; `done` is called once it is copied as is wanted."""
+        copied = self._copied(outputs, done)
+        if copied is not None:
+            self.broker.publish_all(publisher, outputs, copied)
+
+    def complete_here(self, topic: str, outputs: list[Output], complete: Callable[[Done], None], done: Done) -> None:
+        """Completes an event of this node's log of a topic.
+
+        `done` is called once what follows is copied as is wanted, or that took as long as a publisher waits: it is on
+        this node's disk then, with the mark that the event is done, and is copied as soon as that can be. Until then
+        the copies of the event's log are not told that it is done.
+        """
+        is_kept = False
+        copied = self._copied(outputs, lambda fault: done(None if is_kept else fault))
+        if copied is None:
+            return
+
+        def kept(fault: Fault | None) -> None:
+            nonlocal is_kept
+            if fault is not None:
+                done(fault)
+                return
+            is_kept = True
+            self._copying.followed(topic, {output.topic for output in outputs})
+            copied(None)
+
+        complete(kept)
+
+    def _copied(self, outputs: list[Output], done: Done) -> Done | None:
+        """Returns what is to be called once the outputs are on this node's disk; None where they may not be, now."""
         try:
             for output in outputs:
                 self._copying.check(output.topic, len(output.body))
         except Fault as refusal:
             done(refusal)
-            return
+            return None
         for topic in sorted({output.topic for output in outputs}):
             done = self._copying.awaited(topic, 0, done)
-        self.broker.publish_all(publisher, outputs, done)
+        return done
 
     def relink(self, subscriber: Subscriber) -> None:
         """Has a subscriber of this node's subscribe to the logs of other nodes, too, as far as they are in reach."""

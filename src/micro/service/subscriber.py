@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from micro.errors import BadRequest, Cancelled, Conflict, Fault, Forbidden, LinkClosed
@@ -50,6 +51,15 @@ class Desk(Protocol):
 
     def publish_all(self, publisher: str, outputs: list[Output], done: Callable[[Fault | None], None]) -> None:
         """Publishes what follows from an event of another node."""
+
+    def complete_here(
+        self,
+        topic: str,
+        outputs: list[Output],
+        complete: Callable[[Callable[[Fault | None], None]], None],
+        done: Callable[[Fault | None], None],
+    ) -> None:
+        """Completes an event of this node's log of a topic, by a function that does so."""
 
     def tail(self, event: StoredEvent) -> tuple[bytes, int]:
         """Returns an event's varying headers and body as one piece, and how long the headers are."""
@@ -274,7 +284,8 @@ class Subscriber(Owner, Member):
         if self.subscription is None:
             done(Conflict("the subscription has ended; its events come again to another"))
         elif sequence < REMOTE_FIRST:
-            self.subscription.complete(sequence, publisher, outputs, done)
+            complete = partial(self.subscription.complete, sequence, publisher, outputs)
+            self._desk.complete_here(self.topic, outputs, complete, done)
         elif sequence not in self._remote:
             done(Conflict("the link to the event's log was lost, or it was done; it comes again to some member"))
         else:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from micro.errors import Fault
-from micro.service.broker import copied
 from micro.service.broker.broker import StoredEvent
 from micro.service.broker.copied import CopyBroker
 from micro.service.broker.cursor import Cursor
 from micro.service.broker.delivery import Numbered
+from micro.service.broker.pieces import Told
 from micro.service.copies.naming import copy_name, parts_of
 from micro.store import writer
 from micro.trust.identity import nid_of
@@ -129,7 +129,7 @@ async def test_an_early_receipt_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
     """The campaign can fail: a receipt that is given before the commit breaks promises."""
     before = CopyBroker.copy
 
-    def copy(self: CopyBroker, name: str, events: Sequence[Numbered], done: copied.Copied) -> None:
+    def copy(self: CopyBroker, name: str, events: Sequence[Numbered], done: Told) -> None:
         done(events[-1][0], None)
         before(self, name, events, lambda last, fault: None)
 

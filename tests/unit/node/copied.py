@@ -45,6 +45,7 @@ class Pair:
             LOG,
             self.replication,
             self.broker,
+            cursors=lambda: self.broker.cursors("orders"),
             describe=lambda: {"kept_seconds": 600, "generation": 1, "copies": [key_of(20).public], "everybody": True},
             changed=lambda: None,
             set_back=lambda: LOG,

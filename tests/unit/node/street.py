@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
-from micro.errors import Fault
+import msgspec
+
+from micro.errors import Fault, Timeout
 from micro.mucp.headers import Headers
 from micro.node.control.copies import CopyEndpoints
 from micro.node.reach import NodeReach
 from micro.node.replicator import Replicator
+from micro.service.broker.broker import StoredEvent
 from micro.service.broker.copied import CopyBroker
-from micro.service.broker.embedded import EmbeddedBroker
+from micro.service.broker.restored import RestoringBroker
 from micro.service.context import Context
 from micro.service.copies.keeping import Copies
 from micro.service.copies.naming import parts_of
@@ -67,6 +72,12 @@ class Street(NodeReach):
         self.supers: dict[str, Copies] = {}
         self.lies: dict[tuple[str, str], Says] = {}
         self.called: list[tuple[str, str]] = []
+        self.silent: set[tuple[str, str]] = set()
+        self.slow: dict[str, float] = {}
+        self.said_of_log: list[dict[str, Any]] = []
+        self.stop_after: tuple[str, int] | None = None
+        self.stopped = asyncio.Event()
+        self._wiped = 0
 
     async def open(self, supers: int) -> None:
         """Opens the node's log, and so many super nodes."""
@@ -78,19 +89,34 @@ class Street(NodeReach):
 
     async def wipe(self) -> None:
         """Sets the node's log back to where it began."""
+        self._wiped += 1
         await self.broker.stop()
-        await self._open_log("again.db")
+        await self._open_log(f"again-{self._wiped}.db")
+
+    def save(self) -> None:
+        """Saves the node's log as it is on the disk now, for `set_back`."""
+        for end in ("", "-wal"):
+            shutil.copy(self._folder / f"broker.db{end}", self._folder / f"saved.db{end}")
+
+    async def set_back(self) -> None:
+        """Sets the node's log back to where it was saved."""
+        await self.broker.stop()
+        await self._open_log("saved.db")
+
+    def forget(self) -> None:
+        """Has the node forget which logs had copies where."""
+        (self._folder / "copies.json").unlink(missing_ok=True)
 
     async def _open_log(self, name: str) -> None:
-        self.broker = EmbeddedBroker(self.disk, self._folder / name, TownClock(), threaded=False)
+        self.broker = RestoringBroker(self.disk, self._folder / name, TownClock(), threaded=False)
         await self.broker.start()
 
     def map(self, numbers: range, version: int = 1) -> None:
         """Lets the map name these super nodes."""
         self.atlas.take(map_of(KEEPER, numbers, version).sealed)
 
-    def begin(self) -> None:
-        """Lets the node begin to copy, as after a start."""
+    def begin(self, *, has_started: bool = True) -> None:
+        """Lets the node begin to copy, as after a start; or before its network is open."""
         self.replicator = Replicator(
             NODE,
             self.broker,
@@ -102,7 +128,8 @@ class Street(NodeReach):
             has_network=True,
             kept_seconds=86_400.0,
         )
-        self.replicator.start(lambda: self.atlas, self)
+        if has_started:
+            self.replicator.start(lambda: self.atlas, self)
 
     async def close(self) -> None:
         """Ends everything."""
@@ -123,13 +150,39 @@ class Street(NodeReach):
         [status] = self.replicator.status()
         return list(status["copies"])
 
+    def log(self) -> list[tuple[int, StoredEvent]]:
+        """Returns what the node's log holds."""
+        is_there = self.broker.bounds(TOPIC)[1] > 0
+        return list(self.broker.read(TOPIC, 1, count=10_000, size=10**9)) if is_there else []
+
+    def copy_at(self, nid: str) -> list[tuple[int, StoredEvent]]:
+        """Returns what the only copy holds that a super node has, as the log would."""
+        copies = self.supers[nid]
+        [kept] = copies.of(NODE)
+        events = copies.broker.read(kept.name, 1, count=10_000, size=10**9)
+        return [(number, msgspec.structs.replace(event, topic=TOPIC)) for number, event in events]
+
     def logs_at(self, nid: str) -> set[str]:
         """Returns the names of the logs of which a super node has copies."""
         return {kept.log for kept in self.supers[nid].of(NODE)}
 
+    async def _stop(self, endpoint: str) -> None:
+        """Never returns after so many calls of an endpoint."""
+        if self.stop_after is None or endpoint != self.stop_after[0]:
+            return
+        self.stop_after = (endpoint, self.stop_after[1] - 1)
+        if self.stop_after[1] < 0:
+            self.stopped.set()
+            await asyncio.Event().wait()
+
     async def call(self, ticket: Ticket, endpoint: str, body: bytes, *, timeout_seconds: float) -> bytes:
         self.called.append((ticket.nid, endpoint))
         await asyncio.sleep(0.001)
+        if (ticket.nid, endpoint) in self.silent:
+            await asyncio.sleep(timeout_seconds)
+            raise Timeout("no answer in time")
+        await asyncio.sleep(self.slow.get(endpoint, 0.0))
+        await self._stop(endpoint)
         lie = self.lies.get((ticket.nid, endpoint))
         if lie is not None:
             return lie(body)

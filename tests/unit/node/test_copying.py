@@ -15,7 +15,7 @@ from micro.node.engines import system_ports
 from micro.node.exports import Exports
 from micro.node.home import Home
 from micro.node.logs import NeighbourLogs
-from micro.service.broker.embedded import EmbeddedBroker
+from micro.service.broker.restored import RestoringBroker
 from tests.contract.town import TownClock
 from tests.unit.network.clockwork import run
 from tests.unit.node.street import NODE, FillingDisk, Street
@@ -30,7 +30,7 @@ def test_a_full_disk_ends_no_sweeping(tmp_path: Path, caplog: pytest.LogCaptureF
     async def scenario() -> None:
         disk = FillingDisk()
         ports = replace(system_ports(), clock=TownClock(), disk=disk, threaded=False)
-        broker = EmbeddedBroker(disk, tmp_path / "broker.db", TownClock(), threaded=False)
+        broker = RestoringBroker(disk, tmp_path / "broker.db", TownClock(), threaded=False)
         logs = NeighbourLogs(lambda nid, topic: True, lambda: None)
         exports = Exports(disk, tmp_path / "exports.json", logs, lambda: None)
         config = NodeConfig(super_node=True, network=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from micro.errors import Unavailable
+from micro.errors import NotFound, Unavailable
 from micro.service.copies import messages as said
 from micro.service.copies.replication import FULL_SECONDS
 from tests.unit.network.clockwork import run
@@ -47,7 +47,7 @@ def test_a_full_disk_is_told_and_outlived(
         told = await street.publish("one", timeout_seconds=2.0)
         assert isinstance(told, Unavailable)
         assert "copies.json could not be written: No space left on device" in str(told)
-        assert street.called == []
+        assert {endpoint for _, endpoint in street.called} == {"Copy.List"}
         assert "No space left" in street.replicator.status()[0]["trouble"]
         assert street.disk.refusals > 5
         street.disk.is_full = False
@@ -134,8 +134,13 @@ def test_a_log_of_which_there_are_copies_keeps_its_name(play: Callable[[Scenario
     play(scenario, 3)
 
 
+def older(body: bytes) -> bytes:
+    """Answers as a super node does that cannot give a log back."""
+    raise NotFound("backbone has no endpoint Copy.List")
+
+
 def test_a_log_that_was_set_back_is_copied_under_one_other_name(play: Callable[[Scenario, int], None]) -> None:
-    """What its copies have more stays there, at each of them, and all of them go on."""
+    """Where they do not give it back what its copies have more stays there, at each, and all of them go on."""
 
     async def scenario(street: Street) -> None:
         street.replicator.wanted({TOPIC: 2})
@@ -144,6 +149,8 @@ def test_a_log_that_was_set_back_is_copied_under_one_other_name(play: Callable[[
         chosen, before = street.chosen(), street.replicator._path.read_bytes()
         street.replicator.stop()
         await street.wipe()
+        for nid in chosen:
+            street.lies[nid, "Copy.List"] = older
         street.begin()
         street.replicator.wanted({TOPIC: 2})
         assert await street.publish("fresh") is None

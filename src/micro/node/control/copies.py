@@ -2,7 +2,7 @@
 
 | endpoint | who may |
 | --- | --- |
-| `Open`, `Write`, `Cursors`, `Learn`, `Drop` | every node for its own logs |
+| `Open`, `Write`, `Cursors`, `Learn`, `Drop`, `List`, `Read` | every node for its own logs |
 | `Standing` | super nodes of the newest map or the one before |
 
 A node proves by its link who it is, and names its logs without itself: so it writes copies of its own and no others.
@@ -29,6 +29,10 @@ OPENS_PER_SECOND: Final = 5.0
 OPENS_BURST: Final = 100.0
 """A node may open, drop and ask so often; each costs a file."""
 
+READS_PER_SECOND: Final = 20.0
+READS_BURST: Final = 300.0
+"""And it may read back so many pieces of its logs: what is kept of one node at once, and then some a second."""
+
 Standing = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
@@ -50,6 +54,7 @@ class CopyEndpoints:
         self._is_super = is_super
         self._clock = clock
         self._opens: Rates[str] = Rates(OPENS_PER_SECOND, OPENS_BURST)
+        self._reads: Rates[str] = Rates(READS_PER_SECOND, READS_BURST)
 
     async def open(self, body: bytes, context: Context) -> bytes:
         """Opens a copy of a log of the caller's, and returns how far it goes."""
@@ -89,6 +94,18 @@ class CopyEndpoints:
         copies.drop(nid, said.DROP.decode(body))
         return b""
 
+    async def list(self, body: bytes, context: Context) -> bytes:
+        """Returns which copies of the caller's logs of a topic are here."""
+        nid, copies = self._caller(context, is_dear=True)
+        return said.LISTED.encode(copies.listed(nid, said.LIST.decode(body)["topic"]))
+
+    async def read(self, body: bytes, context: Context) -> bytes:
+        """Returns events of a log of the caller's, which may have lost them."""
+        nid, copies = self._caller(context, is_dear=False)
+        if not self._reads.allow(nid, self._clock.monotonic()):
+            raise TooManyRequests(f"{READS_PER_SECOND:g} pieces a second are read back by one node; wait")
+        return said.READ_PIECE.encode(copies.read(nid, said.READ.decode(body)))
+
     async def standing(self, body: bytes, context: Context) -> bytes:
         """Returns how the copy of a node's log stands here, to a super node that has one, too."""
         nid, _ = self._caller(context, is_dear=False)
@@ -117,4 +134,6 @@ def add_copies(service: Service, endpoints: CopyEndpoints) -> None:
     service.add("Copy.Cursors", endpoints.cursors, idempotent=True)
     service.add("Copy.Learn", endpoints.learn, idempotent=True)
     service.add("Copy.Drop", endpoints.drop, idempotent=True)
+    service.add("Copy.List", endpoints.list, idempotent=True)
+    service.add("Copy.Read", endpoints.read, idempotent=True)
     service.add("Copy.Standing", endpoints.standing, idempotent=True)

@@ -10,9 +10,10 @@ from typing import Any
 import apsw
 import msgspec
 
-from micro.errors import Fault
+from micro.errors import Conflict, Fault
 from micro.service.broker.broker import StoredEvent
 from micro.service.broker.delivery import SEQUENCE_BITS
+from micro.service.broker.pieces import Piece, write_piece
 from micro.service.broker.topic import Topic
 from micro.store.database import Group
 
@@ -68,6 +69,23 @@ class Appends(Group):
             found = [sequence for item in items for sequence in self._write(connection, [item]) or (0,)]
         connection.execute("RELEASE append")
         return found
+
+    def restore(self, connection: apsw.Connection, piece: Piece) -> tuple[int, int]:
+        """Writes events that were in the log before; returns its newest, and how many were new.
+
+        Raises:
+            Conflict: they do not follow on what is there, or one has the publisher and id of another.
+        """
+        self._tails.pop(piece.number, None)
+        result = write_piece(connection, piece)
+        if isinstance(result, Fault):
+            raise result
+        low, marks = piece.number << SEQUENCE_BITS, list[Any]()
+        for sequence, event in piece.events[len(piece.events) - result[1] :]:
+            marks += (low + sequence, event.time, self._mark(piece.number, event))
+        if _insert(connection, "INSERT OR IGNORE INTO seen", 3, marks) < result[1]:
+            raise Conflict(f"two events of {piece.topic.name} have one publisher and one id")
+        return result
 
     def forget(self) -> None:
         """The database may not end where this thought it would."""

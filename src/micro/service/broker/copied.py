@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import apsw
-import msgspec
 
-from micro.errors import Conflict, Fault, Forbidden
+from micro.errors import Fault, Forbidden
 from micro.service.broker.broker import Limits, StoredEvent, event_bytes
 from micro.service.broker.cursor import Cursor
-from micro.service.broker.delivery import SEQUENCE_BITS, Numbered
+from micro.service.broker.delivery import Numbered
 from micro.service.broker.embedded import EmbeddedBroker
-from micro.service.broker.topic import Topic
+from micro.service.broker.pieces import Piece, Told, write_piece
 from micro.service.broker.topics import Drop
 from micro.store.database import Group
 
@@ -37,24 +36,6 @@ LIMITS = Limits(
 """What a copy keeps is for its origin to say, and for whoever counts what origins have here; nothing is dropped, and
 nothing declared dead, on a copy's own account."""
 
-Copied = Callable[[int, Fault | None], None]
-
-
-class Piece(msgspec.Struct, gc=True):
-    """Some events on their way into a copy.
-
-    Attributes:
-        number: the copy's number in the database.
-        topic: the copy.
-        events: in the order of the log, without a gap.
-        done: to be called with the newest event that is on disk, or with a fault.
-    """
-
-    number: int
-    topic: Topic
-    events: Sequence[Numbered]
-    done: Copied
-
 
 class _Pieces(Group):
     """Writes pieces; the result of each is the copy's newest sequence, and what was new of it."""
@@ -64,7 +45,7 @@ class _Pieces(Group):
 
     def apply(self, connection: apsw.Connection, items: list[Piece]) -> list[object]:
         """Writes each behind what its copy has; what a copy has already is not written again."""
-        return [_write(connection, item) for item in items]
+        return [write_piece(connection, item) for item in items]
 
     def forget(self) -> None:
         """Nothing is remembered outside the database."""
@@ -77,30 +58,6 @@ class _Pieces(Group):
             else:
                 self._finished(item, result)
                 item.done(result[0], None)
-
-
-def _write(connection: apsw.Connection, piece: Piece) -> tuple[int, int] | Fault:
-    low = piece.number << SEQUENCE_BITS
-    ends = "SELECT key - ?, total FROM log WHERE key > ? AND key < ? ORDER BY key DESC LIMIT 1"
-    tail = connection.execute(ends, (low, low, low + (1 << SEQUENCE_BITS))).fetchone()
-    if tail is None:
-        connection.execute("INSERT OR IGNORE INTO topics VALUES (?, ?, 0, 0)", (piece.number, piece.topic.name))
-        kept = "SELECT last, trimmed FROM topics WHERE number = ?"
-        tail = connection.execute(kept, (piece.number,)).fetchone()
-    assert tail is not None
-    last, total = tail
-    rows = []
-    for sequence, event in piece.events:
-        if sequence <= last:
-            continue
-        if last and sequence != last + 1:
-            return Conflict(f"event {sequence} does not follow on {last}, the newest of {piece.topic.name} here")
-        last, total = sequence, total + event_bytes(event.headers, event.body)
-        assert 0 < sequence < 1 << SEQUENCE_BITS, sequence  # or it were another copy's row; see `events_from`
-        headers = msgspec.json.encode(dict(event.headers))
-        rows.append((low + sequence, event.time, total, event.publisher, event.id, headers, event.body))
-    connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-    return last, len(rows)
 
 
 class CopyBroker(EmbeddedBroker):
@@ -139,7 +96,7 @@ class CopyBroker(EmbeddedBroker):
         """Writes nothing: what left the copy before a queue had it, left the log."""
         done(None)
 
-    def copy(self, name: str, events: Sequence[Numbered], done: Copied) -> None:
+    def copy(self, name: str, events: Sequence[Numbered], done: Told) -> None:
         """Takes events of a log.
 
         Args:

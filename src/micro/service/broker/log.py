@@ -15,6 +15,7 @@ from micro.service.broker.complete import Completion, Completions, clear_marks, 
 from micro.service.broker.cursor import Cursor
 from micro.service.broker.delivery import SEQUENCE_BITS, Numbered
 from micro.service.broker.inbox import Inbox
+from micro.service.broker.pieces import Piece
 from micro.service.broker.topic import Topic
 from micro.service.broker.topics import Drop
 from micro.service.broker.trim import trim
@@ -153,6 +154,11 @@ class Log:
         completion = Completion(number, queue, sequence, appends, done)
         self._database.submit(self._completions, completion)
 
+    def restore(self, topic: Topic, events: Sequence[Numbered], done: Callable[[Any, Fault | None], None]) -> None:
+        """Has events written that were in the log before; the result is that of `Appends.restore`."""
+        piece = Piece(self._numbers[topic.name], topic, events, _answered_elsewhere)
+        self._database.submit(self._appends.restore, (piece,), done)
+
     def after(self, name: str, sequence: int, *, count: int, size: int) -> list[Numbered]:
         """Returns the events after a sequence: at most `count`, and no more once they exceed `size` bytes."""
         low, high = _range(self._numbers[name])
@@ -244,6 +250,10 @@ class _Budget:
 
 def _answered_together(fault: Fault | None) -> None:
     """Outputs have no publisher who waits: their completion is answered."""
+
+
+def _answered_elsewhere(last: int, fault: Fault | None) -> None:
+    """Who has a log restored is told by the database."""
 
 
 def _save(connection: apsw.Connection, number: int, name: str, queue: str, cursor: Cursor) -> None:

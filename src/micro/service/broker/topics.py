@@ -45,10 +45,11 @@ is to be done, and answered, before the next is taken:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
-from micro.errors import Conflict, TooManyRequests
+from micro.errors import Conflict, Fault, TooManyRequests
 from micro.service.broker.actions import Action, Bury, Deliver, Missed, Mourn, Read, Reread
 from micro.service.broker.broker import Limits, check_name
 from micro.service.broker.cursor import Cursor
@@ -138,6 +139,23 @@ class Topics:
             for sequence, event in events:
                 inbox.offer(sequence, event)
             self._stirred[topic.name] = topic
+
+    def restored(self, topic: Topic, first: int, last: int, size: int, cursors: Iterable[tuple[str, Cursor]]) -> None:
+        """Events that the log had lost are in it again, and its queues had come so far; see `RestoringBroker`."""
+        is_whole = topic.last == 0
+        topic.first = topic.first if topic.messages else first
+        topic.last, topic.bytes = last, topic.bytes + size
+        for inbox in topic.inboxes.values():  # who came meanwhile has missed nothing
+            inbox.tail = max(inbox.tail, last)
+            if is_whole and inbox.handed_out < first - 1:
+                inbox.surpass(Cursor(first - 1))
+        for queue, cursor in cursors:
+            if is_whole and queue in topic.inboxes:  # of one that began here just now it is told how it was before
+                topic.inboxes[queue].rewinds = max(topic.inboxes[queue].rewinds, cursor.rewinds)
+            with suppress(Fault):
+                self.surpass(topic, queue, cursor)
+        topic.needed = topic.needs(self.limits, self.now)
+        self._stir(topic)
 
     def trimmed(self, topic: Topic, first: int, size: int) -> None:
         """The log now begins at `first` and holds `size` bytes."""

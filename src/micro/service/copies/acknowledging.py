@@ -15,7 +15,7 @@ import msgspec
 from micro.errors import Fault, TooLarge, TooManyRequests, Unavailable
 from micro.service.copies.messages import EVENT_BYTES_MAX
 
-__all__ = ["COPIED_SECONDS", "WAITING_MAX", "Waiting"]
+__all__ = ["COPIED_SECONDS", "WAITING_MAX", "Waiting", "patience_seconds"]
 
 COPIED_SECONDS: Final = 15.0
 """A publisher that says nothing else waits so long for the copies of its event."""
@@ -27,6 +27,12 @@ WAITING_MAX: Final = 20_000
 """So many publishers of one log wait at once; more are refused before their events are kept."""
 
 Done = Callable[[Fault | None], None]
+
+
+def patience_seconds(timeout_milliseconds: int) -> float:
+    """Returns how long a publisher waits that said so, 0 where it did not."""
+    share = TIMEOUT_SHARE * timeout_milliseconds / 1000
+    return min(COPIED_SECONDS, share) if timeout_milliseconds else COPIED_SECONDS
 
 
 class _Publisher(msgspec.Struct, gc=True):
@@ -72,9 +78,7 @@ class Waiting:
             done: called once.
             now: a clock that never goes back, in seconds.
         """
-        seconds = COPIED_SECONDS
-        if timeout_milliseconds:
-            seconds = min(seconds, TIMEOUT_SHARE * timeout_milliseconds / 1000)
+        seconds = patience_seconds(timeout_milliseconds)
         publisher = _Publisher(target, done)
         self._publishers.append(publisher)
         self._count += 1

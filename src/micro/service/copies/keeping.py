@@ -17,7 +17,16 @@ import msgspec
 from micro.errors import BadRequest, Conflict, Fault, NotFound, TooLarge
 from micro.service.broker.broker import event_bytes
 from micro.service.broker.copied import CopyBroker
-from micro.service.copies.messages import cursor_fields, cursors_from, events_from
+from micro.service.copies.messages import (
+    LISTED_MAX,
+    MICROSECONDS,
+    PIECE_BYTES,
+    PIECE_EVENTS_MAX,
+    cursor_fields,
+    cursors_from,
+    events_from,
+    piece_of,
+)
 from micro.service.copies.naming import copy_name, parts_of
 from micro.trust.identity import nid_of, short
 
@@ -182,7 +191,7 @@ class Copies:
         event = self.broker.tail(name) if last >= first else None
         found: dict[str, Any] = {"last": last, "served": kept.served}
         if event is not None:
-            found |= {"id": event.id, "publisher": event.publisher, "time": round(event.time * 1_000_000)}
+            found |= {"id": event.id, "publisher": event.publisher, "time": round(event.time * MICROSECONDS)}
         return found
 
     def _admit(self, nid: str) -> None:
@@ -269,6 +278,29 @@ class Copies:
         self._heard(kept)
         self._learned.add(kept.name)
         return {"cursors": cursor_fields(self.broker.cursors(kept.name))}
+
+    def listed(self, nid: str, topic: str) -> dict[str, Any]:
+        """Returns which copies of a node's logs of a topic are here, the fields of `LISTED`, for that node."""
+        found = []
+        for kept in self.of(nid):
+            event = self.broker.tail(kept.name) if kept.topic == topic else None
+            if event is not None:
+                self._heard(kept)  # it is there, and may have lost what queues are to go on with
+                first, last = self.broker.bounds(kept.name)
+                about = {"log": kept.log, "first": first, "last": last, "generation": kept.generation}
+                found.append({**about, "time": round(event.time * MICROSECONDS)})
+        return {"copies": found[-LISTED_MAX:]}
+
+    def read(self, nid: str, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns events of a copy, the fields of `READ_PIECE`, for the node of the log, which may have lost them.
+
+        Raises:
+            NotFound: the copy was not opened.
+        """
+        kept = self._of(nid, said)
+        self._heard(kept)
+        events = self.broker.read(kept.name, said["sequence"], count=PIECE_EVENTS_MAX, size=PIECE_BYTES)
+        return {"events": piece_of(events) if events and events[0][0] == said["sequence"] else []}
 
     def drop(self, nid: str, said: Mapping[str, Any]) -> None:
         """Drops the copy of a node's log; where there is none that is well, too."""

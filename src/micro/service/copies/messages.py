@@ -38,11 +38,17 @@ __all__ = [
     "DROP",
     "EVENT_BYTES_MAX",
     "LEARNED",
+    "LIST",
+    "LISTED",
+    "LISTED_MAX",
+    "MICROSECONDS",
     "OPEN",
     "OPENED",
     "PIECE_BYTES",
     "PIECE_EVENTS_MAX",
+    "READ",
     "READERS_MAX",
+    "READ_PIECE",
     "STANDING",
     "STOOD",
     "UNHEARD_SECONDS",
@@ -53,6 +59,7 @@ __all__ = [
     "event_fields",
     "event_size",
     "events_from",
+    "piece_of",
 ]
 
 EVENT_BYTES_MAX: Final = 2_097_152
@@ -83,6 +90,7 @@ EVENT_FRAME_BYTES: Final = 64
 """What an event takes in a message beside its texts and bytes, at most."""
 
 MICROSECONDS: Final = 1_000_000
+"""Dates are told in so many of a second."""
 
 AHEAD_SECONDS_MAX: Final = 86_400.0
 """The clock of a log's node may be so far ahead of the one here."""
@@ -164,6 +172,34 @@ LEARNED: Final = Layout("how far queues came at a copy", CURSORS_BYTES_MAX, curs
 DROP: Final = Layout("the end of a copy", 256, **_LOG)
 """A log of which no copy is wanted any more."""
 
+LISTED_MAX: Final = 16
+"""Of so many copies of a node's logs of one topic that node is told."""
+
+LIST: Final = Layout("the question for copies", 128, topic=_LOG["topic"])
+"""A topic, asked by the node whose logs they are: it may have lost them."""
+
+_LISTED: Final = Layout(
+    "the copy of a log",
+    256,
+    log=_LOG["log"],
+    first=Part(3, "number"),
+    last=Part(4, "number"),
+    time=Part(5, "number"),
+    generation=Part(6, "number"),
+)
+
+LISTED: Final = Layout("the copies of a topic", 8_192, copies=Part(1, _LISTED, most=LISTED_MAX))
+"""The copies of the asker's logs: the first and the newest event of each, when that one was taken, and the number of
+the last choice of super nodes."""
+
+READ: Final = Layout("the question for events of a copy", 256, **_LOG, sequence=Part(3, "number"))
+"""A log, and from which event on its node wants it back."""
+
+READ_PIECE: Final = Layout(
+    "the piece of a copy", EVENT_BYTES_MAX + PIECE_BYTES, events=Part(1, _EVENT, most=PIECE_EVENTS_MAX)
+)
+"""Events in the order of their log, the one that was asked for first; none where that one is not there."""
+
 STANDING: Final = Layout("the question for another copy", 256, **_LOG, key=Part(3, "bytes", bytes_max=KEY_BYTES))
 """A log and the public key of its node, asked by another super node that has a copy."""
 
@@ -192,8 +228,29 @@ def event_size(fields: Mapping[str, Any]) -> int:
     return EVENT_FRAME_BYTES + texts + len(fields["headers"]) + len(fields["body"])
 
 
-def events_from(name: str, fields: Iterable[Mapping[str, Any]], now: float) -> list[Numbered]:
-    """Returns the events of a `WRITE` for a copy; `now` is in seconds since 1970.
+def piece_of(events: Iterable[Numbered]) -> list[dict[str, Any]]:
+    """Returns the fields of events, as many of the first ones as fit into one message."""
+    found: list[dict[str, Any]] = []
+    size = 0
+    for numbered in events:
+        fields = event_fields(numbered)
+        size += event_size(fields)
+        if found and size > PIECE_BYTES:
+            break
+        found.append(fields)
+    return found
+
+
+def events_from(
+    name: str, fields: Iterable[Mapping[str, Any]], now: float, ahead_seconds: float = AHEAD_SECONDS_MAX
+) -> list[Numbered]:
+    """Returns the events of a message for a copy, or of one for the log itself.
+
+    Args:
+        name: the copy.
+        fields: the events.
+        now: in seconds since 1970.
+        ahead_seconds: no event was taken so much later.
 
     Raises:
         TooLarge: an event is larger than a broker takes it.
@@ -213,8 +270,10 @@ def events_from(name: str, fields: Iterable[Mapping[str, Any]], now: float) -> l
         except msgspec.MsgspecError as error:
             raise BadRequest(f"the headers of event {sequence} of {name} cannot be read: {error}") from error
         time = said["time"] / MICROSECONDS
-        if time > now + AHEAD_SECONDS_MAX:
-            raise BadRequest(f"event {sequence} of {name} was taken a day after now and more; set that node's clock")
+        if time > now + ahead_seconds:
+            raise BadRequest(
+                f"event {sequence} of {name} was taken {ahead_seconds:,.0f} s after now, or later; set its node's clock"
+            )
         event = StoredEvent(said["id"], name, said["publisher"], headers, said["body"], time)
         _check(event)
         events.append((sequence, event))

@@ -47,12 +47,21 @@ __all__ = [
 SERVICE: Final = "backbone"
 
 WRITES: Final = frozenset(
-    {"Backbone.Home", "Backbone.Store", "Backbone.Join", "Copy.Open", "Copy.Cursors", "Copy.Learn", "Copy.Drop"}
+    {
+        "Backbone.Home",
+        "Backbone.Store",
+        "Backbone.Join",
+        "Copy.Open",
+        "Copy.Cursors",
+        "Copy.Learn",
+        "Copy.Drop",
+        "Copy.List",
+    }
 )
 """The endpoints that change what a super node holds, or cost it a file."""
 
-EVENTS: Final = frozenset({"Copy.Write"})
-"""Those that bring it events; all others only ask."""
+EVENTS: Final = frozenset({"Copy.Write", "Copy.Read"})
+"""Those that bring it events, or have it send some; all others only ask."""
 
 ANNOUNCE_RECORDS_MAX: Final = 50
 """A node sends its home so many records in one message."""

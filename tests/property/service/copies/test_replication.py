@@ -39,3 +39,8 @@ def test_a_copy_that_is_dropped_too_early_is_found(monkeypatch: pytest.MonkeyPat
     """The campaign can fail: after a change of the map the old copies are needed until there are new ones."""
     monkeypatch.setattr(Replication, "droppable", lambda self: list(self.leaving))
     assert any(played(seed).broken for seed in range(100))
+
+
+def test_a_log_that_is_not_taken_back_is_found() -> None:
+    """The campaign can fail: a node that loses its log and goes on as if there had been none breaks a promise."""
+    assert any(played(seed, forgetful=True).broken for seed in range(100))

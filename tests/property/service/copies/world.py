@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from micro.service.copies.believing import Fields, Listed, agreed, log_of
 from micro.service.copies.replication import Replication
+from tests.unit.service.copies.keep import event
 
 WANTED = 2
 
 
 @dataclass
 class SuperNode:
-    """One super node: what is on its disk, and what it has only in memory."""
+    """One super node: what is on its disk, what it has only in memory, and what it has of logs of other names."""
 
     disk: int = 0
     memory: int = 0
     is_there: bool = True
     is_full: bool = False
+    former: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -26,17 +30,23 @@ class World:
 
     Attributes:
         early: the planted bug: a receipt says what is in memory only.
+        forgetful: the planted bug: a log that was lost is not taken back, and keeps its name.
         promised: the newest event whose publisher was told that enough have it.
         said: up to where the log's node has said so since it was started.
+        name: what the log is called now.
+        ended: what was promised of logs that were lost and are called otherwise now.
     """
 
     random: random.Random
     early: bool = False
+    forgetful: bool = False
     count: int = 5
     now: float = 0.0
     last: int = 0
     promised: int = 0
     said: int = 0
+    name: str = "log-0"
+    ended: dict[str, int] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -59,8 +69,9 @@ class World:
                 self._wait,
                 self._fill,
                 self._restart,
+                self._lose_log,
             ],
-            [6, 12, 1, 2, 1, 2, 1, 1],
+            [6, 12, 1, 2, 1, 2, 1, 1, 1],
         )[0]
         happens()
         self._check()
@@ -122,6 +133,40 @@ class World:
         self.said = 0
         self._remap()
 
+    def _lose_log(self) -> None:
+        """The disk of the log's node is lost: it takes back what those have who are there, and then begins anew."""
+        before, there = self.replication, {nid: node for nid, node in self.nodes.items() if node.is_there}
+        for node in self.nodes.values():
+            node.memory = node.disk
+        lasts = {nid: node.disk for nid, node in there.items() if node.disk}
+        listed = {nid: [Listed(self.name, 1, last, last, before.generation)] for nid, last in lasts.items()}
+        assert log_of(listed).keys() == lasts.keys()
+        self.last = 0 if self.forgetful else len(self._taken(lasts))
+        if self.last < max((node.disk for node in self.nodes.values()), default=0) and not self.forgetful:
+            self._rename()
+        chosen = before.chosen if self.last else ()
+        self.replication = Replication(WANTED, chosen=chosen, generation=before.generation, last=self.last)
+        self.said = 0
+        self._remap()
+
+    @staticmethod
+    def _taken(lasts: Mapping[str, int]) -> list[Fields]:
+        found: list[Fields] = []
+        while readers := [nid for nid, last in lasts.items() if last > len(found)]:
+            start = len(found) + 1
+            pieces = {
+                nid: [event(number) for number in range(start, min(lasts[nid], start + 4) + 1)] for nid in readers
+            }
+            found += agreed(start, pieces, {nid: lasts[nid] for nid in readers}).events
+        return found
+
+    def _rename(self) -> None:
+        """Somebody who is away has more: it keeps that, and the log goes on under another name."""
+        self.ended[self.name], self.promised = self.promised, 0
+        for node in self.nodes.values():
+            node.former[self.name], node.disk, node.memory = node.disk, 0, 0
+        self.name = f"log-{len(self.ended)}"
+
     def _check(self) -> None:
         replication = self.replication
         if replication.safe < self.said:
@@ -131,6 +176,11 @@ class World:
         holders = sum(node.disk >= self.promised for node in self.nodes.values())
         if holders < WANTED:
             self.broken.append(f"event {self.promised} was promised, and {holders} disks have it")
+        for name, promised in self.ended.items():
+            if sum(node.former.get(name, 0) >= promised for node in self.nodes.values()) < WANTED:
+                self.broken.append(f"event {promised} of {name} was promised, and is gone")
+        if self.last < self.promised:
+            self.broken.append(f"event {self.promised} was promised, and the log ends with {self.last}")
         if len(replication.chosen) > WANTED or len(set(replication.chosen)) < len(replication.chosen):
             self.broken.append(f"chosen: {replication.chosen}")
 
