@@ -159,3 +159,26 @@ def test_only_super_nodes_say_who_is_silent(play: Any) -> None:
         assert holder_of(supers[0]).penalties.account(supers[1].nid, supers[0].backbone._clock.monotonic()) > 30
 
     play(scenario)
+
+
+def test_holders_that_differ_are_not_asked_all_the_time(play: Any) -> None:
+    """Where one shows a node and the other knows it as gone, whoever waits for changes asks from time to time."""
+
+    async def scenario(town: Town) -> None:
+        supers = await town.supers(3)
+        ann, bob = [await town.start(number, ticket=supers[0].ticket().encode()) for number in (11, 12)]
+        ann.serve("greeter")
+        await finds(bob, "greeter", [ann.nid])
+        finder, loop, waits = bob.backbone.finder, asyncio.get_running_loop(), []
+        assert finder is not None
+        held = dict(holder_of(supers[0]).presences.believed())[public_key_of(ann.nid)]
+        for _ in range(20):
+            held.silent = True
+            await finder.find("greeter")
+            began = loop.time()
+            await finder.changed("greeter", 3.0)
+            waits.append(loop.time() - began)
+        assert min(waits) >= 0.9
+        assert min(waits) < 2
+
+    play(scenario)

@@ -30,6 +30,12 @@ NEARBY_ALL_MAX: Final = 64
 A node that is watched nowhere is found for as long as an answer is fresh.
 """
 
+DIFFER_SECONDS: Final = 1.0
+"""A node that is gone where it is watched, as soon as that begins, is asked for again after so long.
+
+It was there a moment before by the word of another one, and by that it may be there when it is asked for again.
+"""
+
 log = logging.getLogger("micro.backbone")
 
 
@@ -94,7 +100,8 @@ class Lookout:
 
     async def _listen(self, wish: Wish, known: Known) -> None:
         """Hears one super node, until it tells of a change or is heard no more."""
-        is_heard = False
+        is_heard, loop = False, asyncio.get_running_loop()
+        began = loop.time()
         try:
             async with await self._reach.open(wish.member.ticket(), "Backbone.Watch", wish.body) as stream:
                 async for body in stream:
@@ -103,6 +110,8 @@ class Lookout:
                     self._charting.heard(news["map_version"], wish.member.ticket())
                     if news["record"] and wish.only and not is_of(news["record"], wish.only):
                         continue  # whoever chose the same name makes no work
+                    if news["gone"]:
+                        await asyncio.sleep(began + DIFFER_SECONDS - loop.time())
                     if news["record"] or news["gone"] or news["missed"] or news["presence"] is not None:
                         break
         except (MicroError, TimeoutError) as error:
