@@ -29,13 +29,22 @@ async def acquainted(world: World) -> None:
     await world.settle()
     await world.sleep(PASSED_SECONDS)
     await all_find(world)
+    for name in world.nodes:
+        for provider in world.nodes[-2:]:
+            address = f"greeter@{world.machines[provider].nid}"
+            assert await world.client(name).call(address, "Say.Hello") == "Hello world"
 
 
 async def dying(world: World) -> None:
     """A provider loses power while its home lives; soon nobody finds it, whether by its name or by its words."""
     await acquainted(world)
     world.crash("f")
+    nid = world.machines["f"].nid
     await world.sleep(GONE_SECONDS)
+    for machine in world.running():
+        assert machine.node is not None
+        if any(instance.nid == nid for instance, _ in machine.node.catalog.believed()):
+            raise WorldBroken(f"{machine.name} has what f served in its catalog")
     await all_find(world)
 
 
