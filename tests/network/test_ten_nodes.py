@@ -28,6 +28,8 @@ pytestmark = [
 OLD = (str(Path(__file__).parent / "old_node.py"),)
 SETTLED_SECONDS = 90
 """Bounds of waiting, not bars: the machine may be busy."""
+GONE_SECONDS = 45
+"""So long after the last beat of a node no lease can have ended."""
 MOVED_SECONDS = 60
 """iroh by itself would need longer to give a relay up."""
 SUPERS, OPEN, HIDDEN = ("super-1", "super-2", "super-3"), ("ann", "bob", "cat", "dan"), ("hid", "den")
@@ -111,11 +113,12 @@ class Town:
         """Waits until a node finds a service at just these others, and pins it to them."""
         wanted = sorted([await self.nid(host) for host in providers])
 
-        async def found() -> bool:
-            return sorted((await seeker.ask("network", "Network.Meet", {"name": name}))["nodes"]) == wanted
-
-        await until(found, SETTLED_SECONDS)
+        await until(lambda: self.found(seeker, name, wanted), SETTLED_SECONDS)
         assert sorted((await seeker.ask("network", "Network.Pin", {"name": name}))["nodes"]) == wanted
+
+    async def found(self, seeker: Host, name: str, nids: list[str]) -> bool:
+        """Says whether a node finds a service at just these."""
+        return sorted((await seeker.ask("network", "Network.Meet", {"name": name}))["nodes"]) == nids
 
     async def hello(self, host: Host, name: str) -> bool:
         """Says whether a service greets a caller on that host."""
@@ -257,6 +260,23 @@ async def test_calls_go_on_when_a_provider_is_killed(town: Town, campaign: Campa
         assert set(answers) == {"Hello Ann"}
         await town.start(victim)
         await until(lambda victim=victim: town.hello(victim, "greeter"), SETTLED_SECONDS)  # type: ignore[misc]
+        await town.whole()
+
+
+async def test_a_killed_provider_is_soon_found_nowhere(town: Town, campaign: Campaign) -> None:
+    """Where its home lives, nobody waits for its lease: neither who has found it before nor who never asked."""
+    for number in range(campaign("providers killed that nobody calls", share=1, full=4)):
+        victim, name = (town.ann, town.bob, town.hid, town.den)[number % 4], f"mayfly-{number}"
+        await town.offer(name, victim, town.cat)
+        both, left = sorted([await town.nid(victim), await town.nid(town.cat)]), [await town.nid(town.cat)]
+        await until(lambda name=name, both=both: town.found(town.dan, name, both), SETTLED_SECONDS)  # type: ignore[misc]
+        await victim.kill()
+        seekers = (town.dan, town.old, *town.supers)
+        async with asyncio.timeout(GONE_SECONDS):
+            for host in seekers:
+                await until(lambda host=host, name=name, left=left: town.found(host, name, left), GONE_SECONDS)  # type: ignore[misc]
+        await town.start(victim)
+        await until(lambda name=name, both=both: town.found(town.dan, name, both), SETTLED_SECONDS)  # type: ignore[misc]
         await town.whole()
 
 

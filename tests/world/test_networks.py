@@ -12,7 +12,8 @@ from micro.node.backbone import Backbone
 from micro.service.registry import finding, holder, presences
 from micro.service.registry.atlas import Atlas
 from micro.service.registry.backbone import ANNOUNCE
-from micro.service.registry.holder import Heard, Holder, Moment
+from micro.service.registry.heard import Heard, Moment
+from micro.service.registry.holder import Holder
 from micro.service.registry.muster import Muster
 from micro.service.registry.penalties import Verdict
 from micro.service.registry.presence import Chain, PresenceRecord, sign_presence

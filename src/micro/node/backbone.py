@@ -312,7 +312,7 @@ class Backbone:
             return 0
         now = self._clock.now()
         known = self.holder.presences.believed()
-        return sum(key != self._key.public and held.ends > now and not held.left for key, held in known)
+        return sum(key != self._key.public and held.is_there(now) for key, held in known)
 
     async def _open(self) -> None:
         charting = self.charting = Charting(Atlas(self.network), self._reach, on_change=self._remapped)

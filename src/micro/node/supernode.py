@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import Final
 
-from micro.errors import MicroError
+from micro.errors import MicroError, NotFound
 from micro.node.reach import NodeReach
 from micro.ports import Clock, Entropy
 from micro.service.registry.atlas import Chart
@@ -25,6 +25,9 @@ __all__ = ["SuperRole"]
 
 STORE_TIMEOUT_SECONDS: Final = 3.0
 TICK_SECONDS: Final = 5.0
+HUSH_SECONDS: Final = 0.5
+"""So often it is looked whether a node has been away from its home for too long."""
+
 GATHER_SECONDS: Final = 0.02
 """A parcel gathers for so long before it is sent."""
 
@@ -74,7 +77,7 @@ class SuperRole:
     def start(self) -> None:
         """Begins to work."""
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._tick()), loop.create_task(self._greet())]
+        self._tasks = [loop.create_task(work) for work in (self._tick(), self._hush(), self._greet())]
 
     async def stop(self) -> None:
         """Ends the work."""
@@ -148,6 +151,17 @@ class SuperRole:
         receipt = STORED.decode(body)
         self.holder.missing(member.key, receipt["unknown"])
         self._charting.heard(receipt["map_version"], member.ticket())
+        await self._hand_silences(member)
+
+    async def _hand_silences(self, member: SuperNode) -> None:
+        """Says which nodes homed here have parted; an older program refuses to hear it, and waits for their leases."""
+        silences = self.holder.outbox.take_silences(member.key, self._charting.atlas.version)
+        if silences is None:
+            return
+        try:
+            await self._reach.call(member.ticket(), "Backbone.Silence", silences, timeout_seconds=STORE_TIMEOUT_SECONDS)
+        except NotFound as fault:
+            log.info("%s does not hear of silent nodes: %s", short(member.nid), fault)
 
     def _backoff_seconds(self, failures: int) -> float:
         longest: float = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_MIN * 2 ** min(failures - 1, 10))
@@ -159,6 +173,12 @@ class SuperRole:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self.holder.tick(self._clock.now())
+
+    async def _hush(self) -> None:
+        while True:
+            await asyncio.sleep(HUSH_SECONDS)
+            await in_slices(self.holder.hushing(self._clock.monotonic()))
+            self.parcelled()
 
     async def _greet(self) -> None:
         while True:

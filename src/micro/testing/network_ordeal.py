@@ -1,7 +1,8 @@
 """An ordeal of an open network: strangers find and call each other while super nodes and nodes crash, move and part.
 
 It ends with everything mended: every node finds every service of every living node and calls it. Then one node goes for
-good, and within its lease nobody finds it any more. In some worlds the keeper is lost, or put back from a backup.
+good, and nobody finds it any more: within seconds where its home lives, else within its lease. In some worlds the
+keeper is lost, or put back from a backup.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 
 from micro.errors import MicroError
+from micro.mucp.limits import VISIT
 from micro.service.registry.presence import LEASE_SECONDS
 from micro.service.registry.record import SKEW_SECONDS
 from micro.service.registry.ring import HOLDERS_MAX
@@ -29,6 +31,8 @@ SLEEP_SECONDS_MIN, SLEEP_SECONDS_MAX = 60.0, 30 * 3600.0
 """How long everybody sleeps at the same time: some leases end, or all records."""
 FORGET_SECONDS = LEASE_SECONDS + SKEW_SECONDS + 30.0
 """When a node that is gone is found by nobody: its lease as the others' clocks have it, and an answer that was kept."""
+GONE_SECONDS = VISIT.dead_seconds + 1.0 + 10.0
+"""The same where its home lives: when that has found the link dead, and ten seconds more."""
 GOES_SHARE = 0.25
 """In so many of all worlds one goes for good: waiting for that is most of the work."""
 KEEPER_SHARE = 0.25
@@ -200,18 +204,27 @@ class NetworkOrdeal(Play):
     @staticmethod
     async def _one_goes(world: World) -> None:
         gone = world.random.choice(world.nodes[1:])
+        seconds = GONE_SECONDS if has_home(world, gone) else FORGET_SECONDS
         world.crash(gone)
-        await world.sleep(FORGET_SECONDS)
+        await world.sleep(seconds)
         names = sorted({name for machine in world.running() for name in machine.services} | {f"desk-{gone}"})
         complaints = await missed(world.running(), names)
         if complaints:
-            raise WorldBroken(f"{FORGET_SECONDS:g} s after {gone} was gone: {'; '.join(complaints[:4])}")
+            raise WorldBroken(f"{seconds:g} s after {gone} was gone: {'; '.join(complaints[:4])}")
 
 
 def version_of(machine: Machine) -> int:
     """Returns the number of the newest map of a machine's node, 0 where it has none."""
     backbone = machine.node.backbone if machine.node is not None else None
     return backbone.version if backbone is not None else 0
+
+
+def has_home(world: World, name: str) -> bool:
+    """Says whether the home of a node runs, and is another node than itself."""
+    node = world.machines[name].node
+    announcer = node.backbone.announcer if node is not None and node.backbone is not None else None
+    others = {machine.nid for machine in world.running() if machine.name != name}
+    return announcer is not None and announcer.home in others
 
 
 def is_known(world: World) -> bool:

@@ -5,7 +5,7 @@
 | `Map`, `Commons` | every node, at every node of a network |
 | `Find`, `Search`, `Presence`, `Watch` | every node, at super nodes |
 | `Home` | every node for itself, at the super nodes of its shard |
-| `Store` | super nodes of the newest map or the one before |
+| `Store`, `Silence` | super nodes of the newest map or the one before |
 | `Join` | every node for itself, at the keeper |
 """
 
@@ -20,7 +20,8 @@ from micro.ports import Clock, Entropy
 from micro.service.context import Context
 from micro.service.registry import backbone as said
 from micro.service.registry.charting import Charting
-from micro.service.registry.holder import Heard, Holder, Moment
+from micro.service.registry.heard import Heard, Moment
+from micro.service.registry.holder import Holder
 from micro.service.registry.layout import Layout
 from micro.service.registry.shardmap import SuperNode
 from micro.service.service import Service
@@ -101,17 +102,20 @@ class BackboneService:
 
     async def store(self, body: bytes, context: Context) -> bytes:
         """Takes records, presences and beats from another super node."""
-        sender = self._sender(context)
-        holder = self._holder(sender)
-        if holder.atlas.member(sender) is None:
-            raise Forbidden(
-                f"{context.caller} is no super node by map {holder.atlas.version} or the one before; only those store"
-            )
+        holder, sender = self._member(context)
         parcel = self._read(said.STORE, holder, sender, body, context)
         heard = holder.store(sender, parcel, self._moment())
         self._newer(parcel["map_version"], sender)
         self._banish(context, heard)
         return said.STORED.encode({"map_version": holder.atlas.version, "unknown": heard.unknown})
+
+    async def silence(self, body: bytes, context: Context) -> bytes:
+        """Takes from another super node which nodes that had their home there have parted and not come back."""
+        holder, sender = self._member(context)
+        found = self._read(said.SILENCE, holder, sender, body, context)
+        holder.silence(sender, found)
+        self._newer(found["map_version"], sender)
+        return said.STORED.encode({"map_version": holder.atlas.version})
 
     async def home(self, body: bytes, words: Stream[bytes], context: Context) -> AsyncIterator[bytes]:
         """Is the home of the node that opens the stream: it announces, and hears of refusals and newer maps.
@@ -124,14 +128,21 @@ class BackboneService:
         holder = self._holder(sender)
         if not holder.is_home_of(sender):
             raise Forbidden(f"by map {holder.atlas.version} this is no home for {context.caller}; look at a newer map")
-        version = holder.atlas.version
-        yield self._word(version, await self._announced(holder, sender, body, context))
-        async for body in words:
-            self._must_hold(holder)
-            heard = await self._announced(holder, sender, body, context)
-            if heard.again or heard.trouble or holder.atlas.version > version:
-                version = holder.atlas.version
-                yield self._word(version, heard)
+        stay = holder.partings.come(sender)
+        try:
+            version = holder.atlas.version
+            yield self._word(version, await self._announced(holder, sender, body, context))
+            async for body in words:
+                self._must_hold(holder)
+                heard = await self._announced(holder, sender, body, context)
+                if heard.again or heard.trouble or holder.atlas.version > version:
+                    version = holder.atlas.version
+                    yield self._word(version, heard)
+        finally:
+            if context.link is not None and context.link.closed is not None:
+                holder.partings.part(sender, stay, self._clock.monotonic())
+            else:
+                holder.partings.leave(sender, stay)
 
     async def _announced(self, holder: Holder, sender: bytes, body: bytes, context: Context) -> Heard:
         """Takes one announcement: one in a turn of the loop, for a thousand nodes may come from a home that is gone.
@@ -155,6 +166,8 @@ class BackboneService:
         wanted = said.WATCH.decode(body)
         wake = asyncio.Event()
         watcher = holder.watchers.add(wanted["names"], wanted["keys"], wake.set)
+        for key in holder.presences.gone(wanted["keys"], self._clock.now()):
+            watcher.tell({"gone": key})  # it may have been told to others before they asked
         try:
             yield said.NEWS.encode({"map_version": holder.atlas.version})
             while True:
@@ -199,6 +212,16 @@ class BackboneService:
         if seconds:
             raise Forbidden(f"{context.caller} sent what no honest node sends; it is heard again in {seconds:.0f} s")
         return key
+
+    def _member(self, context: Context) -> tuple[Holder, bytes]:
+        """Returns what is held here and the public key of the super node that calls, as the map has it."""
+        holder = self._holder(self._sender(context))
+        member = holder.atlas.member(public_key_of(context.caller.nid))
+        if member is None:
+            raise Forbidden(
+                f"{context.caller} is no super node by map {holder.atlas.version} or the one before; only those store"
+            )
+        return holder, member.key
 
     def _charting(self) -> Charting:
         if self._role.charting is None:
@@ -260,6 +283,7 @@ def backbone_service(endpoints: BackboneService) -> Service:
     service.add("Backbone.Search", endpoints.search, idempotent=True)
     service.add("Backbone.Presence", endpoints.presence, idempotent=True)
     service.add("Backbone.Store", endpoints.store, idempotent=True)
+    service.add("Backbone.Silence", endpoints.silence, idempotent=True)
     service.add("Backbone.Home", endpoints.home)
     service.add("Backbone.Watch", endpoints.watch)
     service.add("Backbone.Join", endpoints.join)

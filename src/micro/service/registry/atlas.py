@@ -121,6 +121,12 @@ class Atlas:
         """Says whether a super node holds a shard, by the newest map or the one before."""
         return any(member.key == key for chart in self.charts() for member in chart.ring.holders(shard))
 
+    def newcomers(self, before: Chart | None, shard: int) -> list[bytes]:
+        """Returns the keys of those who hold a shard by the newest map, and did not by an older chart."""
+        old = {member.key for member in before.ring.holders(shard)} if before is not None else set()
+        now = self.current.ring.holders(shard) if self.current is not None else ()
+        return [member.key for member in now if member.key not in old]
+
     def member(self, key: bytes) -> SuperNode | None:
         """Returns a super node of the newest map or the one before, or None."""
         return self._members.get(key)

@@ -37,6 +37,7 @@ __all__ = [
     "PRESENT",
     "SEARCH",
     "SERVICE",
+    "SILENCE",
     "STORE",
     "STORED",
     "STORE_ITEMS_MAX",
@@ -50,6 +51,7 @@ WRITES: Final = frozenset(
     {
         "Backbone.Home",
         "Backbone.Store",
+        "Backbone.Silence",
         "Backbone.Join",
         "Copy.Open",
         "Copy.Cursors",
@@ -139,6 +141,26 @@ STORE: Final = Layout(
     beats=Part(4, _BEAT, most=STORE_ITEMS_MAX),
 )
 """What one super node hands to another."""
+
+_SILENT = Layout(
+    "the silent node",
+    64,
+    key=Part(1, "bytes", bytes_max=KEY_BYTES),
+    sequence=Part(2, "number"),
+    step=Part(3, "number"),
+)
+
+SILENCE: Final = Layout(
+    "the word of silent nodes",
+    REQUEST_BYTES_MAX,
+    map_version=Part(1, "number"),
+    silent=Part(2, _SILENT, most=STORE_ITEMS_MAX),
+)
+"""Of which nodes a home has heard nothing since their link broke, each with the last step that it showed.
+
+It is a message of its own, for an endpoint of its own: an older program refuses that, and would take a parcel with one
+more field for no message at all.
+"""
 
 STORED: Final = Layout(
     "the receipt",

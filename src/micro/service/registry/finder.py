@@ -1,8 +1,9 @@
 """Finds what strangers offer: asks two super nodes who has a record of a name, and then where those nodes are.
 
 Answers are kept, watched, and renewed before they are old while they are used; that nobody offers a name is kept for
-a few seconds. While the backbone is away, what was known goes on being the answer: whether a node is still there its
-caller finds out by calling it.
+a few seconds. Of a name one of its holders tells, of each node one of the holders of that (`lookout`). While the
+backbone is away, what was known goes on being the answer: whether a node is still there its caller finds out by
+calling it.
 
 Where there is a second path, it is asked when no super node answers, or none shows a record. What only it shows is
 looked up once more in the backbone node by node, so that a withdrawal there outweighs it.
@@ -21,7 +22,7 @@ from typing import Final
 from micro.errors import MicroError, Unavailable
 from micro.ports import Clock, Entropy
 from micro.service.registry.asker import ASKED, Asker
-from micro.service.registry.backbone import FIND, KEYS_MAX, NEWS, SEARCH, WATCH
+from micro.service.registry.backbone import FIND, KEYS_MAX, SEARCH
 from micro.service.registry.charting import Charting
 from micro.service.registry.commons.seeker import Seeker
 from micro.service.registry.commons.value import Wanted
@@ -30,13 +31,13 @@ from micro.service.registry.finding import (
     Offer,
     chosen_records,
     genuine_records,
-    is_of,
     newest_records,
     ranked,
     split_node,
 )
 from micro.service.registry.known import FRESH_SECONDS, Known
 from micro.service.registry.locating import OFFERS_MAX, Locating
+from micro.service.registry.lookout import Lookout
 from micro.service.registry.reach import Reach
 from micro.service.registry.record import TERMS_MAX, ServiceRecord, SignedRecord
 from micro.service.registry.shardmap import shard_of_name, shard_of_word
@@ -56,8 +57,12 @@ NAMES_MAX: Final = 4096
 WATCHED_MAX: Final = 128
 """So many names are watched."""
 
+
 SEARCH_WORDS_MAX: Final = 3
 """The shards of so many words are asked in one search."""
+
+SEARCHED_MAX: Final = 64
+"""Of the nodes whose records fit best so many are looked for; shown are those that are there, and no others."""
 
 CHECKED_MAX: Final = 16
 """So many nodes whose records only the second path shows are looked up in the backbone; more are not believed."""
@@ -82,11 +87,11 @@ class Finder:
         self, charting: Charting, reach: Reach, *, clock: Clock, entropy: Entropy, second: Seeker | None = None
     ) -> None:
         self._charting = charting
-        self._reach = reach
         self._clock = clock
         self._second = second
         self._known: dict[str, Known] = {}
         self._asker = Asker(charting, reach, clock, entropy)
+        self._lookout = Lookout(charting, reach, self._asker.ordered)
 
     async def find(self, name: str) -> tuple[Offer, ...]:
         """Returns who offers a service and is believed to be there, in the order of node ids; none where nobody does.
@@ -116,7 +121,7 @@ class Finder:
             raise
 
     async def search(self, text: str, limit: int = 20) -> list[ServiceRecord]:
-        """Returns records of services that fit words, those that fit best first.
+        """Returns records of services that fit words, of nodes that are believed alive; those that fit best first.
 
         Args:
             text: words, in any order and form.
@@ -142,7 +147,11 @@ class Finder:
                 raise
             aside = (self._second.records(Wanted(word=term)) for term in terms[:SEARCH_WORDS_MAX])
             answers = list(await asyncio.gather(*aside))
-        return ranked(newest_records(answers), terms)[: max(0, limit)]
+            return ranked(newest_records(answers), terms)[: max(0, limit)]
+        found = ranked(newest_records(answers), terms)
+        keys = list(dict.fromkeys(record.key for record in found))[:SEARCHED_MAX]
+        there = {living.record.key for living in await self.locate(keys, 1)}
+        return [record for record in found if record.key in there][: max(0, limit)]
 
     async def changed(self, name: str, seconds: float) -> None:
         """Waits until the answer of `find` may be another one, at most so long; the name is watched meanwhile.
@@ -272,7 +281,8 @@ class Finder:
         """Returns where those of these nodes are that are believed alive, asking so many super nodes for each."""
         locating = self._asker.locating(holders)
         try:
-            locating.begin(keys)
+            for start in range(0, len(keys), OFFERS_MAX):
+                locating.begin(keys[start : start + OFFERS_MAX])
             return list((await locating.found()).values())
         finally:
             locating.stop()
@@ -282,44 +292,27 @@ class Finder:
     def _watch(self, name: str, known: Known) -> None:
         """Has a name watched while it is among those used last."""
         is_used = known.is_followed or known.offers
-        if known.is_watched or not is_used or self._known.get(name) is not known:
+        keys = frozenset(offer.record.key for offer in known.offers)
+        if (known.is_watched and keys <= known.watched) or not is_used or self._known.get(name) is not known:
             return
-        if sum(other.is_watched for other in self._known.values()) < WATCHED_MAX:
+        if known.is_watched or sum(other.is_watched for other in self._known.values()) < WATCHED_MAX:
+            if known.watching is not None:
+                known.watching.cancel()
+            known.watched = keys
             known.watching = asyncio.get_running_loop().create_task(self._follow(name, known))
 
     async def _follow(self, name: str, known: Known) -> None:
         """Hears of changes of a name; any makes the answer old: the next use asks again, and watches again."""
         service, key = split_node(name)
         if self._second is None:
-            return await self._hear(name, known)
+            return await self._lookout.hear(name, known)
         stop = self._second.listen(service, lambda signed: known.told(signed, key))
         try:
-            await self._hear(name, known)
+            await self._lookout.hear(name, known)
             if not known.is_old:
                 await asyncio.sleep(LISTEN_SECONDS)
         finally:
             stop()
-
-    async def _hear(self, name: str, known: Known) -> None:
-        """Hears of changes from one of the holders of a name, and of those of the nodes that it knows itself."""
-        service, key = split_node(name)
-        member = next(iter(self._asker.ordered(shard_of_name(service))), None)
-        if member is None:
-            return
-        keys = [offer.record.key for offer in known.offers]
-        try:
-            wish = WATCH.encode({"names": [service], "keys": keys[:KEYS_MAX]})
-            async with await self._reach.open(member.ticket(), "Backbone.Watch", wish) as stream:
-                async for body in stream:
-                    news = NEWS.decode(body)
-                    self._charting.heard(news["map_version"], member.ticket())
-                    if news["record"] and key and not is_of(news["record"], key):
-                        continue  # whoever chose the same name makes no work
-                    if news["record"] or news["gone"] or news["missed"] or news["presence"] is not None:
-                        known.is_old = True
-                        return
-        except (MicroError, TimeoutError) as error:
-            log.info("%s is not watched any more: %s", name, error)
 
 
 def _keys_of(answer: Sequence[SignedRecord]) -> list[bytes]:

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from micro.service.registry.atlas import Atlas, Chart
+from micro.service.registry.heard import SEEN_THROUGH, Heard, Moment
 from micro.service.registry.outbox import Living, Outbox
+from micro.service.registry.partings import Partings
 from micro.service.registry.penalties import Penalties, Verdict
 from micro.service.registry.presence import Beat, SignedPresence
 from micro.service.registry.presences import Presences
@@ -28,7 +30,7 @@ from micro.trust.identity import nid_of
 from micro.trust.keys import SIGNATURE_BYTES
 from micro.trust.rates import Rates
 
-__all__ = ["HOMED_MAX", "SAYS_PER_SECOND", "Heard", "Holder", "Moment"]
+__all__ = ["HOMED_MAX", "SAYS_PER_SECOND", "Holder"]
 
 HOMED_MAX: Final = 20_000
 """So many nodes have one super node as their home."""
@@ -38,41 +40,8 @@ SAYS_PER_SECOND: Final = 5.0
 SAYS_BURST: Final = 2.0 * NODE_RECORDS_MAX
 """And everything it has twice at once, signed anew."""
 
-SEEN_THROUGH: Final = frozenset({Verdict.FORGED, Verdict.MALFORMED})
-"""What a super node pays for that hands it on: every clock and every map shows that it is no good.
-
-All else may be right where it comes from. Were it charged, a node could have its home banished, with records that end
-before a clock that is ahead lets them in.
-"""
-
 SLICE: Final = 200
 """So many nodes and records are told, or moved, before others have a turn."""
-
-
-class Moment(NamedTuple):
-    """A time: Unix seconds, and a clock that never goes back."""
-
-    now: float
-    monotonic: float
-
-
-@dataclass(slots=True)
-class Heard:
-    """What became of what a sender said.
-
-    Attributes:
-        again: it is to say everything again, because something is missing here.
-        trouble: what was refused and why, "" where nothing was.
-        banished: it misbehaved so much that its link is to be closed.
-        unknown: nodes whose beats came without their presence.
-        charged: for what the sender was charged.
-    """
-
-    again: bool = False
-    trouble: str = ""
-    banished: bool = False
-    unknown: list[bytes] = field(default_factory=list)
-    charged: dict[Verdict, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -81,6 +50,7 @@ class _Homed:
 
     living: Living | None = None
     records: dict[str, bytes] = field(default_factory=dict)
+    is_silent: bool = False
 
 
 class Holder:
@@ -100,6 +70,7 @@ class Holder:
         self.outbox = Outbox()
         self.watchers = Watchers()
         self.penalties = Penalties()
+        self.partings = Partings()
         self._says: Rates[bytes] = Rates(says_per_second, SAYS_BURST)
         self._homed: dict[bytes, _Homed] = {}
 
@@ -154,9 +125,9 @@ class Holder:
             return Verdict.MALFORMED
         if signed.record.key != key:
             return Verdict.FORGED
-        verdict = self._take_presence(signed, signed.anchor, moment.now)
+        verdict = self._take_presence(signed, signed.anchor, moment.now, self._key)
         if verdict is Verdict.TAKEN:
-            homed.living = Living(sealed, signed.record.sequence, signed.anchor)
+            homed.living, homed.is_silent = Living(sealed, signed.record.sequence, signed.anchor), False
             for target in self._others(shard_of_node(signed.record.nid)):
                 self.outbox.put_presence(target, key, homed.living)
         return verdict
@@ -186,11 +157,11 @@ class Holder:
         if said["key"] not in (b"", key):
             return Verdict.FORGED
         beat = Beat(said["step"], said["value"])
-        verdict = self.presences.beat(key, said["sequence"], beat, moment.now)
+        verdict = self._take_beat(key, said["sequence"], beat, moment.now, self._key)
         if homed.living is None or homed.living.sequence != said["sequence"]:
             return Verdict.UNKNOWN if verdict in (Verdict.TAKEN, Verdict.KNOWN) else verdict
         if verdict is Verdict.TAKEN:
-            homed.living = Living(homed.living.sealed, homed.living.sequence, beat)
+            homed.living, homed.is_silent = Living(homed.living.sealed, homed.living.sequence, beat), False
             for target in self._others(shard_of_node(nid_of(key))):
                 self.outbox.put_beat(target, key, said["sequence"], beat)
         return verdict
@@ -215,15 +186,30 @@ class Holder:
             beat = Beat(living["step"], living["value"])
             if found is not None and not beat.step:
                 beat = found.anchor
-            verdict = Verdict.MALFORMED if found is None else self._take_presence(found, beat, moment.now)
+            verdict = Verdict.MALFORMED if found is None else self._take_presence(found, beat, moment.now, sender)
             if found is not None and verdict is Verdict.TAKEN:
                 self._moved(found)
             self._charge_passing(heard, sender, verdict, "a presence", moment)
         for each in said["beats"]:
-            verdict = self.presences.beat(each["key"], each["sequence"], Beat(each["step"], each["value"]), moment.now)
+            beat = Beat(each["step"], each["value"])
+            verdict = self._take_beat(each["key"], each["sequence"], beat, moment.now, sender)
             if verdict is Verdict.UNKNOWN or verdict in SEEN_THROUGH:
                 heard.unknown.append(each["key"])  # it may belong to another presence of that number: none is signed
         return heard
+
+    def silence(self, sender: bytes, said: Mapping[str, Any]) -> None:
+        """Takes note of nodes that have parted from their home, as far as the sender is who told of them.
+
+        It costs nothing to be wrong here: whoever tells of a node first, so that its home is not heard, is no friend of
+        that home.
+
+        Args:
+            sender: as in `store`.
+            said: the fields of the message `SILENCE`.
+        """
+        for each in said["silent"]:
+            if self.presences.hush(each["key"], each["sequence"], each["step"], sender):
+                self.watchers.tell_presence(each["key"], None)
 
     def garbled(self, sender: bytes, moment: Moment) -> Heard:
         """Charges a sender for a message that is none."""
@@ -242,12 +228,13 @@ class Holder:
         homed = self._homed.get(signed.record.key)
         if homed is not None and homed.living is not None and homed.living.sequence < signed.record.sequence:
             del self._homed[signed.record.key]
+            self.partings.forget(signed.record.key)
 
     def missing(self, target: bytes, keys: Sequence[bytes]) -> None:
         """Puts the presences of nodes into the parcel for a super node that does not have them."""
         for key in keys:
             homed = self._homed.get(key)
-            if homed is not None and homed.living is not None:
+            if homed is not None and homed.living is not None and not homed.is_silent:
                 self.outbox.put_presence(target, key, homed.living)
 
     def telling_all(self, target: bytes) -> Iterator[None]:
@@ -259,7 +246,7 @@ class Holder:
                 if target in self._targets(signed):
                     self.outbox.put_record(target, key, signed.record.mark, signed.sealed)
             elif homed.living is not None and target in self._others(shard_of_node(nid_of(key))):
-                self.outbox.put_presence(target, key, homed.living)
+                self._tell(target, key, homed)
 
     # ---------------------------------------------------------------------------------------------------------- asking
 
@@ -283,7 +270,22 @@ class Holder:
         self.shards.expire(now)
         for key in self.presences.expire(now):
             self._homed.pop(key, None)
+            self.partings.forget(key)
             self.watchers.tell_presence(key, None)
+
+    def hushing(self, monotonic: float) -> Iterator[None]:
+        """Has nodes taken for gone whose link broke and that have not come back, slice by slice."""
+        for count, key in enumerate(self.partings.due(monotonic)):
+            if count % SLICE == 0:
+                yield
+            homed = self._homed.get(key)
+            if homed is None or homed.living is None or self.partings.is_linked(key):
+                continue
+            if self.presences.hush(key, homed.living.sequence, homed.living.beat.step, None):
+                homed.is_silent = True
+                self.watchers.tell_presence(key, None)
+                for target in self._others(shard_of_node(nid_of(key))):
+                    self._tell(target, key, homed)
 
     def remapping(self, before: Chart | None) -> Iterator[None]:
         """Moves what has to move after another map came, slice by slice.
@@ -304,7 +306,7 @@ class Holder:
                     self.outbox.put_record(target, key, signed.record.mark, signed.sealed)
             elif homed.living is not None:
                 for target in self._new(before, [shard_of_node(nid_of(key))]):
-                    self.outbox.put_presence(target, key, homed.living)
+                    self._tell(target, key, homed)
         yield from self.shards.dropping(self._held_of)
         yield from self.presences.dropping(self.is_home_of)
 
@@ -317,6 +319,14 @@ class Holder:
             for sealed in tuple(homed.records.values()):
                 yield key, homed, read_record(sealed)
 
+    def _tell(self, target: bytes, key: bytes, homed: _Homed) -> None:
+        """Puts into the parcel for a super node where a node is, or that it is silent."""
+        assert homed.living is not None, "whoever is not present has no home"
+        if homed.is_silent:
+            self.outbox.put_silence(target, key, homed.living.sequence, homed.living.beat.step)
+        else:
+            self.outbox.put_presence(target, key, homed.living)
+
     def _take_record(self, signed: SignedRecord, now: float, *, is_checked: bool = False) -> Verdict:
         name, words = self._held_of(signed)
         if not name and not words:
@@ -326,16 +336,30 @@ class Holder:
             self.watchers.tell_record(signed.record.mark, signed.sealed)
         return verdict
 
-    def _take_presence(self, signed: SignedPresence, beat: Beat, now: float) -> Verdict:
+    def _take_presence(self, signed: SignedPresence, beat: Beat, now: float, teller: bytes) -> Verdict:
         record = signed.record
         if not self.is_home_of(record.key):
             return Verdict.MISPLACED
         before = self.presences.get(record.key, now)
-        verdict = self.presences.put(signed, beat, now)
-        if verdict is Verdict.TAKEN and (before is None or before.sealed != signed.sealed):
+        verdict = self.presences.put(signed, beat, now, teller)
+        if verdict is Verdict.KNOWN and before is None:
+            self._tell_back(record.key, now)
+        elif verdict is Verdict.TAKEN and (before is None or before.sealed != signed.sealed):
             living = Living(signed.sealed, record.sequence, beat)
             self.watchers.tell_presence(record.key, None if record.is_leaving else living)
         return verdict
+
+    def _take_beat(self, key: bytes, sequence: int, beat: Beat, now: float, teller: bytes) -> Verdict:
+        was_silent = self.presences.is_silent(key)
+        verdict = self.presences.beat(key, sequence, beat, now, teller)
+        if was_silent:
+            self._tell_back(key, now)
+        return verdict
+
+    def _tell_back(self, key: bytes, now: float) -> None:
+        """Tells where a node is that was silent, if it is there again."""
+        for living in self.present([key], now):
+            self.watchers.tell_presence(key, living)
 
     def _held_of(self, signed: SignedRecord) -> tuple[bool, list[str]]:
         """Returns whether a record's name, and which of its words, are in shards of ours."""
@@ -354,13 +378,8 @@ class Holder:
 
     def _new(self, before: Chart | None, shards: Sequence[int]) -> dict[bytes, None]:
         """Returns who holds one of these shards now and did not hold it before."""
-        found: dict[bytes, None] = {}
-        current = self.atlas.current
-        for shard in shards if current is not None else ():
-            old = {member.key for member in before.ring.holders(shard)} if before is not None else set()
-            for member in current.ring.holders(shard) if current is not None else ():
-                if member.key not in old and member.key != self._key:
-                    found[member.key] = None
+        found = dict.fromkeys(key for shard in shards for key in self.atlas.newcomers(before, shard))
+        found.pop(self._key, None)
         return found
 
     def _charge_passing(self, heard: Heard, sender: bytes, verdict: Verdict, what: str, moment: Moment) -> None:
@@ -368,13 +387,8 @@ class Holder:
             self._charge(heard, sender, verdict, what, moment)
 
     def _charge(self, heard: Heard, sender: bytes, verdict: Verdict, what: str, moment: Moment) -> None:
-        if verdict in (Verdict.TAKEN, Verdict.KNOWN, Verdict.UNKNOWN):
-            return
-        if verdict in heard.charged and verdict not in (Verdict.FORGED, Verdict.MALFORMED):
-            return
-        heard.charged[verdict] = None
-        heard.trouble = heard.trouble or f"{what} was refused: it is {verdict.value}"
-        heard.banished |= self.penalties.charge(nid_of(sender), verdict, moment.monotonic)
+        if heard.refuses(verdict, what):
+            heard.banished |= self.penalties.charge(nid_of(sender), verdict, moment.monotonic)
 
 
 def _news(homed: _Homed, said: Mapping[str, Any]) -> int:

@@ -29,6 +29,7 @@ class Known:
         is_wrong: whether the caller has found it wrong: two holders are asked where nodes are then.
         is_aside: whether the second path told of a record that the backbone did not show; it is asked too from then on.
         is_followed: whether somebody waits for changes, so that the name is watched also while nobody offers it.
+        watched: the public keys of the nodes that are watched with it.
         heard: the greatest sequence of the records seen, by public key.
         asking: the task that asks.
         watching: the task that hears of changes.
@@ -40,6 +41,7 @@ class Known:
     is_wrong: bool = False
     is_aside: bool = False
     is_followed: bool = False
+    watched: frozenset[bytes] = frozenset()
     heard: dict[bytes, int] = field(default_factory=dict)
     asking: asyncio.Task[tuple[Offer, ...]] | None = field(default=None, repr=False)
     watching: asyncio.Task[None] | None = field(default=None, repr=False)

@@ -9,9 +9,10 @@ say. What does not fit is dropped: its owner says it again within hours, and who
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
-from micro.service.registry.backbone import STORE, STORE_ITEMS_MAX
+from micro.service.registry.backbone import SILENCE, STORE, STORE_ITEMS_MAX
 from micro.service.registry.presence import Beat
 from micro.service.registry.record import RECORD_BYTES_MAX
 
@@ -42,9 +43,10 @@ class _Waiting:
     records: dict[tuple[bytes, str], bytes] = field(default_factory=dict)
     presences: dict[bytes, Living] = field(default_factory=dict)
     beats: dict[bytes, tuple[int, Beat]] = field(default_factory=dict)
+    silences: dict[bytes, tuple[int, int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.records) + len(self.presences) + len(self.beats)
+        return len(self.records) + len(self.presences) + len(self.beats) + len(self.silences)
 
 
 class Outbox:
@@ -69,6 +71,7 @@ class Outbox:
         if len(waiting) < ITEMS_MAX or key in waiting.presences:
             waiting.presences[key] = living
             waiting.beats.pop(key, None)
+        waiting.silences.pop(key, None)
 
     def put_beat(self, target: bytes, key: bytes, sequence: int, beat: Beat) -> None:
         """Puts a beat in; where the presence waits, it goes with that."""
@@ -78,6 +81,30 @@ class Outbox:
             waiting.presences[key] = Living(living.sealed, sequence, beat)
         elif len(waiting) < ITEMS_MAX or key in waiting.beats:
             waiting.beats[key] = (sequence, beat)
+        waiting.silences.pop(key, None)
+
+    def put_silence(self, target: bytes, key: bytes, sequence: int, step: int) -> None:
+        """Puts in that a node has been silent since a step."""
+        waiting = self._of(target)
+        if len(waiting) < ITEMS_MAX or key in waiting.silences:
+            waiting.silences[key] = (sequence, step)
+
+    def take_silences(self, target: bytes, map_version: int) -> bytes | None:
+        """Takes the next message of silent nodes out, None where there is none.
+
+        A node whose presence or beat still waits is none of them: of that its silence is told after it.
+        """
+        waiting = self._waiting.get(target)
+        if waiting is None:
+            return None
+        ready = (key for key in waiting.silences if key not in waiting.presences and key not in waiting.beats)
+        silent = []
+        for key in tuple(islice(ready, STORE_ITEMS_MAX)):
+            sequence, step = waiting.silences.pop(key)
+            silent.append({"key": key, "sequence": sequence, "step": step})
+        if not len(waiting):
+            del self._waiting[target]
+        return SILENCE.encode({"map_version": map_version, "silent": silent}) if silent else None
 
     def take(self, target: bytes, map_version: int) -> bytes:
         """Takes the next parcel for a super node out; it is empty but for the map's number where nothing waits."""

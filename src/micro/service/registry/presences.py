@@ -4,11 +4,16 @@ Pure.
 
 A beat is checked against the last one with one hash a step. Since a lease ends 90 seconds after the time of its step,
 only a few steps can have been missed, and nobody can make us hash long chains for nothing.
+
+The super node that tells a presence first is the home of its node: for each home a new one is signed. The home alone
+can say that the node has been silent since, which ends no lease: whatever is told later, or by anybody else, outweighs
+it. So it can do no more than keep signs of life back, and others, who may have heard of the presence and tell it too,
+can have nobody missed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,7 +46,10 @@ DROP_SLICE: Final = 5_000
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """One node's presence, the last step that was shown, and when the calendar has it."""
+    """One node's presence, the last step that was shown, and when the calendar has it.
+
+    `teller` is the super node that told it, b"" where several did; `silent` whether that one has heard no more of it.
+    """
 
     sealed: bytes
     sequence: int
@@ -53,6 +61,8 @@ class Held:
     noted: int
     place: int
     left: bool
+    teller: bytes
+    silent: bool = False
 
     @property
     def beat(self) -> Beat:
@@ -63,6 +73,15 @@ class Held:
     def rank(self) -> tuple[int, bytes]:
         """Of two presences of one node the one of greater rank counts."""
         return (self.sequence, self.sealed[SIGNATURE_BYTES:])
+
+    def is_there(self, now: float) -> bool:
+        """Says whether the node is believed alive; `now` in Unix seconds."""
+        return self.ends > now and not self.left and not self.silent
+
+    def told_by(self, teller: bytes) -> None:
+        """Takes note of who told what is held: from the second one on none of them can take it back."""
+        if teller != self.teller:
+            self.teller, self.silent = b"", False
 
 
 class Presences:
@@ -83,13 +102,14 @@ class Presences:
         """Returns how many nodes are present."""
         return len(self._held)
 
-    def put(self, signed: SignedPresence, beat: Beat, now: float) -> Verdict:
+    def put(self, signed: SignedPresence, beat: Beat, now: float, teller: bytes = b"") -> Verdict:
         """Takes a presence in, with the last step of its chain that is known; cheap checks come first.
 
         Args:
             signed: the record.
             beat: the last step; `signed.anchor` where there was none.
             now: Unix seconds.
+            teller: the super node that tells it, which may take it back by `hush`; b"" where nobody may.
         """
         record = signed.record
         if beat.step > record.steps:
@@ -99,7 +119,7 @@ class Presences:
         held = self._held.get(record.key)
         if held is not None:
             if held.sealed == signed.sealed:
-                return self.beat(record.key, record.sequence, beat, now)
+                return self.beat(record.key, record.sequence, beat, now, teller)
             if signed.rank < held.rank:
                 return Verdict.OUTDATED
         elif len(self._held) >= self._presences_max:
@@ -111,12 +131,13 @@ class Presences:
         place = held.place if held is not None else self._place(record.key)
         ends = lease_ends(record.issued, beat.step)
         numbers = (record.sequence, record.issued, record.steps, beat.step)
-        self._held[record.key] = Held(signed.sealed, *numbers, beat.value, ends, ends, place, record.is_leaving)
+        left = record.is_leaving
+        self._held[record.key] = Held(signed.sealed, *numbers, beat.value, ends, ends, place, left, teller)
         self._calendar.put(place, ends)
         self._tidy()
         return Verdict.TAKEN
 
-    def beat(self, key: bytes, sequence: int, beat: Beat, now: float) -> Verdict:
+    def beat(self, key: bytes, sequence: int, beat: Beat, now: float, teller: bytes = b"") -> Verdict:
         """Takes a beat in, and prolongs the lease of its node.
 
         Args:
@@ -124,6 +145,7 @@ class Presences:
             sequence: that of the presence whose chain it belongs to.
             beat: the step.
             now: Unix seconds.
+            teller: as in `put`.
         """
         held = self._held.get(key)
         if held is None or held.ends <= now or sequence > held.sequence:
@@ -131,7 +153,10 @@ class Presences:
         if sequence < held.sequence:
             return Verdict.OUTDATED
         if beat.step <= held.step:
-            return Verdict.KNOWN if beat == held.beat else Verdict.OUTDATED
+            if beat != held.beat:
+                return Verdict.OUTDATED
+            held.told_by(teller)
+            return Verdict.KNOWN
         if beat.step > held.steps:
             return Verdict.MALFORMED
         if not is_current(held.issued, beat.step, now):
@@ -139,12 +164,41 @@ class Presences:
         if beat.step - held.step > MISSED_MAX or not continues(held.beat, beat):
             return Verdict.FORGED
         held.step, held.value, held.ends = beat.step, beat.value, lease_ends(held.issued, beat.step)
+        held.told_by(teller)
+        held.silent = False
         return Verdict.TAKEN
+
+    def hush(self, key: bytes, sequence: int, step: int, teller: bytes | None) -> bool:
+        """Takes note that a node has been silent since a step of its chain; returns whether it was believed alive.
+
+        Args:
+            key: the node's public key.
+            sequence, step: the last that its home has heard; what is later outweighs it.
+            teller: who says so, which must be who told the presence; None for the home itself, which knows.
+        """
+        held = self._held.get(key)
+        if held is None or held.silent or held.left:
+            return False
+        if held.sequence != sequence if teller is None else (held.sequence, held.step) > (sequence, step):
+            return False
+        if teller is not None and (not held.teller or held.teller != teller):
+            return False
+        held.silent = True
+        return True
+
+    def is_silent(self, key: bytes) -> bool:
+        """Says whether a node is held that its home has heard no more of."""
+        held = self._held.get(key)
+        return held is not None and held.silent
 
     def get(self, key: bytes, now: float) -> Held | None:
         """Returns the presence of a node that is believed alive, or None."""
         held = self._held.get(key)
-        return held if held is not None and held.ends > now and not held.left else None
+        return held if held is not None and held.is_there(now) else None
+
+    def gone(self, keys: Iterable[bytes], now: float) -> list[bytes]:
+        """Returns those of these nodes of which it is known here that they are not there any more."""
+        return [key for key in keys if (held := self._held.get(key)) is not None and not held.is_there(now)]
 
     def believed(self) -> Iterator[tuple[bytes, Held]]:
         """Yields every presence that is held, with the key of its node."""

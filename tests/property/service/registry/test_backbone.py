@@ -233,6 +233,37 @@ def test_nobody_prolongs_a_lease_but_its_node(deeds: list[tuple[int, int, str]])
             assert now < NOW + shown * BEAT_SECONDS + LEASE_SECONDS
 
 
+CHAINS = [chain_of(number) for number in range(4)]
+HOMES = (b"home 0", b"home 1", b"home 2")
+DEEDS = st.tuples(st.sampled_from(["beat", "tell", "move", "repeat", "hush", "former"]), st.integers(0, 4))
+
+
+@given(st.lists(DEEDS, max_size=30))
+def test_nobody_has_a_node_missed_of_which_its_home_tells(deeds: list[tuple[str, int]]) -> None:
+    """Others tell what they have heard on, call the node silent, and are late with it, a former home among them."""
+    presences, key = Presences(), KEYS[0].public
+    sequence, step, told = 1, 0, -1
+    for deed, number in deeds:
+        chain, home = CHAINS[sequence % 4], HOMES[sequence % 3]
+        signed = presence_of(KEYS[0], chain, sequence=sequence)
+        now = NOW + step * BEAT_SECONDS
+        if deed == "beat":
+            step, told = min(step + 1, told + 2), min(told, step)
+        elif deed == "tell":
+            presences.put(signed, chain.beat(step), now, home)
+            told = step
+        elif deed == "move":
+            sequence, step, told = sequence + 1, 0, -1
+        elif deed == "repeat":
+            presences.put(signed, chain.beat(max(0, step - number)), now, b"other")
+        elif deed == "hush":
+            presences.hush(key, sequence + number - 2, step + number, b"other")
+        else:
+            presences.hush(key, sequence - 1, step + number, HOMES[(sequence - 1) % 3])
+        if told == step:
+            assert presences.get(key, NOW + step * BEAT_SECONDS) is not None
+
+
 @given(
     NUMBERS,
     NUMBERS,

@@ -9,7 +9,8 @@ import pytest
 from micro.service.registry import holder
 from micro.service.registry.atlas import Atlas
 from micro.service.registry.backbone import ANNOUNCE, STORE
-from micro.service.registry.holder import Holder, Moment
+from micro.service.registry.heard import Moment
+from micro.service.registry.holder import Holder
 from micro.service.registry.presence import BEAT_SECONDS, LEASE_SECONDS
 from micro.service.registry.shardmap import shard_of_node
 from micro.trust.identity import nid_of

@@ -180,3 +180,94 @@ def test_after_another_map_the_rest_is_dropped(presences: Presences) -> None:
 
     assert presences.get(KEY, NOW) is None
     assert presences.get(BOB.public, NOW) is not None
+
+
+HOME, OTHER = b"home", b"other"
+
+
+@pytest.fixture
+def told(presences: Presences) -> Presences:
+    """What a home has told of a node, up to its second step."""
+    presences.put(SIGNED, SIGNED.anchor, NOW, HOME)
+    for step in (1, 2):
+        presences.beat(KEY, 1, CHAIN.beat(step), NOW + step * BEAT_SECONDS, HOME)
+    return presences
+
+
+NOW_TOLD = NOW + 2 * BEAT_SECONDS + 1
+
+
+def test_a_silent_node_is_not_there(told: Presences) -> None:
+    """Its home has heard no more of it; its lease goes on, so that a later step counts."""
+    assert told.hush(KEY, 1, 2, HOME)
+
+    assert told.get(KEY, NOW_TOLD) is None
+    assert told.gone([KEY, BOB.public], NOW_TOLD) == [KEY]
+    assert not told.hush(KEY, 1, 2, HOME)
+    assert told.expire(NOW + 2 * BEAT_SECONDS + LEASE_SECONDS + 10) == [KEY]
+
+
+@pytest.mark.parametrize("teller", [OTHER, b""])
+def test_only_who_told_it_says_that_a_node_is_silent(told: Presences, teller: bytes) -> None:
+    """A stranger among the super nodes cannot have a node missed, nor can nobody in particular."""
+    assert not told.hush(KEY, 1, 2, teller)
+    presences = Presences()
+    put(presences)
+    assert not presences.hush(KEY, 1, 0, teller)
+
+    assert told.get(KEY, NOW_TOLD) is not None
+    assert presences.get(KEY, NOW) is not None
+
+
+@pytest.mark.parametrize("late", [(1, 1), (0, 200)])
+def test_what_was_told_later_outweighs_a_silence(told: Presences, late: tuple[int, int]) -> None:
+    """A word that took long says nothing of the steps since."""
+    assert not told.hush(KEY, *late, HOME)
+
+    assert told.get(KEY, NOW_TOLD) is not None
+
+
+def test_a_silence_counts_where_the_last_step_was_not_heard(told: Presences) -> None:
+    """A parcel may have been lost."""
+    assert told.hush(KEY, 1, 3, HOME)
+
+
+def test_a_later_step_ends_a_silence(told: Presences) -> None:
+    """The node lives, and its home has heard so."""
+    told.hush(KEY, 1, 2, HOME)
+
+    assert told.beat(KEY, 1, CHAIN.beat(2), NOW_TOLD, HOME) is Verdict.KNOWN
+    assert told.get(KEY, NOW_TOLD) is None
+    assert told.beat(KEY, 1, CHAIN.beat(3), NOW_TOLD + BEAT_SECONDS, HOME) is Verdict.TAKEN
+    assert told.get(KEY, NOW_TOLD + BEAT_SECONDS) is not None
+
+
+def test_a_new_home_ends_a_silence(told: Presences) -> None:
+    """And what the one before says later has no effect."""
+    told.hush(KEY, 1, 2, HOME)
+    moved = presence_of(ANN, chain_of(2), sequence=2, issued=NOW_TOLD)
+
+    assert told.put(moved, moved.anchor, NOW_TOLD, OTHER) is Verdict.TAKEN
+    assert not told.hush(KEY, 1, 2, HOME)
+    assert not told.hush(KEY, 2, 0, HOME)
+    assert told.get(KEY, NOW_TOLD) is not None
+
+
+def test_what_two_tell_neither_takes_back(told: Presences) -> None:
+    """Whoever hears of a presence first and tells it on in haste gains nothing, whichever of the two is the home."""
+    told.hush(KEY, 1, 2, HOME)
+    told.beat(KEY, 1, CHAIN.beat(2), NOW_TOLD, OTHER)
+    assert told.get(KEY, NOW_TOLD) is not None
+
+    assert not told.hush(KEY, 1, 2, HOME)
+    assert not told.hush(KEY, 1, 2, OTHER)
+    told.beat(KEY, 1, CHAIN.beat(3), NOW_TOLD + BEAT_SECONDS, OTHER)
+    assert not told.hush(KEY, 1, 3, OTHER)
+
+
+def test_the_home_itself_knows(told: Presences) -> None:
+    """Nobody can take that from it by telling what it told; only of another presence it knows nothing."""
+    told.beat(KEY, 1, CHAIN.beat(2), NOW_TOLD, OTHER)
+
+    assert not told.hush(KEY, 2, 2, None)
+    assert told.hush(KEY, 1, 2, None)
