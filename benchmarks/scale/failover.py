@@ -74,10 +74,12 @@ async def _kill(client: Client, seeker: Seeker, name: str, dies: Member, stays: 
     """Returns the seconds of the slowest call over the death of a node, and until no lookup finds it any more."""
     nids = [await _run(member, name) for member in (dies, stays)]
 
-    async def finds_both() -> bool:
-        return set(nids) <= await _offering(seeker, name)
+    async def find_both() -> bool:
+        """Says whether the callers' node, which pins the name, and somebody else find both."""
+        met = await client.call("network", "Network.Meet", {"name": name})
+        return set(nids) <= {*met["nodes"]} & await _offering(seeker, name)
 
-    await until(finds_both)
+    await until(find_both)
     calls: list[tuple[float, float]] = []
     calling = [asyncio.create_task(_call(client, name, calls)) for _ in range(CALLERS)]
     try:
