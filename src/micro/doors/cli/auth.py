@@ -9,6 +9,7 @@ import click
 
 from micro.doors.cli.body import read_bytes
 from micro.doors.cli.completion import complete_endpoints, complete_services
+from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import REFUSED, Usage
 from micro.doors.cli.moment import ago
 from micro.doors.cli.options import group
@@ -134,7 +135,7 @@ def create_account(session: Session, id: str, scopes: str, kind: str, secret: st
     found = session.ask("auth", "Auth.Generate", request)
     _tell_secret(session, found, "" if secret else str(found.get("secret", "")))
     if kind == "user" and session.shape() == "table":
-        session.next(f"micro auth token {id}")
+        session.next(typed_line("micro auth token", id))
 
 
 def _words(text: str) -> list[str]:

@@ -1,0 +1,33 @@
+"""Words as a newcomer types them, also wrong ones: what they lead to, and what is said of them."""
+
+from __future__ import annotations
+
+import shlex
+
+from tests.network.places import StartNode, typed
+
+NASTY = "x;touch pwn"
+
+
+def told_next(error: str) -> list[str]:
+    """Returns the words of the command that is to be typed next, as a shell takes them, without the home."""
+    [line] = [line for line in error.splitlines() if line.startswith("next: ")]
+    return shlex.split(line.removeprefix("next: "))[1:]
+
+
+async def test_what_to_type_next_holds_no_command_of_somebody_elses(start_node: StartNode) -> None:
+    """What was typed is one word there, and a word that may be an option is none."""
+    home = str((await start_node(network=True)).home.path)
+    for words, expected in [
+        (["network", "pin", NASTY], ["micro", "services", NASTY]),
+        (["network", "pin", "a b@c"], ["micro", "services", "a b"]),
+        (["network", "pin", ""], ["micro", "services"]),
+        (["network", "pin", "--", "-x"], ["micro", "services", "--", "-x"]),
+        (["network", "pin", "topic:x@"], ["micro", "events", "subscriptions", "x"]),
+        (["call", NASTY, "Say.Hello"], ["micro", "services"]),
+        (["stream", NASTY, "Say.Hello"], ["micro", "describe", NASTY]),
+        (["node@" + NASTY, "nothing"], ["micro", "node@" + NASTY, "--help"]),
+        (["node@" + NASTY, "status", "--nothing"], ["micro", "node@" + NASTY, "status", "--help"]),
+    ]:
+        code, _, error = await typed(home, *words)
+        assert (code > 0, told_next(error)) == (True, expected), (words, error)
