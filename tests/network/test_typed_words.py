@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
-from tests.network.places import StartNode, typed
+import pytest
+
+from tests.network.places import StartNode, run, typed
 
 NASTY = "x;touch pwn"
 
@@ -31,3 +34,27 @@ async def test_what_to_type_next_holds_no_command_of_somebody_elses(start_node: 
     ]:
         code, _, error = await typed(home, *words)
         assert (code > 0, told_next(error)) == (True, expected), (words, error)
+
+
+@pytest.mark.parametrize("command", [["greeter", "shout"], ["stream", "greeter", "Say.Shout", "--output", "plain"]])
+async def test_the_lines_before_a_wrong_one_are_answered(
+    command: list[str], start_node: StartNode, greeter_folder: Path
+) -> None:
+    """Then comes the error, and nothing of Python's."""
+    node = await start_node()
+    await run(node, greeter_folder)
+
+    code, out, error = await typed(str(node.home.path), *command, given=b'one\ntwo\n"x\nthree\n')
+
+    assert (code, out.splitlines()) == (2, ["ONE", "TWO"])
+    assert error.splitlines()[0].startswith("micro: each line of the standard input is one item, and ")
+    assert "Warning" not in error
+
+
+async def test_half_of_the_lines_make_no_answer(start_node: StartNode, greeter_folder: Path) -> None:
+    """A service that answers at the end would take those before a wrong one for all."""
+    node = await start_node()
+    await run(node, greeter_folder)
+
+    assert (await typed(str(node.home.path), "greeter", "total", given=b"1\n2\nx\n3\n"))[:2] == (2, "")
+    assert (await typed(str(node.home.path), "greeter", "total", given=b"1\n2\n3\n"))[:2] == (0, "6")

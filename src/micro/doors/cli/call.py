@@ -8,7 +8,7 @@ from micro.doors.cli.body import json_body, read_bytes
 from micro.doors.cli.completion import complete_endpoints, complete_services
 from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import Usage
-from micro.doors.cli.example import takes_items
+from micro.doors.cli.example import takes_items, yields_items
 from micro.doors.cli.exchange import (
     BYTES,
     JSON,
@@ -111,6 +111,7 @@ def stream(
         data,
         content_type=content_type,
         items=(lambda line: item_of(request, line)) if takes else None,
+        answers=yields_items(found),
         headers=parse_headers(headers),
         default="json",
         raw=raw,

@@ -111,7 +111,16 @@ class EndpointCommand(Command):
             return
         request = self.endpoint.get("request") or {}
         items = (lambda line: item_of(request, line)) if takes_items(self.endpoint) else None
-        exchange_stream(session, self.service, name, body, content_type=content_type, items=items, raw=plain_bytes)
+        exchange_stream(
+            session,
+            self.service,
+            name,
+            body,
+            content_type=content_type,
+            items=items,
+            answers=yields_items(self.endpoint),
+            raw=plain_bytes,
+        )
 
 
 def _help(endpoint: Mapping[str, Any]) -> str:
