@@ -158,7 +158,7 @@ class Gatekeeper:
         """Returns whose a token is, and what it says.
 
         Raises:
-            Unauthorized: it is none, it is too old, or its account is gone, or was disabled or given another secret since.
+            Unauthorized: it is none or too old, or its account is gone, or was disabled or given another secret since.
         """
         now = self._clock.now()
         claims = self._tokens.get(token)
