@@ -58,3 +58,23 @@ async def test_half_of_the_lines_make_no_answer(start_node: StartNode, greeter_f
 
     assert (await typed(str(node.home.path), "greeter", "total", given=b"1\n2\nx\n3\n"))[:2] == (2, "")
     assert (await typed(str(node.home.path), "greeter", "total", given=b"1\n2\n3\n"))[:2] == (0, "6")
+
+
+async def test_a_wrong_id_of_an_event_is_named(start_node: StartNode) -> None:
+    """Not the header that it travels in."""
+    home = str((await start_node()).home.path)
+
+    code, _, error = await typed(home, "publish", "orders", "hi", "--id", "a\nb")
+
+    assert code == 2
+    assert "--id 'a\\nb': an id travels as a header, and a header value has no control characters" in error
+
+
+async def test_what_is_no_node_is_not_pinned(start_node: StartNode) -> None:
+    """That, and not whether somebody offers the service, is what is wrong."""
+    home = str((await start_node(network=True)).home.path)
+
+    code, _, error = await typed(home, "network", "pin", "greeter@nobody")
+
+    assert code == 1
+    assert "behind the @ the id of a node is expected" in error
