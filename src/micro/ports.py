@@ -76,7 +76,7 @@ class Disk(Protocol):
         """Creates a folder of the owner's alone, and those above it; an existing one is left as it is."""
 
     def access(self, path: Path) -> Access:
-        """Says who may look into a folder that is there."""
+        """Says who may look into a folder or a file that is there."""
 
     def make_private(self, path: Path) -> None:
         """Closes a folder of ours to everybody else."""

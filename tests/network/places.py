@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from micro.node.front import Client
 from micro.node.node import Node
 from tests.waiting import until
 
-__all__ = ["GREETER", "StartNode", "client_of", "run", "until"]
+__all__ = ["GREETER", "StartNode", "client_of", "run", "typed", "until"]
 
 GREETER = '''
 import asyncio
@@ -135,3 +137,15 @@ async def run(node: Node, source: Path | str, name: str | None = None) -> str:
 def client_of(node: Node, *, direct: bool = True) -> Client:
     """Returns a client of a node's owner."""
     return Client(home=str(node.home.path), direct=direct)
+
+
+async def typed(home: str, *words: str, given: bytes = b"") -> tuple[int, str, str]:
+    """Types a command, with `given` on its standard input; returns its exit code and what it writes."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "micro", "--home", home, *words),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate(given)
+    return process.returncode or 0, out.decode().strip(), err.decode()

@@ -243,7 +243,12 @@ async def test_a_disabled_account_gets_no_token(node: Node, owner: Client) -> No
     with pytest.raises(Forbidden, match="--enable"):
         await owner.call("auth", "Auth.Token", {"id": "ann"})
     await owner.call("auth", "Accounts.Update", {"id": "ann", "disabled": False})
-    assert (await http(node, "/api/greeter/Say.Hello", None, token))[0] == 401
+    status, fault = await http(node, "/api/greeter/Say.Hello", None, token)
+    assert (status, "ann was disabled, given another secret or made anew after it was issued" in fault["detail"]) == (
+        401,
+        True,
+    )
+    assert "`micro auth token ann`" in fault["detail"]
     assert (await http(node, "/api/auth/Auth.Token", {"refresh_token": refresh}))[0] == 401
     again = (await owner.call("auth", "Auth.Token", {"id": "ann"}))["access_token"]
     assert (await http(node, "/api/greeter/Say.Hello", None, again))[0] == 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from micro.node.node import Node
 from micro.node.strangers import PROVIDERS_MAX
 from micro.service.once import call_once
 from micro.service.registry.finding import Offer
-from tests.network.places import StartNode, client_of, run, until
+from tests.network.places import StartNode, client_of, run, typed, until
 from tests.network.test_backbone import network, shows
 
 
@@ -264,18 +263,6 @@ async def test_a_person_is_asked_before_a_name_is_used(start_node: StartNode, gr
     assert (await typed(home, "network", "pin", "greeter"))[:2] == (0, provider.nid)
     assert (await typed(home, "greeter", "hello", "--name", "Ann"))[:2] == (0, "Hello Ann")
     assert (await typed(home, "network", "pin", "nobody-has-this"))[0] == 4
-
-
-async def typed(home: str, *words: str) -> tuple[int, str, str]:
-    """Types a command; returns its exit code and what it writes."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "micro", "--home", home, *words),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return process.returncode or 0, out.decode().strip(), err.decode()
 
 
 async def test_strangers_are_searched_by_words(start_node: StartNode, greeter_folder: Path) -> None:

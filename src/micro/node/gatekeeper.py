@@ -158,7 +158,7 @@ class Gatekeeper:
         """Returns whose a token is, and what it says.
 
         Raises:
-            Unauthorized: it is none, it is too old, or its account is gone, disabled or has another secret by now.
+            Unauthorized: it is none or too old, or its account is gone, or was disabled or given another secret since.
         """
         now = self._clock.now()
         claims = self._tokens.get(token)
@@ -169,7 +169,10 @@ class Gatekeeper:
             self._tokens[token] = claims
         account = self._user(claims.account)
         if account.generation != claims.generation:
-            raise Unauthorized(f"the token is not taken: the secret of {account.id} was changed after it was issued")
+            raise Unauthorized(  # a generation tells that it is another one, not what began it
+                f"the token is not taken: {account.id} was disabled, given another secret or made anew after it was "
+                f"issued; get a new one with `micro auth token {account.id}`, or from Auth.Token"
+            )
         return account, claims
 
     def visit(self, token: str) -> Visit:

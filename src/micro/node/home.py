@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from micro.ports import Disk, Entropy
 from micro.trust.keys import KEY_BYTES, NodeKey
 
 __all__ = ["Home"]
+
+log = logging.getLogger(__name__)
 
 TOKEN_BYTES = 24
 
@@ -91,6 +94,7 @@ class Home:
             seed = entropy.random_bytes(KEY_BYTES)
             disk.write(file, seed.hex().encode() + b"\n")
             return NodeKey(seed)
+        _warn_if_open(disk, file)
         try:
             return NodeKey(bytes.fromhex(text.decode("ascii").strip()))
         except (ValueError, UnicodeDecodeError) as error:
@@ -99,11 +103,28 @@ class Home:
             ) from error
 
     def token(self, disk: Disk, entropy: Entropy) -> str:
-        """Returns the owner's token for HTTP, made at the first start."""
+        """Returns the owner's token for HTTP, made at the first start.
+
+        Raises:
+            ConfigError: the file is there and holds what no header can carry; it is never overwritten.
+        """
         file = self.path / "token"
-        found = disk.read(file)
-        if found is not None and found.strip():
-            return found.decode("ascii").strip()
-        token = "mt_" + entropy.random_bytes(TOKEN_BYTES).hex()
-        disk.write(file, token.encode() + b"\n")
-        return token
+        found = (disk.read(file) or b"").strip()
+        if not found:
+            token = "mt_" + entropy.random_bytes(TOKEN_BYTES).hex()
+            disk.write(file, token.encode() + b"\n")
+            return token
+        _warn_if_open(disk, file)
+        text = found.decode("latin-1")
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise ConfigError(f"{file} is no token; remove it, and the next start makes another one")
+        return text
+
+
+def _warn_if_open(disk: Disk, file: Path) -> None:
+    """Tells of a secret that others could have; the home is closed, so that is no reason not to start."""
+    access = disk.access(file)
+    if access == "open":
+        log.warning("%s can be read by others, and whoever has it has this node; run `chmod 600 %s`", file, file)
+    elif access == "foreign":
+        log.warning("%s belongs to another user, and whoever has it has this node; make it yours", file)

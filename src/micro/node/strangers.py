@@ -157,6 +157,10 @@ class Strangers:
         service, _, only = name.partition("@")
         if is_nid(only):
             return self._backbone.pinned.add(check_service(service), only)
+        if "@" in name:
+            raise BadRequest(
+                f"name {name[:80]!r}: behind the @ the id of a node is expected; `micro services` shows who offers it"
+            )
         await self.use(name)
         pinned = self._backbone.pinned.get(name)
         if pinned is None:

@@ -235,12 +235,12 @@ class MemoryDisk:
             self._folders[str(each)] = None
 
     def access(self, path: Path) -> Access:
-        if str(path) not in self._folders:
+        if str(path) not in self._folders and str(path) not in self._files:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
         return "private"
 
     def make_private(self, path: Path) -> None:
-        """Every folder here is."""
+        """Everything here is."""
 
     def lock(self, path: Path) -> Callable[[], None] | None:
         self._check()

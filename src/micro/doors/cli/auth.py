@@ -9,9 +9,10 @@ import click
 
 from micro.doors.cli.body import read_bytes
 from micro.doors.cli.completion import complete_endpoints, complete_services
+from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import REFUSED, Usage
 from micro.doors.cli.moment import ago
-from micro.doors.cli.options import group
+from micro.doors.cli.options import FreeOption, group
 from micro.doors.cli.output import Column
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, say
@@ -120,7 +121,7 @@ def _resource(text: str) -> dict[str, str]:
 
 @create.command_of("account", example="micro auth create account ann --scopes ops,dev")
 @click.argument("id")
-@click.option("--scopes", default="", metavar="WORDS", help="What it holds, between commas.")
+@click.option("--scopes", cls=FreeOption, default="", metavar="WORDS", help="What it holds, between commas.")
 @click.option("--type", "kind", type=click.Choice(["user", "service", "node"]), default="user", help="[default: user]")
 @click.option("--secret", metavar="SECRET", help="Of a user: - reads it, @FILE takes it; without it one is made.")
 def create_account(session: Session, id: str, scopes: str, kind: str, secret: str | None) -> None:
@@ -134,11 +135,19 @@ def create_account(session: Session, id: str, scopes: str, kind: str, secret: st
     found = session.ask("auth", "Auth.Generate", request)
     _tell_secret(session, found, "" if secret else str(found.get("secret", "")))
     if kind == "user" and session.shape() == "table":
-        session.next(f"micro auth token {id}")
+        session.next(typed_line("micro auth token", id))
 
 
 def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
+    """Returns the words between commas, none in an empty text.
+
+    Raises:
+        Usage: nothing stands between two of the commas.
+    """
+    words = [word.strip() for word in text.split(",")] if text.strip() else []
+    if not all(words):
+        raise Usage(f"--scopes {text!r}: words between commas are expected, such as ops,dev")
+    return words
 
 
 def _secret(text: str | None) -> str:
@@ -155,7 +164,7 @@ def _tell_secret(session: Session, found: Mapping[str, Any], secret: str) -> Non
 
 @update.command_of("account", example="micro auth update account ann --scopes ops --disable")
 @click.argument("id")
-@click.option("--scopes", metavar="WORDS", help="All that it holds from now on, between commas.")
+@click.option("--scopes", cls=FreeOption, metavar="WORDS", help="All that it holds from now on, between commas.")
 @click.option("--disable/--enable", "disabled", default=None, help="Have it count for nothing, or again.")
 @click.option("--new-secret", is_flag=True, help="Make another secret, and end the tokens it has.")
 def update_account(session: Session, id: str, scopes: str | None, disabled: bool | None, new_secret: bool) -> None:

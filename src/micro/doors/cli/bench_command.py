@@ -12,6 +12,7 @@ import click
 from micro.doors.cli.bench import Row, bare_echo, child, compare
 from micro.doors.cli.body import json_body
 from micro.doors.cli.completion import complete_endpoints, complete_services
+from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.example import example_request, opening_of
 from micro.doors.cli.fields import is_raw
@@ -81,7 +82,7 @@ def bench(
     socket, which is as fast as a call can be here; the share tells more than the figures, which vary with the machine.
     """
     if service is not None and endpoint is None:
-        raise Usage("name the endpoint too: micro bench SERVICE ENDPOINT", remedy=f"micro describe {service}")
+        raise Usage("name the endpoint too: micro bench SERVICE ENDPOINT", remedy=typed_line("micro describe", service))
     counts = parse_callers(callers)
     import uvloop
 
@@ -142,7 +143,7 @@ async def _request(client: Client, service: str, endpoint: str, body: str | None
         await client.call_raw(service, "Debug.Health")  # says it better where there is no such service
         raise NotFound(f"{service} has no endpoint {endpoint}; it has {', '.join(known) or 'none'}")
     if known[endpoint].get("kind") == "stream":
-        raise Usage(f"{endpoint} is a stream; calls are measured", remedy=f"micro describe {service}")
+        raise Usage(f"{endpoint} is a stream; calls are measured", remedy=typed_line("micro describe", service))
     if known[endpoint].get("price"):
         raise Usage(f"a call of {endpoint} costs {known[endpoint]['price']}, and thousands would be made")
     if is_raw(opening_of(known[endpoint])):

@@ -72,18 +72,21 @@ async def lines_typed() -> AsyncIterator[bytes]:
     import threading
 
     loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[bytes] = asyncio.Queue(LINES_WAITING_MAX)
+    queue: asyncio.Queue[bytes] = asyncio.Queue()
+    room = threading.Semaphore(LINES_WAITING_MAX)
 
     def read() -> None:
         try:
             for line in _lines(sys.stdin.fileno()):
-                asyncio.run_coroutine_threadsafe(queue.put(line), loop).result()
-            asyncio.run_coroutine_threadsafe(queue.put(b""), loop).result()
-        except (RuntimeError, asyncio.CancelledError, OSError, ValueError):
+                room.acquire()
+                loop.call_soon_threadsafe(queue.put_nowait, line)
+            loop.call_soon_threadsafe(queue.put_nowait, b"")
+        except (RuntimeError, OSError, ValueError):
             return  # the loop has ended, and with it the wish for more
 
     threading.Thread(target=read, name="standard input", daemon=True).start()
     while line := await queue.get():
+        room.release()
         yield line
 
 

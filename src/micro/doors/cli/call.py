@@ -6,8 +6,9 @@ import click
 
 from micro.doors.cli.body import json_body, read_bytes
 from micro.doors.cli.completion import complete_endpoints, complete_services
+from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import Usage
-from micro.doors.cli.example import takes_items
+from micro.doors.cli.example import takes_items, yields_items
 from micro.doors.cli.exchange import (
     BYTES,
     JSON,
@@ -69,7 +70,7 @@ def call(session: Session, service: str, endpoint: str, body: str | None, raw: b
     printed as JSON, as it travelled, unless --output says otherwise.
     """
     data, content_type = _opening(body, raw=raw)
-    session.hint = f"micro describe {service}"
+    session.hint = typed_line("micro describe", service)
     answer = exchange_call(session, service, endpoint, data, content_type=content_type, headers=parse_headers(headers))
     if raw:
         say_bytes(answer)
@@ -96,7 +97,7 @@ def stream(
     BODY opens the stream: JSON, - for the standard input, or @FILE. What comes is printed one item a line. Where the
     endpoint takes a stream, each line of the standard input is sent as one item.
     """
-    session.hint = f"micro describe {service}"
+    session.hint = typed_line("micro describe", service)
     found = find_endpoint(session, service, endpoint)
     takes = takes_items(found)
     if takes and body == "-":
@@ -110,6 +111,7 @@ def stream(
         data,
         content_type=content_type,
         items=(lambda line: item_of(request, line)) if takes else None,
+        answers=yields_items(found),
         headers=parse_headers(headers),
         default="json",
         raw=raw,

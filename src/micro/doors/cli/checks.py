@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import socket
 import stat
@@ -77,20 +78,23 @@ def check_home(config: NodeConfig) -> Check:
     if found.st_uid != os.getuid():
         return Check("home", "fail", f"{home} belongs to another user", "choose another home with MICRO_HOME")
     if stat.S_IMODE(found.st_mode) & 0o077:
-        return Check("home", "fail", f"{home} can be read by others", f"chmod 700 {home}")
+        return Check("home", "fail", f"{home} can be read by others", f"chmod 700 {shlex.quote(str(home))}")
     return Check("home", "ok", str(home))
 
 
 def check_key(config: NodeConfig) -> Check:
-    """The key, which is the node's identity, is the owner's alone."""
-    file = Home(config.home).path / "key"
-    try:
-        mode = stat.S_IMODE(file.stat().st_mode)
-    except OSError:
-        return Check("key", "ok", "made by the first `micro server`")
-    if mode & 0o077:
-        return Check("key", "fail", f"{file} can be read by others", f"chmod 600 {file}")
-    return Check("key", "ok", str(file))
+    """The key, which is the node's identity, is the owner's alone, and so is the token, which stands for the owner."""
+    home = Home(config.home).path
+    for name in ("key", "token"):
+        file = home / name
+        try:
+            mode = stat.S_IMODE(file.stat().st_mode)
+        except OSError:
+            continue
+        if mode & 0o077:
+            return Check("key", "fail", f"{file} can be read by others", f"chmod 600 {shlex.quote(str(file))}")
+    file = home / "key"
+    return Check("key", "ok", str(file) if file.exists() else "made by the first `micro server`")
 
 
 def check_sockets(config: NodeConfig) -> Check:

@@ -5,12 +5,27 @@ from __future__ import annotations
 import re
 import shlex
 
-__all__ = ["at_home", "home_words"]
+__all__ = ["at_home", "home_words", "typed_line"]
 
 ANOTHER_NODE = ", at "
 """What a hint says that is to be typed at another node."""
 
-_MICRO = re.compile(r"(^|&& |then: )micro (?!new\b)")
+_QUOTED = re.compile("'[^']*'|\"'\"")
+_MICRO = re.compile(_QUOTED.pattern + r"|(^|&& |then: )micro (?!new\b)")
+"""A quoted word, which is left alone, or where a command begins."""
+
+
+def typed_line(command: str, *words: str) -> str:
+    """Returns a command with words of somebody else's behind it, as a shell takes it: each remains the one word it is.
+
+    Args:
+        command: our own words, such as `micro describe`.
+        words: what a person typed, or a stranger calls something.
+    """
+    from micro.doors.cli.output import cell
+
+    dashes = "-- " if any(word.startswith("-") for word in words) else ""
+    return f"{command} {dashes}{' '.join(shlex.quote(cell(word)) for word in words)}"
 
 
 def home_words(home: str | None) -> str:
@@ -28,6 +43,6 @@ def home_words(home: str | None) -> str:
 def at_home(command: str, home: str | None) -> str:
     """Returns the commands in a hint, each with the home before it where that is not the usual one."""
     words = home_words(home)
-    if not words or ANOTHER_NODE in command:
+    if not words or ANOTHER_NODE in _QUOTED.sub("", command):
         return command
-    return _MICRO.sub(lambda found: f"{found[1]}{words}micro ", command)
+    return _MICRO.sub(lambda found: found[0] if found[1] is None else f"{found[1]}{words}micro ", command)

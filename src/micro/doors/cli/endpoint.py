@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from micro.doors.cli.body import json_body, read_bytes, read_named
+from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.example import example_line, opening_of, option_of, takes_items, yields_items
 from micro.doors.cli.exchange import BYTES, JSON, exchange_call, exchange_stream, item_of, show_answer
@@ -35,7 +36,7 @@ class EndpointCommand(Command):
         self.service: str = description["name"]
         self.endpoint = endpoint
         names = [known["name"] for known in description["endpoints"]]
-        self.typed = f"micro {self.service} {spelled(names, endpoint['name'])}"
+        self.typed = f"{typed_line('micro', self.service)} {spelled(names, endpoint['name'])}"
         self.raw = is_raw(opening_of(endpoint))
         self.fields = read_fields(opening_of(endpoint))
         self._options: dict[str, Field] = {}
@@ -110,7 +111,16 @@ class EndpointCommand(Command):
             return
         request = self.endpoint.get("request") or {}
         items = (lambda line: item_of(request, line)) if takes_items(self.endpoint) else None
-        exchange_stream(session, self.service, name, body, content_type=content_type, items=items, raw=plain_bytes)
+        exchange_stream(
+            session,
+            self.service,
+            name,
+            body,
+            content_type=content_type,
+            items=items,
+            answers=yields_items(self.endpoint),
+            raw=plain_bytes,
+        )
 
 
 def _help(endpoint: Mapping[str, Any]) -> str:

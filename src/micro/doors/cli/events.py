@@ -8,6 +8,7 @@ import click
 
 from micro.doors.cli.body import read_bytes
 from micro.doors.cli.call import HEADER, parse_headers
+from micro.doors.cli.ending import Usage
 from micro.doors.cli.moment import clock_time
 from micro.doors.cli.options import command
 from micro.doors.cli.output import as_line, cell, clean
@@ -35,6 +36,7 @@ def publish(
     BODY is JSON or any text, - for the standard input, or @FILE. The event's id is printed once the event is on disk;
     if the outcome is unknown, publish again with the same --id.
     """
+    _check_id(identifier)
     data = read_bytes(body)
     content_type = content_type_of(data)
     said = parse_headers(headers)
@@ -59,6 +61,16 @@ def publish(
         session.show({"topic": topic, "id": found})
     elif found:
         session.show(found)
+
+
+def _check_id(identifier: str | None) -> None:
+    """Checks an id where it can still be said that it is the id which is wrong: it travels as one header of many."""
+    from micro.mucp.headers import checked
+
+    try:
+        checked(identifier or "")
+    except ValueError as error:
+        raise Usage(f"--id {identifier!r}: an id travels as a header, and {error}") from None
 
 
 def content_type_of(data: bytes) -> str:

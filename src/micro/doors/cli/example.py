@@ -80,7 +80,7 @@ def example_line(description: Mapping[str, Any], endpoint: Mapping[str, Any]) ->
         endpoint: one of its `endpoints`.
     """
     names = [known["name"] for known in description.get("endpoints", ())]
-    line = f"micro {description.get('name', '')} {spelled(names, endpoint['name'])}"
+    line = f"micro {shlex.quote(str(description.get('name', '')))} {spelled(names, endpoint['name'])}"
     schema = opening_of(endpoint)
     if is_raw(schema):
         return f"{line} @FILE"

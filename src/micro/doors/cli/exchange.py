@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from micro.doors.cli.body import lines_typed
@@ -21,6 +22,9 @@ __all__ = ["BYTES", "JSON", "exchange_call", "exchange_stream", "item_of", "show
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
+
+LAST_ANSWERS_SECONDS_MAX = 10.0
+"""So long the answers to the lines before a wrong one are waited for, where the service does not end by itself."""
 
 
 def exchange_call(
@@ -142,10 +146,14 @@ def exchange_stream(
     content_type: str = JSON,
     items: Callable[[bytes], bytes] | None = None,
     headers: Mapping[str, str] | None = None,
+    answers: bool = False,
     default: Form | None = None,
     raw: bool = False,
 ) -> None:
     """Opens a stream, sends the lines of the standard input where `items` makes bodies of them, and writes what comes.
+
+    A line that is no item ends it with an error. Where the service answers line by line (`answers`), what it has to say
+    to the lines before is written first; where it answers at the end, it is not told half as if it were the whole.
 
     Ctrl-C withdraws from the stream and is its usual end; `--timeout` is how long the whole may take.
     """
@@ -155,7 +163,7 @@ def exchange_stream(
         client = await session.client()
         opened = await client.stream_raw(service, endpoint, body, content_type=content_type, headers=headers)
         async with opened:
-            sending = asyncio.create_task(_send(opened, items))
+            sending = asyncio.create_task(_send(opened, items, answers=answers))
             try:
                 async for answer in opened.messages():
                     _show_item(session, answer, default, raw=raw)
@@ -168,13 +176,17 @@ def exchange_stream(
         return
 
 
-async def _send(opened: Any, items: Callable[[bytes], bytes] | None) -> None:
+async def _send(opened: Any, items: Callable[[bytes], bytes] | None, *, answers: bool) -> None:
     try:
         if items is not None:
             async for line in lines_typed():
                 await opened.send(items(line))
         await opened.end()
     except Usage:
+        with suppress(asyncio.CancelledError, Cancelled, LinkClosed):  # the answers are over
+            if answers:
+                await opened.end()
+                await asyncio.sleep(LAST_ANSWERS_SECONDS_MAX)
         opened.cancel()
         raise
 

@@ -9,6 +9,7 @@ import click
 
 from micro.doors.cli.example import option_of
 from micro.doors.cli.fields import ABSENT, Field
+from micro.doors.cli.options import FreeOption
 from micro.doors.cli.output import as_line, clean
 from micro.doors.cli.values import parse_field
 
@@ -55,7 +56,7 @@ def field_option(field: Field, name: str, taken: set[str]) -> click.Option | Non
     return _FieldOption([*spellings, name], field=field, multiple=multiple, help=about, metavar=type_of(field))
 
 
-class _FieldOption(click.Option):
+class _FieldOption(FreeOption):
     """An option that shows one spelling in the help, and completes the choices of its field."""
 
     def __init__(self, declarations: Sequence[str], *, field: Field, **options: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.moment import span
 from micro.doors.cli.options import group
 from micro.doors.cli.output import Column, clean
@@ -113,7 +114,10 @@ def pin(session: Session, name: str) -> None:
     topic:TOPIC lets logs of strangers into subscriptions to that topic: of those that announce it now, or with
     topic:TOPIC@NID of one node more.
     """
-    session.hint = f"micro services {name}"
+    kind, _, topic = name.rpartition(":")
+    searched = (topic if kind == "topic" else name).partition("@")[0]
+    where = "micro events subscriptions" if kind == "topic" else "micro services"
+    session.hint = typed_line(where, searched) if searched else where
     found = _ask(session, "Network.Pin", {"name": name}, waiting=f"looking for {name}")
     session.show_rows(found, [{"node": nid} for nid in found["nodes"]], [Column("node")])
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from micro.doors.cli.commands import ENTRIES
+from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.options import command
 from micro.doors.cli.session import Session
@@ -103,4 +104,4 @@ def new(session: Session, name: Path) -> None:
         return
     for file in files_of(service):
         say(f"{shown}/{file}")
-    session.next(f"micro run {shown}")
+    session.next(typed_line("micro run", shown))

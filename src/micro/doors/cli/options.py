@@ -7,6 +7,7 @@ from functools import update_wrapper
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from micro.doors.cli.session import Session
 
@@ -14,6 +15,7 @@ __all__ = [
     "HELP",
     "Command",
     "ExampleGroup",
+    "FreeOption",
     "Function",
     "command",
     "general_options",
@@ -33,6 +35,19 @@ def session_of(context: click.Context) -> Session:
     return context.find_root().ensure_object(Session)
 
 
+class FreeOption(click.Option):
+    """An option that may be given empty, because that means something else than leaving it out."""
+
+
+def _refuse_empty(context: click.Context, parameter: click.Parameter) -> None:
+    """An empty value is what a script's variable holds that was never set: taken for none, it would do something else.
+
+    Raises:
+        click.BadParameter: always.
+    """
+    raise click.BadParameter("it is empty; give it a value, or leave it out where none is meant.", context, parameter)
+
+
 class _Example(click.Command):
     """Adds the lines of an example to a command's help, and the command to what is said of its words."""
 
@@ -46,10 +61,22 @@ class _Example(click.Command):
 
     def parse_args(self, context: click.Context, words: list[str]) -> list[str]:
         try:
-            return super().parse_args(context, words)
+            rest = super().parse_args(context, words)
         except click.UsageError as error:
             error.ctx = error.ctx or context  # the parser does not know for whom it reads
             raise
+        self._check_empty(context)
+        return rest
+
+    def _check_empty(self, context: click.Context) -> None:
+        if context.resilient_parsing:
+            return
+        for parameter in self.params:
+            name = parameter.name or ""
+            if isinstance(parameter, FreeOption) or not isinstance(parameter, click.Option):
+                continue
+            if context.params.get(name) == "" and context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+                _refuse_empty(context, parameter)
 
 
 class Command(_Example):
@@ -113,6 +140,8 @@ def _keeper(attribute: str) -> Callable[[click.Context, click.Parameter, Any], N
     """Returns a callback that keeps an option's value in the session; the innermost one given counts."""
 
     def keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value == "" and not context.resilient_parsing:
+            _refuse_empty(context, parameter)
         if value is not None:
             setattr(session_of(context), attribute, value)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 
 from micro.doors.cli.commands import ENTRIES, SECTIONS
+from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.naming import near
 from micro.doors.cli.options import HELP, ExampleGroup, general_options, session_of
@@ -49,7 +51,7 @@ class Root(ExampleGroup):
             found = self._service(context, word)
         if found is None:
             return super().resolve_command(context, words)
-        return word, found, words[1:]
+        return shlex.quote(word), found, words[1:]  # it stands in the usage, and in what to type next
 
     def _service(self, context: click.Context, word: str) -> click.Command | None:
         from micro.doors.cli.live import service_command
@@ -108,7 +110,7 @@ def _unknown(session: Session, word: str) -> MicroError:
         listed = []
     services = near(word, [service["name"] for service in listed])
     advice = f"; did you mean {' or '.join(services)}?" if services else ""
-    session.hint = f"micro {services[0]} --help" if services else "micro services"
+    session.hint = typed_line("micro", services[0]) + " --help" if services else "micro services"
     return NotFound(f"no command and no service is called {word!r}{advice}")
 
 

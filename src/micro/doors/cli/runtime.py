@@ -11,6 +11,7 @@ from urllib.parse import quote
 import click
 
 from micro.doors.cli.completion import complete_services
+from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.moment import ago, clock_time
 from micro.doors.cli.options import command
@@ -92,12 +93,12 @@ def _follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> None
         for line in last.get("tail") or ():
             note(f"  {clean(str(line))}")
         verb = endpoint.rpartition(".")[2].lower()
-        session.hint = f"micro logs {clean(str(last['service']))}" if last.get("tail") else f"micro {verb} --help"
+        session.hint = typed_line("micro logs", str(last["service"])) if last.get("tail") else f"micro {verb} --help"
         raise InternalError(str(last.get("detail") or "the node ended the run without saying why"))
     if session.shape() != "json":
         say(clean(str(last.get("detail") or "done")))
     if session.shape() == "table" and last.get("service"):
-        session.next(f"micro {clean(str(last['service']))} --help")
+        session.next(typed_line("micro", str(last["service"])) + " --help")
 
 
 @command("kill", example="micro kill greeter")
@@ -137,7 +138,7 @@ def status(session: Session) -> None:
         for service in running:
             if service.get("reason"):
                 note(f"{clean(service['name'])}: {clean(str(service['reason']))}")
-                session.next(f"micro logs {clean(service['name'])}")
+                session.next(typed_line("micro logs", str(service["name"])))
 
 
 def _short(revision: str) -> str:

@@ -16,7 +16,7 @@ import click
 
 from micro.doors.cli.elsewhere import home_words
 from micro.doors.cli.example import example_line, example_request
-from micro.doors.cli.options import Function, command, home_option
+from micro.doors.cli.options import FreeOption, Function, command, home_option
 from micro.doors.cli.output import as_line, clean
 from micro.doors.cli.session import Session
 from micro.doors.cli.settings import load_config, unknown_words
@@ -47,9 +47,9 @@ def _settings(function: Function) -> Function:
                 f"{option}/--no-{option[2:]}", *SHORTER.get(setting.name, ()), setting.name, default=None, help=meaning
             )(function)
         else:
-            function = click.option(option, setting.name, type=KINDS[kind], metavar=METAVARS[kind], help=meaning)(
-                function
-            )
+            function = click.option(
+                option, setting.name, cls=FreeOption, type=KINDS[kind], metavar=METAVARS[kind], help=meaning
+            )(function)
     return function
 
 

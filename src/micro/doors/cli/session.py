@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from micro.doors.cli.elsewhere import at_home
+from micro.doors.cli.elsewhere import at_home, typed_line
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.output import Column, Form, as_line, clean, fields_text, rows_text, value_text
 from micro.doors.cli.terminal import note, say, spinning, width
@@ -151,7 +151,7 @@ class Session:
         whom = f"{len(nodes)} nodes" if len(nodes) > 1 else "a node"
         shown = ", ".join(clean(nid) for nid in nodes[:3]) + (", …" if len(nodes) > 3 else "")
         note(f"{service} is offered by {whom} of strangers ({shown}), and nobody vouches for that name.")
-        self.hint = f"micro describe {service}; then: micro network pin {service}"
+        self.hint = f"{typed_line('micro describe', service)}; then: {typed_line('micro network pin', service)}"
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise Forbidden(f"{service} was never used here, and its name is unverified: look at it, and pin it first")
         if not click.confirm("Use it, now and from then on?", default=False, err=True):

@@ -12,7 +12,7 @@ import click
 from micro.doors.cli.body import read_bytes
 from micro.doors.cli.completion import complete_services
 from micro.doors.cli.moment import ago, span
-from micro.doors.cli.options import Function, group, seconds
+from micro.doors.cli.options import FreeOption, Function, group, seconds
 from micro.doors.cli.output import Column, cell
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, say, say_bytes
@@ -85,7 +85,7 @@ def write(session: Session, key: str, value: str, expire: float | None, **place:
 
 
 @store.command_of("list", example="micro store list --prefix user/")
-@click.option("--prefix", metavar="PREFIX", help="Only keys that begin so.")
+@click.option("--prefix", cls=FreeOption, metavar="PREFIX", help="Only keys that begin so.")
 @click.option("--limit", type=click.IntRange(1, LIST_MAX), metavar="N", help="How many at most.")
 @click.option("--offset", type=click.IntRange(0), metavar="N", help="How many to leave out first.")
 @_place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from micro.doors.cli.elsewhere import home_words
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.options import Command, Function, command, group
 from micro.doors.cli.output import Column, clean
@@ -23,7 +25,7 @@ from micro.service.registry.charter import PER_PREFIX_MAX
 if TYPE_CHECKING:
     from micro.doors.cli.testnet import Testnet
 
-__all__ = ["testnet"]
+__all__ = ["suggestions", "testnet"]
 
 NODES_MAX = 100
 """More processes are too much for one machine."""
@@ -113,17 +115,28 @@ def up(session: Session, folder: Path | None, nodes: int | None, supers: int | N
         note(f"it runs already: all {shape.nodes} nodes of {found.folder}")
     session.show_rows({"folder": str(found.folder), "nodes": rows}, rows, STARTED)
     if session.shape() == "table":
-        _suggest(rows[-1], folder)
+        say(paint("Try next:", "bold", sys.stdout))
+        for line in suggestions(rows[-1], folder, session.home):
+            say(f"  {line}")
 
 
-def _suggest(row: dict[str, Any], folder: Path | None) -> None:
-    """Says what to type next, at the last node of the network."""
-    home, option = _short(row["home"]), f" --folder {folder}" if folder is not None else ""
-    say(paint("Try next:", "bold", sys.stdout))
-    say(f"  micro new greeter && micro --home {home} run ./greeter")
-    say(f"  micro --home {home} services")
-    say(f"  micro testnet logs {row['name']}{option}")
-    say(f"  micro testnet down{option}")
+def suggestions(row: dict[str, Any], folder: Path | None, home: str | None) -> list[str]:
+    """Returns what to type next, at the last node of the network.
+
+    Args:
+        row: of that node.
+        folder: the network's, None for the one in the home of this machine's node.
+        home: that home, None for what the environment says.
+    """
+    there = shlex.quote(_short(row["home"]))
+    option = "" if folder is None else f" --folder {shlex.quote(str(folder))}"
+    before = home_words(home) if folder is None else ""  # another terminal knows nothing of this one's
+    return [
+        f"micro new greeter && micro --home {there} run ./greeter",
+        f"micro --home {there} services",
+        f"{before}micro testnet logs {row['name']}{option}",
+        f"{before}micro testnet down{option}",
+    ]
 
 
 def _short(path: str) -> str:
@@ -140,7 +153,7 @@ def status(session: Session, folder: Path | None) -> None:
     stopped = sum(row["state"] == "stopped" for row in rows)
     if stopped and session.shape() == "table":
         note(f"{stopped} of {len(rows)} nodes do not run")
-        note("next: micro testnet up")
+        session.next("micro testnet up")
 
 
 @_command("down", example="micro testnet down")

@@ -48,13 +48,14 @@ def test_a_home_that_does_not_exist_yet_is_well(home: Path) -> None:
     assert checks.check_home(NodeConfig(home=str(home / "deep" / "new"))).state == "ok"
 
 
-def test_a_key_that_others_can_read_fails(config: NodeConfig, home: Path) -> None:
-    """It is who the node is."""
-    (home / "key").write_text("00")
-    (home / "key").chmod(0o644)
+@pytest.mark.parametrize("name", ["key", "token"])
+def test_a_key_that_others_can_read_fails(config: NodeConfig, home: Path, name: str) -> None:
+    """It is who the node is; and the token stands for its owner."""
+    (home / name).write_text("00")
+    (home / name).chmod(0o644)
     found = checks.check_key(config)
 
-    assert (found.state, found.remedy) == ("fail", f"chmod 600 {home / 'key'}")
+    assert (found.state, found.remedy) == ("fail", f"chmod 600 {home / name}")
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
-from micro.doors.cli.elsewhere import at_home, home_words
+from micro.doors.cli.elsewhere import at_home, home_words, typed_line
 from micro.doors.cli.main import run
 
 
@@ -47,3 +48,16 @@ def test_an_error_names_the_home(
     home = tmp_path / ("option" if by_option else "environment")
     assert run([*(("--home", str(home)) if by_option else ()), "services"]) == 3
     assert f"next: MICRO_HOME={home} micro server" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "word", ["greeter", "x;touch pwn", "a b", "", "-x", "$(id)", "it's", "x' && micro y, at '", "a\nb"]
+)
+@pytest.mark.parametrize("home", ["/some/where", "/some/wh'ere $(id)"])
+def test_a_word_of_somebody_elses_stays_one_word(word: str, home: str) -> None:
+    """Whatever is in it, whoever types the line again runs no other command; and it still names the home."""
+    line = at_home(typed_line("micro network pin", word), home)
+
+    *typed, last = shlex.split(line)
+    dashes = ["--"] if word.startswith("-") else []
+    assert (typed, last) == ([f"MICRO_HOME={home}", "micro", "network", "pin", *dashes], word.replace("\n", " "))

@@ -171,3 +171,49 @@ def test_commands_are_completed_without_a_node(typed: str, expected: set[str], h
 
     words = {line.partition(",")[2].partition("\t")[0] for line in done.stdout.splitlines() if line}
     assert (words, done.stderr) == (expected, "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["publish", "orders", "1", "--id", ""],
+        ["subscribe", "orders", "--queue", ""],
+        ["store", "write", "key", "value", "--service", ""],
+        ["events", "replay", "orders", "--from", "1h", "--queue="],
+        ["run", ".", "--name", ""],
+        ["auth", "token", "ann", "--secret", ""],
+        ["auth", "create", "rule", "all", "--resource", "service:*:*", "--scope", ""],
+        ["auth", "check", "notes", "Notes.Write", "--as", ""],
+        ["bench", "greeter", "Say.Hello", "--body", ""],
+        ["--home", "", "kill", "greeter"],
+        ["kill", "greeter", "--home", ""],
+        ["kill", "greeter", "--address", ""],
+        ["server", "--home", ""],
+    ],
+)
+def test_an_empty_option_is_not_one_that_was_left_out(
+    words: list[str], home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is a variable that nobody set; without it the command would do something else."""
+    assert run(words) == 2
+    assert "it is empty; give it a value, or leave it out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["auth", "update", "account", "ann", "--scopes", ""],
+        ["auth", "create", "account", "ann", "--scopes", ""],
+        ["store", "list", "--prefix", ""],
+    ],
+)
+def test_an_empty_option_that_means_something_is_taken(words: list[str], home: Path) -> None:
+    """No scopes at all, and any key: it is only the node that lacks."""
+    assert run(words) == 3
+
+
+@pytest.mark.parametrize("scopes", [",,,", "ops,,dev", "ops,"])
+def test_scopes_are_words_between_commas(scopes: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where one is empty, a word was meant that did not come."""
+    assert run(["auth", "create", "account", "bob", "--scopes", scopes]) == 2
+    assert "words between commas are expected" in capsys.readouterr().err
