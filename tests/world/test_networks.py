@@ -87,6 +87,26 @@ def test_a_caller_goes_on_when_its_node_has_left_and_come_back() -> None:
     World(1, nodes=5, supers=3, weather=CALM).run(scenario)
 
 
+def test_all_that_a_name_is_pinned_to_are_met() -> None:
+    """Also those that came after it was looked for first: else the death of the one that was met fails calls."""
+
+    async def scenario(world: World) -> None:
+        world.serve("e", greeter())
+        await world.settle()
+        client = world.client("d")
+        await client.call("network", "Network.Meet", {"name": "greeter"})
+        world.serve("f", greeter())
+        await world.settle()
+        pinned = await client.call("network", "Network.Pin", {"name": "greeter"})
+        await world.sleep(10.0)
+        routes = await client.call("network", "Network.Routes", {"service": "greeter"})
+
+        assert len(pinned["nodes"]) == 2
+        assert {route["node"] for route in routes["routes"]} == set(pinned["nodes"])
+
+    World(1, nodes=6, supers=3, weather=CALM).run(scenario)
+
+
 def test_what_came_too_fast_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A home refuses what a node says beyond its rate; the node says it again by itself, and everybody finds it."""
     monkeypatch.setattr(holder, "SAYS_BURST", 8.0)

@@ -115,7 +115,10 @@ class Strangers:
         await self.look(name)
         view = self._catalog.lookup(name)
         if view is not None and "@" not in name and self.is_unverified(name):
-            self._backbone.pinned.use(name, [offer.nid for offer in await self._backbone.offers(name)] or view.nids)
+            offering = [offer.nid for offer in await self._backbone.offers(name)]
+            self._backbone.pinned.use(name, offering or view.nids)
+            if len(view.nids) < min(PROVIDERS_MAX, len(offering)):  # some came after it was looked for first
+                self._refill.want(name)
 
     async def search(self, text: str, limit: int) -> list[dict[str, Any]]:
         """Returns lines of services in the network that fit words, as `Registry.Search` has them, best first.
