@@ -34,7 +34,9 @@ from micro.node.offering import Offering
 from micro.node.outside import Outside
 from micro.node.reception import Reception
 from micro.node.remembered import Remembered
+from micro.node.sourcing import Notices, source_rules
 from micro.runtime.runtime import open_supervisor
+from micro.runtime.source.notice import TOPIC as SOURCE_UPDATED
 from micro.service.client import Client
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
@@ -102,6 +104,7 @@ class Node:
                 await self.stop()
                 raise
         self.supervisor.restore()
+        self.broker.subscribe(SOURCE_UPDATED, None, Notices(self.supervisor.hint, self.ports.clock))
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._tick()), loop.create_task(self._renew())]
         log.info("node %s is ready in %s", self.nid, self.home.path)
@@ -171,7 +174,7 @@ class Node:
             clock=ports.clock,
             entropy=ports.entropy,
             settings=os.environ,
-            allow_private=self.config.allow_private_sources,
+            sources=source_rules(self.config),
         )
         self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
         self._add_platform()

@@ -15,7 +15,7 @@ from micro.errors import MicroError
 if TYPE_CHECKING:
     from micro.runtime.engine.engine import Launch
 
-__all__ = ["Badge", "Change", "Generation", "Progress", "StartFailed"]
+__all__ = ["Badge", "Change", "Generation", "Progress", "StartFailed", "Wish"]
 
 
 class StartFailed(MicroError):
@@ -49,6 +49,21 @@ class Generation:
     kind: str
     launch: Launch
     name: str = ""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an owner says beside the source of a service that he runs.
+
+    Attributes:
+        name: what it is called, None where he leaves that to its author.
+        environment: variables for its process.
+        evolve: whether it moves by itself when its source changes, None where he does not say.
+    """
+
+    name: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    evolve: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import json
 import textwrap
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from micro.runtime.generation import Badge, Change, Progress
 from micro.runtime.instance import Door
@@ -132,7 +133,7 @@ class Town:
         self._arrived[badge.instance].set_result(said["name"])
 
 
-def found(home: Path, **options: float) -> Town:
+def found(home: Path, **options: Any) -> Town:
     """Returns a town whose supervisor works in `home`."""
     town = Town(home)
     town.supervisor = open_supervisor(
@@ -143,7 +144,7 @@ def found(home: Path, **options: float) -> Town:
         clock=SystemClock(),
         entropy=SystemEntropy(),
         changed=town.changes.append,
-        **options,  # type: ignore[arg-type]
+        **options,
     )
     return town
 
