@@ -90,6 +90,7 @@ class Node:
         """
         if not self.config.network and (self.config.super_node or self.config.join or self.config.dht):
             raise ConfigError("super_node, join and dht need the network; take --no-network away")
+        self._source_rules = source_rules(self.config)
         self.home.prepare(self.ports.disk)
         self.home.lock(self.ports.disk)
         self._key = self.home.key(self.ports.disk, self.ports.entropy)
@@ -103,8 +104,8 @@ class Node:
             except MicroError:  # a node that cannot start leaves nothing behind
                 await self.stop()
                 raise
+        self.supervisor.renewal.on_follow = self._hear_of_sources
         self.supervisor.restore()
-        self.broker.subscribe(SOURCE_UPDATED, None, Notices(self.supervisor.hint, self.ports.clock))
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._tick()), loop.create_task(self._renew())]
         log.info("node %s is ready in %s", self.nid, self.home.path)
@@ -174,7 +175,7 @@ class Node:
             clock=ports.clock,
             entropy=ports.entropy,
             settings=os.environ,
-            sources=source_rules(self.config),
+            sources=self._source_rules,
         )
         self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
         self._add_platform()
@@ -253,6 +254,9 @@ class Node:
         self.home.unlock()
 
     # -- what its parts ask -----------------------------------------------------------------------------------------
+
+    def _hear_of_sources(self) -> None:
+        self.broker.subscribe(SOURCE_UPDATED, None, Notices(self.supervisor.renewal.hint, self.ports.clock))
 
     def _declare(self, service: str, description: dict[str, Any]) -> None:
         """Takes what a service that registers says of who may know of it and of its topics."""

@@ -76,6 +76,9 @@ class Renewal:
         self._room = asyncio.Semaphore(MOVES_MAX)
         self._moving: dict[str, asyncio.Task[None]] = {}
         self._tries: dict[str, _Try] = {}
+        self._follows = False
+        self.on_follow: Callable[[], None] = lambda: None
+        """Called once, when the first source is followed."""
 
     def refresh(self) -> None:
         """Watches the sources of the services that evolve now, and no others."""
@@ -83,6 +86,9 @@ class Renewal:
         self.lookout.watch(evolving.values())
         for name in self._tries.keys() - evolving.keys():
             del self._tries[name]
+        if evolving and not self._follows:
+            self._follows = True
+            self.on_follow()
 
     def hint(self, notice: Notice) -> int:
         """Looks sooner at what somebody says has changed, and returns how many sources that are."""

@@ -19,7 +19,6 @@ from micro.runtime.manifest import check_environment, is_service_name
 from micro.runtime.renewal import Renewal, may_evolve
 from micro.runtime.roster import Roster
 from micro.runtime.source.lookout import Lookout
-from micro.runtime.source.notice import Notice
 from micro.runtime.source.source import Report, Revision, silent
 from micro.runtime.source.spec import SourceSpec, parse
 from micro.runtime.turns import Turns
@@ -30,7 +29,12 @@ __all__ = ["Supervisor"]
 
 
 class Supervisor:
-    """The services of one node; `micro.runtime.runtime.open_supervisor` makes one for a home."""
+    """The services of one node; `micro.runtime.runtime.open_supervisor` makes one for a home.
+
+    Attributes:
+        logs: what they write.
+        renewal: has them follow their sources.
+    """
 
     def __init__(
         self,
@@ -57,7 +61,7 @@ class Supervisor:
         self._turns = Turns()
         self._works = Works(logs, changed)
         self._evolve = evolve
-        self._renewal = Renewal(lookout, lambda: self._roster, self._follow, logs, clock=clock, changed=changed)
+        self.renewal = Renewal(lookout, lambda: self._roster, self._follow, logs, clock=clock, changed=changed)
         self._closing = False
 
     def restore(self) -> None:
@@ -79,12 +83,12 @@ class Supervisor:
             )
             self._roster.add(keeper)
             keeper.resume(lambda name=service.name: self._remake(name))  # type: ignore[misc]
-        self._renewal.refresh()
+        self.renewal.refresh()
 
     async def close(self) -> None:
         """Stops everything; what ran is remembered, and starts with the node again."""
         self._closing = True
-        await self._renewal.close()
+        await self.renewal.close()
         await self._works.close()
         await asyncio.gather(*(keeper.end() for keeper in self._roster), return_exceptions=True)
         await self.logs.close()
@@ -160,11 +164,7 @@ class Supervisor:
         `running`, `waiting` (for its next start, and `reason` says why) or `stopping`; `started` is in seconds since
         1970, and 0 before the first start; `pid` is 0 while there is no process. What `Renewal.status` says follows.
         """
-        return self._roster.status(self._renewal.status)
-
-    def hint(self, notice: Notice) -> int:
-        """Looks sooner at what somebody says has changed, and returns how many sources that are."""
-        return self._renewal.hint(notice)
+        return self._roster.status(self.renewal.status)
 
     async def tail(self, name: str, lines: int = 100) -> list[LogLine]:
         """Returns the last lines of a service's log, oldest first; those of a killed one are still there.
@@ -202,7 +202,7 @@ class Supervisor:
                     feed.put(Progress("fetching", f"{running.name} runs already from {spec}, so it is updated"))
                     if wish.evolve not in {None, running.evolves}:
                         self._roster.evolve(running, evolves=bool(wish.evolve))
-                        self._renewal.refresh()
+                        self.renewal.refresh()
                     return await self._renew(running, feed, wish.environment)
                 return await self._start(key, spec, wish, feed)
 
@@ -222,7 +222,7 @@ class Supervisor:
             if keeper is not None:
                 await keeper.end()
                 self._roster.remove(keeper)
-                self._renewal.refresh()
+                self.renewal.refresh()
             try:
                 self._roster.forget(name)
             except EngineError as error:
@@ -264,8 +264,8 @@ class Supervisor:
                 await keeper.end()
                 raise
             keeper.keep()
-            self._renewal.refresh()
-            self._renewal.lookout.looked(spec, revision)
+            self.renewal.refresh()
+            self.renewal.lookout.looked(spec, revision)
             feed.put(Progress("done", f"{keeper.name} runs at {revision.short}", done=True, service=keeper.name))
         await self._sweep()
 
@@ -277,7 +277,7 @@ class Supervisor:
         if revision is None:
             report("fetching", f"looking for the newest {keeper.spec}")
             revision = await self._workshop.newest(keeper.spec)
-            self._renewal.lookout.looked(keeper.spec, revision)
+            self.renewal.lookout.looked(keeper.spec, revision)
         changed = bool(given) and given != keeper.environment
         if keeper.is_at(revision.id) and not changed:
             detail = f"{keeper.name} runs the newest revision already, {revision.short}"
@@ -300,7 +300,7 @@ class Supervisor:
             raise StartFailed(f"generation {number} did not start: {error}; {serving}", error.instance) from error
         left = "" if idle else f"; what was still open after {self._drain_seconds_max:g} s was cut"
         detail = f"{keeper.name} moved to {revision.short}, generation {number}{left}"
-        self._renewal.settled(keeper.name)
+        self.renewal.settled(keeper.name)
         feed.put(Progress("done", detail, done=True, service=keeper.name))
         await self._sweep()
 
@@ -310,7 +310,7 @@ class Supervisor:
         same = replace(generation, number=keeper.generation.number)
         self._roster.remember(keeper, same)
         keeper.generation = same
-        self._renewal.settled(keeper.name)
+        self.renewal.settled(keeper.name)
         detail = f"{keeper.name} runs the files of {Revision(same.revision).short} already"
         feed.put(Progress("done", detail, done=True, service=keeper.name))
 

@@ -237,7 +237,7 @@ async def test_a_service_that_is_killed_is_not_followed(town: Town, repository: 
     await run(town, f"{repository.folder}@main")
     await town.supervisor.kill("greeter")
 
-    assert town.supervisor.hint(Notice(str(repository.folder))) == 0
+    assert town.supervisor.renewal.hint(Notice(str(repository.folder))) == 0
 
 
 @pytest.mark.parametrize("by", ["service", "place"])
@@ -247,9 +247,9 @@ async def test_a_hint_brings_the_look_forward(home: Path, repository: Repository
     try:
         await run(town, f"{repository.folder}@main")
         repository.files(main_py=SECOND)
-        assert town.supervisor.hint(Notice(service="nobody")) == 0
+        assert town.supervisor.renewal.hint(Notice(service="nobody")) == 0
         hint = Notice(service="greeter") if by == "service" else Notice(str(repository.folder))
-        assert town.supervisor.hint(hint) == 1
+        assert town.supervisor.renewal.hint(hint) == 1
         await until(lambda: answers(town, "2"))
     finally:
         await town.supervisor.close()
