@@ -41,6 +41,9 @@ FETCHES_MAX = 4
 PINNING_VERSION = (2, 37)
 """The first git that connects to the addresses it is given, and to no others (`http.curloptResolve`)."""
 
+SHA256_DIGITS = 64
+"""How long a commit's hash is in a repository that was made for SHA-256; elsewhere it is SHA-1."""
+
 FETCHED = "refs/micro/fetched"
 
 STAGES = re.compile(rb"(Receiving objects|Resolving deltas): +(\d{1,3})%")
@@ -127,7 +130,8 @@ class GitSource:
     async def _fetch(self, spec: SourceSpec, revision: Revision, report: Report, draft: Draft) -> Tree:
         git = replace(self._git, folder=draft.folder)
         report("fetching", f"{spec.url} at {revision.short}")
-        started = await git.run("init", "--quiet", "--bare", "repository")
+        hashes = "sha256" if len(revision.id) == SHA256_DIGITS else "sha1"
+        started = await git.run("init", "--quiet", "--bare", f"--object-format={hashes}", "repository")
         if started.code:
             raise SourceError(f"git cannot make a repository in {draft.folder}: {error_text(started)}")
         git = replace(git, folder=draft.folder / "repository", bare=True)
