@@ -115,7 +115,7 @@ class Renewal:
         }
 
     def settled(self, name: str) -> None:
-        """Takes note that a service was moved, by whomever."""
+        """Takes note that a service is at what its source is, whoever moved it, or its source back."""
         self._tries.pop(name, None)
 
     async def close(self) -> None:
@@ -134,6 +134,8 @@ class Renewal:
                 task.add_done_callback(lambda done, name=keeper.name: self._moving.pop(name, None))  # type: ignore[misc]
 
     def _is_due(self, keeper: Keeper, revision: Revision) -> bool:
+        if keeper.revision == revision.id:
+            self.settled(keeper.name)
         if keeper.revision in {"", revision.id} or keeper.name in self._moving:
             return False
         tried = self._tries.get(keeper.name)

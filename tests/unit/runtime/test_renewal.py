@@ -165,6 +165,32 @@ async def test_a_commit_that_does_not_run_changes_nothing(
     await until(lambda: status(town)["trouble"] == "")
 
 
+async def test_a_commit_that_is_taken_back(town: Town, repository: Repository) -> None:
+    """Where a branch is again what the service is, nothing is wrong any more."""
+    await run(town, f"{repository.folder}@main")
+    good = status(town)["revision"]
+    repository.files(main_py=BROKEN)
+    await until(lambda: status(town)["trouble"])
+    repository.git("update-ref", "refs/heads/main", str(good))
+
+    await until(lambda: status(town)["trouble"] == "")
+
+
+async def test_the_owner_may_be_faster(home: Path, repository: Repository) -> None:
+    """An update by hand ends the trouble, without waiting for the next look."""
+    town = found(home, sources=SourceRules(pace=Pace(3600.0, 3600.0)))
+    try:
+        await run(town, f"{repository.folder}@main")
+        repository.files(main_py=BROKEN)
+        town.supervisor.renewal.hint(Notice(service="greeter"))
+        await until(lambda: status(town)["trouble"])
+        repository.files(main_py=SECOND)
+        await last(town.supervisor.update("greeter"))
+        assert (status(town)["trouble"], await answers(town, "2")) == ("", True)
+    finally:
+        await town.supervisor.close()
+
+
 async def test_a_commit_elsewhere_in_the_repository_restarts_nothing(town: Town, tmp_path: Path) -> None:
     """A service in a folder of a monorepo goes on as it is, and is said to be at the new commit."""
     repository = Repository(tmp_path / "mono")

@@ -286,6 +286,19 @@ def test_what_was_seen_is_kept_though_nobody_closes() -> None:
     play(act)
 
 
+def test_what_was_seen_is_kept_at_the_end() -> None:
+    """A node that stops loses nothing."""
+
+    async def act(scene: Scene) -> None:
+        lookout = scene.lookout()
+        lookout.watch([GREETER])
+        await asyncio.sleep(1)
+        await lookout.close()
+        assert [*Sightings(scene.disk, KEPT).read()] == [str(GREETER)]
+
+    play(act)
+
+
 def test_a_memory_that_is_none_is_ignored() -> None:
     """Whatever the file holds, the node starts."""
 
