@@ -127,7 +127,8 @@ class Change:
     """Something that happened to a service.
 
     Attributes:
-        kind: `started`, `registered`, `ended`, `replaced`, `stopped` or `trouble`.
+        kind: `started`, `registered`, `ended`, `replaced`, `stopped`, `found` (its source has a new revision) or
+            `trouble`.
         service: its name.
         instance: the id of the instance it is about, if it is about one.
         detail: one line for a person.

@@ -84,7 +84,7 @@ class Renewal:
         """Watches the sources of the services that evolve now, and no others."""
         evolving = {keeper.name: keeper.spec for keeper in self._services() if keeper.evolves}
         self.lookout.watch(evolving.values())
-        for name in self._tries.keys() - evolving.keys():
+        for name in [name for name in self._tries if name not in evolving]:
             del self._tries[name]
         if evolving and not self._follows:
             self._follows = True

@@ -96,11 +96,11 @@ class Lookout:
 
     def watch(self, specs: Collection[SourceSpec]) -> None:
         """Has exactly these sources watched from now on."""
-        wanted = {place_of(spec) for spec in specs}
+        wanted = dict.fromkeys(place_of(spec) for spec in specs)
         for place in [place for place in self._watched if place not in wanted]:
             del self._watched[place]
             self._changed()
-        for place in wanted - self._watched.keys():
+        for place in [place for place in wanted if place not in self._watched]:
             sighting = self._known(place)
             left = self._pace.left(sighting, self._clock.now(), self._chance())
             self._watched[place] = _Watched(place, self._clock.monotonic() + left, sighting)

@@ -123,6 +123,18 @@ async def test_one_private_address_among_others_is_enough(tmp_path: Path, forge:
         await get(source, f"https://forge.test:{forge.port}/ann/greeter.git@main")
 
 
+async def test_every_address_that_was_checked_is_tried(tmp_path: Path, repository: Repository, forge: Forge) -> None:
+    """Where nobody is at the first of them, the next one is asked; they may be of both kinds."""
+
+    async def resolve(name: str, port: int) -> list[str]:
+        return ["::1", "127.0.0.1"]
+
+    repository.files(main_py="print(1)\n")
+    tree = await get(git_source(tmp_path, forge, resolve=resolve), f"https://forge.test:{forge.port}/ann/greeter.git")
+
+    assert listing(tree.folder) == {"main.py": b"print(1)\n"}
+
+
 async def test_a_tag_of_a_local_repository(tmp_path: Path, repository: Repository) -> None:
     """An annotated tag leads to its commit."""
     commit = repository.files(main_py="print(1)\n")
