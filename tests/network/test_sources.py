@@ -197,7 +197,14 @@ async def test_a_certificate_of_its_own_is_refused(start_node: StartNode, forge:
     assert "source_authorities names who may" in last.detail
 
 
-async def test_the_least_is_less_than_the_most(start_node: StartNode) -> None:
-    """Settings that contradict each other are refused at the start."""
-    with pytest.raises(ConfigError, match="make it the less"):
-        await start_node(source_look_seconds_min=900, source_look_seconds_max=60)
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"source_look_seconds_min": 900, "source_look_seconds_max": 60}, "make it the less"),
+        ({"hook_secret": "1234"}, "less than 16 characters"),
+    ],
+)
+async def test_settings_that_cannot_be_meant(start_node: StartNode, settings: dict[str, object], reason: str) -> None:
+    """What contradicts itself, or can be guessed, is refused at the start."""
+    with pytest.raises(ConfigError, match=reason):
+        await start_node(**settings)

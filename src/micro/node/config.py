@@ -71,6 +71,11 @@ class NodeConfig:
         "More names under which the HTTP API may be asked, as `name` or `name:port`, separated by commas. "
         "Loopback names are always allowed.",
     )
+    hook_secret: str = _setting(
+        "",
+        "The secret with which git forges sign what they post to `/hook` of the HTTP API when somebody pushed, of at "
+        "least 16 characters. Without one nothing is taken from them.",
+    )
     network: bool = _setting(True, "Whether the node can be reached by, and reach, other nodes.")
     network_host: str = _setting("0.0.0.0", "The address the network listens on.")  # noqa: S104 - to be reached
     network_port: int = _setting(0, "The UDP port of the network; 0 chooses one once and keeps it.")

@@ -15,6 +15,8 @@ from micro.service.broker.broker import Member, StoredEvent
 
 __all__ = ["Notices", "source_rules"]
 
+SECRET_CHARACTERS_MIN = 16
+
 NOTICES_MAX = 600
 """So many events on the topic are read within a minute; more of them are passed over, for sources are looked at anyway.
 
@@ -25,12 +27,16 @@ def source_rules(config: NodeConfig) -> SourceRules:
     """Returns what the settings say of sources.
 
     Raises:
-        ConfigError: the least time between looks is more than the most.
+        ConfigError: the least time between looks is more than the most, or the secret for forges can be guessed.
     """
     least, most = config.source_look_seconds_min, config.source_look_seconds_max
     if least > most:
         raise ConfigError(
             f"source_look_seconds_min is {least:g} and source_look_seconds_max {most:g}: make it the less"
+        )
+    if 0 < len(config.hook_secret) < SECRET_CHARACTERS_MIN:
+        raise ConfigError(
+            f"hook_secret has less than {SECRET_CHARACTERS_MIN} characters: choose one that nobody guesses"
         )
     return SourceRules(
         allow_private=config.allow_private_sources,
