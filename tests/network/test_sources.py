@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 import urllib.error
 import urllib.request
@@ -29,6 +30,7 @@ from tests.network.test_exports import Town
 from tests.unit.runtime.source.forge import Forge, Repository
 
 STRANGER = Caller(nid=nid_of(NodeKey(bytes([9]) * 32).public))
+SECRET = "known to the forge alone"
 POLITE = GREETER.replace("Hello {name}", "Good day, {name}")
 
 
@@ -48,7 +50,7 @@ def forge(tmp_path: Path, repository: Repository) -> Iterator[Forge]:
 @pytest.fixture
 async def node(start_node: StartNode, forge: Forge) -> Node:
     """Returns a node that trusts the host's own certificate, and listens for HTTP."""
-    node = await start_node(source_authorities=str(forge.authorities), api=True, api_port=0)
+    node = await start_node(source_authorities=str(forge.authorities), api=True, api_port=0, hook_secret=SECRET)
     await open_api(node)
     return node
 
@@ -78,9 +80,20 @@ def looks(forge: Forge) -> int:
 
 async def post(node: Node, body: object, token: str = "") -> int:
     """Publishes by HTTP, and returns the status of the answer."""
-    headers = {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})}
-    address = f"{node.condition.api_address}/api/publish/{TOPIC}"
-    request = urllib.request.Request(address, json.dumps(body).encode(), headers)
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    return await send(node, f"/api/publish/{TOPIC}", json.dumps(body).encode(), headers)
+
+
+async def sign(node: Node, body: object) -> int:
+    """Posts to the node's hook as GitHub does, and returns the status of the answer."""
+    data = json.dumps(body).encode()
+    signature = hmac.digest(SECRET.encode(), data, "sha256").hex()
+    return await send(node, "/hook", data, {"x-hub-signature-256": f"sha256={signature}"})
+
+
+async def send(node: Node, path: str, data: bytes, headers: dict[str, str]) -> int:
+    headers = {"content-type": "application/json", **headers}
+    request = urllib.request.Request(f"{node.condition.api_address}{path}", data, headers)
 
     def ask() -> int:
         try:
@@ -114,12 +127,18 @@ async def test_the_owner_says_that_a_source_changed(
     assert (said["revision"], said["newest"], said["ref"], said["evolves"]) == (commit, commit, "HEAD", True)
 
 
-async def test_a_forge_says_so_over_http(node: Node, owner: Client, forge: Forge, repository: Repository) -> None:
-    """With a token of an account, in the words that forges use."""
+@pytest.mark.parametrize("door", ["publish", "hook"])
+async def test_a_forge_says_so_over_http(
+    node: Node, owner: Client, forge: Forge, repository: Repository, door: str
+) -> None:
+    """With a token of an account or with its signature, in the words that forges use."""
     place = await run(node, forge, "@main")
     repository.files(main_py=POLITE)
+    status = (
+        await post(node, push(place), await token_of(owner)) if door == "publish" else await sign(node, push(place))
+    )
 
-    assert await post(node, push(place), await token_of(owner)) == 200
+    assert status == {"publish": 200, "hook": 202}[door]
     await until(lambda: moved(owner))
 
 

@@ -288,6 +288,7 @@ class Supervisor:
         generation = await self._workshop.make(keeper.spec, revision, number, report)
         if keeper.has_files_of(generation) and not changed:
             self._advance(keeper, generation, feed)
+            await self._sweep()
             return
         kept, keeper.environment = keeper.environment, dict(given) or keeper.environment
         try:
