@@ -209,16 +209,21 @@ class Lookout:
     def _known(self, place: SourceSpec) -> Sighting:
         if self._remembered is None:
             self._remembered = self._sightings.read()
-        return self._remembered.get(str(place), Sighting())
+        return self._remembered.get(_name(place), Sighting())
 
     def _changed(self) -> None:
         self._save_at = self._save_at or self._clock.monotonic() + SAVE_SECONDS
 
     async def _save(self) -> None:
         self._save_at = 0.0
-        found = {str(place): watched.sighting for place, watched in self._watched.items()}
+        found = {_name(place): watched.sighting for place, watched in self._watched.items()}
         self._remembered = found
         await asyncio.to_thread(self._sightings.write, found)
 
     def _chance(self) -> float:
         return int.from_bytes(self._entropy.random_bytes(4), "big") / 2**32
+
+
+def _name(place: SourceSpec) -> str:
+    """Returns a source as text that any file takes: a path may hold bytes that are none."""
+    return str(place).encode(errors="backslashreplace").decode()

@@ -299,6 +299,19 @@ def test_what_was_seen_is_kept_at_the_end() -> None:
     play(act)
 
 
+def test_a_path_that_is_no_text_ends_nothing() -> None:
+    """What cannot be written down as it is, is written down somehow, and looks go on."""
+
+    async def act(scene: Scene) -> None:
+        lookout = scene.lookout()
+        lookout.watch([parse("/srv/gr\udcfc\udcdf@main"), GREETER])
+        await asyncio.sleep(300)
+        await lookout.close()
+        assert len(Sightings(scene.disk, KEPT).read()) == 2
+
+    assert len(play(act).looks) >= 8
+
+
 def test_a_memory_that_is_none_is_ignored() -> None:
     """Whatever the file holds, the node starts."""
 
