@@ -20,6 +20,7 @@ from pathlib import Path
 from micro.errors import SourceError
 from micro.ports import Disk, Entropy, Processes
 from micro.runtime.command import Finished
+from micro.runtime.source.address import is_address
 from micro.runtime.source.gitcommand import ASKING_BYTES_MAX, MEMORY_BYTES_MAX, Git, Protocol, error_text
 from micro.runtime.source.host import Resolve, check_host, resolve_host
 from micro.runtime.source.objects import write_tree
@@ -194,9 +195,10 @@ class GitSource:
         if not spec.is_local:
             host, port = spec.host
             addresses = await check_host(host, port, self._resolve, allow_private=self._allow_private)
-            await self._check_pinning()
-            listed = ",".join(f"[{one}]" if ":" in one else one for one in addresses)
-            chosen["http.curloptResolve"] = f"{host}:{port}:{listed}"
+            if not is_address(host):  # that is what it is; a name is what a name server says
+                await self._check_pinning()
+                listed = ",".join(f"[{one}]" if ":" in one else one for one in addresses)
+                chosen["http.curloptResolve"] = f"{host}:{port}:{listed}"
         return await git.run(
             *arguments,
             protocol=protocol,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from micro.errors import SourceError
 from micro.runtime.source.git import GitSource
+from micro.runtime.source.host import resolve_host
 from micro.runtime.source.rules import Bounds
 from micro.runtime.source.source import Tree, silent
 from micro.runtime.source.spec import SourceSpec, parse
@@ -133,6 +135,28 @@ async def test_every_address_that_was_checked_is_tried(tmp_path: Path, repositor
     tree = await get(git_source(tmp_path, forge, resolve=resolve), f"https://forge.test:{forge.port}/ann/greeter.git")
 
     assert listing(tree.folder) == {"main.py": b"print(1)\n"}
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+async def test_an_address_in_place_of_a_name(tmp_path: Path, address: str) -> None:
+    """Of either kind: it is connected to as it is."""
+    visits: list[int] = []
+
+    async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visits.append(1)
+        writer.close()
+
+    try:
+        server = await asyncio.start_server(visited, address, 0)
+    except OSError:
+        pytest.skip(f"this machine has no {address}")
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        host = f"[{address}]" if ":" in address else address
+        with pytest.raises(SourceError, match="cannot fetch"):
+            await git_source(tmp_path, resolve=resolve_host).newest(parse(f"https://{host}:{port}/ann/greeter.git"))
+
+    assert visits
 
 
 async def test_a_tag_of_a_local_repository(tmp_path: Path, repository: Repository) -> None:
