@@ -395,6 +395,15 @@ def test_status_of_one_service_shows_its_source(shell: Shell) -> None:
 
     assert (still["evolves"], still["looked"], still["ref"]) == (False, 0, "refs/heads/main")
     assert (follows["evolves"], follows["looked"] > 0, follows["newest"]) == (True, True, follows["revision"])
+    (shell.folder / "shop").rename(shell.folder / "closed")
+    assert shell("publish", "source.updated", '{"service": "shop"}').code == 0
+    for _ in range(200):
+        missed = shell("status", "-o", "table").error
+        if "cannot fetch" in missed:
+            break
+
+    assert f"shop: cannot fetch {shell.folder}/shop" in missed
+    assert "micro status shop" in missed
     assert "next look" in table
     assert "refs/heads/main" in table
     assert shell("status", "nobody").code == 4

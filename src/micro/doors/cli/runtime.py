@@ -144,9 +144,10 @@ def status(session: Session, service: str | None) -> None:
         say("")
         say(rows_text([_row(each) for each in running], RUNNING, "table", width=width()))
         for each in running:
-            for wrong in filter(None, (each.get("reason"), each.get("trouble"))):
-                note(f"{clean(each['name'])}: {clean(str(wrong))}")
-                session.next(f"micro logs {clean(each['name'])}")
+            for field, look in (("reason", "logs"), ("trouble", "status")):
+                if each.get(field):
+                    note(f"{clean(each['name'])}: {clean(str(each[field]))}")
+                    session.next(f"micro {look} {clean(each['name'])}")
 
 
 def _show_running(session: Session, name: str) -> None:
