@@ -16,6 +16,7 @@ from micro.runtime.instance import Launcher
 from micro.runtime.keeper import DRAIN_SECONDS_MAX, Keeper
 from micro.runtime.logs import LogLine, Logs
 from micro.runtime.manifest import check_environment, is_service_name
+from micro.runtime.naming import Naming
 from micro.runtime.renewal import Renewal, may_evolve
 from micro.runtime.roster import Roster
 from micro.runtime.source.lookout import Lookout
@@ -59,6 +60,7 @@ class Supervisor:
         self._changed = changed
         self._drain_seconds_max = drain_seconds_max
         self._turns = Turns()
+        self._naming = Naming(roster, self._turns, launcher, logs)
         self._works = Works(logs, changed)
         self._evolve = evolve
         self.renewal = Renewal(lookout, lambda: self._roster, self._follow, logs, clock=clock, changed=changed)
@@ -253,11 +255,11 @@ class Supervisor:
         chosen = wish.name or generation.name
         keeper = self._keeper(chosen or key, spec, wish.environment, named=bool(chosen), evolve=wish.evolve)
         async with contextlib.AsyncExitStack() as turns:
-            await self._move(keeper, keeper.name, key, turns)
+            await self._naming.file(keeper, keeper.name, key, turns)
             try:
                 registered = await keeper.begin(generation, report)
                 if registered != keeper.name:
-                    await self._rename(keeper, registered, key, turns)
+                    await self._naming.rename(keeper, registered, key, turns)
                 self._promise(keeper, generation)
             except BaseException:
                 self._roster.remove(keeper)
@@ -336,26 +338,6 @@ class Supervisor:
         except EngineError as error:
             detail = f"{keeper.name} came up and was stopped again, because it could not be remembered: {error}"
             raise EngineError(f"{detail}; make room and try again") from error
-
-    async def _rename(self, keeper: Keeper, name: str, held: str, turns: contextlib.AsyncExitStack) -> None:
-        before = keeper.name
-        if not is_service_name(name):
-            raise SourceError(f"it registered as {name!r}, which is no name for a service")
-        await self._move(keeper, name, held, turns)
-        if keeper.instance is not None:
-            self._launcher.rename(keeper.instance.id, name)
-        await self.logs.rename(before, name)
-
-    async def _move(self, keeper: Keeper, name: str, held: str, turns: contextlib.AsyncExitStack) -> None:
-        """Files a service under a name, and holds the turn of that name too."""
-        self._roster.check_free(name, keeper.spec)
-        if name != held:
-            if self._turns.taken(name):
-                raise Conflict(f"{name} is being changed at this moment: try again when that is done")
-            await turns.enter_async_context(self._turns.take(name))
-        self._roster.remove(keeper)
-        keeper.name = name
-        self._roster.add(keeper)
 
     def _keeper(
         self,
