@@ -38,6 +38,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "stranger_lookups_per_second": (1, 1_000_000),
     "stranger_writes_per_second": (1, 1_000_000),
     "stranger_bytes_per_second": (1_048_576, 1e12),
+    "source_look_seconds_min": (60, 86_400),
+    "source_look_seconds_max": (60, 86_400),
     "kept_days": (0.001, 3_650),
     "copies_bytes": (0, 1e15),
     "copies_bytes_per_node": (0, 1e15),
@@ -68,6 +70,11 @@ class NodeConfig:
         "",
         "More names under which the HTTP API may be asked, as `name` or `name:port`, separated by commas. "
         "Loopback names are always allowed.",
+    )
+    hook_secret: str = _setting(
+        "",
+        "The secret with which git forges sign what they post to `/hook` of the HTTP API when somebody pushed, of at "
+        "least 16 characters. Without one nothing is taken from them.",
     )
     network: bool = _setting(True, "Whether the node can be reached by, and reach, other nodes.")
     network_host: str = _setting("0.0.0.0", "The address the network listens on.")  # noqa: S104 - to be reached
@@ -155,6 +162,23 @@ class NodeConfig:
         "and remembered.",
     )
     allow_private_sources: bool = _setting(False, "Whether `micro run` may fetch from private and loopback addresses.")
+    source_authorities: str = _setting(
+        "",
+        "A file of certificates (PEM) to trust for sources instead of the system's, for a git host whose certificate "
+        "is signed by itself or by your company.",
+    )
+    source_look_seconds_min: float = _setting(
+        60.0, "How long a source that services follow is left alone, at least, between two looks for a new commit."
+    )
+    source_look_seconds_max: float = _setting(
+        3600.0,
+        "The same at most, where it has been quiet for long or does not answer; chance adds up to a quarter.",
+    )
+    evolve: bool = _setting(
+        True,
+        "Whether services from git repositories without a pinned commit move to new commits by themselves where "
+        "`micro run` does not say whether they shall.",
+    )
     kept_days: float = _setting(7.0, "How long events are kept, in days.")
     copies_bytes: int = _setting(
         4_294_967_296, "How many bytes of events a super node keeps for other nodes, whose logs have copies there."

@@ -34,7 +34,9 @@ from micro.node.offering import Offering
 from micro.node.outside import Outside
 from micro.node.reception import Reception
 from micro.node.remembered import Remembered
+from micro.node.sourcing import Notices, source_rules
 from micro.runtime.runtime import open_supervisor
+from micro.runtime.source.notice import TOPIC as SOURCE_UPDATED
 from micro.service.client import Client
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
@@ -88,6 +90,7 @@ class Node:
         """
         if not self.config.network and (self.config.super_node or self.config.join or self.config.dht):
             raise ConfigError("super_node, join and dht need the network; take --no-network away")
+        self._source_rules = source_rules(self.config)
         self.home.prepare(self.ports.disk)
         self.home.lock(self.ports.disk)
         self._key = self.home.key(self.ports.disk, self.ports.entropy)
@@ -101,6 +104,7 @@ class Node:
             except MicroError:  # a node that cannot start leaves nothing behind
                 await self.stop()
                 raise
+        self.supervisor.renewal.on_follow = self._hear_of_sources
         self.supervisor.restore()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._tick()), loop.create_task(self._renew())]
@@ -171,7 +175,7 @@ class Node:
             clock=ports.clock,
             entropy=ports.entropy,
             settings=os.environ,
-            allow_private=self.config.allow_private_sources,
+            sources=self._source_rules,
         )
         self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
         self._add_platform()
@@ -250,6 +254,9 @@ class Node:
         self.home.unlock()
 
     # -- what its parts ask -----------------------------------------------------------------------------------------
+
+    def _hear_of_sources(self) -> None:
+        self.broker.subscribe(SOURCE_UPDATED, None, Notices(self.supervisor.renewal.hint, self.ports.clock))
 
     def _declare(self, service: str, description: dict[str, Any]) -> None:
         """Takes what a service that registers says of who may know of it and of its topics."""

@@ -15,7 +15,7 @@ from micro.errors import MicroError
 if TYPE_CHECKING:
     from micro.runtime.engine.engine import Launch
 
-__all__ = ["Badge", "Change", "Generation", "Progress", "StartFailed"]
+__all__ = ["Badge", "Change", "Generation", "Progress", "StartFailed", "Wish"]
 
 
 class StartFailed(MicroError):
@@ -49,6 +49,21 @@ class Generation:
     kind: str
     launch: Launch
     name: str = ""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an owner says beside the source of a service that he runs.
+
+    Attributes:
+        name: what it is called, None where he leaves that to its author.
+        environment: variables for its process.
+        evolve: whether it moves by itself when its source changes, None where he does not say.
+    """
+
+    name: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    evolve: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +127,8 @@ class Change:
     """Something that happened to a service.
 
     Attributes:
-        kind: `started`, `registered`, `ended`, `replaced`, `stopped` or `trouble`.
+        kind: `started`, `registered`, `ended`, `replaced`, `stopped`, `found` (its source has a new revision) or
+            `trouble`.
         service: its name.
         instance: the id of the instance it is about, if it is about one.
         detail: one line for a person.

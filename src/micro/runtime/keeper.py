@@ -38,21 +38,33 @@ class Keeper:
         *,
         named: bool,
         environment: Mapping[str, str],
+        evolves: bool,
+        revision: str = "",
         clock: Clock,
         entropy: Entropy,
         changed: Callable[[Change], None],
         drain_seconds_max: float = DRAIN_SECONDS_MAX,
     ) -> None:
+        """Keeps a service that runs nothing yet.
+
+        Args:
+            named: whether its owner or author chose the name.
+            environment: variables that its owner gave it.
+            evolves: whether it moves by itself when its source changes.
+            revision: what it ran when the node stopped.
+        """
         self.name = name
         self.spec = spec
         self.named = named
         self.environment = dict(environment)
+        self.evolves = evolves
         self.generation: Generation | None = None
         self.instance: Instance | None = None
         self.state = "starting"
         self.restarts = 0
         self.started = 0.0
         self.reason = ""
+        self._before = revision
         self._launcher = launcher
         self._logs = logs
         self._clock = clock
@@ -61,9 +73,21 @@ class Keeper:
         self._drain_seconds_max = drain_seconds_max
         self._keeping: asyncio.Task[None] | None = None
 
+    @property
+    def revision(self) -> str:
+        """The revision it runs, or ran when the node stopped; "" where there is none yet."""
+        return self.generation.revision if self.generation is not None else self._before
+
     def is_at(self, revision: str) -> bool:
         """Whether it runs, and at this revision."""
         return self.state == "running" and self.generation is not None and self.generation.revision == revision
+
+    def has_files_of(self, generation: Generation) -> bool:
+        """Whether it runs, and the files, packages and command of that generation are those it runs already."""
+        mine = self.generation
+        if self.state != "running" or mine is None:
+            return False
+        return (mine.tree, mine.build, mine.launch) == (generation.tree, generation.build, generation.launch)
 
     async def begin(self, generation: Generation, report: Report) -> str:
         """Starts the first instance and returns the name it registered as; `keep` it then.

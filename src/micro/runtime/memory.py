@@ -34,6 +34,7 @@ class Remembered:
         ref: where that came from.
         generation: its number.
         environment: variables that its owner gave it.
+        evolve: whether it moves by itself when its source changes; None where nobody said so.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Remembered:
     ref: str
     generation: int
     environment: dict[str, str] = field(default_factory=dict)
+    evolve: bool | None = None
 
 
 class Memory:
@@ -88,5 +90,7 @@ def _read(one: dict[str, Any]) -> Remembered:
     parse(service.source)
     if not is_service_name(service.name) or not isinstance(service.generation, int) or service.generation < 1:
         raise ValueError(f"{service.name!r} is no service")
+    if service.evolve not in {None, True, False}:
+        raise ValueError(f"{service.name}: evolve is true or false")
     check_environment(service.environment, service.name)
     return service

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from micro.ports import Clock, Disk, Entropy, Processes
@@ -17,10 +18,36 @@ from micro.runtime.memory import Memory
 from micro.runtime.roster import Roster
 from micro.runtime.source.directory import DirectorySource
 from micro.runtime.source.git import GitSource
+from micro.runtime.source.lookout import Lookout
+from micro.runtime.source.pace import Pace
+from micro.runtime.source.sightings import Sightings
 from micro.runtime.supervisor import Supervisor
 from micro.runtime.workshop import Workshop
 
-__all__ = ["open_supervisor"]
+__all__ = ["SourceRules", "open_supervisor"]
+
+
+@dataclass(frozen=True)
+class SourceRules:
+    """What the owner of a node says about where code comes from.
+
+    Attributes:
+        allow_private: whether it may come from the network around this machine.
+        authorities: certificates to trust instead of the system's.
+        evolve: whether services from repositories move by themselves where nobody says whether they shall.
+        pace: how often their sources are looked at.
+    """
+
+    allow_private: bool = False
+    authorities: Path | None = None
+    evolve: bool = True
+    pace: Pace = field(default_factory=Pace)
+
+    def git(self, processes: Processes, disk: Disk, entropy: Entropy, folder: Path) -> GitSource:
+        """Returns the source for repositories, which keeps its trees in `folder`."""
+        return GitSource(
+            processes, disk, entropy, folder, allow_private=self.allow_private, authorities=self.authorities
+        )
 
 
 def open_supervisor(
@@ -35,14 +62,13 @@ def open_supervisor(
     engines: Mapping[str, Engine] | None = None,
     interpreter: Interpreter | None = None,
     settings: Mapping[str, str] | None = None,
-    allow_private: bool = False,
-    authorities: Path | None = None,
+    sources: SourceRules | None = None,
     start_seconds_max: float = START_SECONDS_MAX,
     drain_seconds_max: float = DRAIN_SECONDS_MAX,
 ) -> Supervisor:
     """Returns the supervisor of the node with this home; `restore` it when the node is ready, `close` it at the end.
 
-    It works in `sources/`, `builds/`, `logs/`, `run/home/` and `services.json`.
+    It works in `sources/`, `builds/`, `logs/`, `run/home/`, `services.json` and `sources.json`.
 
     Args:
         reception: what the node does for each instance.
@@ -50,13 +76,12 @@ def open_supervisor(
         engines: what runs a generation, by its kind; processes are there by themselves.
         interpreter: runs services; the one that runs the node, unless said.
         settings: the owner's environment variables, of which pip gets what says where packages come from.
-        allow_private: whether sources may come from the network around this machine.
-        authorities: certificates to trust for sources instead of the system's.
+        sources: where code may come from, and how it is followed; the defaults, unless said.
         start_seconds_max: how long an instance may take to register.
         drain_seconds_max: how long an instance that is replaced may take to finish what is open on it.
     """
-    own = interpreter or Interpreter.of_this_process()
-    git = GitSource(processes, disk, entropy, home / "sources", allow_private=allow_private, authorities=authorities)
+    own, sources = interpreter or Interpreter.of_this_process(), sources or SourceRules()
+    git = sources.git(processes, disk, entropy, home / "sources")
     builder = Builder(processes, disk, home / "builds", own, settings=settings)
     logs = Logs(disk, clock, home / "logs")
     launcher = Launcher(
@@ -69,13 +94,17 @@ def open_supervisor(
         homes=home / "run" / "home",
         start_seconds_max=start_seconds_max,
     )
+    workshop = Workshop({"git": git, "directory": DirectorySource(disk)}, builder, git.trees, disk)
+    sightings = Sightings(disk, home / "sources.json")
     return Supervisor(
-        Workshop({"git": git, "directory": DirectorySource(disk)}, builder, git.trees, disk),
+        workshop,
         launcher,
         logs,
         Roster(Memory(disk, home / "services.json")),
+        lambda seen: Lookout(workshop.newest, seen, sightings, clock=clock, entropy=entropy, pace=sources.pace),
         clock=clock,
         entropy=entropy,
+        evolve=sources.evolve,
         changed=changed,
         drain_seconds_max=drain_seconds_max,
     )

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from micro.errors import BadRequest, Conflict, EngineError, InternalError, SourceError, Unavailable
 from micro.ports import Clock, Entropy
 from micro.runtime.feed import Feed
-from micro.runtime.generation import Badge, Change, Generation, Progress, StartFailed
+from micro.runtime.generation import Badge, Change, Generation, Progress, StartFailed, Wish
 from micro.runtime.instance import Launcher
 from micro.runtime.keeper import DRAIN_SECONDS_MAX, Keeper
 from micro.runtime.logs import LogLine, Logs
 from micro.runtime.manifest import check_environment, is_service_name
+from micro.runtime.naming import Naming
+from micro.runtime.renewal import Renewal, may_evolve
 from micro.runtime.roster import Roster
+from micro.runtime.source.lookout import Lookout
 from micro.runtime.source.source import Report, Revision, silent
 from micro.runtime.source.spec import SourceSpec, parse
 from micro.runtime.turns import Turns
@@ -26,7 +30,12 @@ __all__ = ["Supervisor"]
 
 
 class Supervisor:
-    """The services of one node; `micro.runtime.runtime.open_supervisor` makes one for a home."""
+    """The services of one node; `micro.runtime.runtime.open_supervisor` makes one for a home.
+
+    Attributes:
+        logs: what they write.
+        renewal: has them follow their sources.
+    """
 
     def __init__(
         self,
@@ -34,9 +43,11 @@ class Supervisor:
         launcher: Launcher,
         logs: Logs,
         roster: Roster,
+        lookout: Callable[[Callable[[SourceSpec, Revision], None]], Lookout],
         *,
         clock: Clock,
         entropy: Entropy,
+        evolve: bool = True,
         changed: Callable[[Change], None] = lambda change: None,
         drain_seconds_max: float = DRAIN_SECONDS_MAX,
     ) -> None:
@@ -49,7 +60,10 @@ class Supervisor:
         self._changed = changed
         self._drain_seconds_max = drain_seconds_max
         self._turns = Turns()
+        self._naming = Naming(roster, self._turns, launcher, logs)
         self._works = Works(logs, changed)
+        self._evolve = evolve
+        self.renewal = Renewal(lookout, lambda: self._roster, self._follow, logs, clock=clock, changed=changed)
         self._closing = False
 
     def restore(self) -> None:
@@ -61,13 +75,22 @@ class Supervisor:
         self._workshop.clear()
         self._launcher.clear()
         for service in self._roster.recall():
-            keeper = self._keeper(service.name, parse(service.source), service.environment, named=service.named)
+            keeper = self._keeper(
+                service.name,
+                parse(service.source),
+                service.environment,
+                named=service.named,
+                evolve=service.evolve,
+                revision=service.revision,
+            )
             self._roster.add(keeper)
             keeper.resume(lambda name=service.name: self._remake(name))  # type: ignore[misc]
+        self.renewal.refresh()
 
     async def close(self) -> None:
         """Stops everything; what ran is remembered, and starts with the node again."""
         self._closing = True
+        await self.renewal.close()
         await self._works.close()
         await asyncio.gather(*(keeper.end() for keeper in self._roster), return_exceptions=True)
         await self.logs.close()
@@ -77,7 +100,11 @@ class Supervisor:
         return self._launcher.badge(token)
 
     async def run(
-        self, source: str, name: str | None = None, environment: Mapping[str, str] | None = None
+        self,
+        source: str,
+        name: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        evolve: bool | None = None,
     ) -> AsyncIterator[Progress]:
         """Runs a service from its source, and yields how far it has come; the last line is `done` or `failed`.
 
@@ -88,19 +115,23 @@ class Supervisor:
             source: as `micro.runtime.source.spec.parse` takes it; a path is absolute.
             name: what the service is called, else what its author says, else what it registers as.
             environment: variables for its process.
+            evolve: whether it moves by itself when its source changes; where nobody says, a repository without a
+                pinned commit does.
 
         Raises:
-            BadRequest: the source, the name or a variable cannot be understood.
+            BadRequest: the source, the name or a variable cannot be understood, or a pinned commit is to evolve.
             Conflict: another service of that name runs, or the source runs under a name that was chosen for it.
         """
         try:
             spec = parse(source)
-            given = check_environment(environment or {}, "environment")
+            wish = Wish(name, check_environment(environment or {}, "environment"), evolve)
         except SourceError as error:
             raise BadRequest(str(error)) from error
         if name is not None and not is_service_name(name):
             raise BadRequest(f"{name!r} is no name for a service: lower-case words joined by dashes, as say-hello")
-        work = self._works.look_on(lambda feed: self._run(spec, name, given, feed), name or spec.name)
+        if evolve and spec.is_commit:
+            raise BadRequest(f"{spec} is pinned to a commit, which never changes: name a branch, or do not evolve it")
+        work = self._works.look_on(lambda feed: self._run(spec, wish, feed), name or spec.name)
         async for progress in work:
             yield progress
 
@@ -129,12 +160,13 @@ class Supervisor:
         await self._works.see_through(self._kill(name))
 
     def status(self) -> list[dict[str, Any]]:
-        """Returns every service: `{name, source, revision, generation, state, pid, restarts, started, reason}`.
+        """Returns every service, as a dictionary each.
 
-        `state` is `starting`, `running`, `waiting` (for its next start, and `reason` says why) or `stopping`;
-        `started` is in seconds since 1970, and 0 before the first start; `pid` is 0 while there is no process.
+        `{name, source, ref, revision, generation, state, pid, restarts, started, reason}`: `state` is `starting`,
+        `running`, `waiting` (for its next start, and `reason` says why) or `stopping`; `started` is in seconds since
+        1970, and 0 before the first start; `pid` is 0 while there is no process. What `Renewal.status` says follows.
         """
-        return self._roster.status()
+        return self._roster.status(self.renewal.status)
 
     async def tail(self, name: str, lines: int = 100) -> list[LogLine]:
         """Returns the last lines of a service's log, oldest first; those of a killed one are still there.
@@ -159,19 +191,22 @@ class Supervisor:
 
     # ------------------------------------------------------------------------------------------------ the works
 
-    async def _run(self, spec: SourceSpec, name: str | None, given: dict[str, str], feed: Feed) -> None:
+    async def _run(self, spec: SourceSpec, wish: Wish, feed: Feed) -> None:
         while True:
-            running = self._roster.same(spec, name)
-            key = running.name if running else name or spec.name
+            running = self._roster.same(spec, wish.name)
+            key = running.name if running else wish.name or spec.name
             async with self._turns.take(key):
-                running = self._roster.same(spec, name)
+                running = self._roster.same(spec, wish.name)
                 if running is not None and running.name != key:
                     continue  # while we waited it came up, under a name of its own
                 if running is not None:
-                    self._check_meant(running, spec, name)
+                    self._check_meant(running, spec, wish.name)
                     feed.put(Progress("fetching", f"{running.name} runs already from {spec}, so it is updated"))
-                    return await self._renew(running, feed, given)
-                return await self._start(key, spec, name, given, feed)
+                    if wish.evolve not in {None, running.evolves}:
+                        self._roster.evolve(running, evolves=bool(wish.evolve))
+                        self.renewal.refresh()
+                    return await self._renew(running, feed, wish.environment)
+                return await self._start(key, spec, wish, feed)
 
     @staticmethod
     def _check_meant(running: Keeper, spec: SourceSpec, name: str | None) -> None:
@@ -189,6 +224,7 @@ class Supervisor:
             if keeper is not None:
                 await keeper.end()
                 self._roster.remove(keeper)
+                self.renewal.refresh()
             try:
                 self._roster.forget(name)
             except EngineError as error:
@@ -199,7 +235,16 @@ class Supervisor:
         async with self._turns.take(name):
             await self._renew(self._roster.find(name), feed, {})
 
-    async def _start(self, key: str, spec: SourceSpec, name: str | None, given: dict[str, str], feed: Feed) -> None:
+    def _follow(self, name: str, revision: Revision) -> AsyncIterator[Progress]:
+        """Moves a service to what its source was seen to be, unless it is there by then."""
+
+        async def work(feed: Feed) -> None:
+            async with self._turns.take(name):
+                await self._renew(self._roster.find(name), feed, {}, revision)
+
+        return self._works.look_on(work, name)
+
+    async def _start(self, key: str, spec: SourceSpec, wish: Wish, feed: Feed) -> None:
         if self._closing:
             raise Unavailable("this node is stopping: start it again with micro server")
         self._roster.check_free(key, spec)
@@ -207,28 +252,34 @@ class Supervisor:
         report("fetching", f"looking for {spec}")
         revision = await self._workshop.newest(spec)
         generation = await self._workshop.make(spec, revision, 1, report)
-        chosen = name or generation.name
-        keeper = self._keeper(chosen or key, spec, given, named=bool(chosen))
+        chosen = wish.name or generation.name
+        keeper = self._keeper(chosen or key, spec, wish.environment, named=bool(chosen), evolve=wish.evolve)
         async with contextlib.AsyncExitStack() as turns:
-            await self._move(keeper, keeper.name, key, turns)
+            await self._naming.file(keeper, keeper.name, key, turns)
             try:
                 registered = await keeper.begin(generation, report)
                 if registered != keeper.name:
-                    await self._rename(keeper, registered, key, turns)
+                    await self._naming.rename(keeper, registered, key, turns)
                 self._promise(keeper, generation)
             except BaseException:
                 self._roster.remove(keeper)
                 await keeper.end()
                 raise
             keeper.keep()
+            self.renewal.refresh()
+            self.renewal.lookout.looked(spec, revision)
             feed.put(Progress("done", f"{keeper.name} runs at {revision.short}", done=True, service=keeper.name))
         await self._sweep()
 
-    async def _renew(self, keeper: Keeper, feed: Feed, given: dict[str, str]) -> None:
-        """Moves a service to the newest revision, unless it is there already."""
+    async def _renew(
+        self, keeper: Keeper, feed: Feed, given: Mapping[str, str], revision: Revision | None = None
+    ) -> None:
+        """Moves a service to a revision, else the newest, unless it is there already."""
         report = _report(feed)
-        report("fetching", f"looking for the newest {keeper.spec}")
-        revision = await self._workshop.newest(keeper.spec)
+        if revision is None:
+            report("fetching", f"looking for the newest {keeper.spec}")
+            revision = await self._workshop.newest(keeper.spec)
+            self.renewal.lookout.looked(keeper.spec, revision)
         changed = bool(given) and given != keeper.environment
         if keeper.is_at(revision.id) and not changed:
             detail = f"{keeper.name} runs the newest revision already, {revision.short}"
@@ -237,7 +288,11 @@ class Supervisor:
         before = self._roster.remembered(keeper.name)
         number = (before.generation if before else 0) + 1
         generation = await self._workshop.make(keeper.spec, revision, number, report)
-        kept, keeper.environment = keeper.environment, given or keeper.environment
+        if keeper.has_files_of(generation) and not changed:
+            self._advance(keeper, generation, feed)
+            await self._sweep()
+            return
+        kept, keeper.environment = keeper.environment, dict(given) or keeper.environment
         try:
             idle = await keeper.replace(generation, report, lambda: self._promise(keeper, generation))
         except (StartFailed, EngineError) as error:
@@ -248,8 +303,19 @@ class Supervisor:
             raise StartFailed(f"generation {number} did not start: {error}; {serving}", error.instance) from error
         left = "" if idle else f"; what was still open after {self._drain_seconds_max:g} s was cut"
         detail = f"{keeper.name} moved to {revision.short}, generation {number}{left}"
+        self.renewal.settled(keeper.name)
         feed.put(Progress("done", detail, done=True, service=keeper.name))
         await self._sweep()
+
+    def _advance(self, keeper: Keeper, generation: Generation, feed: Feed) -> None:
+        """Has a service be at a revision whose files it runs already: nothing is started for it."""
+        assert keeper.generation is not None
+        same = replace(generation, number=keeper.generation.number)
+        self._roster.remember(keeper, same)
+        keeper.generation = same
+        self.renewal.settled(keeper.name)
+        detail = f"{keeper.name} runs the files of {Revision(same.revision).short} already"
+        feed.put(Progress("done", detail, done=True, service=keeper.name))
 
     async def _remake(self, name: str) -> Generation:
         """Makes again what a service ran when the node stopped; of a working tree, what is there now."""
@@ -273,27 +339,16 @@ class Supervisor:
             detail = f"{keeper.name} came up and was stopped again, because it could not be remembered: {error}"
             raise EngineError(f"{detail}; make room and try again") from error
 
-    async def _rename(self, keeper: Keeper, name: str, held: str, turns: contextlib.AsyncExitStack) -> None:
-        before = keeper.name
-        if not is_service_name(name):
-            raise SourceError(f"it registered as {name!r}, which is no name for a service")
-        await self._move(keeper, name, held, turns)
-        if keeper.instance is not None:
-            self._launcher.rename(keeper.instance.id, name)
-        await self.logs.rename(before, name)
-
-    async def _move(self, keeper: Keeper, name: str, held: str, turns: contextlib.AsyncExitStack) -> None:
-        """Files a service under a name, and holds the turn of that name too."""
-        self._roster.check_free(name, keeper.spec)
-        if name != held:
-            if self._turns.taken(name):
-                raise Conflict(f"{name} is being changed at this moment: try again when that is done")
-            await turns.enter_async_context(self._turns.take(name))
-        self._roster.remove(keeper)
-        keeper.name = name
-        self._roster.add(keeper)
-
-    def _keeper(self, name: str, spec: SourceSpec, environment: Mapping[str, str], *, named: bool) -> Keeper:
+    def _keeper(
+        self,
+        name: str,
+        spec: SourceSpec,
+        environment: Mapping[str, str],
+        *,
+        named: bool,
+        evolve: bool | None = None,
+        revision: str = "",
+    ) -> Keeper:
         return Keeper(
             name,
             spec,
@@ -301,6 +356,8 @@ class Supervisor:
             self.logs,
             named=named,
             environment=environment,
+            evolves=self._evolve and may_evolve(spec) if evolve is None else evolve,
+            revision=revision,
             clock=self._clock,
             entropy=self._entropy,
             changed=self._changed,

@@ -67,6 +67,7 @@ async def test_what_status_says(town: Town, source: Path) -> None:
     assert {**said, "revision": "", "pid": 0, "started": 0} == {
         "name": "greeter",
         "source": str(source),
+        "ref": "",
         "revision": "",
         "generation": 1,
         "state": "running",
@@ -74,6 +75,11 @@ async def test_what_status_says(town: Town, source: Path) -> None:
         "restarts": 0,
         "started": 0,
         "reason": "",
+        "evolves": False,
+        "newest": "",
+        "looked": 0,
+        "look_seconds": 0,
+        "trouble": "",
     }
     assert said["pid"] == (await town.call("greeter"))["pid"]
 

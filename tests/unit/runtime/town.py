@@ -7,6 +7,7 @@ import json
 import textwrap
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from micro.runtime.generation import Badge, Change, Progress
 from micro.runtime.instance import Door
@@ -137,7 +138,7 @@ class Town:
         self._arrived[badge.instance].set_result(said["name"])
 
 
-def found(home: Path, disk: SystemDisk | None = None, **options: float) -> Town:
+def found(home: Path, disk: SystemDisk | None = None, **options: Any) -> Town:
     """Returns a town whose supervisor works in `home`."""
     town = Town(home)
     town.supervisor = open_supervisor(
@@ -148,7 +149,7 @@ def found(home: Path, disk: SystemDisk | None = None, **options: float) -> Town:
         clock=SystemClock(),
         entropy=SystemEntropy(),
         changed=town.changes.append,
-        **options,  # type: ignore[arg-type]
+        **options,
     )
     return town
 

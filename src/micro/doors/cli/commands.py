@@ -36,7 +36,7 @@ ENTRIES: dict[str, Entry] = {
     "stream": Entry("call", "stream", TALK, "Open a stream and print what comes."),
     "publish": Entry("events", "publish", TALK, "Publish an event on a topic."),
     "subscribe": Entry("events", "subscribe", TALK, "Print the events of a topic as they come."),
-    "status": Entry("runtime", "status", LOOK, "Show the node and the services it runs."),
+    "status": Entry("runtime", "status", LOOK, "Show the node and the services it runs, or one of them."),
     "services": Entry("services", "services", LOOK, "List the services in reach, or search the network."),
     "describe": Entry("services", "describe", LOOK, "Show what a service offers."),
     "logs": Entry("runtime", "logs", LOOK, "Print what a service wrote."),

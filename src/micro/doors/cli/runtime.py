@@ -12,17 +12,17 @@ import click
 
 from micro.doors.cli.completion import complete_services
 from micro.doors.cli.ending import Usage
-from micro.doors.cli.moment import ago, clock_time
+from micro.doors.cli.moment import ago, clock_time, span
 from micro.doors.cli.options import command
 from micro.doors.cli.output import Column, clean, rows_text
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, paint, say, width
-from micro.errors import InternalError
+from micro.errors import InternalError, NotFound
 from micro.runtime.source.spec import parse
 
 __all__ = ["kill", "logs", "run", "status", "update"]
 
-RUNNING = [Column(name) for name in ("name", "state", "revision", "pid", "restarts", "started", "source")]
+RUNNING = [Column(name) for name in ("name", "state", "revision", "pid", "restarts", "started", "looked", "source")]
 LINES_MAX = 100_000
 REVISION_CHARACTERS = 10
 
@@ -44,7 +44,12 @@ def local_source(source: str) -> str:
 @click.option(
     "--env", "environment", multiple=True, metavar="NAME=VALUE", help="A variable for its process; may be repeated."
 )
-def run(session: Session, source: str, name: str | None, environment: tuple[str, ...]) -> None:
+@click.option(
+    "--evolve/--no-evolve",
+    default=None,
+    help="Whether it moves by itself when its source changes; by default a repository without a pinned commit does.",
+)
+def run(session: Session, source: str, name: str | None, environment: tuple[str, ...], evolve: bool | None) -> None:
     """Run a service from its source.
 
     SOURCE is a folder, or a git URL with an optional sub-path and reference: github.com/owner/repository/path@ref. The
@@ -52,8 +57,8 @@ def run(session: Session, source: str, name: str | None, environment: tuple[str,
     whenever it is needed, until `micro kill`.
     """
     variables = dict(_variable(text) for text in environment)
-    request = {"source": local_source(source), "name": name, "environment": variables}
-    _follow(session, "Runtime.Run", {key: value for key, value in request.items() if value})
+    request = {"source": local_source(source), "name": name, "environment": variables or None, "evolve": evolve}
+    _follow(session, "Runtime.Run", {key: value for key, value in request.items() if value is not None})
 
 
 def _variable(text: str) -> tuple[str, str]:
@@ -116,8 +121,16 @@ def kill(session: Session, service: str) -> None:
 
 
 @command("status", example="micro status --output json")
-def status(session: Session) -> None:
-    """Show the node and the services it runs."""
+@click.argument("service", required=False, shell_complete=complete_services)
+def status(session: Session, service: str | None) -> None:
+    """Show the node and the services it runs, or one of them.
+
+    Of a SERVICE it shows the source: which commit it runs, when the source was last looked at for a newer one, and what
+    was wrong with it.
+    """
+    if service is not None:
+        _show_running(session, service)
+        return
     node = session.ask("node", "Node.Status")
     running = session.ask("runtime", "Runtime.Status")["services"]
     if session.shape() == "json":
@@ -125,19 +138,42 @@ def status(session: Session) -> None:
         return
     session.show_fields(node)
     if session.shape() == "plain":
-        for service in running:
-            say(f"service\t{service['name']}\t{service['state']}\t{service['revision']}\t{service['source']}")
+        for each in running:
+            say(f"service\t{each['name']}\t{each['state']}\t{each['revision']}\t{each['source']}")
     elif running:
-        rows = [
-            {**service, "revision": _short(service["revision"]), "started": ago(service.get("started"))}
-            for service in running
-        ]
         say("")
-        say(rows_text(rows, RUNNING, "table", width=width()))
-        for service in running:
-            if service.get("reason"):
-                note(f"{clean(service['name'])}: {clean(str(service['reason']))}")
-                session.next(f"micro logs {clean(service['name'])}")
+        say(rows_text([_row(each) for each in running], RUNNING, "table", width=width()))
+        for each in running:
+            for field, look in (("reason", "logs"), ("trouble", "status")):
+                if each.get(field):
+                    note(f"{clean(each['name'])}: {clean(str(each[field]))}")
+                    session.next(f"micro {look} {clean(each['name'])}")
+
+
+def _show_running(session: Session, name: str) -> None:
+    running = session.ask("runtime", "Runtime.Status")["services"]
+    found = next((each for each in running if each["name"] == name), None)
+    if found is None:
+        session.hint = "micro status"
+        raise NotFound(f"no service {name!r} runs on this node")
+    if session.shape() == "table":
+        wait = found.pop("look_seconds", 0.0)
+        found["next look"] = f"in {span(wait)}" if found.get("evolves") else "never"
+        found = {**found, "started": ago(found.get("started")), "looked": ago(found.get("looked"))}
+    if session.shape() == "json":
+        session.show(found)
+    else:
+        session.show_fields(found)
+
+
+def _row(service: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns a service as a line of the table."""
+    return {
+        **service,
+        "revision": _short(service["revision"]),
+        "started": ago(service.get("started")),
+        "looked": ago(service.get("looked")),
+    }
 
 
 def _short(revision: str) -> str:
