@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import apsw
 
-__all__ = ["Access", "Clock", "Disk", "Entropy", "Entry", "Limits", "Process", "Processes"]
+__all__ = ["NOTHING", "Access", "Clock", "Disk", "Entropy", "Entry", "Handed", "Limits", "Process", "Processes"]
 
 Access = Literal["private", "open", "foreign"]
 """Who may look into a folder: only we, others as well, or it belongs to another user."""
@@ -112,13 +112,28 @@ class Limits:
 
     Attributes:
         memory_bytes: address space.
+        data_bytes: memory that is its own and can be written; what is only reserved does not count.
         file_bytes: size of any one file it writes.
         processor_seconds: time on a processor.
+        open_files: numbers of files and sockets.
+        groups: folders of control groups that it enters, with all that it starts.
+        dumps: whether the kernel may write down its memory when it crashes.
     """
 
     memory_bytes: int | None = None
+    data_bytes: int | None = None
     file_bytes: int | None = None
     processor_seconds: int | None = None
+    open_files: int | None = None
+    groups: tuple[Path, ...] = ()
+    dumps: bool = True
+
+
+Handed: TypeAlias = "bytes | Path"
+"""What a child finds open: bytes to read, or a Unix socket that listens at a path, made for it, which nobody else has."""
+
+NOTHING: Mapping[str, Handed] = {}
+"""Nothing is handed over."""
 
 
 class Process(Protocol):
@@ -160,6 +175,8 @@ class Processes(Protocol):
         data: bytes = b"",
         errors_apart: bool = False,
         limits: Limits | None = None,
+        handed: Mapping[str, Handed] = NOTHING,
+        proxy: bool = False,
     ) -> Process:
         """Starts `command` in `directory` with exactly `environment`, in a process group of its own that dies with us.
 
@@ -168,6 +185,9 @@ class Processes(Protocol):
             data: what the child finds on its standard input, which is closed after it.
             errors_apart: whether standard error is a stream of its own instead of part of the output.
             limits: what the kernel lets it use.
+            handed: what it finds open. A word of the command that is such a name becomes the number it is open as.
+            proxy: whether the command only starts the real one and waits for it, as a sandbox does: a signal that asks
+                goes past it to the session that it made, one that kills takes both.
 
         Raises:
             EngineError: the command cannot be started.

@@ -23,7 +23,7 @@ from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
 from micro.node.direct import direct_addresses
 from micro.node.elsewhere import Elsewhere
-from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores
+from micro.node.engines import Ports, open_auth, open_broker, open_isolator, open_settings, open_stores
 from micro.node.eventing import Eventing
 from micro.node.figures import Figures
 from micro.node.gatekeeper import Gatekeeper
@@ -34,6 +34,7 @@ from micro.node.offering import Offering
 from micro.node.outside import Outside
 from micro.node.reception import Reception
 from micro.node.remembered import Remembered
+from micro.node.sandboxes import guest_bounds
 from micro.runtime.runtime import open_supervisor
 from micro.service.client import Client
 from micro.service.registry.catalog import Catalog
@@ -101,6 +102,8 @@ class Node:
             except MicroError:  # a node that cannot start leaves nothing behind
                 await self.stop()
                 raise
+        if self._isolator is not None:
+            self._isolator.start()
         self.supervisor.restore()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._tick()), loop.create_task(self._renew())]
@@ -163,6 +166,7 @@ class Node:
         self._neighbours = Neighbours(
             self.catalog, self.eventing.logs, nid=self.nid, clock=ports.clock, changed=self.bell.ring
         )
+        self._isolator = open_isolator(self.config, home, ports)
         self.supervisor = open_supervisor(
             home.path,
             self.reception,
@@ -171,6 +175,8 @@ class Node:
             clock=ports.clock,
             entropy=ports.entropy,
             settings=os.environ,
+            confinement=self._isolator.confinement if self._isolator is not None else None,
+            bounds=guest_bounds(self.config),
             allow_private=self.config.allow_private_sources,
         )
         self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
@@ -237,6 +243,8 @@ class Node:
         if self._door is not None:
             await self._door.stop()
         await self.supervisor.close()
+        if self._isolator is not None:
+            await self._isolator.close()
         await self.eventing.stop()
         if self._outside is not None:
             await self._outside.stop()
@@ -291,7 +299,9 @@ class Node:
 
     def status(self) -> dict[str, Any]:
         """Returns the node's id, version, addresses and figures."""
-        return self.condition.status(self.nid)
+        found = self._isolator.isolation if self._isolator is not None else None
+        isolation = {"isolation": found.to_dict()} if found is not None else {}
+        return self.condition.status(self.nid) | isolation
 
     def ready(self) -> dict[str, str]:
         """Returns, for each thing the node needs to serve, "ok" or what is wrong."""

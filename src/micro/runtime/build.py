@@ -68,6 +68,11 @@ class Interpreter:
         ours = Path(errors.__file__).parents[1]
         return Interpreter(Path(sys.executable), () if ours in site else (ours,), site)
 
+    def folders(self) -> tuple[Path, ...]:
+        """Returns what a program of this interpreter reads: its own folder, that of the one below it, and packages."""
+        own = self.program.parent.parent
+        return (own, Path(sys.base_prefix), Path(sys.prefix), *self.import_path, *self.site)
+
     def environment(self) -> dict[str, str]:
         """Returns the variables that a program of this interpreter needs."""
         found = {

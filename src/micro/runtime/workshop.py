@@ -88,7 +88,7 @@ def _launch(plan: Plan, tree: Tree, interpreter: Interpreter) -> Launch:
         paths = [str(tree.folder / plan.import_folder), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = ":".join(path for path in paths if path)
     program = str(interpreter.program) if plan.command[0] == PYTHON else _program(plan.command[0], tree.folder)
-    return Launch((program, *plan.command[1:]), tree.folder, environment)
+    return Launch((program, *plan.command[1:]), tree.folder, environment, readable=interpreter.folders())
 
 
 def _program(name: str, folder: Path) -> str:
