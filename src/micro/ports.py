@@ -112,18 +112,18 @@ class Limits:
 
     Attributes:
         memory_bytes: address space.
-        data_bytes: memory that is its own and can be written; what is only reserved does not count.
         file_bytes: size of any one file it writes.
         processor_seconds: time on a processor.
+        data_bytes: memory that is its own and can be written; what is only reserved does not count.
         open_files: numbers of files and sockets.
         groups: folders of control groups that it enters, with all that it starts.
         dumps: whether the kernel may write down its memory when it crashes.
     """
 
     memory_bytes: int | None = None
-    data_bytes: int | None = None
     file_bytes: int | None = None
     processor_seconds: int | None = None
+    data_bytes: int | None = None
     open_files: int | None = None
     groups: tuple[Path, ...] = ()
     dumps: bool = True

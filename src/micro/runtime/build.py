@@ -196,7 +196,9 @@ class Builder:
         return "".join(f"import site; site.addsitedir({folder!r})\n" for folder in folders).encode()
 
     def _own(self, place: Path) -> Interpreter:
-        return Interpreter(place / "python" / "bin" / "python")
+        return Interpreter(
+            place / "python" / "bin" / "python", site=(*self._interpreter.import_path, *self._interpreter.site)
+        )
 
 
 def _complaint(finished: Finished) -> str:
