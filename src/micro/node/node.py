@@ -299,9 +299,8 @@ class Node:
 
     def status(self) -> dict[str, Any]:
         """Returns the node's id, version, addresses and figures."""
-        found = self._isolator.isolation if self._isolator is not None else None
-        isolation = {"isolation": found.to_dict()} if found is not None else {}
-        return self.condition.status(self.nid) | isolation
+        found = self.condition.status(self.nid)
+        return found if self._isolator is None else found | {"isolation": self._isolator.isolation.to_dict()}
 
     def ready(self) -> dict[str, str]:
         """Returns, for each thing the node needs to serve, "ok" or what is wrong."""

@@ -1,11 +1,12 @@
 """Chooses what confines the guests of a node: the first sandbox that, when it was tried, held.
 
-It is chosen once, when the node starts, beside everything else; what wants to start a guest before that waits.
+It is chosen once, right after the node has started, or when the first guest wants to start, which then waits for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
@@ -17,6 +18,9 @@ from micro.runtime.sandbox.probe import Isolation, Probe
 from micro.runtime.sandbox.sandbox import Sandbox
 
 __all__ = ["Isolator"]
+
+REST_SECONDS = 1.0
+"""How long after its start a node that runs nothing yet lets that be."""
 
 ADVICE = (
     "install bubblewrap where user namespaces are allowed, or sandlock on Linux 6.12 and newer; "
@@ -45,17 +49,18 @@ class Isolator:
         processes: Processes,
         entropy: Entropy,
     ) -> None:
-        self.isolation: Isolation | None = None
-        """How guests are kept, once that is known."""
+        self.isolation = Isolation("not tried yet")
+        """How guests are kept."""
         self._candidates = candidates
         self._probe = probe
         self._groups = groups
         self._processes = processes
         self._entropy = entropy
         self._choosing: asyncio.Task[Confinement] | None = None
+        self._wanted = asyncio.Event()
 
     def start(self) -> None:
-        """Begins to choose."""
+        """Begins to choose, in a moment."""
         self._choosing = asyncio.ensure_future(self._choose())
         self._choosing.add_done_callback(_take_note)
 
@@ -68,6 +73,7 @@ class Isolator:
         if self._choosing is None:
             self.start()
         assert self._choosing is not None
+        self._wanted.set()
         return await asyncio.shield(self._choosing)
 
     async def close(self) -> None:
@@ -78,6 +84,9 @@ class Isolator:
         self._groups.close()
 
     async def _choose(self) -> Confinement:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REST_SECONDS):
+                await self._wanted.wait()
         tried = []
         for sandbox in await asyncio.to_thread(self._candidates):
             confinement = Confinement(self._processes, sandbox, self._groups, self._entropy)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -18,6 +19,7 @@ PR_CAPBSET_DROP = 24
 CAPABILITIES_MAX = 64
 CAPABILITY_VERSION = 0x20080522
 EXIT_FAILED = 125
+SIGNALLED = 128
 
 
 class _Header(ctypes.Structure):
@@ -47,7 +49,9 @@ def main(arguments: list[str]) -> int:
         options: dict[str, Any] = json.load(file)
     _give_up_rights()
     result = sandlock.Sandbox(**options).popen(command).wait()
-    return 128 + int(result.signal) if result.signal > 0 else int(result.exit_code)
+    if result.signal > 0:
+        return SIGNALLED + int(result.signal)
+    return int(result.exit_code) if result.exit_code >= 0 else SIGNALLED + signal.SIGKILL  # for what it used
 
 
 if __name__ == "__main__":
