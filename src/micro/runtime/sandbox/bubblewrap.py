@@ -37,6 +37,18 @@ SYSTEM_FILES = (
 
 NETWORK_FILES = ("/etc/hosts", "/etc/resolv.conf", "/etc/services", "/etc/host.conf", "/etc/gai.conf")
 
+SETTINGS_OF_THE_KERNEL = ("sys", "bus", "irq", "fs", "acpi", "scsi", "asound", "driver", "tty")
+"""Folders of `/proc` that the guest of a node that runs as root could write into: they are its user's own."""
+
+SECRETS_OF_THE_KERNEL = (
+    *("kcore", "kmsg", "keys", "key-users", "kpageflags", "kpagecount", "kpagecgroup", "slabinfo", "mtrr", "iomem"),
+    *("ioports", "timer_list", "sched_debug", "latency_stats", "sysrq-trigger", "vmallocinfo", "kallsyms"),
+)
+"""Files of `/proc` that tell of the machine, or command it."""
+
+DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
+"""What bubblewrap puts into `/dev`: the machine's own, whose mode and time the guest would be free to change."""
+
 PASSWD = "nobody:x:65534:65534:nobody:/tmp:/usr/sbin/nologin\n"
 GROUP = "nogroup:x:65534:\n"
 
@@ -95,7 +107,7 @@ class Bubblewrap:
     def _files(self, program: Path, directory: Path, policy: Policy) -> Iterator[str]:
         """Yields the arguments that build the guest's file system, outer folders before inner ones."""
         yield from _system(network=policy.network)
-        yield from ("--proc", "/proc", "--dev", "/dev")
+        yield from _kernel()
         yield from ("--size", str(SHARED_MEMORY_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm")  # noqa: S108
         yield from ("--size", str(policy.bounds.private_bytes), "--perms", "1777", "--tmpfs", PRIVATE)
         shown = [*_links(program), directory, *policy.readable, *policy.sockets]
@@ -142,6 +154,20 @@ def _system(*, network: bool) -> Iterator[str]:
             yield from ("--ro-bind", folder, folder)
     for file in (*SYSTEM_FILES, *(NETWORK_FILES if network else ())):
         yield from ("--ro-bind-try", file, file)
+
+
+def _kernel() -> Iterator[str]:
+    """Yields what shows the kernel's own files: `/proc` and `/dev` as far as a guest needs them."""
+    yield from ("--proc", "/proc")
+    for name in SETTINGS_OF_THE_KERNEL:
+        if os.path.isdir(f"/proc/{name}"):
+            yield from ("--ro-bind", f"/proc/{name}", f"/proc/{name}")
+    for name in SECRETS_OF_THE_KERNEL:
+        if os.path.exists(f"/proc/{name}"):
+            yield from ("--ro-bind", "/dev/null", f"/proc/{name}")  # a device, where none may be opened
+    yield from ("--dev", "/dev")
+    for name in DEVICES:
+        yield from ("--remount-ro", f"/dev/{name}")
 
 
 def _is_system(path: Path) -> bool:

@@ -27,6 +27,16 @@ SYSTEM_FILES = (
 )
 DEVICES = ("/dev/null", "/dev/full")
 NETWORK_FILES = ("/etc/hosts", "/etc/resolv.conf", "/etc/services", "/etc/host.conf", "/etc/gai.conf")
+SECRETS = ("kcore", "kmsg", "keys", "kpageflags", "kpagecount", "kpagecgroup", "slabinfo", "mtrr", "sysrq-trigger")
+"""Files of `/proc` that tell of the machine, or command it."""
+
+MODES = (
+    *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"),
+    *("utime", "utimes", "utimensat", "futimesat", "setxattr", "lsetxattr", "fsetxattr"),
+    *("removexattr", "lremovexattr", "fremovexattr"),
+)
+"""Calls of which Landlock knows nothing: by them a guest could open the files of its user to everybody."""
+
 EVERYWHERE = ("tcp://*:*", "udp://*:*")
 
 
@@ -62,6 +72,8 @@ class Landlock:
         options = {
             "fs_readable": readable,
             "fs_writable": writable,
+            "fs_denied": [f"/proc/{name}" for name in SECRETS if os.path.exists(f"/proc/{name}")],
+            "extra_deny_syscalls": list(MODES),
             "cwd": str(directory),
             "clean_env": True,
             "env": variables,

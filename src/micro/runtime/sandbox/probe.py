@@ -21,7 +21,7 @@ from micro.runtime.sandbox.sandbox import MEGABYTE, Bounds, Policy
 
 __all__ = ["ESSENTIAL", "Isolation", "Probe"]
 
-ESSENTIAL = ("files", "source", "processes", "sockets", "network", "rights")
+ESSENTIAL = ("files", "source", "processes", "sockets", "network", "rights", "machine")
 """Without one of these it is no sandbox."""
 
 FURTHER = ("calls", "forks", "open files")
@@ -104,6 +104,7 @@ class Probe:
                 "sockets": str(self._folder / "s"),
                 "network": port.address.rpartition(":")[2],
                 "rights": "",
+                "machine": "",
                 "calls": "",
                 "forks": str(BOUNDS.processes),
                 "open files": str(BOUNDS.open_files),

@@ -80,6 +80,15 @@ def _rights(_: str) -> bool:
     return bool(library.unshare(NEW_USER_NAMESPACE))
 
 
+def _machine(_: str) -> bool:
+    """Changes a setting of the kernel, or the mode of a device, into what it is already."""
+
+    def change() -> None:
+        os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))
+
+    return not _works(change) and not _works(lambda: Path("/dev/null").chmod(0o666))
+
+
 def _calls(_: str) -> bool:
     """Makes a call that the filter of system calls refuses."""
     library = ctypes.CDLL(None, use_errno=True)
@@ -130,6 +139,7 @@ ATTEMPTS: dict[str, Callable[[str], bool]] = {
     "sockets": _sockets,
     "network": _network,
     "rights": _rights,
+    "machine": _machine,
     "calls": _calls,
     "forks": _forks,
     "open files": _descriptors,
