@@ -130,7 +130,7 @@ class Limits:
 
 
 Handed: TypeAlias = "bytes | Path"
-"""What a child finds open: bytes to read, or a Unix socket that listens at a path, made for it, which nobody else has."""
+"""What a child finds open: bytes to read, or a Unix socket that listens at a path and is made for it."""
 
 NOTHING: Mapping[str, Handed] = {}
 """Nothing is handed over."""

@@ -156,13 +156,13 @@ async def test_what_cannot_be_started_says_so(yard: Yard) -> None:
     async def write(stream: str, line: str) -> None:
         said.append(line)
 
-    try:
-        instance = await yard.engine().start(launch, write)
-    except EngineError as error:
-        assert "/nowhere/at-all" in str(error)
-    else:
-        assert await instance.wait() != 0
-        assert "at-all" in " ".join(said)
+    if yard.kind not in CONFINING:
+        with pytest.raises(EngineError, match="/nowhere/at-all"):
+            await yard.engine().start(launch, write)
+        return
+    instance = await yard.engine().start(launch, write)
+    assert await instance.wait() != 0
+    assert "at-all" in " ".join(said)
 
 
 async def test_it_reaches_its_door(yard: Yard) -> None:

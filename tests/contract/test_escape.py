@@ -1,4 +1,4 @@
-"""Guests that try to get out, to see what is not theirs, and to use more than they may: on every sandbox there is here."""
+"""Guests that try to get out, to see what is not theirs, and to use more than they may: on every sandbox of here."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_files_of_the_machine(yard: Yard) -> None:
         attempt("list", lambda: os.listdir(home))
         attempt("neighbour", lambda: open(letter).read())
         attempt("passwords", lambda: open("/etc/shadow").read())
-        attempt("owner", lambda: os.listdir("/root/.ssh") + os.listdir("/home"))
+        attempt("owner", lambda: os.listdir(os.path.expanduser("~root")) + os.listdir("/home"))
         try:  # it may have a folder of this name, of its own
             open(letter + ".new", "w").write("x")
         except OSError:
@@ -127,6 +127,11 @@ async def test_its_own_source(yard: Yard) -> None:
     assert (yard.source / "data").read_text() == "as it was"
 
 
+def began_at() -> str:
+    """Returns when this process began, in ticks since the machine did."""
+    return Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+
+
 async def test_processes_of_others(yard: Yard) -> None:
     """They are not seen, traced, read or signalled."""
     ended = await yard.run_to_end(
@@ -152,11 +157,11 @@ async def test_processes_of_others(yard: Yard) -> None:
             attempt("signal", lambda: os.kill(pid, 0))
         attempt("trace", lambda: call(numbers[0], 16, os.getppid(), 0, 0))
         attempt("read", lambda: call(numbers[1], os.getppid(), 0, 0, 0, 0, 0))
-        attempt("init", lambda: os.listdir("/proc/1/cwd/root/.ssh"))
+        attempt("init", lambda: os.listdir("/proc/1/cwd/etc"))
         tell()
         """,
         os.getpid(),
-        Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19],
+        began_at(),
     )
     assert done(ended.told) == {}
 
@@ -245,8 +250,8 @@ async def test_rights_and_namespaces(yard: Yard) -> None:
         attempt("clock", lambda: time.clock_settime(time.CLOCK_REALTIME, time.time()))
         attempt("name", lambda: socket.sethostname("other"))
         attempt("root", lambda: os.setresuid(1, 1, 1))
-        attempt("program of root", lambda: subprocess.run(
-            ["/usr/bin/su", "root", "-c", "true"], check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=5))
+        quiet = dict(check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=5)
+        attempt("program of root", lambda: subprocess.run(["/usr/bin/su", "root", "-c", "true"], **quiet))
         settings = ("kernel/core_pattern", "kernel/modprobe", "vm/overcommit_memory", "kernel/hostname", "fs/file-max")
         for place in settings:
             attempt(place, lambda: os.open("/proc/sys/" + place, os.O_WRONLY))
@@ -444,16 +449,13 @@ async def test_a_flood_elsewhere(yard: Yard) -> None:
 async def test_a_flood_of_output(yard: Yard) -> None:
     """Who does not read does not keep it: the guest waits, and can be ended meanwhile."""
     lines: list[str] = []
-    gate = asyncio.Event()
     instance = await yard.start("while True: print('x' * 100_000, flush=True)", lines=lines)
-    pumping = instance._pumps  # noqa: SLF001 - what is held back is nowhere else to be seen
-    for pump in pumping:
+    for pump in instance._pumps:
         pump.cancel()
     await asyncio.sleep(0.3)
     taken = sum(map(len, lines))
     await asyncio.sleep(0.3)
     assert sum(map(len, lines)) == taken
-    assert not gate.is_set()
     await instance.stop(0)
 
 

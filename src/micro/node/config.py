@@ -164,8 +164,8 @@ class NodeConfig:
     allow_private_sources: bool = _setting(False, "Whether `micro run` may fetch from private and loopback addresses.")
     sandbox: str = _setting(
         "auto",
-        "What keeps services from the machine: `bubblewrap`, `sandlock`, or `auto` for the first of them that holds here; "
-        "where none does, no service is started. `none` lets them run with all the rights of the node's owner.",
+        "What keeps services from the machine: `bubblewrap`, `sandlock`, or `auto` for the first of them that holds "
+        "here; where none does, no service is started. `none` lets them run with all the rights of the node's owner.",
     )
     guest_memory_bytes: int = _setting(
         1_073_741_824, "How much memory a service may use, with what it keeps in its private folder."

@@ -36,7 +36,16 @@ from micro.store.stores import Stores
 from micro.system import SystemClock, SystemDisk, SystemEntropy, SystemProcesses
 from micro.trust.keys import NodeKey
 
-__all__ = ["Ports", "open_auth", "open_broker", "open_copies", "open_isolator", "open_settings", "open_stores", "system_ports"]
+__all__ = [
+    "Ports",
+    "open_auth",
+    "open_broker",
+    "open_copies",
+    "open_isolator",
+    "open_settings",
+    "open_stores",
+    "system_ports",
+]
 
 DAY_SECONDS = 86_400.0
 SUPER_LIMITS = Admitted(

@@ -166,9 +166,15 @@ class Node:
         self._neighbours = Neighbours(
             self.catalog, self.eventing.logs, nid=self.nid, clock=ports.clock, changed=self.bell.ring
         )
-        self._isolator = open_isolator(self.config, home, ports)
+        self._open_runtime()
+        self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
+        self._add_platform()
+
+    def _open_runtime(self) -> None:
+        ports = self.ports
+        self._isolator = open_isolator(self.config, self.home, ports)
         self.supervisor = open_supervisor(
-            home.path,
+            self.home.path,
             self.reception,
             processes=ports.processes,
             disk=ports.disk,
@@ -179,8 +185,6 @@ class Node:
             bounds=guest_bounds(self.config),
             allow_private=self.config.allow_private_sources,
         )
-        self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
-        self._add_platform()
 
     def _add_platform(self) -> None:
         registry = Registry(

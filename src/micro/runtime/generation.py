@@ -39,6 +39,7 @@ class Generation:
         kind: which engine runs it.
         launch: how, before the node adds what an instance needs.
         name: what its author calls the service.
+        needs: what it needs beyond its own: `network`, if its author says so.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Generation:
     kind: str
     launch: Launch
     name: str = ""
+    needs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from micro.errors import EngineError
 from micro.ports import Clock, Disk, Entropy
 from micro.runtime.engine.engine import Engine, EngineInstance
 from micro.runtime.generation import Badge, Generation, StartFailed
+from micro.runtime.grants import NETWORK
 from micro.runtime.logs import Logs
 
 __all__ = ["Door", "Instance", "Launcher", "Reception"]
@@ -129,7 +130,13 @@ class Launcher:
         self._names[instance] = service
 
     async def start(
-        self, service: str, generation: Generation, environment: Mapping[str, str], *, named: bool
+        self,
+        service: str,
+        generation: Generation,
+        environment: Mapping[str, str],
+        *,
+        named: bool,
+        allowed: frozenset[str] = frozenset(),
     ) -> Instance:
         """Starts an instance; it has not registered yet.
 
@@ -137,6 +144,7 @@ class Launcher:
             service: the name it is filed under.
             environment: what the owner gave it.
             named: whether it is told to register as `service`, else it chooses.
+            allowed: what its owner allows it beyond its own.
 
         Raises:
             StartFailed: it cannot be started.
@@ -158,6 +166,7 @@ class Launcher:
             launch = replace(
                 generation.launch,
                 environment={**generation.launch.environment, **variables},
+                network=NETWORK in allowed,
                 door=Path(door.address.removeprefix("unix:")),
                 private=home,
             )

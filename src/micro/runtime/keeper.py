@@ -38,6 +38,7 @@ class Keeper:
         *,
         named: bool,
         environment: Mapping[str, str],
+        allowed: frozenset[str],
         clock: Clock,
         entropy: Entropy,
         changed: Callable[[Change], None],
@@ -47,6 +48,7 @@ class Keeper:
         self.spec = spec
         self.named = named
         self.environment = dict(environment)
+        self.allowed = allowed
         self.generation: Generation | None = None
         self.instance: Instance | None = None
         self.state = "starting"
@@ -132,7 +134,9 @@ class Keeper:
             free: whether it may choose the name.
         """
         report("starting", f"generation {generation.number}")
-        instance = await self._launcher.start(self.name, generation, self.environment, named=self.named)
+        instance = await self._launcher.start(
+            self.name, generation, self.environment, named=self.named, allowed=self.allowed
+        )
         self._tell("started", instance, f"generation {generation.number}, process {instance.pid}")
         report("waiting", f"process {instance.pid} has to register")
         name = await self._launcher.confirm(instance)

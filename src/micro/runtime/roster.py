@@ -94,6 +94,7 @@ class Roster:
             ref=generation.ref,
             generation=generation.number,
             environment=keeper.environment,
+            allowed=tuple(sorted(keeper.allowed)),
         )
         self._write({**self._remembered, keeper.name: service})
 

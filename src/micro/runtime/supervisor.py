@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from typing import Any
 
 from micro.errors import BadRequest, Conflict, EngineError, InternalError, SourceError, Unavailable
 from micro.ports import Clock, Entropy
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Badge, Change, Generation, Progress, StartFailed
+from micro.runtime.grants import Given, check_grants, check_needs
 from micro.runtime.instance import Launcher
 from micro.runtime.keeper import DRAIN_SECONDS_MAX, Keeper
 from micro.runtime.logs import LogLine, Logs
@@ -61,7 +62,8 @@ class Supervisor:
         self._workshop.clear()
         self._launcher.clear()
         for service in self._roster.recall():
-            keeper = self._keeper(service.name, parse(service.source), service.environment, named=service.named)
+            given = Given(service.environment, frozenset(service.allowed))
+            keeper = self._keeper(service.name, parse(service.source), given, named=service.named)
             self._roster.add(keeper)
             keeper.resume(lambda name=service.name: self._remake(name))  # type: ignore[misc]
 
@@ -77,7 +79,11 @@ class Supervisor:
         return self._launcher.badge(token)
 
     async def run(
-        self, source: str, name: str | None = None, environment: Mapping[str, str] | None = None
+        self,
+        source: str,
+        name: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        allow: Collection[str] = (),
     ) -> AsyncIterator[Progress]:
         """Runs a service from its source, and yields how far it has come; the last line is `done` or `failed`.
 
@@ -88,14 +94,15 @@ class Supervisor:
             source: as `micro.runtime.source.spec.parse` takes it; a path is absolute.
             name: what the service is called, else what its author says, else what it registers as.
             environment: variables for its process.
+            allow: what it may beyond its own, as `micro.runtime.grants` names it; what was allowed before stays.
 
         Raises:
-            BadRequest: the source, the name or a variable cannot be understood.
+            BadRequest: the source, the name, a variable or what is allowed cannot be understood.
             Conflict: another service of that name runs, or the source runs under a name that was chosen for it.
         """
         try:
             spec = parse(source)
-            given = check_environment(environment or {}, "environment")
+            given = Given(check_environment(environment or {}, "environment"), check_grants(allow))
         except SourceError as error:
             raise BadRequest(str(error)) from error
         if name is not None and not is_service_name(name):
@@ -159,7 +166,7 @@ class Supervisor:
 
     # ------------------------------------------------------------------------------------------------ the works
 
-    async def _run(self, spec: SourceSpec, name: str | None, given: dict[str, str], feed: Feed) -> None:
+    async def _run(self, spec: SourceSpec, name: str | None, given: Given, feed: Feed) -> None:
         while True:
             running = self._roster.same(spec, name)
             key = running.name if running else name or spec.name
@@ -197,9 +204,9 @@ class Supervisor:
 
     async def _update(self, name: str, feed: Feed) -> None:
         async with self._turns.take(name):
-            await self._renew(self._roster.find(name), feed, {})
+            await self._renew(self._roster.find(name), feed, Given())
 
-    async def _start(self, key: str, spec: SourceSpec, name: str | None, given: dict[str, str], feed: Feed) -> None:
+    async def _start(self, key: str, spec: SourceSpec, name: str | None, given: Given, feed: Feed) -> None:
         if self._closing:
             raise Unavailable("this node is stopping: start it again with micro server")
         self._roster.check_free(key, spec)
@@ -207,6 +214,7 @@ class Supervisor:
         report("fetching", f"looking for {spec}")
         revision = await self._workshop.newest(spec)
         generation = await self._workshop.make(spec, revision, 1, report)
+        check_needs(generation.needs, given.allowed, str(spec))
         chosen = name or generation.name
         keeper = self._keeper(chosen or key, spec, given, named=bool(chosen))
         async with contextlib.AsyncExitStack() as turns:
@@ -224,12 +232,13 @@ class Supervisor:
             feed.put(Progress("done", f"{keeper.name} runs at {revision.short}", done=True, service=keeper.name))
         await self._sweep()
 
-    async def _renew(self, keeper: Keeper, feed: Feed, given: dict[str, str]) -> None:
+    async def _renew(self, keeper: Keeper, feed: Feed, given: Given) -> None:
         """Moves a service to the newest revision, unless it is there already."""
         report = _report(feed)
         report("fetching", f"looking for the newest {keeper.spec}")
         revision = await self._workshop.newest(keeper.spec)
-        changed = bool(given) and given != keeper.environment
+        allowed = keeper.allowed | given.allowed
+        changed = allowed != keeper.allowed or (bool(given.environment) and given.environment != keeper.environment)
         if keeper.is_at(revision.id) and not changed:
             detail = f"{keeper.name} runs the newest revision already, {revision.short}"
             feed.put(Progress("done", detail, done=True, service=keeper.name))
@@ -237,11 +246,13 @@ class Supervisor:
         before = self._roster.remembered(keeper.name)
         number = (before.generation if before else 0) + 1
         generation = await self._workshop.make(keeper.spec, revision, number, report)
-        kept, keeper.environment = keeper.environment, given or keeper.environment
+        check_needs(generation.needs, allowed, str(keeper.spec))
+        kept = Given(keeper.environment, keeper.allowed)
+        keeper.environment, keeper.allowed = given.environment or keeper.environment, allowed
         try:
             idle = await keeper.replace(generation, report, lambda: self._promise(keeper, generation))
         except (StartFailed, EngineError) as error:
-            keeper.environment = kept
+            keeper.environment, keeper.allowed = kept.environment, kept.allowed
             serving = f"generation {before.generation} goes on" if before else "nothing has changed"
             if isinstance(error, EngineError):
                 raise EngineError(f"{error}; {serving}") from error
@@ -293,14 +304,15 @@ class Supervisor:
         keeper.name = name
         self._roster.add(keeper)
 
-    def _keeper(self, name: str, spec: SourceSpec, environment: Mapping[str, str], *, named: bool) -> Keeper:
+    def _keeper(self, name: str, spec: SourceSpec, given: Given, *, named: bool) -> Keeper:
         return Keeper(
             name,
             spec,
             self._launcher,
             self.logs,
             named=named,
-            environment=environment,
+            environment=given.environment,
+            allowed=given.allowed,
             clock=self._clock,
             entropy=self._entropy,
             changed=self._changed,

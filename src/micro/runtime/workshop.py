@@ -12,6 +12,7 @@ from micro.runtime.build import Builder, Interpreter
 from micro.runtime.detect import PYTHON, Plan, detect
 from micro.runtime.engine.engine import Launch
 from micro.runtime.generation import Generation
+from micro.runtime.grants import NETWORK
 from micro.runtime.manifest import MANIFEST_BYTES_MAX
 from micro.runtime.source.source import Report, Revision, Source, Tree
 from micro.runtime.source.spec import SourceSpec
@@ -60,6 +61,7 @@ class Workshop:
             kind=plan.kind,
             launch=_launch(plan, tree, interpreter),
             name=plan.name,
+            needs=frozenset({NETWORK} if plan.network else ()),
         )
 
     def clear(self) -> None:

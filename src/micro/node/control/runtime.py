@@ -20,7 +20,11 @@ class Runtime:
         self._is_platform = is_platform
 
     async def run(
-        self, source: str, name: str | None = None, environment: dict[str, str] | None = None
+        self,
+        source: str,
+        name: str | None = None,
+        environment: dict[str, str] | None = None,
+        allow: list[str] | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
         """Runs a service from its source and yields how far it has come; the last item has `done`.
 
@@ -28,10 +32,11 @@ class Runtime:
             source: a git URL, `github.com/owner/repository/path@ref`, or an absolute path.
             name: what to call it.
             environment: variables for its process.
+            allow: what it may beyond its own: `network`.
         """
         if name is not None and self._is_platform(name):
             raise BadRequest(f"{name} is a service of the node itself; choose another name")
-        async for progress in self._supervisor.run(source, name, environment):
+        async for progress in self._supervisor.run(source, name, environment, allow or []):
             yield dict(progress.to_dict())
 
     async def update(self, name: str) -> AsyncIterator[dict[str, Any]]:

@@ -49,8 +49,8 @@ SECRETS_OF_THE_KERNEL = (
 DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
 """What bubblewrap puts into `/dev`: the machine's own, whose mode and time the guest would be free to change."""
 
-PASSWD = "nobody:x:65534:65534:nobody:/tmp:/usr/sbin/nologin\n"
-GROUP = "nogroup:x:65534:\n"
+USERS = "nobody:x:65534:65534:nobody:/tmp:/usr/sbin/nologin\n"
+GROUPS = "nogroup:x:65534:\n"
 
 LIMITER = "/usr/bin/prlimit"
 """Limits the guest's processes from within: a limit set outside would count all processes of the owner."""
@@ -80,8 +80,16 @@ class Bubblewrap:
     def wrap(
         self, command: Sequence[str], directory: Path, environment: Mapping[str, str], policy: Policy, *, counted: bool
     ) -> Wrapped:
-        handed: dict[str, Handed] = {"@passwd": PASSWD.encode(), "@group": GROUP.encode()}
-        words = [str(self.program), "--ro-bind-data", "@passwd", "/etc/passwd", "--ro-bind-data", "@group", "/etc/group"]
+        handed: dict[str, Handed] = {"@passwd": USERS.encode(), "@group": GROUPS.encode()}
+        words = [
+            str(self.program),
+            "--ro-bind-data",
+            "@passwd",
+            "/etc/passwd",
+            "--ro-bind-data",
+            "@group",
+            "/etc/group",
+        ]
         words += ["--args", "@arguments"]
         if self._calls:
             handed["@calls"] = self._calls

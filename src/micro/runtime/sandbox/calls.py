@@ -1,9 +1,9 @@
 """Which system calls a guest is refused: those that reach around its sandbox, and those that only hosts need.
 
-A service reads, writes, computes and talks; it does not trace others, load programs into the kernel or mount. Each call
-less is a part of the kernel less that it can attack. Sockets are of the families of Unix and of the internet: others, as
-those between a virtual machine and its host, know no network namespace and would lead out of it. The list follows
-Docker's default profile and what systemd groups as `@privileged`, `@keyring`, `@module` and `@mount`.
+A service reads, writes, computes and talks; it does not trace others, load programs into the kernel or mount. Each
+call less is a part of the kernel less that it can attack. Sockets are of the families of Unix and of the internet:
+others, as those between a virtual machine and its host, know no network namespace and would lead out of it. The list
+follows Docker's default profile and what systemd groups as `@privileged`, `@keyring`, `@module` and `@mount`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from micro.ports import NOTHING, Entropy, Handed, Limits, Process, Processes
 from micro.runtime.sandbox.groups import MEMORY, PROCESSES, Group, Groups
 from micro.runtime.sandbox.sandbox import Bounds, Policy, Sandbox
 
-__all__ = ["Confinement", "ConfinedProcess", "ConfinedProcesses"]
+__all__ = ["ConfinedProcess", "ConfinedProcesses", "Confinement"]
 
 WATCH_SECONDS = 0.05
 """How often a guest is looked at whose kernel ends only one of its processes for want of memory."""

@@ -1,9 +1,9 @@
 """Control groups: what the kernel lets a guest use, counted over all its processes together.
 
-A node makes groups below its own one, where it may: as root, in a container, or in a unit of systemd with `Delegate=yes`.
-Both generations are served. In version 1 each kind of counting has a tree of its own; a guest enters one group in
-each. In version 2 there is one tree, in which a group that holds processes hands nothing to groups below it: the node
-then moves aside into a group `node`, if it is alone. What it may not do is left out, and told.
+A node makes groups below its own one, where it may: as root, in a container, or in a unit of systemd with
+`Delegate=yes`. In version 1 each kind of counting has a tree of its own; a guest enters one group in each. In version 2
+there is one tree, in which a group that holds processes hands nothing to groups below it: the node then moves aside
+into a group `node`, if it is alone. What it may not do is left out, and told.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Finds out whether a sandbox holds on this machine, by a guest that tries to get out of it.
 
-What a kernel permits depends on its version, its settings and on what the node runs in itself; nothing but trying tells.
+What a kernel permits depends on its version, its settings and on what the node runs in; nothing but trying tells.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Probe:
             tried = {
                 "files": str(secret),
                 "source": str(source),
-                "processes": _ourselves(),
+                "processes": self._ourselves(),
                 "sockets": str(self._folder / "s"),
                 "network": port.address.rpartition(":")[2],
                 "rights": "",
@@ -145,8 +145,7 @@ class Probe:
             raise EngineError(f"{confinement.sandbox.name}: {said[-1] if said else f'it ended with {finished.code}'}")
         return set(json.loads(finished.output)) & set(tried)
 
-
-def _ourselves() -> str:
-    """Returns the number of this process and when it began, in ticks since the machine did."""
-    began = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
-    return f"{os.getpid()} {began}"
+    def _ourselves(self) -> str:
+        """Returns the number of this process and when it began, in ticks since the machine did."""
+        status = self._disk.read(Path("/proc/self/stat")) or b""
+        return f"{os.getpid()} {status.rpartition(b')')[2].split()[19].decode()}"

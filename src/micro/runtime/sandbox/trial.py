@@ -93,10 +93,15 @@ def _calls(_: str) -> bool:
     """Makes a call that the filter of system calls refuses."""
     library = ctypes.CDLL(None, use_errno=True)
     number = KEYCTL.get(os.uname().machine)
-    return number is not None and library.syscall(number, 0, PROCESS_KEYRING, 1) < 0 and ctypes.get_errno() in {
-        errno.EPERM,
-        errno.ENOSYS,
-    }
+    return (
+        number is not None
+        and library.syscall(number, 0, PROCESS_KEYRING, 1) < 0
+        and ctypes.get_errno()
+        in {
+            errno.EPERM,
+            errno.ENOSYS,
+        }
+    )
 
 
 def _forks(most: str) -> bool:

@@ -1,4 +1,4 @@
-"""`Sandbox` that confines nothing: the guest runs as its owner does, only with limits. An owner has to insist on it."""
+"""`Sandbox` that confines nothing: the guest runs as its owner does, only with limits; an owner has to insist on it."""
 
 from __future__ import annotations
 
