@@ -14,7 +14,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -217,22 +217,35 @@ class SystemProcess:
     def signal(self, number: int) -> None:
         if self._gone:
             return
-        groups = self._sessions() if self._proxy else []
-        if number == signals.SIGKILL or not groups:
-            groups.append(self._child.pid)
-        for group in groups:
+        started = _descendants(self._child.pid) if self._proxy else []
+        if number == signals.SIGKILL:
+            for pid in started:  # a proxy that is gone ends nobody any more
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
+        groups = set() if number == signals.SIGKILL else _groups(started) - {self._child.pid}
+        for group in groups or {self._child.pid}:
             with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
                 os.killpg(group, number)
 
-    def _sessions(self) -> list[int]:
-        """Returns the process groups of what a proxy started, as long as they are not its own."""
-        found = []
-        with contextlib.suppress(OSError):
-            for child in Path(f"/proc/{self._child.pid}/task/{self._child.pid}/children").read_text().split():
-                group = os.getpgid(int(child))
-                if group != self._child.pid:
-                    found.append(group)
-        return found
+
+def _descendants(parent: int) -> list[int]:
+    """Returns the processes that a process started, and those that they did."""
+    found, looked = [parent], 0
+    while looked < len(found):
+        for children in Path(f"/proc/{found[looked]}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found += [int(child) for child in children.read_text().split()]
+        looked += 1
+    return found[1:]
+
+
+def _groups(processes: Iterable[int]) -> set[int]:
+    """Returns the process groups that processes are in."""
+    found = set()
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            found.add(os.getpgid(process))
+    return found
 
 
 class Pipe:

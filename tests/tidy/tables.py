@@ -9,7 +9,7 @@ SEAMS: dict[str, tuple[set[str], str]] = {
     "micro.network.transport.*": ({DISK, NETWORK}, "the network's port, `Transport`, and its socket files"),
     "micro.network.relay.server": ({NETWORK}, "what strangers connect to so that the network reaches them"),
     "micro.service.registry.commons.opendht": ({NETWORK}, "OpenDHT has sockets and threads of its own"),
-    "micro.runtime.sandbox.groups": ({DISK}, "control groups are files of the kernel, and no part of a home"),
+    "micro.runtime.sandbox.groups": ({DISK, PROCESSES}, "control groups, and who is in them, are files of the kernel"),
     "micro.runtime.sandbox.calls": ({DISK}, "libseccomp writes a program into a file only, here one without a name"),
     "micro.runtime.sandbox.landlocked": ({DISK}, "a program of its own, which reads what it was handed"),
     "micro.runtime.sandbox.trial": ({DISK, NETWORK, PROCESSES}, "a program of its own, which tries to touch the world"),

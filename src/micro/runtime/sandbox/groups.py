@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,9 +50,10 @@ class Group:
         return any(line.startswith("oom_kill ") and line != "oom_kill 0" for line in lines)
 
     async def remove(self) -> None:
-        """Takes the group away when its last process is gone."""
+        """Ends whoever is still in the group, and takes it away."""
         for folder in self.folders:
             for _ in range(REMOVALS_MAX):
+                _end(folder)
                 with contextlib.suppress(FileNotFoundError):
                     try:
                         folder.rmdir()
@@ -110,10 +112,18 @@ class Groups:
         memory = self._first.get(MEMORY)
         return Group(tuple(folders), memory / guest / "memory.oom_control" if memory is not None else None)
 
+    def guests(self) -> list[Path]:
+        """Returns the folders of all guests' groups."""
+        return [one for folder in (*self._first.values(), self._second) if folder for one in _below(folder)]
+
+    def clear(self) -> None:
+        """Ends what a node before this one with the same name left when it was killed; no guest may be running."""
+        for folder in self.guests():
+            _end(folder)
+
     def close(self) -> None:
         """Removes what this node made, and what one before it with the same name left when it was killed."""
-        for folder in [*self._first.values(), *([self._second] if self._second else [])]:
-            _remove([*_below(folder), folder])
+        _remove([*self.guests(), *self._first.values(), *([self._second] if self._second else [])])
 
     def _find(self, mounts: str, own: str) -> None:
         places = dict(line.split(":", 2)[1:] for line in own.splitlines())
@@ -176,6 +186,12 @@ def _limit_second(folder: Path, bounds: Bounds) -> None:
         _write(folder / "pids.max", str(bounds.processes))
     if "cpu" in there and bounds.processors:
         _write(folder / "cpu.max", f"{int(bounds.processors * PERIOD_MICROSECONDS)} {PERIOD_MICROSECONDS}")
+
+
+def _end(folder: Path) -> None:
+    for process in _read(folder / "cgroup.procs").split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(process), signal.SIGKILL)
 
 
 def _made(folder: Path) -> Path:

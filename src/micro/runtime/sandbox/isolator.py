@@ -87,6 +87,7 @@ class Isolator:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REST_SECONDS):
                 await self._wanted.wait()
+        self._groups.clear()
         tried = []
         for sandbox in await asyncio.to_thread(self._candidates):
             confinement = Confinement(self._processes, sandbox, self._groups, self._entropy)

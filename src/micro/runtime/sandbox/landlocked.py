@@ -16,6 +16,7 @@ from typing import Any
 __all__ = ["main"]
 
 PR_CAPBSET_DROP = 24
+PR_SET_CHILD_SUBREAPER = 36
 CAPABILITIES_MAX = 64
 CAPABILITY_VERSION = 0x20080522
 EXIT_FAILED = 125
@@ -48,6 +49,7 @@ def main(arguments: list[str]) -> int:
     with os.fdopen(int(number), "rb") as file:
         options: dict[str, Any] = json.load(file)
     _give_up_rights()
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what leaves its session is still found below us
     result = sandlock.Sandbox(**options).popen(command).wait()
     if result.signal > 0:
         return SIGNALLED + int(result.signal)
