@@ -18,5 +18,5 @@ def test_a_need_that_was_not_allowed_is_told_with_what_to_type() -> None:
     """And one that was is not."""
     check_needs(frozenset(), frozenset(), "./weather")
     check_needs(frozenset({"network"}), frozenset({"network"}), "./weather")
-    with pytest.raises(SourceError, match="needs the machine's network.*micro run ./weather --allow network"):
+    with pytest.raises(SourceError, match=r"needs the machine's network.*micro run ./weather --allow network"):
         check_needs(frozenset({"network"}), frozenset(), "./weather")

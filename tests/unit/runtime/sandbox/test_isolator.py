@@ -60,7 +60,7 @@ async def test_what_does_not_start_is_not_used(tmp_path: Path) -> None:
     """And the reason is told."""
     isolator = choosing(tmp_path, Bubblewrap(Path("/nowhere/bwrap"), (), b""))
 
-    with pytest.raises(EngineError, match="bubblewrap does not start .*/nowhere/bwrap"):
+    with pytest.raises(EngineError, match=r"bubblewrap does not start .*/nowhere/bwrap"):
         await isolator.confinement()
     await isolator.close()
 
@@ -69,7 +69,7 @@ async def test_nothing_to_try(tmp_path: Path) -> None:
     """The owner is told how he gets something, or insists on nothing."""
     isolator = choosing(tmp_path)
 
-    with pytest.raises(EngineError, match='no sandbox is installed.*sandbox = "none"'):
+    with pytest.raises(EngineError, match=r'no sandbox is installed.*sandbox = "none"'):
         await isolator.confinement()
     await isolator.close()
 
