@@ -20,7 +20,7 @@ from micro.runtime.sandbox.sandbox import Bounds, Policy, Sandbox
 
 __all__ = ["ConfinedProcess", "ConfinedProcesses", "Confinement"]
 
-WATCH_SECONDS = 0.05
+WATCH_SECONDS = 0.03
 """How often a guest is looked at whose kernel ends only one of its processes for want of memory."""
 
 SIGNAL_CODES = range(129, 193)

@@ -24,8 +24,8 @@ KINDS = {MEMORY: "memory", PROCESSES: "pids", PROCESSORS: "cpu"}
 """What is counted, and the kernel's word for it."""
 
 PERIOD_MICROSECONDS = 100_000
-REMOVALS_MAX = 50
-REMOVAL_SECONDS = 0.02
+REMOVALS_MAX = 200
+REMOVAL_SECONDS = 0.005
 """The kernel takes a moment to clear away the last process of a group."""
 
 PREFIX = "micro-"
