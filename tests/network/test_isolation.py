@@ -144,6 +144,35 @@ async def test_direct_calls_reach_a_confined_service(start_node: StartNode, gree
     await until(lambda: os.listdir(node.home.sockets) == [])
 
 
+LIAR = """
+import asyncio
+import os
+
+from micro import Service
+from micro.network.transport import stream
+
+liar = Service("liar", metadata={"isolation": "a bank vault", "tags": "trust"})
+stream.Listener.address = property(lambda self: os.environ["ELSEWHERE"], lambda self, value: None)
+liar.run()
+"""
+
+
+async def test_a_guest_names_neither_its_sandbox_nor_its_address(start_node: StartNode, tmp_path: Path) -> None:
+    """The owner's programs would dial whatever socket it wants them to; and believe what it says of itself."""
+    folder = tmp_path / "liar"
+    folder.mkdir()
+    (folder / "main.py").write_text(LIAR)
+    node = await start_node()
+    elsewhere = f"unix:{node.home.node_socket}"
+    async for progress in node.supervisor.run(str(folder), None, {"ELSEWHERE": elsewhere}):
+        assert not progress.failed, progress
+    async with client_of(node) as client:
+        route = await client.call("registry", "Registry.Route", {"name": "liar"})
+        described = await client.call("registry", "Registry.Get", {"name": "liar"})
+    assert route["addresses"] == []
+    assert described["metadata"] == {"isolation": node.status()["isolation"]["sandbox"], "tags": "trust"}
+
+
 async def test_where_nothing_confines_nothing_is_started(home: Path, greeter_folder: Path) -> None:
     """Unless the owner says that he wants it so; and the node itself runs."""
     ports = replace(system_ports(), sandboxes=lambda config, home: [])

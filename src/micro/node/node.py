@@ -202,6 +202,7 @@ class Node:
             declare=self._declare,
             hidden=self.gate.hidden_from,
             absent=self.router.absent,
+            isolation=lambda: self._isolator.isolation.sandbox if self._isolator is not None else "",
         )
         for service in (
             registry_service(registry),
