@@ -71,7 +71,7 @@ class Interpreter:
     def folders(self) -> tuple[Path, ...]:
         """Returns what a program of this interpreter reads: its own folder, that of the one below it, and packages."""
         own = self.program.parent.parent
-        return (own, Path(sys.base_prefix), Path(sys.prefix), *self.import_path, *self.site)
+        return (own, Path(sys.base_prefix), Path(sys.prefix), *self.import_path, *self.site, *_checkouts())
 
     def environment(self) -> dict[str, str]:
         """Returns the variables that a program of this interpreter needs."""
@@ -84,6 +84,13 @@ class Interpreter:
         if self.import_path:
             found["PYTHONPATH"] = ":".join(map(str, self.import_path))
         return found
+
+
+def _checkouts() -> list[Path]:
+    """Returns the folders that this environment's `.pth` files lead to: packages that were installed to be edited."""
+    site = sysconfig.get_path("purelib")
+    after = sys.path[sys.path.index(site) + 1 :] if site in sys.path else []
+    return [Path(place) for place in after if Path(place).is_absolute()]
 
 
 class Builder:
