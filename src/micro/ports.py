@@ -141,7 +141,7 @@ class Process(Protocol):
 
     @property
     def pid(self) -> int:
-        """The operating system's number of it."""
+        """The operating system's number of it; before it is there, that of its first proxy."""
 
     async def wait(self) -> int:
         """Waits for the end and returns the exit code, negative for a signal."""
@@ -176,7 +176,7 @@ class Processes(Protocol):
         errors_apart: bool = False,
         limits: Limits | None = None,
         handed: Mapping[str, Handed] = NOTHING,
-        proxy: bool = False,
+        proxies: int = 0,
     ) -> Process:
         """Starts `command` in `directory` with exactly `environment`, in a process group of its own that dies with us.
 
@@ -186,8 +186,8 @@ class Processes(Protocol):
             errors_apart: whether standard error is a stream of its own instead of part of the output.
             limits: what the kernel lets it use.
             handed: what it finds open. A word of the command that is such a name becomes the number it is open as.
-            proxy: whether the command only starts the real one and waits for it, as a sandbox does: a signal that asks
-                goes past it to the session that it made, one that kills takes both.
+            proxies: how many processes that only wait for the next one stand before the real one, as those of a sandbox
+                do. They are passed over: a signal that asks goes to what they started, one that kills takes all.
 
         Raises:
             EngineError: the command cannot be started.

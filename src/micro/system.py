@@ -14,7 +14,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -178,21 +178,27 @@ class SystemProcess:
     """A child in a process group of its own."""
 
     def __init__(
-        self, child: asyncio.subprocess.Process, output: Pipe, errors: Pipe | None, *, proxy: bool = False
+        self, child: asyncio.subprocess.Process, output: Pipe, errors: Pipe | None, proxies: int = 0
     ) -> None:
         self._child = child
         self._output = output
         self._errors = errors
-        self._proxy = proxy
+        self._proxies = proxies
         self._gone = False
 
     @property
     def pid(self) -> int:
-        return self._child.pid
+        found = self._child.pid
+        for _ in range(self._proxies):
+            children = _children(found)
+            if not children:
+                return self._child.pid
+            found = children[0]
+        return found
 
     async def wait(self) -> int:
         code = await self._child.wait()
-        self._proxy = False  # what it started for us is gone with it, and its number may be anybody's
+        self._proxies = 0  # what it started for us is gone with it, and its number may be anybody's
         self.signal(signals.SIGKILL)  # what it started and left behind
         self._gone = True  # from here on the number may be somebody else's
         return code
@@ -217,13 +223,14 @@ class SystemProcess:
     def signal(self, number: int) -> None:
         if self._gone:
             return
-        started = _descendants(self._child.pid) if self._proxy else []
-        if number == signals.SIGKILL:
-            for pid in started:  # a proxy that is gone ends nobody any more
-                with contextlib.suppress(ProcessLookupError, PermissionError):
+        groups = set()
+        for pid in _descendants(self._child.pid) if self._proxies else ():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if number == signals.SIGKILL:  # a proxy that is gone ends nobody any more
                     os.kill(pid, number)
-        groups = set() if number == signals.SIGKILL else _groups(started) - {self._child.pid}
-        for group in groups or {self._child.pid}:
+                else:
+                    groups.add(os.getpgid(pid))
+        for group in groups - {self._child.pid} or {self._child.pid}:
             with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
                 os.killpg(group, number)
 
@@ -232,19 +239,16 @@ def _descendants(parent: int) -> list[int]:
     """Returns the processes that a process started, and those that they did."""
     found, looked = [parent], 0
     while looked < len(found):
-        for children in Path(f"/proc/{found[looked]}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                found += [int(child) for child in children.read_text().split()]
+        found += _children(found[looked])
         looked += 1
     return found[1:]
 
 
-def _groups(processes: Iterable[int]) -> set[int]:
-    """Returns the process groups that processes are in."""
-    found = set()
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            found.add(os.getpgid(process))
+def _children(parent: int) -> list[int]:
+    found = []
+    for children in Path(f"/proc/{parent}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(child) for child in children.read_text().split()]
     return found
 
 
@@ -325,7 +329,7 @@ class SystemProcesses:
         errors_apart: bool = False,
         limits: Limits | None = None,
         handed: Mapping[str, Handed] = NOTHING,
-        proxy: bool = False,
+        proxies: int = 0,
     ) -> SystemProcess:
         with contextlib.ExitStack() as ours:
             output, output_end = _pipe(ours)
@@ -352,7 +356,7 @@ class SystemProcesses:
                     os.killpg(child.pid, signals.SIGKILL)
                 await child.wait()
                 raise
-        return SystemProcess(child, pipes[0], pipes[1] if errors_apart else None, proxy=proxy)
+        return SystemProcess(child, pipes[0], pipes[1] if errors_apart else None, proxies)
 
 
 def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:

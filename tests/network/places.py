@@ -138,5 +138,5 @@ def client_of(node: Node, *, direct: bool = True) -> Client:
 
 
 def pid_of(node: Node, service: str) -> int:
-    """Returns the process of a service: where it is confined, the one whose end ends it."""
+    """Returns the process of a service, as others on this machine number it."""
     return next(int(found["pid"]) for found in node.supervisor.status() if found["name"] == service)

@@ -264,7 +264,7 @@ async def test_a_service_is_itself_and_no_more(start_node: StartNode, tmp_path: 
 
 async def test_a_service_that_stands_still_does_not_fill_the_node(start_node: StartNode, greeter_folder: Path) -> None:
     """Messages for it are refused once so many wait, its link lives, and it answers when it goes on."""
-    node = await start_node(sandbox="none")  # a sandbox would stand still in its place
+    node = await start_node()
     await run(node, greeter_folder)
 
     async with client_of(node, direct=False) as client, AsyncExitStack() as streams:

@@ -59,6 +59,6 @@ class WorldProcesses:
         errors_apart: bool = False,
         limits: Limits | None = None,
         handed: Mapping[str, Handed] = NOTHING,
-        proxy: bool = False,
+        proxies: int = 0,
     ) -> Process:
         raise EngineError(f"{command[0]} cannot be started: a simulated machine has no programs; use `World.serve`")

@@ -21,6 +21,9 @@ from micro.runtime.sandbox.sandbox import DIRECT, MEGABYTE, Bounds, Policy, Wrap
 
 __all__ = ["Bubblewrap", "bubblewrap_programs"]
 
+PROXIES = 2
+"""bubblewrap outside, which waits, and bubblewrap inside, the first process of the guest's own."""
+
 NOBODY = "65534"
 PRIVATE = "/tmp"  # noqa: S108 - the guest's own
 SHARED_MEMORY_BYTES = 64 * MEGABYTE
@@ -110,7 +113,7 @@ class Bubblewrap:
         ]
         handed["@arguments"] = b"".join(os.fsencode(word) + b"\0" for word in arguments)
         limiter = () if counted or not self._limiter else _limiter(policy.bounds)
-        return Wrapped((*words, "--", *limiter, *command), {}, handed)
+        return Wrapped((*words, "--", *limiter, *command), {}, handed, PROXIES)
 
     def _files(self, program: Path, directory: Path, policy: Policy) -> Iterator[str]:
         """Yields the arguments that build the guest's file system, outer folders before inner ones."""

@@ -82,19 +82,19 @@ class Confinement:
         try:
             process = await self._processes.spawn(
                 wrapped.command,
-                directory=Path("/") if wrapped.proxy else directory,
+                directory=Path("/") if wrapped.proxies else directory,
                 environment=wrapped.environment,
                 line_bytes_max=line_bytes_max,
                 data=data,
                 errors_apart=errors_apart,
                 limits=replace(self.limits(policy.bounds, limits), groups=group.folders),
                 handed=wrapped.handed,
-                proxy=wrapped.proxy,
+                proxies=wrapped.proxies,
             )
         except BaseException:
             await group.remove()
             raise
-        return ConfinedProcess(process, group, proxy=wrapped.proxy)
+        return ConfinedProcess(process, group, proxied=wrapped.proxies > 0)
 
 
 class ConfinedProcesses:
@@ -115,9 +115,9 @@ class ConfinedProcesses:
         errors_apart: bool = False,
         limits: Limits | None = None,
         handed: Mapping[str, Handed] = NOTHING,
-        proxy: bool = False,
+        proxies: int = 0,
     ) -> Process:
-        if handed or proxy:
+        if handed or proxies:
             raise EngineError("a confined command is handed what its policy says, and nothing else")
         return await self._confinement.start(
             command,
@@ -134,10 +134,10 @@ class ConfinedProcesses:
 class ConfinedProcess:
     """`micro.ports.Process` in a sandbox; when it has ended, so has all that it started."""
 
-    def __init__(self, process: Process, group: Group, *, proxy: bool) -> None:
+    def __init__(self, process: Process, group: Group, *, proxied: bool) -> None:
         self._process = process
         self._group = group
-        self._proxy = proxy
+        self._proxied = proxied
         self._ending = asyncio.ensure_future(self._end())
         self._watching = asyncio.ensure_future(self._watch()) if group.overrun is not None else None
 
@@ -165,7 +165,7 @@ class ConfinedProcess:
         if self._watching is not None:
             self._watching.cancel()
         await self._group.remove()
-        return 128 - code if self._proxy and code in SIGNAL_CODES else code
+        return 128 - code if self._proxied and code in SIGNAL_CODES else code
 
     async def _watch(self) -> None:
         """Ends a guest that lost a process for want of memory: half of it is of no use to anybody."""

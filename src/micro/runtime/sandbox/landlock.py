@@ -85,7 +85,7 @@ class Landlock:
         }
         handed: dict[str, Handed] = {"@policy": json.dumps(options).encode()}
         words = (str(self._interpreter), "-I", landlocked.__file__, "@policy")
-        return Wrapped((*words, *command), {"HOME": "/", "PATH": "/usr/bin:/bin"}, handed)
+        return Wrapped((*words, *command), {"HOME": "/", "PATH": "/usr/bin:/bin"}, handed, proxies=1)
 
     def _check(self, shown: Sequence[str]) -> None:
         """Raises `EngineError` where a folder that is shown holds one that is hidden: Landlock has no exceptions."""

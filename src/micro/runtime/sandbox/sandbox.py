@@ -79,13 +79,13 @@ class Wrapped:
         command: its words.
         environment: its own variables; those of the guest are handed to it in a way that cannot touch it.
         handed: what it finds open, as `Processes.spawn` takes it.
-        proxy: whether it only waits for the real one, as `Processes.spawn` takes it.
+        proxies: how many processes stand before that of the guest, as `Processes.spawn` takes it.
     """
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     handed: Mapping[str, Handed]
-    proxy: bool = True
+    proxies: int
 
 
 class Sandbox(Protocol):

@@ -22,4 +22,4 @@ class Unconfined:
         self, command: Sequence[str], directory: Path, environment: Mapping[str, str], policy: Policy, *, counted: bool
     ) -> Wrapped:
         private = {} if policy.private is None else {"HOME": str(policy.private), "TMPDIR": str(policy.private)}
-        return Wrapped(tuple(command), {**environment, **private}, NOTHING, proxy=False)
+        return Wrapped(tuple(command), {**environment, **private}, NOTHING, proxies=0)
