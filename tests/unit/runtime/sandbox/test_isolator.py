@@ -40,9 +40,7 @@ def choosing(folder: Path, *sandboxes: Sandbox) -> Isolator:
         entropy=SystemEntropy(),
         sockets=stream,
     )
-    return Isolator(
-        candidates, probe, Groups("test", "", ""), processes=SystemProcesses(), entropy=SystemEntropy()
-    )
+    return Isolator(candidates, probe, Groups("test", "", ""), processes=SystemProcesses(), entropy=SystemEntropy())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="nothing confines here, so nothing can pretend to")
