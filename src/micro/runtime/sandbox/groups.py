@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ REMOVAL_SECONDS = 0.005
 """The kernel takes a moment to clear away the last process of a group."""
 
 PREFIX = "micro-"
+
+OLD_SECONDS = 600.0
+"""So long before us an empty group of another node was made, if that is certainly not about to put a guest into it."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +105,10 @@ class Groups:
         folders: list[Path] = []
         try:
             for kind, folder in self._first.items():
-                folders.append(_made(folder / guest))
+                folders.append(_made(_made(folder) / guest))
                 _limit_first(kind, folders[-1], bounds)
             if self._second is not None:
-                folders.append(_made(self._second / guest))
+                folders.append(_made(_offering(self._second) / guest))
                 _limit_second(folders[-1], bounds)
         except OSError:
             _remove(folders)
@@ -117,9 +121,16 @@ class Groups:
         return [one for folder in (*self._first.values(), self._second) if folder for one in _below(folder)]
 
     def clear(self) -> None:
-        """Ends what a node before this one with the same name left when it was killed; no guest may be running."""
+        """Ends what a node before this one with the same name left when it was killed; no guest may be running.
+
+        Groups of other nodes that nobody is in are removed: one that still runs makes its own again.
+        """
         for folder in self.guests():
             _end(folder)
+        for base in (*self._first.values(), *([self._second] if self._second else [])):
+            others = [other for other in base.parent.glob(f"{PREFIX}*") if other != base]
+            old = [one for other in others for one in (*_below(other), other)]
+            _remove([one for one in old if _changed(base) - _changed(one) >= OLD_SECONDS])
 
     def close(self) -> None:
         """Removes what this node made, and what one before it with the same name left when it was killed."""
@@ -149,14 +160,22 @@ class Groups:
             if not offered <= set(_read(above / "cgroup.subtree_control").split()):
                 self._step_aside(above)
                 _write(above / "cgroup.subtree_control", " ".join(f"+{word}" for word in sorted(offered)))
-            self._second = _made(above / self._name)
-            _write(self._second / "cgroup.subtree_control", " ".join(f"+{word}" for word in sorted(offered)))
+            self._second = _offering(above / self._name)
 
     @staticmethod
     def _step_aside(above: Path) -> None:
         """Moves this process into a group of its own, if nobody else is in the one it stands in."""
         if _read(above / "cgroup.procs").split() == [str(os.getpid())]:
             _write(_made(above / "node") / "cgroup.procs", "0")
+
+
+def _offering(folder: Path) -> Path:
+    """Returns a group of the second generation, made if need be, that hands on to groups below it what it can count."""
+    known = set(_read(_made(folder) / "cgroup.subtree_control").split())
+    missing = set(_read(folder / "cgroup.controllers").split()) & set(KINDS.values()) - known
+    if missing:
+        _write(folder / "cgroup.subtree_control", " ".join(f"+{word}" for word in sorted(missing)))
+    return folder
 
 
 def _own_place(places: dict[str, str], word: str) -> str:
@@ -212,6 +231,13 @@ def _write(file: Path, text: str) -> None:
         os.write(descriptor, text.encode())
     finally:
         os.close(descriptor)
+
+
+def _changed(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:  # gone meanwhile
+        return math.inf
 
 
 def _below(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,27 @@ async def test_what_a_killed_node_left_is_ended(tmp_path: Path) -> None:
         return not any(folder.exists() for folder in group.folders)
 
     await until(gone)
+
+
+async def test_empty_groups_of_others_are_removed_and_made_again(tmp_path: Path) -> None:
+    """A node that was killed and never came back leaves nothing; one that is idle does not notice."""
+    idle, next_one = Groups(f"test-{tmp_path.name}-a"), Groups(f"test-{tmp_path.name}-b")
+    if not idle.counted:
+        pytest.skip("control groups cannot be made on this machine, so none is removed")
+    left = idle.make("guest", BOUNDS)
+    next_one.clear()
+    assert all(folder.exists() for folder in left.folders)  # it may be about to start somebody
+    for folder in left.folders:
+        os.utime(folder, (0, 0))
+        os.utime(folder.parent, (0, 0))
+    next_one.clear()
+    assert not any(folder.exists() for folder in left.folders)
+
+    again = idle.make("guest", BOUNDS)
+    assert all(folder.exists() for folder in again.folders)
+    await again.remove()
+    idle.close()
+    next_one.close()
 
 
 def test_bounds_of_the_second_generation(tmp_path: Path) -> None:
