@@ -9,7 +9,7 @@ from micro.node.front import Client
 from micro.node.node import Node
 from tests.waiting import until
 
-__all__ = ["GREETER", "StartNode", "client_of", "run", "until"]
+__all__ = ["GREETER", "StartNode", "client_of", "pid_of", "run", "until"]
 
 GREETER = '''
 import asyncio
@@ -27,9 +27,9 @@ async def hello(name: str = "world") -> str:
     return f"Hello {name}"
 
 
-@greeter.endpoint("Say.Pid")
-async def pid() -> int:
-    return os.getpid()
+@greeter.endpoint("Say.Instance")
+async def instance() -> str:
+    return os.environ["MICRO_INSTANCE"]
 
 
 @greeter.endpoint("Say.Slowly")
@@ -135,3 +135,8 @@ async def run(node: Node, source: Path | str, name: str | None = None) -> str:
 def client_of(node: Node, *, direct: bool = True) -> Client:
     """Returns a client of a node's owner."""
     return Client(home=str(node.home.path), direct=direct)
+
+
+def pid_of(node: Node, service: str) -> int:
+    """Returns the process of a service, as others on this machine number it."""
+    return next(int(found["pid"]) for found in node.supervisor.status() if found["name"] == service)

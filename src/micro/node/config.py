@@ -43,9 +43,16 @@ RANGES: dict[str, tuple[float, float]] = {
     "kept_days": (0.001, 3_650),
     "copies_bytes": (0, 1e15),
     "copies_bytes_per_node": (0, 1e15),
+    "guest_memory_bytes": (33_554_432, 1e15),
+    "guest_processes": (4, 1_000_000),
+    "guest_processors": (0, 10_000),
+    "guest_private_bytes": (65_536, 1e15),
 }
 """The least and the most that a number may be."""
-CHOICES: dict[str, tuple[str, ...]] = {"log_level": ("debug", "info", "warning", "error")}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "log_level": ("debug", "info", "warning", "error"),
+    "sandbox": ("auto", "bubblewrap", "sandlock", "none"),
+}
 """What a word may be; how it is written, large or small, does not matter."""
 
 
@@ -178,6 +185,21 @@ class NodeConfig:
         True,
         "Whether services from git repositories without a pinned commit move to new commits by themselves where "
         "`micro run` does not say whether they shall.",
+    )
+    sandbox: str = _setting(
+        "auto",
+        "What keeps services from the machine: `bubblewrap`, `sandlock`, or `auto` for the first of them that holds "
+        "here; where none does, no service is started. `none` lets them run with all the rights of the node's owner.",
+    )
+    guest_memory_bytes: int = _setting(
+        1_073_741_824, "How much memory a service may use, with what it keeps in its private folder."
+    )
+    guest_processes: int = _setting(256, "How many processes and threads a service may have.")
+    guest_processors: float = _setting(
+        0.0, "How many processors a service may keep busy, such as 0.5; 0 shares all of them evenly."
+    )
+    guest_private_bytes: int = _setting(
+        268_435_456, "How much a service may keep in its private folder, `/tmp`, which ends with it."
     )
     kept_days: float = _setting(7.0, "How long events are kept, in days.")
     copies_bytes: int = _setting(

@@ -23,7 +23,7 @@ from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
 from micro.node.direct import direct_addresses
 from micro.node.elsewhere import Elsewhere
-from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores
+from micro.node.engines import Ports, open_auth, open_broker, open_isolator, open_settings, open_stores
 from micro.node.eventing import Eventing
 from micro.node.figures import Figures
 from micro.node.gatekeeper import Gatekeeper
@@ -34,6 +34,7 @@ from micro.node.offering import Offering
 from micro.node.outside import Outside
 from micro.node.reception import Reception
 from micro.node.remembered import Remembered
+from micro.node.sandboxes import guest_bounds
 from micro.node.sourcing import Notices, source_rules
 from micro.runtime.runtime import open_supervisor
 from micro.runtime.source.notice import TOPIC as SOURCE_UPDATED
@@ -105,6 +106,8 @@ class Node:
                 await self.stop()
                 raise
         self.supervisor.renewal.on_follow = self._hear_of_sources
+        if self._isolator is not None:
+            self._isolator.start()
         self.supervisor.restore()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._tick()), loop.create_task(self._renew())]
@@ -167,8 +170,15 @@ class Node:
         self._neighbours = Neighbours(
             self.catalog, self.eventing.logs, nid=self.nid, clock=ports.clock, changed=self.bell.ring
         )
+        self._open_runtime()
+        self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
+        self._add_platform()
+
+    def _open_runtime(self) -> None:
+        ports = self.ports
+        self._isolator = open_isolator(self.config, self.home, ports)
         self.supervisor = open_supervisor(
-            home.path,
+            self.home.path,
             self.reception,
             processes=ports.processes,
             disk=ports.disk,
@@ -176,9 +186,9 @@ class Node:
             entropy=ports.entropy,
             settings=os.environ,
             sources=self._source_rules,
+            confinement=self._isolator.confinement if self._isolator is not None else None,
+            bounds=guest_bounds(self.config),
         )
-        self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
-        self._add_platform()
 
     def _add_platform(self) -> None:
         registry = Registry(
@@ -196,6 +206,7 @@ class Node:
             declare=self._declare,
             hidden=self.gate.hidden_from,
             absent=self.router.absent,
+            isolation=lambda: self._isolator.isolation.sandbox if self._isolator is not None else "",
         )
         for service in (
             registry_service(registry),
@@ -241,6 +252,8 @@ class Node:
         if self._door is not None:
             await self._door.stop()
         await self.supervisor.close()
+        if self._isolator is not None:
+            await self._isolator.close()
         await self.eventing.stop()
         if self._outside is not None:
             await self._outside.stop()
@@ -298,7 +311,8 @@ class Node:
 
     def status(self) -> dict[str, Any]:
         """Returns the node's id, version, addresses and figures."""
-        return self.condition.status(self.nid)
+        found = self.condition.status(self.nid)
+        return found if self._isolator is None else found | {"isolation": self._isolator.isolation.to_dict()}
 
     def ready(self) -> dict[str, str]:
         """Returns, for each thing the node needs to serve, "ok" or what is wrong."""

@@ -37,9 +37,10 @@ INSTANCE = Limits(exchanges=4096)
 class _Place:
     """One supervised instance, as the node sees it."""
 
-    def __init__(self, badge: Badge, listener: Listening, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, badge: Badge, listener: Listening, direct: str, loop: asyncio.AbstractEventLoop) -> None:
         self.badge = badge
         self.listener = listener
+        self.direct = direct
         self.name = badge.service
         self.links: dict[Link, None] = {}
         self.registered: asyncio.Future[str] = loop.create_future()
@@ -144,9 +145,10 @@ class Reception:
         loop = asyncio.get_running_loop()
         place_of: list[_Place] = []
         listener = await self._sockets.listen(address, lambda: self._instance_link(place_of[0]))
-        place_of.append(_Place(badge, listener, loop))
+        direct = str(path.with_suffix(".d"))
+        place_of.append(_Place(badge, listener, direct, loop))
         self._places[badge.instance] = place_of[0]
-        return Door(address, str(path.with_suffix(".d")))
+        return Door(address, direct)
 
     def _instance_link(self, place: _Place) -> Link:
         link = Link(self._router(), dialed=False, limits=INSTANCE, hello=self._hello)
@@ -213,6 +215,11 @@ class Reception:
     def is_supervised(self, instance: str) -> bool:
         """Says whether the node started the instance itself."""
         return instance in self._places
+
+    def direct_of(self, instance: str, address: str | None) -> str | None:
+        """Returns where an instance may be dialled: a supervised one at the place that it was given, or nowhere."""
+        place = self._places.get(instance)
+        return address if place is None or address == f"unix:{place.direct}" else None
 
     def generation_of(self, instance: str) -> int:
         """Returns the generation of a supervised instance, 0 for one started by hand."""

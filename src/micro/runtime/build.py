@@ -68,6 +68,11 @@ class Interpreter:
         ours = Path(errors.__file__).parents[1]
         return Interpreter(Path(sys.executable), () if ours in site else (ours,), site)
 
+    def folders(self) -> tuple[Path, ...]:
+        """Returns what a program of this interpreter reads: its own folder, that of the one below it, and packages."""
+        own = self.program.parent.parent
+        return (own, Path(sys.base_prefix), Path(sys.prefix), *self.import_path, *self.site, *_checkouts())
+
     def environment(self) -> dict[str, str]:
         """Returns the variables that a program of this interpreter needs."""
         found = {
@@ -79,6 +84,13 @@ class Interpreter:
         if self.import_path:
             found["PYTHONPATH"] = ":".join(map(str, self.import_path))
         return found
+
+
+def _checkouts() -> list[Path]:
+    """Returns the folders that this environment's `.pth` files lead to: packages that were installed to be edited."""
+    site = sysconfig.get_path("purelib")
+    after = sys.path[sys.path.index(site) + 1 :] if site in sys.path else []
+    return [Path(place) for place in after if Path(place).is_absolute()]
 
 
 class Builder:
@@ -191,7 +203,9 @@ class Builder:
         return "".join(f"import site; site.addsitedir({folder!r})\n" for folder in folders).encode()
 
     def _own(self, place: Path) -> Interpreter:
-        return Interpreter(place / "python" / "bin" / "python")
+        return Interpreter(
+            place / "python" / "bin" / "python", site=(*self._interpreter.import_path, *self._interpreter.site)
+        )
 
 
 def _complaint(finished: Finished) -> str:

@@ -55,6 +55,7 @@ class Plan:
         environment: variables that its author set.
         requirements: Python packages to install beside it; none is None.
         import_folder: a folder of the tree from which Python imports.
+        network: whether its author says that it needs the network.
     """
 
     kind: Literal["process"]
@@ -64,6 +65,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
     requirements: Requirements | None = None
     import_folder: str = ""
+    network: bool = False
 
 
 def detect(paths: Collection[str], read: Callable[[str], bytes]) -> Plan:
@@ -87,6 +89,7 @@ def detect(paths: Collection[str], read: Callable[[str], bytes]) -> Plan:
         environment=manifest.environment,
         requirements=_requirements(paths, read) if command[0] == PYTHON else None,
         import_folder=import_folder,
+        network=manifest.network,
     )
 
 

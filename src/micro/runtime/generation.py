@@ -39,6 +39,7 @@ class Generation:
         kind: which engine runs it.
         launch: how, before the node adds what an instance needs.
         name: what its author calls the service.
+        needs: what it needs beyond its own: `network`, if its author says so.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Generation:
     kind: str
     launch: Launch
     name: str = ""
+    needs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,13 @@ class Wish:
     Attributes:
         name: what it is called, None where he leaves that to its author.
         environment: variables for its process.
+        allowed: what it may beyond its own, as `micro.runtime.grants` names it.
         evolve: whether it moves by itself when its source changes, None where he does not say.
     """
 
     name: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    allowed: frozenset[str] = frozenset()
     evolve: bool | None = None
 
 

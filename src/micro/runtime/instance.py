@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from micro.errors import EngineError
 from micro.ports import Clock, Disk, Entropy
-from micro.runtime.engine.engine import Engine, EngineInstance, Launch
+from micro.runtime.engine.engine import Engine, EngineInstance
 from micro.runtime.generation import Badge, Generation, StartFailed
+from micro.runtime.grants import NETWORK
 from micro.runtime.logs import Logs
 
 __all__ = ["Door", "Instance", "Launcher", "Reception"]
@@ -110,6 +111,7 @@ class Launcher:
         self._live: dict[str, Instance] = {}
         self._badges: dict[str, Badge] = {}
         self._names: dict[str, str] = {}
+        self._doors: dict[str, Door] = {}
         self.starts = asyncio.Semaphore(STARTS_MAX)
 
     def clear(self) -> None:
@@ -128,7 +130,13 @@ class Launcher:
         self._names[instance] = service
 
     async def start(
-        self, service: str, generation: Generation, environment: Mapping[str, str], *, named: bool
+        self,
+        service: str,
+        generation: Generation,
+        environment: Mapping[str, str],
+        *,
+        named: bool,
+        allowed: frozenset[str] = frozenset(),
     ) -> Instance:
         """Starts an instance; it has not registered yet.
 
@@ -136,6 +144,7 @@ class Launcher:
             service: the name it is filed under.
             environment: what the owner gave it.
             named: whether it is told to register as `service`, else it chooses.
+            allowed: what its owner allows it beyond its own.
 
         Raises:
             StartFailed: it cannot be started.
@@ -152,9 +161,15 @@ class Launcher:
         try:
             self._disk.make_folder(home)
             door = await self._reception.open(badge)
+            self._doors[instance] = door
             variables = {**self._variables(badge, door, home, named=named), **environment}
-            launch = generation.launch
-            launch = Launch(launch.command, launch.directory, {**launch.environment, **variables})
+            launch = replace(
+                generation.launch,
+                environment={**generation.launch.environment, **variables},
+                network=NETWORK in allowed,
+                door=Path(door.address.removeprefix("unix:")),
+                private=home,
+            )
             running = await engine.start(launch, lambda stream, line: self._log(instance, stream, line))
         except (EngineError, OSError) as error:
             await self._forget(instance, home)
@@ -231,9 +246,12 @@ class Launcher:
         self._badges.pop(instance, None)
         self._live.pop(instance, None)
         self._names.pop(instance, None)
+        door = self._doors.pop(instance, None)
         await self._reception.close(instance)  # first, as whoever waits for the disk may be stopped in that
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._disk.remove, home)
+            if door is not None and door.socket:
+                self._disk.remove(Path(door.socket))
 
 
 def describe_end(code: int) -> str:

@@ -38,6 +38,7 @@ class Keeper:
         *,
         named: bool,
         environment: Mapping[str, str],
+        allowed: frozenset[str],
         evolves: bool,
         revision: str = "",
         clock: Clock,
@@ -50,6 +51,7 @@ class Keeper:
         Args:
             named: whether its owner or author chose the name.
             environment: variables that its owner gave it.
+            allowed: what its owner allows it beyond its own.
             evolves: whether it moves by itself when its source changes.
             revision: what it ran when the node stopped.
         """
@@ -57,6 +59,7 @@ class Keeper:
         self.spec = spec
         self.named = named
         self.environment = dict(environment)
+        self.allowed = allowed
         self.evolves = evolves
         self.generation: Generation | None = None
         self.instance: Instance | None = None
@@ -156,7 +159,9 @@ class Keeper:
             free: whether it may choose the name.
         """
         report("starting", f"generation {generation.number}")
-        instance = await self._launcher.start(self.name, generation, self.environment, named=self.named)
+        instance = await self._launcher.start(
+            self.name, generation, self.environment, named=self.named, allowed=self.allowed
+        )
         self._tell("started", instance, f"generation {generation.number}, process {instance.pid}")
         report("waiting", f"process {instance.pid} has to register")
         name = await self._launcher.confirm(instance)

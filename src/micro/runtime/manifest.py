@@ -5,6 +5,7 @@ Pure.
     [service]
     command = "python serve.py --fast"     # or a list of words; no shell reads it
     name = "greeter"
+    network = true                         # it needs the network; its owner has to allow that
 
     [service.environment]
     GREETING = "Hello"
@@ -44,11 +45,13 @@ class Manifest:
         command: the words of the command that starts the service.
         name: the service's name.
         environment: variables for the process.
+        network: whether it needs the machine's network.
     """
 
     command: tuple[str, ...] = ()
     name: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    network: bool = False
 
 
 def read_manifest(data: bytes) -> Manifest:
@@ -66,14 +69,17 @@ def read_manifest(data: bytes) -> Manifest:
     service = _table(found, {"service"}, "at the top").get("service", {})
     if not isinstance(service, dict):
         _refuse("`service` is a table: write [service]")
-    known = _table(service, {"command", "name", "environment"}, "in [service]")
+    known = _table(service, {"command", "name", "network", "environment"}, "in [service]")
     name = known.get("name", "")
     if not isinstance(name, str) or (name and not is_service_name(name)):
         _refuse(f"`name` is {name!r}; a service's name is lower-case words joined by dashes, as say-hello")
     environment = known.get("environment", {})
     if not isinstance(environment, dict):
         _refuse("`environment` is a table: write [service.environment]")
-    return Manifest(_command(known.get("command", "")), name, check_environment(environment, MANIFEST))
+    network = known.get("network", False)
+    if not isinstance(network, bool):
+        _refuse("`network` is true or false, without quotes")
+    return Manifest(_command(known.get("command", "")), name, check_environment(environment, MANIFEST), network)
 
 
 def is_service_name(text: str) -> bool:

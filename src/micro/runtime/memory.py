@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from micro.errors import ConfigError, EngineError, SourceError
 from micro.ports import Disk
+from micro.runtime.grants import check_grants
 from micro.runtime.manifest import check_environment, is_service_name
 from micro.runtime.source.spec import parse
 
@@ -34,6 +35,7 @@ class Remembered:
         ref: where that came from.
         generation: its number.
         environment: variables that its owner gave it.
+        allowed: what its owner allows it beyond its own, as `micro.runtime.grants` names it.
         evolve: whether it moves by itself when its source changes; None where nobody said so.
     """
 
@@ -44,6 +46,7 @@ class Remembered:
     ref: str
     generation: int
     environment: dict[str, str] = field(default_factory=dict)
+    allowed: tuple[str, ...] = ()
     evolve: bool | None = None
 
 
@@ -93,4 +96,4 @@ def _read(one: dict[str, Any]) -> Remembered:
     if service.evolve not in {None, True, False}:
         raise ValueError(f"{service.name}: evolve is true or false")
     check_environment(service.environment, service.name)
-    return service
+    return replace(service, allowed=tuple(sorted(check_grants(service.allowed))))

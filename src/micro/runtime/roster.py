@@ -95,6 +95,7 @@ class Roster:
             ref=generation.ref,
             generation=generation.number,
             environment=keeper.environment,
+            allowed=tuple(sorted(keeper.allowed)),
             evolve=keeper.evolves,
         )
         self._write({**self._remembered, keeper.name: service})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from micro.ports import Clock, Disk, Entropy, Processes
 from micro.runtime.build import Builder, Interpreter
-from micro.runtime.engine.engine import Engine
+from micro.runtime.engine.confined import ConfinedEngine
 from micro.runtime.engine.process import ProcessEngine
 from micro.runtime.generation import Change
 from micro.runtime.instance import START_SECONDS_MAX, Launcher, Reception
@@ -16,6 +16,8 @@ from micro.runtime.keeper import DRAIN_SECONDS_MAX
 from micro.runtime.logs import Logs
 from micro.runtime.memory import Memory
 from micro.runtime.roster import Roster
+from micro.runtime.sandbox.confinement import Confinement
+from micro.runtime.sandbox.sandbox import Bounds
 from micro.runtime.source.directory import DirectorySource
 from micro.runtime.source.git import GitSource
 from micro.runtime.source.lookout import Lookout
@@ -59,7 +61,8 @@ def open_supervisor(
     clock: Clock,
     entropy: Entropy,
     changed: Callable[[Change], None] = lambda change: None,
-    engines: Mapping[str, Engine] | None = None,
+    confinement: Callable[[], Awaitable[Confinement]] | None = None,
+    bounds: Bounds | None = None,
     interpreter: Interpreter | None = None,
     settings: Mapping[str, str] | None = None,
     sources: SourceRules | None = None,
@@ -73,7 +76,8 @@ def open_supervisor(
     Args:
         reception: what the node does for each instance.
         changed: is told of everything that happens; must not wait.
-        engines: what runs a generation, by its kind; processes are there by themselves.
+        confinement: returns what confines services; without it they run as the node's owner does.
+        bounds: how much each service may use, where they are confined.
         interpreter: runs services; the one that runs the node, unless said.
         settings: the owner's environment variables, of which pip gets what says where packages come from.
         sources: where code may come from, and how it is followed; the defaults, unless said.
@@ -85,7 +89,7 @@ def open_supervisor(
     builder = Builder(processes, disk, home / "builds", own, settings=settings)
     logs = Logs(disk, clock, home / "logs")
     launcher = Launcher(
-        {"process": ProcessEngine(processes), **(engines or {})},
+        {"process": ConfinedEngine(confinement, bounds or Bounds()) if confinement else ProcessEngine(processes)},
         reception,
         logs,
         disk=disk,

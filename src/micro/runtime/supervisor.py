@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from micro.errors import BadRequest, Conflict, EngineError, InternalError, Sourc
 from micro.ports import Clock, Entropy
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Badge, Change, Generation, Progress, StartFailed, Wish
+from micro.runtime.grants import check_grants, check_needs
 from micro.runtime.instance import Launcher
 from micro.runtime.keeper import DRAIN_SECONDS_MAX, Keeper
 from micro.runtime.logs import LogLine, Logs
@@ -78,9 +79,8 @@ class Supervisor:
             keeper = self._keeper(
                 service.name,
                 parse(service.source),
-                service.environment,
+                Wish(service.name, service.environment, frozenset(service.allowed), service.evolve),
                 named=service.named,
-                evolve=service.evolve,
                 revision=service.revision,
             )
             self._roster.add(keeper)
@@ -105,6 +105,7 @@ class Supervisor:
         name: str | None = None,
         environment: Mapping[str, str] | None = None,
         evolve: bool | None = None,
+        allow: Collection[str] = (),
     ) -> AsyncIterator[Progress]:
         """Runs a service from its source, and yields how far it has come; the last line is `done` or `failed`.
 
@@ -117,14 +118,17 @@ class Supervisor:
             environment: variables for its process.
             evolve: whether it moves by itself when its source changes; where nobody says, a repository without a
                 pinned commit does.
+            allow: what it may beyond its own, as `micro.runtime.grants` names it; what was allowed before stays.
 
         Raises:
-            BadRequest: the source, the name or a variable cannot be understood, or a pinned commit is to evolve.
+            BadRequest: the source, the name, a variable or what is allowed cannot be understood, or a pinned commit is
+                to evolve.
             Conflict: another service of that name runs, or the source runs under a name that was chosen for it.
         """
         try:
             spec = parse(source)
-            wish = Wish(name, check_environment(environment or {}, "environment"), evolve)
+            given = check_environment(environment or {}, "environment")
+            wish = Wish(name, given, check_grants(allow), evolve)
         except SourceError as error:
             raise BadRequest(str(error)) from error
         if name is not None and not is_service_name(name):
@@ -205,7 +209,7 @@ class Supervisor:
                     if wish.evolve not in {None, running.evolves}:
                         self._roster.evolve(running, evolves=bool(wish.evolve))
                         self.renewal.refresh()
-                    return await self._renew(running, feed, wish.environment)
+                    return await self._renew(running, feed, wish)
                 return await self._start(key, spec, wish, feed)
 
     @staticmethod
@@ -233,14 +237,14 @@ class Supervisor:
 
     async def _update(self, name: str, feed: Feed) -> None:
         async with self._turns.take(name):
-            await self._renew(self._roster.find(name), feed, {})
+            await self._renew(self._roster.find(name), feed, Wish())
 
     def _follow(self, name: str, revision: Revision) -> AsyncIterator[Progress]:
         """Moves a service to what its source was seen to be, unless it is there by then."""
 
         async def work(feed: Feed) -> None:
             async with self._turns.take(name):
-                await self._renew(self._roster.find(name), feed, {}, revision)
+                await self._renew(self._roster.find(name), feed, Wish(), revision)
 
         return self._works.look_on(work, name)
 
@@ -252,8 +256,9 @@ class Supervisor:
         report("fetching", f"looking for {spec}")
         revision = await self._workshop.newest(spec)
         generation = await self._workshop.make(spec, revision, 1, report)
+        check_needs(generation.needs, wish.allowed, str(spec))
         chosen = wish.name or generation.name
-        keeper = self._keeper(chosen or key, spec, wish.environment, named=bool(chosen), evolve=wish.evolve)
+        keeper = self._keeper(chosen or key, spec, wish, named=bool(chosen))
         async with contextlib.AsyncExitStack() as turns:
             await self._naming.file(keeper, keeper.name, key, turns)
             try:
@@ -271,16 +276,16 @@ class Supervisor:
             feed.put(Progress("done", f"{keeper.name} runs at {revision.short}", done=True, service=keeper.name))
         await self._sweep()
 
-    async def _renew(
-        self, keeper: Keeper, feed: Feed, given: Mapping[str, str], revision: Revision | None = None
-    ) -> None:
+    async def _renew(self, keeper: Keeper, feed: Feed, wish: Wish, revision: Revision | None = None) -> None:
         """Moves a service to a revision, else the newest, unless it is there already."""
         report = _report(feed)
         if revision is None:
             report("fetching", f"looking for the newest {keeper.spec}")
             revision = await self._workshop.newest(keeper.spec)
             self.renewal.lookout.looked(keeper.spec, revision)
-        changed = bool(given) and given != keeper.environment
+        kept = keeper.environment, keeper.allowed
+        given = dict(wish.environment) or keeper.environment, keeper.allowed | wish.allowed
+        changed = given != kept
         if keeper.is_at(revision.id) and not changed:
             detail = f"{keeper.name} runs the newest revision already, {revision.short}"
             feed.put(Progress("done", detail, done=True, service=keeper.name))
@@ -288,15 +293,16 @@ class Supervisor:
         before = self._roster.remembered(keeper.name)
         number = (before.generation if before else 0) + 1
         generation = await self._workshop.make(keeper.spec, revision, number, report)
+        check_needs(generation.needs, given[1], str(keeper.spec))
         if keeper.has_files_of(generation) and not changed:
             self._advance(keeper, generation, feed)
             await self._sweep()
             return
-        kept, keeper.environment = keeper.environment, dict(given) or keeper.environment
+        keeper.environment, keeper.allowed = given
         try:
             idle = await keeper.replace(generation, report, lambda: self._promise(keeper, generation))
         except (StartFailed, EngineError) as error:
-            keeper.environment = kept
+            keeper.environment, keeper.allowed = kept
             serving = f"generation {before.generation} goes on" if before else "nothing has changed"
             if isinstance(error, EngineError):
                 raise EngineError(f"{error}; {serving}") from error
@@ -339,24 +345,16 @@ class Supervisor:
             detail = f"{keeper.name} came up and was stopped again, because it could not be remembered: {error}"
             raise EngineError(f"{detail}; make room and try again") from error
 
-    def _keeper(
-        self,
-        name: str,
-        spec: SourceSpec,
-        environment: Mapping[str, str],
-        *,
-        named: bool,
-        evolve: bool | None = None,
-        revision: str = "",
-    ) -> Keeper:
+    def _keeper(self, name: str, spec: SourceSpec, wish: Wish, *, named: bool, revision: str = "") -> Keeper:
         return Keeper(
             name,
             spec,
             self._launcher,
             self.logs,
             named=named,
-            environment=environment,
-            evolves=self._evolve and may_evolve(spec) if evolve is None else evolve,
+            environment=wish.environment,
+            allowed=wish.allowed,
+            evolves=self._evolve and may_evolve(spec) if wish.evolve is None else wish.evolve,
             revision=revision,
             clock=self._clock,
             entropy=self._entropy,

@@ -12,6 +12,7 @@ from micro.runtime.build import Builder, Interpreter
 from micro.runtime.detect import PYTHON, Plan, detect
 from micro.runtime.engine.engine import Launch
 from micro.runtime.generation import Generation
+from micro.runtime.grants import NETWORK
 from micro.runtime.manifest import MANIFEST_BYTES_MAX
 from micro.runtime.source.source import Report, Revision, Source, Tree
 from micro.runtime.source.spec import SourceSpec
@@ -60,6 +61,7 @@ class Workshop:
             kind=plan.kind,
             launch=_launch(plan, tree, interpreter),
             name=plan.name,
+            needs=frozenset({NETWORK} if plan.network else ()),
         )
 
     def clear(self) -> None:
@@ -88,7 +90,7 @@ def _launch(plan: Plan, tree: Tree, interpreter: Interpreter) -> Launch:
         paths = [str(tree.folder / plan.import_folder), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = ":".join(path for path in paths if path)
     program = str(interpreter.program) if plan.command[0] == PYTHON else _program(plan.command[0], tree.folder)
-    return Launch((program, *plan.command[1:]), tree.folder, environment)
+    return Launch((program, *plan.command[1:]), tree.folder, environment, readable=interpreter.folders())
 
 
 def _program(name: str, folder: Path) -> str:

@@ -200,7 +200,7 @@ class Running:
         self._gone.clear()
         self._subscribing.clear()
         self._link = link = await self._dialer.dial(None, self, instance=self.instance)
-        address = f"{self._socket}" if self._socket is not None else None
+        address = self._listener.address if self._listener is not None else None
         await call_once(
             link,
             "registry",

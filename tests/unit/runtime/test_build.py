@@ -152,3 +152,12 @@ async def test_the_oldest_unused_builds_go(tmp_path: Path, monkeypatch: pytest.M
     builder(tmp_path).sweep({"used"})
 
     assert sorted(entry.name for entry in SystemDisk().entries(tmp_path / "builds")) == ["used", "young"]
+
+
+def test_a_checkout_that_is_installed_to_be_edited_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And not the folder that the node happens to stand in, which may be its owner's home."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path, str(tmp_path / "checkout")])
+    folders = Interpreter.of_this_process().folders()
+
+    assert tmp_path / "checkout" in folders
+    assert tmp_path not in folders

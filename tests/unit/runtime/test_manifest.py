@@ -41,6 +41,7 @@ def test_nothing_said() -> None:
         (b'[service]\ncommand = [""]', "begins with the program's name"),
         (b'[service]\ncommand = ["a\\u0000b"]', "holds no zero characters"),
         (b'[service]\nname = "Say Hello"', "lower-case words joined by dashes"),
+        (b'[service]\nnetwork = "yes"', "true or false, without quotes"),
         (b"[service]\nenvironment = 1", r"write \[service.environment\]"),
         (b"[service.environment]\nA = 1", "A is a text"),
         (b'[service.environment]\nMICRO_TOKEN = "x"', "the node's own"),
@@ -53,6 +54,13 @@ def test_what_makes_no_sense_is_named(text: bytes, reason: str) -> None:
     """Each mistake is said in its own words."""
     with pytest.raises(SourceError, match=reason):
         read_manifest(text)
+
+
+def test_the_network_is_asked_for() -> None:
+    """By who needs it, and by nobody else."""
+    assert read_manifest(b"[service]\nnetwork = true").network
+    assert not read_manifest(b"[service]\nnetwork = false").network
+    assert not read_manifest(b"[service]").network
 
 
 def test_too_many_variables() -> None:

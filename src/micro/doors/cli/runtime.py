@@ -49,15 +49,34 @@ def local_source(source: str) -> str:
     default=None,
     help="Whether it moves by itself when its source changes; by default a repository without a pinned commit does.",
 )
-def run(session: Session, source: str, name: str | None, environment: tuple[str, ...], evolve: bool | None) -> None:
+@click.option(
+    "--allow", multiple=True, metavar="WHAT", help="What it may beyond its own: `network`, the machine's network."
+)
+def run(
+    session: Session,
+    source: str,
+    name: str | None,
+    environment: tuple[str, ...],
+    evolve: bool | None,
+    allow: tuple[str, ...],
+) -> None:
     """Run a service from its source.
 
     SOURCE is a folder, or a git URL with an optional sub-path and reference: github.com/owner/repository/path@ref. The
     command ends when the service is registered, or with its log where it does not come up. The node starts it again
     whenever it is needed, until `micro kill`.
+
+    A service sees its source, its packages and its node, and nothing else of the machine. One that needs the network
+    says so, or fails: allow it where you trust it.
     """
     variables = dict(_variable(text) for text in environment)
-    request = {"source": local_source(source), "name": name, "environment": variables or None, "evolve": evolve}
+    request = {
+        "source": local_source(source),
+        "name": name,
+        "environment": variables or None,
+        "evolve": evolve,
+        "allow": list(allow) or None,
+    }
     _follow(session, "Runtime.Run", {key: value for key, value in request.items() if value is not None})
 
 

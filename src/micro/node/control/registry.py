@@ -23,6 +23,9 @@ __all__ = ["LOCAL_LEASE_SECONDS", "Bell", "registry_service"]
 
 LOCAL_LEASE_SECONDS = 30.0
 """An instance here is believed for so long after its link was last seen; a lost link ends it at once."""
+ISOLATION = "isolation"
+"""In a service's metadata, what its node confines it by."""
+
 WATCHED_MAX = 64
 """So many services are watched by name."""
 WATCH_BEAT_SECONDS = 20.0
@@ -79,6 +82,7 @@ class Registry:
         declare: Callable[[str, dict[str, Any]], None],
         hidden: Callable[[Caller], frozenset[str]],
         absent: Callable[[str], Fault],
+        isolation: Callable[[], str],
     ) -> None:
         self._catalog = catalog
         self._bell = bell
@@ -94,6 +98,7 @@ class Registry:
         self._declare = declare
         self._hidden = hidden
         self._absent = absent
+        self._isolation = isolation
 
     async def list(self, context: Context, limit: int = 1000, offset: int = 0) -> dict[str, Any]:
         """Lists the services in reach, by name."""
@@ -182,16 +187,26 @@ class Registry:
             version=str(description.get("version", "0")),
             id=instance,
             nid=self._nid,
-            address=address,
+            address=self._reception.direct_of(instance, address),
             local=True,
             generation=self._reception.generation_of(instance),
         )
-        described = check_description(description)
+        described = check_description(self._isolated(description, instance))
         self._declare(name, description)
         self._catalog.register(record, described, LOCAL_LEASE_SECONDS, self._clock.monotonic())
         link.facts.instances.append(record)
         self._reception.registered_now(link, record)
         return {"nid": self._nid, "lease_seconds": LOCAL_LEASE_SECONDS}
+
+    def _isolated(self, description: dict[str, Any], instance: str) -> dict[str, Any]:
+        """Returns a description with what confines the instance, which its node knows and nobody else may say."""
+        metadata = description.get("metadata") or {}
+        if not isinstance(metadata, dict):
+            return description
+        told = {key: value for key, value in metadata.items() if key != ISOLATION}
+        if self._isolation() and self._reception.is_supervised(instance):
+            told[ISOLATION] = self._isolation()
+        return {**description, "metadata": told}
 
     async def deregister(self, instance: str, context: Context) -> dict[str, Any]:
         """Withdraws an instance that registered over this link."""

@@ -25,6 +25,7 @@ class Runtime:
         name: str | None = None,
         environment: dict[str, str] | None = None,
         evolve: bool | None = None,
+        allow: list[str] | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
         """Runs a service from its source and yields how far it has come; the last item has `done`.
 
@@ -34,10 +35,11 @@ class Runtime:
             environment: variables for its process.
             evolve: whether it moves by itself when its source changes; where nobody says, a repository without a
                 pinned commit does.
+            allow: what it may beyond its own: `network`.
         """
         if name is not None and self._is_platform(name):
             raise BadRequest(f"{name} is a service of the node itself; choose another name")
-        async for progress in self._supervisor.run(source, name, environment, evolve):
+        async for progress in self._supervisor.run(source, name, environment, evolve, allow or []):
             yield dict(progress.to_dict())
 
     async def update(self, name: str) -> AsyncIterator[dict[str, Any]]:
