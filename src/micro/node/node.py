@@ -170,6 +170,7 @@ class Node:
             disk=ports.disk,
             clock=ports.clock,
             entropy=ports.entropy,
+            signer=self._key,
             settings=os.environ,
             allow_private=self.config.allow_private_sources,
         )

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from micro.errors import EngineError
 from micro.ports import Clock, Disk, Entropy
-from micro.runtime.engine.engine import Engine, EngineInstance, Launch
+from micro.runtime.engine.engine import Engine, EngineInstance
 from micro.runtime.generation import Badge, Generation, StartFailed
 from micro.runtime.logs import Logs
 
@@ -154,7 +154,7 @@ class Launcher:
             door = await self._reception.open(badge)
             variables = {**self._variables(badge, door, home, named=named), **environment}
             launch = generation.launch
-            launch = Launch(launch.command, launch.directory, {**launch.environment, **variables})
+            launch = replace(launch, environment={**launch.environment, **variables})
             running = await engine.start(launch, lambda stream, line: self._log(instance, stream, line))
         except (EngineError, OSError) as error:
             await self._forget(instance, home)

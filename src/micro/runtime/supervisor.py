@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from micro.errors import BadRequest, Conflict, EngineError, InternalError, SourceError, Unavailable
+from micro.errors import BadRequest, Conflict, EngineError, InternalError, NotFound, SourceError, Unavailable
 from micro.ports import Clock, Entropy
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Badge, Change, Generation, Progress, StartFailed
@@ -15,10 +15,12 @@ from micro.runtime.instance import Launcher
 from micro.runtime.keeper import DRAIN_SECONDS_MAX, Keeper
 from micro.runtime.logs import LogLine, Logs
 from micro.runtime.manifest import check_environment, is_service_name
+from micro.runtime.memory import Remembered
 from micro.runtime.roster import Roster
 from micro.runtime.source.source import Report, Revision, silent
 from micro.runtime.source.spec import SourceSpec, parse
 from micro.runtime.turns import Turns
+from micro.runtime.workbench import BuildFailed
 from micro.runtime.works import Works
 from micro.runtime.workshop import Workshop
 
@@ -114,6 +116,47 @@ class Supervisor:
         async for progress in self._works.look_on(lambda feed: self._update(name, feed), name):
             yield progress
 
+    async def detect(self, source: str) -> dict[str, Any]:
+        """Returns what a source is and how it would start; see `Understood.to_dict`. Nothing of it is run.
+
+        Raises:
+            BadRequest: the source cannot be understood, fetched or started; the message says why.
+        """
+        try:
+            spec = parse(source)
+            found = await self._workshop.understand(spec, await self._workshop.newest(spec), silent)
+        except SourceError as error:
+            raise BadRequest(str(error)) from error
+        return {"source": str(spec), "name": found.plan.name or spec.name, **found.to_dict()}
+
+    async def build(self, source: str) -> AsyncIterator[Progress]:
+        """Builds a source without running it, and yields how far it has come; the last line names the build.
+
+        Raises:
+            BadRequest: the source cannot be understood.
+        """
+        try:
+            spec = parse(source)
+        except SourceError as error:
+            raise BadRequest(str(error)) from error
+        async for progress in self._works.look_on(lambda feed: self._build(spec, feed), spec.name):
+            yield progress
+
+    async def verify(self, name: str) -> AsyncIterator[Progress]:
+        """Checks the build that a service runs, or that has this name, and yields what was found to hold.
+
+        Raises:
+            NotFound: there is none.
+        """
+        keeper = self._roster.get(name)
+        generation = keeper.generation if keeper else None
+        try:
+            key = generation.build if generation else self._workshop.artefacts.find(name)
+        except SourceError as error:
+            raise NotFound(f"no service {name!r} runs here, and {error}") from error
+        async for progress in self._works.look_on(lambda feed: self._verify(key, feed), name):
+            yield progress
+
     async def kill(self, name: str) -> None:
         """Stops a service and forgets it; its log stays. Runs and updates that are under way or wait are given up.
 
@@ -158,6 +201,17 @@ class Supervisor:
             yield entry
 
     # ------------------------------------------------------------------------------------------------ the works
+
+    async def _build(self, spec: SourceSpec, feed: Feed) -> None:
+        report = _report(feed)
+        report("fetching", f"looking for {spec}")
+        found = await self._workshop.understand(spec, await self._workshop.newest(spec), report)
+        made = await self._workshop.build(spec, found, report)
+        feed.put(Progress("done", f"{spec.name} is built: {made.key}", done=True, service=spec.name, build=made.key))
+
+    async def _verify(self, key: str, feed: Feed) -> None:
+        detail = await self._workshop.verify(key, _report(feed))
+        feed.put(Progress("done", detail, done=True, build=key))
 
     async def _run(self, spec: SourceSpec, name: str | None, given: dict[str, str], feed: Feed) -> None:
         while True:
@@ -236,13 +290,16 @@ class Supervisor:
             return
         before = self._roster.remembered(keeper.name)
         number = (before.generation if before else 0) + 1
-        generation = await self._workshop.make(keeper.spec, revision, number, report)
+        try:
+            generation = await self._workshop.make(keeper.spec, revision, number, report)
+        except SourceError as error:
+            raise BuildFailed(f"{error}; {self._serving(before)}", getattr(error, "tail", ())) from error
         kept, keeper.environment = keeper.environment, given or keeper.environment
         try:
             idle = await keeper.replace(generation, report, lambda: self._promise(keeper, generation))
         except (StartFailed, EngineError) as error:
             keeper.environment = kept
-            serving = f"generation {before.generation} goes on" if before else "nothing has changed"
+            serving = self._serving(before)
             if isinstance(error, EngineError):
                 raise EngineError(f"{error}; {serving}") from error
             raise StartFailed(f"generation {number} did not start: {error}; {serving}", error.instance) from error
@@ -250,6 +307,11 @@ class Supervisor:
         detail = f"{keeper.name} moved to {revision.short}, generation {number}{left}"
         feed.put(Progress("done", detail, done=True, service=keeper.name))
         await self._sweep()
+
+    @staticmethod
+    def _serving(before: Remembered | None) -> str:
+        """Returns what goes on where a change did not come about."""
+        return f"generation {before.generation} goes on" if before else "nothing has changed"
 
     async def _remake(self, name: str) -> Generation:
         """Makes again what a service ran when the node stopped; of a working tree, what is there now."""

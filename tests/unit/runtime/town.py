@@ -13,6 +13,7 @@ from micro.runtime.instance import Door
 from micro.runtime.runtime import open_supervisor
 from micro.runtime.supervisor import Supervisor
 from micro.system import SystemClock, SystemDisk, SystemEntropy, SystemProcesses
+from micro.trust.keys import NodeKey
 
 SERVICE = """
 import json, os, signal, socket, sys, time
@@ -142,6 +143,7 @@ def found(home: Path, **options: float) -> Town:
         disk=SystemDisk(),
         clock=SystemClock(),
         entropy=SystemEntropy(),
+        signer=NodeKey(bytes(32)),
         changed=town.changes.append,
         **options,  # type: ignore[arg-type]
     )

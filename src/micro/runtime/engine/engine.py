@@ -25,11 +25,13 @@ class Launch:
         command: a program and its arguments.
         directory: the tree it stands in, only to be read.
         environment: all the variables it gets.
+        readable: what else it reads: its interpreter, its packages.
     """
 
     command: tuple[str, ...]
     directory: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    readable: tuple[Path, ...] = ()
 
 
 class EngineInstance(Protocol):

@@ -1,0 +1,73 @@
+"""Reads a `package-lock.json`, and believes none of its addresses.
+
+Pure.
+
+An entry is a version with a hash (`integrity`, as W3C's Subresource Integrity spells it) from the owner's registry.
+Git repositories, folders, links and addresses without a hash are refused: a lock is a stranger's text.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from micro.errors import SourceError
+from micro.runtime.recipe.recipe import Component
+
+__all__ = ["components_of", "strike_addresses"]
+
+LOCK_BYTES_MAX = 30_000_000
+PACKAGES_MAX = 10_000
+WHERE = "package-lock.json"
+
+
+def strike_addresses(data: bytes) -> bytes:
+    """Returns the lock without the addresses of its archives, in a canonical form.
+
+    Raises:
+        SourceError: it cannot be read, or takes something from elsewhere than a registry.
+    """
+    lock, packages = _read(data)
+    for place, entry in packages.items():
+        if not isinstance(entry, dict):
+            raise SourceError(f"{WHERE}: {place[:80]!r} is no object")
+        if place and (entry.get("link") or not place.startswith("node_modules/")):
+            raise SourceError(f"{WHERE}: {place[:80]!r} is a folder of its own: workspaces are not fetched")
+        address = str(entry.pop("resolved", "https:"))
+        if not address.startswith("https:") or (place and not entry.get("integrity") and not entry.get("inBundle")):
+            raise SourceError(f"{WHERE}: {place[:80]!r} is no version of the registry with a hash")
+    return json.dumps(lock, sort_keys=True, indent=1).encode()
+
+
+def components_of(data: bytes) -> tuple[Component, ...]:
+    """Returns the packages that a lock names."""
+    _, packages = _read(data)
+    return tuple(
+        Component("npm", place.rpartition("node_modules/")[2], str(entry.get("version", "")), _hashes(entry))
+        for place, entry in sorted(packages.items())
+        if place
+    )
+
+
+def _read(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        lock = json.loads(data) if len(data) <= LOCK_BYTES_MAX else None
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{WHERE} is no JSON: {error}") from error
+    if not isinstance(lock, dict) or len(lock.get("packages") or {}) > PACKAGES_MAX:
+        raise SourceError(f"{WHERE} is no lock of at most {PACKAGES_MAX} packages")
+    packages = lock.get("packages")
+    if not isinstance(packages, dict):
+        raise SourceError(f"{WHERE} is of an old form: run `npm install --package-lock-only`, and commit the new one")
+    lock.pop("dependencies", None)  # what versions before 7 read, with addresses of its own
+    return lock, packages
+
+
+def _hashes(entry: dict[str, Any]) -> dict[str, str]:
+    algorithm, dash, digest = str(entry.get("integrity", "")).split(" ")[0].partition("-")
+    try:
+        return {algorithm: base64.b64decode(digest, validate=True).hex()} if dash else {}
+    except (binascii.Error, ValueError):
+        return {}
