@@ -17,8 +17,25 @@ __all__ = ["PythonSource", "read_python"]
 ASGI = {"FastAPI", "Starlette", "Quart", "Litestar", "BlackSheep", "Sanic"}
 WSGI = {"Flask", "Bottle", "Falcon", "APIFlask"}
 SERVERS = frozenset(
-    "http.server socketserver wsgiref wsgiref.simple_server aiohttp tornado bottle sanic cherrypy waitress uvicorn "
-    "hypercorn gunicorn streamlit gradio xmlrpc.server web".split()
+    [
+        "http.server",
+        "socketserver",
+        "wsgiref",
+        "wsgiref.simple_server",
+        "aiohttp",
+        "tornado",
+        "bottle",
+        "sanic",
+        "cherrypy",
+        "waitress",
+        "uvicorn",
+        "hypercorn",
+        "gunicorn",
+        "streamlit",
+        "gradio",
+        "xmlrpc.server",
+        "web",
+    ]
 )
 """Modules whose import says that a program listens."""
 
