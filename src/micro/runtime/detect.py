@@ -13,11 +13,15 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from micro.errors import SourceError
 from micro.runtime.manifest import MANIFEST, Manifest, read_manifest
 from micro.runtime.recipe.evidence import description_of
-from micro.runtime.recipe.recipe import SHOWN_MAX, Files, Plan, Recipe
+from micro.runtime.recipe.plan import SHOWN_MAX, Files, Plan
+
+if TYPE_CHECKING:
+    from micro.runtime.recipe.recipe import Recipe
 
 __all__ = ["detect"]
 

@@ -1,7 +1,5 @@
 """Says how an engine starts a build: as it is, or with the adapter beside it that speaks for it.
 
-Pure.
-
 The adapter is a program of ours (`micro.doors.adapter`), run by name and never imported here. It finds in one variable
 what it shall start, and everything in one confinement: what the program may touch, it may, and no more.
 """
@@ -9,13 +7,11 @@ what it shall start, and everything in one confinement: what the program may tou
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from micro.runtime.engine.engine import Launch
-from micro.runtime.recipe.recipe import Plan, Start
-
-if TYPE_CHECKING:
-    from micro.runtime.environments import Interpreter
+from micro.runtime.environments import Interpreter
+from micro.runtime.recipe.plan import Plan
+from micro.runtime.recipe.recipe import Start
 
 __all__ = ["ADAPTER", "PROGRAM", "launch_of"]
 

@@ -67,16 +67,9 @@ def open_supervisor(
     """
     own = interpreter or Interpreter.of_this_process()
     git = GitSource(processes, disk, entropy, home / "sources", allow_private=allow_private, authorities=authorities)
-    artefacts = Artefacts(
-        disk,
-        clock,
-        signer,
-        seclusion or Unshare(processes),
-        Stock(disk, home / "packages"),
-        home / "builds",
-        settings or {},
-    )
-    sources: dict[str, Source] = {"git": git, "directory": DirectorySource(disk)}
+    stock = Stock(disk, home / "packages")
+    closed = seclusion or Unshare(processes)
+    artefacts = Artefacts(disk, clock, signer, closed, stock, home / "builds", settings or {})
     logs = Logs(disk, clock, home / "logs")
     launcher = Launcher(
         {"process": ProcessEngine(processes), **(engines or {})},
@@ -89,7 +82,7 @@ def open_supervisor(
         start_seconds_max=start_seconds_max,
     )
     return Supervisor(
-        Workshop(sources, recipes(Environments(disk, own)), artefacts, own, git.trees, disk),
+        _workshop(git, artefacts, own, disk),
         launcher,
         logs,
         Roster(Memory(disk, home / "services.json")),
@@ -98,3 +91,9 @@ def open_supervisor(
         changed=changed,
         drain_seconds_max=drain_seconds_max,
     )
+
+
+def _workshop(git: GitSource, artefacts: Artefacts, own: Interpreter, disk: Disk) -> Workshop:
+    """Returns what makes generations, with every kind of source and every recipe that there is."""
+    sources: dict[str, Source] = {"git": git, "directory": DirectorySource(disk)}
+    return Workshop(sources, recipes(Environments(disk, own)), artefacts, own, git.trees, disk)

@@ -17,7 +17,8 @@ from micro.runtime.environments import Interpreter
 from micro.runtime.generation import Generation
 from micro.runtime.launching import launch_of
 from micro.runtime.manifest import MANIFEST_BYTES_MAX
-from micro.runtime.recipe.recipe import Files, Plan, Recipe
+from micro.runtime.recipe.plan import Files, Plan
+from micro.runtime.recipe.recipe import Recipe
 from micro.runtime.source.source import Report, Revision, Source, Tree
 from micro.runtime.source.spec import SourceSpec, parse
 from micro.runtime.source.trees import PASSED_OVER, Trees, walk

@@ -7,7 +7,7 @@ import pytest
 from micro.errors import SourceError
 from micro.runtime.detect import detect
 from micro.runtime.environments import Environments, Interpreter
-from micro.runtime.recipe.recipe import Files, Plan
+from micro.runtime.recipe.plan import Files, Plan
 from micro.runtime.recipe.table import recipes
 from micro.system import SystemDisk
 

@@ -16,8 +16,8 @@ import pytest
 from micro.errors import SourceError
 from micro.runtime.artefact.stock import COMPLETE, Stock
 from micro.runtime.environments import Environments, Interpreter
+from micro.runtime.recipe.plan import Fetched, Files, Plan
 from micro.runtime.recipe.python import PythonRecipe
-from micro.runtime.recipe.recipe import Fetched, Files, Plan
 from micro.runtime.requirements import Requirements, read_requirements
 from micro.runtime.workbench import Unshare, Workbench
 from micro.system import SystemDisk, SystemProcesses

@@ -19,7 +19,8 @@ from micro.ports import Clock, Disk
 from micro.runtime.artefact.bill import bill_of
 from micro.runtime.artefact.statement import Built, sign_statement, statement_of
 from micro.runtime.artefact.stock import Stock, sweep_folder
-from micro.runtime.recipe.recipe import Fetched, Files, Job, Place, Plan, Recipe, Start
+from micro.runtime.recipe.plan import Fetched, Files, Plan
+from micro.runtime.recipe.recipe import Job, Place, Recipe, Start
 from micro.runtime.source.source import Report, Tree, silent
 from micro.runtime.source.trees import tree_hash, walk
 from micro.runtime.workbench import Seclusion, Workbench

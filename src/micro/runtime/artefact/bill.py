@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from micro.runtime.recipe.recipe import Component
+from micro.runtime.recipe.plan import Component
 
 __all__ = ["bill_of"]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from micro.errors import BadRequest
-from micro.runtime.recipe.recipe import Component
+from micro.runtime.recipe.plan import Component
 from micro.trust.identity import nid_of, public_key_of
 from micro.trust.keys import NodeKey
 

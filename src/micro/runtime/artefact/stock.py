@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from micro.ports import Disk
-from micro.runtime.recipe.recipe import Component, Fetched, Files, Job, Plan, Recipe
+from micro.runtime.recipe.plan import Component, Fetched, Files, Plan
+from micro.runtime.recipe.recipe import Job, Recipe
 from micro.runtime.workbench import Workbench
 
 __all__ = ["Stock", "sweep_folder"]

@@ -11,7 +11,8 @@ from micro.errors import BadRequest, SourceError
 from micro.ports import Disk
 from micro.runtime.artefact.artefacts import BILL, CHECK, LOCK, OUT, STATEMENT, Artefacts
 from micro.runtime.artefact.statement import open_statement
-from micro.runtime.recipe.recipe import Files, Plan, Recipe
+from micro.runtime.recipe.plan import Files, Plan
+from micro.runtime.recipe.recipe import Recipe
 from micro.runtime.source.source import Report, Tree
 from micro.runtime.source.trees import tree_hash
 

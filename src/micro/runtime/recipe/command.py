@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from micro.errors import SourceError
 from micro.runtime.manifest import MANIFEST, Manifest
-from micro.runtime.recipe.recipe import Component, Files, Job, Place, Plan, Start
+from micro.runtime.recipe.plan import Component, Files, Plan
+from micro.runtime.recipe.recipe import Job, Place, Start
 
 __all__ = ["CommandRecipe"]
 

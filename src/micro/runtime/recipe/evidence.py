@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 
 from micro.runtime.manifest import Serves
-from micro.runtime.recipe.recipe import Files
+from micro.runtime.recipe.plan import Files
 
 __all__ = ["description_of", "evidence", "routes"]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from micro.errors import SourceError
 from micro.runtime.manifest import Manifest
 from micro.runtime.recipe.evidence import evidence, routes
-from micro.runtime.recipe.recipe import SHOWN_MAX, Component, Files, Job, Place, Plan, Start
+from micro.runtime.recipe.plan import SHOWN_MAX, Component, Files, Plan
+from micro.runtime.recipe.recipe import Job, Place, Start
 
 __all__ = ["GoRecipe"]
 

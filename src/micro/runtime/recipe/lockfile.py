@@ -14,7 +14,7 @@ import json
 from typing import Any
 
 from micro.errors import SourceError
-from micro.runtime.recipe.recipe import Component
+from micro.runtime.recipe.plan import Component
 
 __all__ = ["components_of", "strike_addresses"]
 

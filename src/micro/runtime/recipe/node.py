@@ -14,7 +14,8 @@ from micro.errors import SourceError
 from micro.runtime.manifest import Manifest, Serves
 from micro.runtime.recipe.evidence import evidence, routes
 from micro.runtime.recipe.lockfile import components_of, strike_addresses
-from micro.runtime.recipe.recipe import Component, Files, Job, Place, Plan, Start
+from micro.runtime.recipe.plan import Component, Files, Plan
+from micro.runtime.recipe.recipe import Job, Place, Start
 
 __all__ = ["NodeRecipe"]
 

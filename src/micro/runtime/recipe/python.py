@@ -13,8 +13,9 @@ from dataclasses import replace
 from micro.errors import SourceError
 from micro.runtime.environments import Environments
 from micro.runtime.manifest import MANIFEST, Manifest, Serves
+from micro.runtime.recipe.plan import PYTHON, SHOWN_MAX, Component, Files, Plan
 from micro.runtime.recipe.pythonsource import PythonSource, read_python
-from micro.runtime.recipe.recipe import PYTHON, SHOWN_MAX, Component, Files, Job, Place, Plan, Start
+from micro.runtime.recipe.recipe import Job, Place, Start
 from micro.runtime.requirements import Requirements, read_project, read_requirements
 
 __all__ = ["PythonRecipe"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from micro.runtime.manifest import Manifest
-from micro.runtime.recipe.recipe import Component, Files, Job, Place, Plan, Start
+from micro.runtime.recipe.plan import Component, Files, Plan
+from micro.runtime.recipe.recipe import Job, Place, Start
 
 __all__ = ["SiteRecipe"]
 
