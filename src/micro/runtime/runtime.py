@@ -7,7 +7,6 @@ from pathlib import Path
 
 from micro.ports import Clock, Disk, Entropy, Processes
 from micro.runtime.artefact.artefacts import Artefacts
-from micro.runtime.artefact.stock import Stock
 from micro.runtime.engine.engine import Engine
 from micro.runtime.engine.process import ProcessEngine
 from micro.runtime.environments import Environments, Interpreter
@@ -67,9 +66,7 @@ def open_supervisor(
     """
     own = interpreter or Interpreter.of_this_process()
     git = GitSource(processes, disk, entropy, home / "sources", allow_private=allow_private, authorities=authorities)
-    stock = Stock(disk, home / "packages")
-    closed = seclusion or Unshare(processes)
-    artefacts = Artefacts(disk, clock, signer, closed, stock, home / "builds", settings or {})
+    artefacts = Artefacts(disk, clock, signer, seclusion or Unshare(processes), home, settings or {})
     logs = Logs(disk, clock, home / "logs")
     launcher = Launcher(
         {"process": ProcessEngine(processes), **(engines or {})},

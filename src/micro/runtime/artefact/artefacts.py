@@ -74,11 +74,10 @@ class Artefacts:
         clock: Clock,
         signer: NodeKey,
         seclusion: Seclusion,
-        stock: Stock,
-        folder: Path,
+        home: Path,
         settings: Mapping[str, str],
     ) -> None:
-        """Builds in `folder`, states with `signer`; `settings` is the owner's environment."""
+        """Builds in `builds/` of a node's home, states with `signer`; `settings` is the owner's environment."""
         self._disk = disk
         self._clock = clock
         self._signer = signer
@@ -86,9 +85,9 @@ class Artefacts:
         self._settings = settings
         self._building: dict[str, asyncio.Lock] = {}
         self._slots = asyncio.Semaphore(BUILDING_MAX)
-        self.stock = stock
+        self.stock = Stock(disk, home / "packages")
         self.nid = nid_of(signer.public)
-        self.folder = folder
+        self.folder = home / "builds"
 
     async def make(
         self, recipe: Recipe, plan: Plan, files: Files, tree: Tree, source: str, service: str, report: Report
