@@ -90,6 +90,8 @@ def detect(files: Files, recipes: Mapping[str, Recipe]) -> Plan:
             plan = replace(plan, command=(plan.entry, *words[1:]))
         else:
             plan = replace(plan, command=wanted.command)
+    if plan.serves == "functions" and plan.recipe != "python":
+        raise SourceError(f"{MANIFEST} says serves = 'functions', which are Python's: command = \"python FILE.py\"")
     return plan if plan.description else replace(plan, description=description_of(files))
 
 

@@ -7,6 +7,7 @@ managers, and those find where packages come from as their owner told them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,8 +168,11 @@ class Workbench:
         """Returns a file's content, up to `FILE_READ_BYTES_MAX`, or None where there is none."""
         return self.disk.read_part(path, 0, FILE_READ_BYTES_MAX) or None
 
-    def copy(self, source: Path, target: Path, paths: Iterable[str]) -> None:
-        """Copies some files of a tree, to be written over; programs stay such."""
+    async def copy(self, source: Path, target: Path, paths: Iterable[str]) -> None:
+        """Copies some files of a tree, to be written over; scripts stay such."""
+        await asyncio.to_thread(self._copy, source, target, paths)
+
+    def _copy(self, source: Path, target: Path, paths: Iterable[str]) -> None:
         for path in sorted(paths):
             place = target / path
             self.disk.make_folder(place.parent)

@@ -28,6 +28,10 @@ __all__ = ["Understood", "Workshop"]
 READ_BYTES_MAX = 1_000_000
 """How much of a file is read to find out what it is."""
 
+LOCK_BYTES_MAX = 30_000_000
+LOCKS = frozenset({"package-lock.json", "Cargo.lock", "go.sum"})
+"""Files that must be read whole, for what they leave out is not locked."""
+
 FOLDERS_PASSED_OVER = frozenset({*PASSED_OVER, ".git", "node_modules", ".venv", "venv", "target"})
 """Folders of a working tree that hold what can be made again."""
 
@@ -162,7 +166,8 @@ class Workshop:
 
     def _files(self, folder: Path) -> Files:
         def read(path: str) -> bytes:
-            return self._disk.read_part(folder / path, 0, READ_BYTES_MAX + 1)
+            bytes_max = LOCK_BYTES_MAX if path in LOCKS else READ_BYTES_MAX
+            return self._disk.read_part(folder / path, 0, bytes_max + 1)
 
         try:
             found = walk(self._disk, folder, lambda entry: entry.name in FOLDERS_PASSED_OVER)

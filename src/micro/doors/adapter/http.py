@@ -51,6 +51,9 @@ CODES: Mapping[int, int] = {405: 404, 406: 400, 410: 404, 415: 400, 422: 400, 50
 MARKUP = re.compile(r"<(style|script|title)\b.*?</\1>|<[^>]*>", re.DOTALL)
 """What a page says beside its words."""
 
+SAFE = "/%?&=:@!$'()*+,;~#[]"
+"""What a path and a query may hold as it is."""
+
 BODYLESS = {"GET", "DELETE"}
 
 
@@ -165,17 +168,16 @@ class HttpProgram:
         return reply
 
     async def _send(self, method: str, target: str, data: bytes, content_type: str, seconds: float | None) -> _Reply:
-        if not target.startswith("/"):
-            target = f"/{target}"
+        target = quote(target if target.startswith("/") else f"/{target}", safe=SAFE)
         allowed = min(CALL_SECONDS_MAX, CALL_SECONDS if seconds is None else max(0.001, seconds))
         try:
             return await asyncio.to_thread(self._exchange, method, target, data, content_type, allowed)
+        except (http.client.InvalidURL, ValueError) as error:
+            raise Fault.make(400, f"{target[:100]!r} is no path: {error}") from error
         except TimeoutError as error:
             raise Fault.make(408, f"the program did not answer {method} {target[:100]} in time") from error
         except (OSError, http.client.HTTPException) as error:
             raise Unavailable(f"outcome unknown: the program hung up on {method} {target[:100]}: {error}") from error
-        except ValueError as error:
-            raise Fault.make(400, f"{target[:100]!r} is no path: {error}") from error
 
     def _exchange(self, method: str, target: str, data: bytes, content_type: str, seconds: float) -> _Reply:
         """Sends one request on a connection of its own; blocks."""

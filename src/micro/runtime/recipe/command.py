@@ -32,7 +32,7 @@ class CommandRecipe:
     async def build(self, plan: Plan, job: Job) -> None:
         if not plan.build:
             return
-        job.bench.copy(job.tree, job.out, job.files.paths)
+        await job.bench.copy(job.tree, job.out, job.files.paths)
         program = plan.build[0]
         await job.bench.build(
             [program if "/" in program else job.bench.find(program), *plan.build[1:]],

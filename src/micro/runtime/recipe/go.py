@@ -19,6 +19,9 @@ REPLACED = re.compile(r"=>\s*(\.\.?/\S*|/\S*)")
 REQUIRED = re.compile(r"^\s*require\b", re.MULTILINE)
 SUM = re.compile(r"^(\S+) (v\S+) h1:(\S+)$", re.MULTILINE)
 OUTCOME = "app"
+DIRECT = "direct"
+"""Of the owner's registries, the one that asks whatever host a module names; strangers' modules get the others."""
+
 MANIFESTS = ("go.mod", "go.sum")
 
 
@@ -63,16 +66,23 @@ class GoRecipe:
         for found in REPLACED.finditer(text):
             if found[1].startswith(("/", "../")):
                 raise SourceError(f"go.mod replaces a module by {found[1]}, which is outside of this source")
-        locked = files.text("go.sum") or "".join(files.text(path) for path in files.ending(".go"))
-        return text.encode() + b"\0" + locked.encode()
+        if "go.sum" in files.paths:
+            return text.encode() + b"\0" + files.read("go.sum")
+        return "\0".join([text, *(files.text(path) for path in files.ending(".go"))]).encode()
 
     async def fetch(self, plan: Plan, job: Job) -> tuple[bytes, tuple[Component, ...]]:
         folder = job.packages / "module"
         tidy = "go.sum" not in job.files.paths
         wanted = [path for path in job.files.paths if path.endswith(".go")] if tidy else []
-        job.bench.copy(job.tree, folder, [*(name for name in MANIFESTS if name in job.files.paths), *wanted])
+        await job.bench.copy(job.tree, folder, [*(name for name in MANIFESTS if name in job.files.paths), *wanted])
         go = job.bench.find("go")
-        environment = {**_environment(), "GOMODCACHE": str(job.packages / "modules"), "GOCACHE": str(job.scratch)}
+        registries = (await job.bench.ask([go, "env", "GOPROXY"], job.scratch)).split(",")
+        environment = {
+            **_environment(),
+            "GOPROXY": ",".join(one for one in registries if one != DIRECT) or DIRECT,
+            "GOMODCACHE": str(job.packages / "modules"),
+            "GOCACHE": str(job.scratch),
+        }
         steps = [["mod", "tidy"]] if tidy else []
         for step in [*steps, ["mod", "download"]]:
             await job.bench.fetch(

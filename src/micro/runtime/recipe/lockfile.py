@@ -11,16 +11,24 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from typing import Any
 
 from micro.errors import SourceError
 from micro.runtime.recipe.plan import Component
 
-__all__ = ["components_of", "strike_addresses"]
+__all__ = ["SPECIFIER", "check_overrides", "components_of", "strike_addresses"]
 
 LOCK_BYTES_MAX = 30_000_000
 PACKAGES_MAX = 10_000
+DEPTH_MAX = 20
 WHERE = "package-lock.json"
+SPECIFIER = re.compile(r"(npm:(@[\w.-]+/)?[\w.-]+@)?[\w.^~<>=*|+ -]*")
+"""A range of versions or a tag of the registry, of this package or of another one (`npm:`); no address is one."""
+
+OVERRIDE = re.compile(rf"\$[@\w./-]+|{SPECIFIER.pattern}")
+VERSION = re.compile(r"[\w.+-]+")
+NAME = re.compile(r"(@[\w.~-]+/)?[\w.~-]+")
 
 
 def strike_addresses(data: bytes) -> bytes:
@@ -35,10 +43,22 @@ def strike_addresses(data: bytes) -> bytes:
             raise SourceError(f"{WHERE}: {place[:80]!r} is no object")
         if place and (entry.get("link") or not place.startswith("node_modules/")):
             raise SourceError(f"{WHERE}: {place[:80]!r} is a folder of its own: workspaces are not fetched")
+        named = [entry.get("version", "0"), *([entry["name"]] if place and "name" in entry else [])]
+        if not VERSION.fullmatch(str(named[0])) or not all(NAME.fullmatch(str(one)) for one in named[1:]):
+            raise SourceError(f"{WHERE}: {place[:80]!r} is {str(named)[:80]}, which is no version of the registry")
         address = str(entry.pop("resolved", "https:"))
         if not address.startswith("https:") or (place and not entry.get("integrity") and not entry.get("inBundle")):
             raise SourceError(f"{WHERE}: {place[:80]!r} is no version of the registry with a hash")
     return json.dumps(lock, sort_keys=True, indent=1).encode()
+
+
+def check_overrides(overrides: Any, depth: int = 0) -> None:
+    """Raises `SourceError` where overrides of a `package.json` name anything but versions."""
+    if isinstance(overrides, dict) and depth < DEPTH_MAX:
+        for value in overrides.values():
+            check_overrides(value, depth + 1)
+    elif overrides is not None and (not isinstance(overrides, str) or not OVERRIDE.fullmatch(overrides)):
+        raise SourceError(f"package.json: `overrides` says {str(overrides)[:80]!r}: only versions are followed")
 
 
 def components_of(data: bytes) -> tuple[Component, ...]:

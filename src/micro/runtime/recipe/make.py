@@ -47,7 +47,7 @@ class MakeRecipe:
         return b"", ()
 
     async def build(self, plan: Plan, job: Job) -> None:
-        job.bench.copy(job.tree, job.out, job.files.paths)
+        await job.bench.copy(job.tree, job.out, job.files.paths)
         prefix = f"-ffile-prefix-map={job.out}=/source"
         await job.bench.build(
             [job.bench.find(plan.build[0]), *plan.build[1:]],

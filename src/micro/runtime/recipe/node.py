@@ -13,7 +13,7 @@ from typing import Any
 from micro.errors import SourceError
 from micro.runtime.manifest import Manifest, Serves
 from micro.runtime.recipe.evidence import evidence, routes
-from micro.runtime.recipe.lockfile import components_of, strike_addresses
+from micro.runtime.recipe.lockfile import SPECIFIER, check_overrides, components_of, strike_addresses
 from micro.runtime.recipe.plan import Component, Files, Plan
 from micro.runtime.recipe.recipe import Job, Place, Start
 
@@ -21,7 +21,6 @@ __all__ = ["NodeRecipe"]
 
 USUAL = ("server.js", "index.js", "app.js", "main.js", "src/index.js", "src/server.js", "index.mjs", "server.mjs")
 BUILT = ("dist", "build", "out", "public", "_site")
-SPECIFIER = re.compile(r"(npm:(@[\w.-]+/)?[\w.-]+@)?[\w.^~<>=*|+ -]*")
 KINDS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
 LOCK = "package-lock.json"
 PLAIN = re.compile(r"node +[\w./-]+( +[\w./=:-]+)*")
@@ -81,6 +80,7 @@ class NodeRecipe:
                     raise SourceError(
                         f"package.json: {name} is {str(specifier)[:80]!r}: only versions of the registry are fetched"
                     )
+        check_overrides(package.get("overrides"))
         if package.get("workspaces"):
             raise SourceError("package.json is a workspace: add the folder of one package to the source")
         lock = strike_addresses(files.read(LOCK)) if LOCK in files.paths else b""
@@ -99,6 +99,8 @@ class NodeRecipe:
             job.bench.report("fetching", "there is no package-lock.json, so versions are chosen now, and kept")
             command = [npm, "install", "--package-lock-only", *QUIET]
             await job.bench.fetch(command, directory=job.packages, environment=environment, what=what)
+            chosen = strike_addresses(job.bench.read(job.packages / LOCK) or b"{}")
+            job.bench.disk.write(job.packages / LOCK, chosen)
         omitted = [] if plan.build else ["--omit=dev"]
         command = [npm, "ci", *QUIET, *omitted]
         await job.bench.fetch(command, directory=job.packages, environment=environment, what=what)
@@ -106,7 +108,7 @@ class NodeRecipe:
         return lock, components_of(lock)
 
     async def build(self, plan: Plan, job: Job) -> None:
-        job.bench.copy(job.tree, job.out, job.files.paths)
+        await job.bench.copy(job.tree, job.out, job.files.paths)
         search = f"{job.bench.find('node').rpartition('/')[0]}:/usr/local/bin:/usr/bin:/bin"
         if self.asks(plan, job.files):
             await _link(job, f"../../../packages/{job.packages.name}/node_modules")

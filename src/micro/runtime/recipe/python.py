@@ -132,6 +132,9 @@ def _chosen(files: Files, found: dict[str, PythonSource]) -> Plan | None:
             return _start(usual[0], found[usual[0]], f"{usual[0]} {word}")
         if serving:
             raise SourceError(_which(serving, word))
+    if "manage.py" in files.paths and "django" in files.text("manage.py"):
+        command = (PYTHON, "manage.py", "runserver", "127.0.0.1:$PORT", "--noreload")
+        return Plan("python", "http", command, "there is a manage.py of Django", entry="manage.py")
     package = _package(files)
     if package is not None:
         return package
@@ -188,9 +191,12 @@ def _start(path: str, source: PythonSource, reason: str) -> Plan:
 
 def _server(module: str, name: str, kind: str) -> tuple[str, ...]:
     """Returns the command that serves a web application on the port it is given."""
-    if kind == "asgi":
-        return (PYTHON, "-m", "uvicorn", f"{module}:{name}", "--host", "127.0.0.1", "--port", "$PORT")
-    return (PYTHON, "-m", "flask", "--app", f"{module}:{name}", "run", "--host", "127.0.0.1", "--port", "$PORT")
+    where = ("--host", "127.0.0.1", "--port", "$PORT")
+    kind, _, factory = kind.partition(" ")
+    if kind == "flask":
+        return (PYTHON, "-m", "flask", "--app", f"{module}:{name}", "run", *where)
+    how = (*(["--factory"] if factory else []), *(["--interface", "wsgi"] if kind == "wsgi" else []))
+    return (PYTHON, "-m", "uvicorn", f"{module}:{name}", *how, *where)
 
 
 def _package(files: Files) -> Plan | None:

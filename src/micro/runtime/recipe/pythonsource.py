@@ -15,7 +15,9 @@ from dataclasses import dataclass
 __all__ = ["PythonSource", "read_python"]
 
 ASGI = {"FastAPI", "Starlette", "Quart", "Litestar", "BlackSheep", "Sanic"}
-WSGI = {"Flask", "Bottle", "Falcon", "APIFlask"}
+FLASK = {"Flask", "APIFlask"}
+WSGI = {"Bottle", "get_wsgi_application"}
+FACTORIES = {"create_app", "make_app", "create_application", "get_app"}
 SERVERS = frozenset(
     [
         "http.server",
@@ -50,7 +52,8 @@ class PythonSource:
     Attributes:
         readable: whether it is Python at all.
         micro: whether it speaks to its node itself.
-        application: the name of the web application it makes, and whether that is ASGI (`asgi`) or WSGI (`wsgi`).
+        application: the name of the web application it makes, and what kind it is: `asgi`, `flask` or `wsgi`; with
+            ` factory` behind it, where the name is that of a function that makes it.
         listens: whether it imports what servers are made of.
         reads: whether it reads its standard input.
         functions: top-level functions whose every parameter has a type.
@@ -114,11 +117,19 @@ def _application(tree: ast.Module) -> tuple[str, str] | None:
         target = node.targets[0] if isinstance(node, ast.Assign) else None
         target = node.target if isinstance(node, ast.AnnAssign) else target
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-        if isinstance(target, ast.Name) and isinstance(value, ast.Call):
-            kind = _callee(value)
-            if kind in ASGI or kind in WSGI:
-                return target.id, "asgi" if kind in ASGI else "wsgi"
+        if isinstance(target, ast.Name) and isinstance(value, ast.Call) and _kind(value):
+            return target.id, _kind(value)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name in FACTORIES:
+            made = [_kind(call) for call in ast.walk(node) if isinstance(call, ast.Call) and _kind(call)]
+            if made and len(node.args.args) == len(node.args.defaults):
+                return node.name, f"{made[0]} factory"
     return None
+
+
+def _kind(call: ast.Call) -> str:
+    callee = _callee(call)
+    return "asgi" if callee in ASGI else "flask" if callee in FLASK else "wsgi" if callee in WSGI else ""
 
 
 def _is_standard_input(node: ast.AST) -> bool:

@@ -20,6 +20,7 @@ from micro.runtime.recipe.recipe import Job, Place, Start
 __all__ = ["RustRecipe"]
 
 LEFT_OUT = re.compile(r"(^|/)(\.cargo|target)/|(^|/)rust-toolchain(\.toml)?$")
+ELSEWHERE = frozenset({"git", "registry", "registry-index"})
 CONFIG = """[source.crates-io]
 replace-with = "vendored"
 [source.vendored]
@@ -64,20 +65,21 @@ class RustRecipe:
         )
 
     def asks(self, plan: Plan, files: Files) -> bytes:
+        manifests = [path for path in files.ending("Cargo.toml") if not LEFT_OUT.search(path)]
+        for path in manifests:
+            _check(_toml(files, path), path)
         project = _toml(files, "Cargo.toml")
         if not any("dependencies" in key for key in project) and not project.get("target"):
             return b""
-        if re.search(r"\bgit\s*=", files.text("Cargo.toml")):
-            raise SourceError("Cargo.toml takes a crate from git: only crates of the registry are fetched")
-        lock = files.text(LOCK)
-        if '"git+' in lock:
+        lock = files.read(LOCK) if LOCK in files.paths else b""
+        if b'"git+' in lock:
             raise SourceError("Cargo.lock names a crate from git: only crates of the registry are fetched")
-        return files.text("Cargo.toml").encode() + b"\0" + lock.encode()
+        return b"\0".join([*(files.text(path).encode() for path in manifests), lock])
 
     async def fetch(self, plan: Plan, job: Job) -> tuple[bytes, tuple[Component, ...]]:
         folder, home = job.scratch / "source", job.scratch / "cargo"
-        job.bench.copy(job.tree, folder, _kept(job.files))
-        job.bench.copy(_owners(job), home, ["config.toml"])
+        await job.bench.copy(job.tree, folder, _kept(job.files))
+        await job.bench.copy(_owners(job), home, ["config.toml"])
         cargo, environment = await _cargo(job)
         environment["CARGO_HOME"] = str(home)
         locked = LOCK in job.files.paths
@@ -90,7 +92,7 @@ class RustRecipe:
 
     async def build(self, plan: Plan, job: Job) -> None:
         folder, home = job.scratch / "source", job.scratch / "cargo"
-        job.bench.copy(job.tree, folder, _kept(job.files))
+        await job.bench.copy(job.tree, folder, _kept(job.files))
         lock = job.bench.read(job.packages / "lock")
         if LOCK not in job.files.paths and lock:
             job.bench.disk.write(folder / LOCK, lock)
@@ -119,6 +121,20 @@ class RustRecipe:
 
     def tools(self, plan: Plan) -> tuple[str, ...]:
         return ("cargo", "rustc", "cc")
+
+
+def _check(found: Any, where: str) -> None:
+    """Raises `SourceError` where a manifest takes a crate from elsewhere than the owner's registry or its own tree."""
+    waiting = [found]
+    while waiting:
+        one = waiting.pop()
+        waiting += one if isinstance(one, list) else list(one.values())
+        if isinstance(one, dict):
+            for key in ELSEWHERE & set(one):
+                raise SourceError(f"{where}: `{key}` takes a crate from elsewhere: only the registry's are fetched")
+            if str(one.get("path", "")).startswith("/"):
+                raise SourceError(f"{where}: {str(one['path'])[:80]} is outside of this source")
+        waiting = [one for one in waiting if isinstance(one, dict | list)]
 
 
 def _toml(files: Files, path: str) -> dict[str, Any]:
