@@ -7,10 +7,11 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from micro.errors import BadRequest, Conflict, EngineError, InternalError, NotFound, SourceError, Unavailable
+from micro.errors import BadRequest, Conflict, EngineError, InternalError, SourceError, Unavailable
 from micro.ports import Clock, Entropy
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Badge, Change, Generation, Progress, StartFailed
+from micro.runtime.inspection import Inspection
 from micro.runtime.instance import Launcher
 from micro.runtime.keeper import DRAIN_SECONDS_MAX, Keeper
 from micro.runtime.logs import LogLine, Logs
@@ -52,6 +53,7 @@ class Supervisor:
         self._drain_seconds_max = drain_seconds_max
         self._turns = Turns()
         self._works = Works(logs, changed)
+        self.inspection = Inspection(workshop, self._works, roster)
         self._closing = False
 
     def restore(self) -> None:
@@ -116,47 +118,6 @@ class Supervisor:
         async for progress in self._works.look_on(lambda feed: self._update(name, feed), name):
             yield progress
 
-    async def detect(self, source: str) -> dict[str, Any]:
-        """Returns what a source is and how it would start; see `Understood.to_dict`. Nothing of it is run.
-
-        Raises:
-            BadRequest: the source cannot be understood, fetched or started; the message says why.
-        """
-        try:
-            spec = parse(source)
-            found = await self._workshop.understand(spec, await self._workshop.newest(spec), silent)
-        except SourceError as error:
-            raise BadRequest(str(error)) from error
-        return {"source": str(spec), "name": found.plan.name or spec.name, **found.to_dict()}
-
-    async def build(self, source: str) -> AsyncIterator[Progress]:
-        """Builds a source without running it, and yields how far it has come; the last line names the build.
-
-        Raises:
-            BadRequest: the source cannot be understood.
-        """
-        try:
-            spec = parse(source)
-        except SourceError as error:
-            raise BadRequest(str(error)) from error
-        async for progress in self._works.look_on(lambda feed: self._build(spec, feed), spec.name):
-            yield progress
-
-    async def verify(self, name: str) -> AsyncIterator[Progress]:
-        """Checks the build that a service runs, or that has this name, and yields what was found to hold.
-
-        Raises:
-            NotFound: there is none.
-        """
-        keeper = self._roster.get(name)
-        generation = keeper.generation if keeper else None
-        try:
-            key = generation.build if generation else self._workshop.artefacts.find(name)
-        except SourceError as error:
-            raise NotFound(f"no service {name!r} runs here, and {error}") from error
-        async for progress in self._works.look_on(lambda feed: self._verify(key, feed), name):
-            yield progress
-
     async def kill(self, name: str) -> None:
         """Stops a service and forgets it; its log stays. Runs and updates that are under way or wait are given up.
 
@@ -201,17 +162,6 @@ class Supervisor:
             yield entry
 
     # ------------------------------------------------------------------------------------------------ the works
-
-    async def _build(self, spec: SourceSpec, feed: Feed) -> None:
-        report = _report(feed)
-        report("fetching", f"looking for {spec}")
-        found = await self._workshop.understand(spec, await self._workshop.newest(spec), report)
-        made = await self._workshop.build(spec, found, report)
-        feed.put(Progress("done", f"{spec.name} is built: {made.key}", done=True, service=spec.name, build=made.key))
-
-    async def _verify(self, key: str, feed: Feed) -> None:
-        detail = await self._workshop.verify(key, _report(feed))
-        feed.put(Progress("done", detail, done=True, build=key))
 
     async def _run(self, spec: SourceSpec, name: str | None, given: dict[str, str], feed: Feed) -> None:
         while True:
@@ -376,4 +326,4 @@ class Supervisor:
 
 
 def _report(feed: Feed) -> Report:
-    return lambda step, detail: feed.put(Progress(step, detail))
+    return feed.report

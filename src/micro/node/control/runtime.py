@@ -49,7 +49,7 @@ class Runtime:
         Args:
             source: a git URL, `github.com/owner/repository/path@ref`, or an absolute path.
         """
-        return await self._supervisor.detect(source)
+        return await self._supervisor.inspection.detect(source)
 
     async def build(self, source: str) -> AsyncIterator[dict[str, Any]]:
         """Builds a source without running it, and yields how far it has come; the last item names the build.
@@ -57,7 +57,7 @@ class Runtime:
         Args:
             source: a git URL, `github.com/owner/repository/path@ref`, or an absolute path.
         """
-        async for progress in self._supervisor.build(source):
+        async for progress in self._supervisor.inspection.build(source):
             yield dict(progress.to_dict())
 
     async def verify(self, name: str) -> AsyncIterator[dict[str, Any]]:
@@ -66,7 +66,7 @@ class Runtime:
         Args:
             name: a service, or the beginning of a build's name.
         """
-        async for progress in self._supervisor.verify(name):
+        async for progress in self._supervisor.inspection.verify(name):
             yield dict(progress.to_dict())
 
     async def kill(self, name: str) -> dict[str, Any]:
