@@ -57,7 +57,7 @@ class Shelf:
     async def fetch(self, requirements: Requirements | None) -> Fetched:
         plan = Plan("python", "micro", ("python", "main.py"), "", requirements=requirements)
         return await self.stock.get(
-            self.recipe, plan, Files([], lambda path: b""), self.stock.folder, {}, lambda log: self.bench(log)
+            self.recipe, plan, Files([], lambda path: b""), self.stock.folder, lambda log: self.bench(log)
         )
 
     async def build(self, requirements: Requirements | None) -> Interpreter:

@@ -99,7 +99,7 @@ class Artefacts:
             SourceError: it cannot be fetched for or built; what was here before is as it was.
         """
         tools = await self._tools(recipe, plan)
-        fetched = await self._fetch(recipe, plan, files, tree, tools, report)
+        fetched = await self.fetched(recipe, plan, files, tree, report)
         key = self.key(recipe, plan, tree, fetched, tools)
         place = self.folder / key
         async with self._building.setdefault(key, asyncio.Lock()), self._slots:
@@ -129,8 +129,8 @@ class Artefacts:
         )
 
     async def fetched(self, recipe: Recipe, plan: Plan, files: Files, tree: Tree, report: Report) -> Fetched:
-        """Returns what was fetched for a tree, fetched first if need be."""
-        return await self._fetch(recipe, plan, files, tree, await self._tools(recipe, plan), report)
+        """Returns what a tree asks for, fetched first if need be; see `Stock.get`."""
+        return await self.stock.get(recipe, plan, files, tree.folder, partial(self._bench, report))
 
     def key(self, recipe: Recipe, plan: Plan, tree: Tree, fetched: Fetched, tools: Mapping[str, str]) -> str:
         """Returns the name of a build: the hash of all that goes into it."""
@@ -195,11 +195,6 @@ class Artefacts:
             for entry in self._disk.entries(folder):
                 if entry.name.startswith((SCRATCH, CHECK)):
                     self._disk.remove(folder / entry.name)
-
-    async def _fetch(
-        self, recipe: Recipe, plan: Plan, files: Files, tree: Tree, tools: Mapping[str, str], report: Report
-    ) -> Fetched:
-        return await self.stock.get(recipe, plan, files, tree.folder, tools, partial(self._bench, report))
 
     def _bench(self, report: Report, log: Path) -> Workbench:
         return Workbench(self._disk, self._seclusion, self._settings, report, log)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,11 @@ class Stock:
         plan: Plan,
         files: Files,
         tree: Path,
-        tools: Mapping[str, str],
         bench: Callable[[Path], Workbench],
     ) -> Fetched:
         """Returns what a tree asks for, fetched first if need be.
 
         Args:
-            tools: the versions of the programs that fetch, by name.
             bench: makes a workbench that logs into a file.
 
         Raises:
@@ -56,7 +54,9 @@ class Stock:
         asked = recipe.asks(plan, files)
         if not asked:
             return Fetched()
-        said = json.dumps([recipe.name, recipe.version, dict(tools)], sort_keys=True).encode()
+        said = (
+            f"{recipe.name}/{recipe.version}".encode()
+        )  # packages are the same whatever version of a tool fetches them
         name = hashlib.sha256(b"micro-packages-v1\0" + said + b"\0" + asked).hexdigest()
         async with self._filling.setdefault(name, asyncio.Lock()):
             found = self._read(name)
