@@ -118,6 +118,14 @@ def test_two_packages() -> None:
     [
         ({"app.py": "from fastapi import FastAPI\napp = FastAPI()"}, "python", "http", "app:app"),
         ({"app/main.py": "import flask\nsite = flask.Flask('a')"}, "python", "http", "app.main:site"),
+        ({"src/a/web.py": "from fastapi import FastAPI\nb = FastAPI()"}, "python", "http", "a.web:b"),
+        (
+            {"app.py": "from flask import Flask\ndef create_app(): return Flask('a')"},
+            "python",
+            "http",
+            "app:create_app",
+        ),
+        ({"manage.py": "import django"}, "python", "http", "runserver"),
         ({"serve.py": "import http.server", "other.py": ""}, "python", "http", "serve.py"),
         ({"main.py": "import sys\nprint(sys.stdin.read())"}, "python", "program", "main.py"),
         ({"main.py": "for line in open(0): input()"}, "python", "program", "main.py"),

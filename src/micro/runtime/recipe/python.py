@@ -122,14 +122,14 @@ def _chosen(files: Files, found: dict[str, PythonSource]) -> Plan | None:
     lone = {path: source for path, source in found.items() if "/" not in path}
     for name in ("main.py", "__main__.py"):
         if name in lone and not _serving_elsewhere(lone, name):
-            return _start(name, lone[name], f"there is a {name}")
+            return _start(name, lone[name], f"there is a {name}", files)
     for word, is_it in ANSWERS:
         serving = [path for path, source in found.items() if is_it(source)]
         usual = [path for path in serving if path.rpartition("/")[2] in USUAL]
         if len(serving) == 1:
-            return _start(serving[0], found[serving[0]], f"{serving[0]} is the only file that {word}")
+            return _start(serving[0], found[serving[0]], f"{serving[0]} is the only file that {word}", files)
         if usual and word != MAKES_SERVICE:
-            return _start(usual[0], found[usual[0]], f"{usual[0]} {word}")
+            return _start(usual[0], found[usual[0]], f"{usual[0]} {word}", files)
         if serving:
             raise SourceError(_which(serving, word))
     if "manage.py" in files.paths and "django" in files.text("manage.py"):
@@ -143,7 +143,7 @@ def _chosen(files: Files, found: dict[str, PythonSource]) -> Plan | None:
         if len(serving) > 1:
             raise SourceError(_which(serving, word))
         if serving:
-            return _start(serving[0], lone[serving[0]], f"{serving[0]} is the only file that {word}")
+            return _start(serving[0], lone[serving[0]], f"{serving[0]} is the only file that {word}", files)
     return None
 
 
@@ -161,16 +161,17 @@ def _serving_elsewhere(lone: dict[str, PythonSource], name: str) -> bool:
     return any(source.application for path, source in lone.items() if path != name)
 
 
-def _start(path: str, source: PythonSource, reason: str) -> Plan:
+def _start(path: str, source: PythonSource, reason: str, files: Files) -> Plan:
     """Returns how a file starts: by what it is; one that says nothing is taken for a service that registers itself."""
     serves: Serves = "micro"
     command: tuple[str, ...] = (PYTHON, path)
+    module, import_folder = _module(path, files)
     endpoints, why = source.routes, ""
     if source.micro:
         pass
     elif source.application is not None:
         serves, (name, kind) = "http", source.application
-        command = _server(path.removesuffix(".py").replace("/", "."), name, kind)
+        command = _server(module, name, kind)
         why = f"; {name} in it is a web application"
     elif source.listens:
         serves, why = "http", "; it listens"
@@ -184,9 +185,20 @@ def _start(path: str, source: PythonSource, reason: str) -> Plan:
         command=command,
         reason=reason + why,
         entry=path,
+        import_folder=import_folder if serves == "http" else "",
         endpoints=endpoints,
         description=source.description,
     )
+
+
+def _module(path: str, files: Files) -> tuple[str, str]:
+    """Returns what a file is called where it is imported, and the folder that its neighbours are imported from."""
+    folder = path.rpartition("/")[0]
+    if path.startswith("src/") and "src/__init__.py" not in files.paths:
+        path, folder = path.removeprefix("src/"), "src"
+    elif f"{folder}/__init__.py" in files.paths:
+        folder = ""
+    return path.removesuffix(".py").replace("/", "."), folder
 
 
 def _server(module: str, name: str, kind: str) -> tuple[str, ...]:
@@ -212,7 +224,7 @@ def _package(files: Files) -> Plan | None:
         return None
     folder, _, package = packages[0].rpartition("/")
     source = read_python(files.text(f"{packages[0]}/__main__.py"))
-    plan = _start(f"{packages[0]}/__main__.py", source, f"{package} is the only package with a __main__.py")
+    plan = _start(f"{packages[0]}/__main__.py", source, f"{package} is the only package with a __main__.py", files)
     serves: Serves = "micro" if plan.serves == "functions" else plan.serves
     command = (PYTHON, "-m", package)
     return replace(plan, serves=serves, command=command, entry=package, import_folder=folder, endpoints=source.routes)
