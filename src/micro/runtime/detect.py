@@ -29,7 +29,7 @@ BUILD_FILES: Mapping[str, tuple[str, ...]] = {
     "go": ("go.mod",),
     "rust": ("Cargo.toml",),
     "node": ("package.json",),
-    "python": ("requirements.txt", "pyproject.toml", "setup.py", "Pipfile"),
+    "python": ("requirements.txt", "pyproject.toml", "setup.py", "Pipfile.lock"),
 }
 """What says for sure that a tree is of a recipe's kind."""
 

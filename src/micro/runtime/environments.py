@@ -24,6 +24,7 @@ from micro.runtime.workbench import Workbench
 __all__ = ["Environments", "Interpreter"]
 
 SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
+PINS = "pins.txt"
 REPORT_BYTES_MAX = 50_000_000
 
 
@@ -97,6 +98,8 @@ class Environments:
         await bench.fetch(made, directory=place, environment=own, what="cannot make a Python environment")
         listed = place / "requirements.txt"
         self._disk.create(listed, "".join(f"{line}\n" for line in requirements.lines).encode())
+        if requirements.pins:
+            self._disk.create(place / PINS, "".join(f"{line}\n" for line in requirements.pins).encode())
         install = self._installer(place, listed, requirements)
         await bench.fetch(install, directory=place, environment={}, what="cannot install the service's packages")
         self._disk.create(self._packages(place) / "micro-node.pth", self._path_file())
@@ -106,6 +109,7 @@ class Environments:
         """Returns the command that installs: pip of the node's environment, else uv of the same."""
         python = str(place / "python" / "bin" / "python")
         options = ["--only-binary", ":all:", *(["--require-hashes"] if requirements.hashed else []), "-r", str(listed)]
+        options += ["-c", str(place / PINS)] if requirements.pins else []
         if importlib.util.find_spec("pip"):
             ask = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
             ask += ["--report", str(place / "report.json")]

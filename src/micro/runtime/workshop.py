@@ -29,7 +29,7 @@ READ_BYTES_MAX = 1_000_000
 """How much of a file is read to find out what it is."""
 
 LOCK_BYTES_MAX = 30_000_000
-LOCKS = frozenset({"package-lock.json", "Cargo.lock", "go.sum"})
+LOCKS = frozenset({"package-lock.json", "Cargo.lock", "go.sum", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock"})
 """Files that must be read whole, for what they leave out is not locked."""
 
 FOLDERS_PASSED_OVER = frozenset({*PASSED_OVER, ".git", "node_modules", ".venv", "venv", "target"})

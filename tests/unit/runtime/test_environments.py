@@ -186,3 +186,13 @@ async def test_the_oldest_unused_packages_go(tmp_path: Path, monkeypatch: pytest
     Stock(SystemDisk(), tmp_path / "packages").sweep({"used"})
 
     assert sorted(entry.name for entry in SystemDisk().entries(tmp_path / "packages")) == ["used", "young"]
+
+
+async def test_a_lock_is_followed(tmp_path: Path) -> None:
+    """Of what a package needs the locked version is taken, though a newer one is there."""
+    for version in ("1.0", "2.0"):
+        wheel(tmp_path / "wheels", "one", version, "")
+    wanted = read_requirements(b"one").pinned(read_requirements(b"one==1.0\nother==3.0", "uv.lock"))
+    fetched = await Shelf(tmp_path).fetch(wanted)
+
+    assert fetched.lock.startswith(b"one==1.0 --hash=sha256:")

@@ -14,9 +14,9 @@ from micro.errors import SourceError
 from micro.runtime.environments import Environments
 from micro.runtime.manifest import MANIFEST, Manifest, Serves
 from micro.runtime.recipe.plan import PYTHON, SHOWN_MAX, Component, Files, Plan
+from micro.runtime.recipe.pythonlock import requirements_of
 from micro.runtime.recipe.pythonsource import PythonSource, read_python
 from micro.runtime.recipe.recipe import Job, Place, Start
-from micro.runtime.requirements import Requirements, read_project, read_requirements
 
 __all__ = ["PythonRecipe"]
 
@@ -24,7 +24,7 @@ PYTHONS = frozenset({"python", "python3", "python3.11", "python3.12", "python3.1
 PASSED_OVER = re.compile(r"(setup|conftest|noxfile|fabfile|test_.*|.*_test)\.py")
 USUAL = ("main.py", "__main__.py", "app.py", "server.py", "api.py", "wsgi.py", "asgi.py")
 FOLDERS = ("app", "src", "api", "server")
-PROJECT_FILES = ("requirements.txt", "pyproject.toml", "setup.py", "Pipfile")
+PROJECT_FILES = ("requirements.txt", "pyproject.toml", "setup.py", "Pipfile.lock")
 
 MAKES_SERVICE = "makes a Service"
 Answer = tuple[str, Callable[[PythonSource], bool]]
@@ -231,23 +231,12 @@ def _package(files: Files) -> Plan | None:
 
 
 def _with_packages(plan: Plan, files: Files) -> Plan:
-    requirements = _requirements(files)
+    requirements = requirements_of(files)
     if requirements is None:
         return plan
     loose = ", ".join(requirements.loose[:10])
     notes = (f"not pinned, so tomorrow's may differ: {loose}",) if loose else ()
     return replace(plan, requirements=requirements, notes=(*plan.notes, *notes))
-
-
-def _requirements(files: Files) -> Requirements | None:
-    """Returns the packages asked for; a requirements file knows them more exactly than a project file."""
-    if "requirements.txt" in files.paths:
-        found = read_requirements(files.read("requirements.txt"))
-    elif "pyproject.toml" in files.paths:
-        found = read_project(files.read("pyproject.toml"))
-    else:
-        return None
-    return found if found.lines else None
 
 
 def _example(what: str) -> str:
