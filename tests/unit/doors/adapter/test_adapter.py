@@ -26,7 +26,7 @@ import http.server, os
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        codes = {"/missing": 404, "/odd": 418, "/bad": 503}
+        codes = {"/missing": 404, "/odd": 418, "/bad": 503, "/gone": 410, "/slow": 504}
         body = str(dict(os.environ) if self.path == "/environment" else self.path).encode()
         if self.path == "/large":
             body = b"x" * 4_000_001
@@ -153,7 +153,8 @@ async def test_a_server_is_asked_and_its_refusals_are_faults(tmp_path: Path) -> 
     assert "secret" not in str((await server.ask("GET", "/environment", b"", "", None)).body)
     assert await server.fetch("/x", None) == b"/x"
     assert await server.description() is None
-    for path, code in (("/missing", 404), ("/odd", 400), ("/bad", 503), ("/large", 413), ("/hang", 503)):
+    faults = {"/missing": 404, "/odd": 400, "/bad": 503, "/gone": 404, "/slow": 408, "/large": 413, "/hang": 503}
+    for path, code in faults.items():
         with pytest.raises(Fault) as refused:
             await server.ask("GET", path, b"", "", None)
         assert (path, refused.value.code) == (path, code)
