@@ -54,7 +54,7 @@ class Interpreter:
     def folders(self) -> tuple[Path, ...]:
         """Returns what a program of this interpreter reads: its own folder, that of the one below it, and packages."""
         own = self.program.parent.parent
-        return (own, Path(sys.base_prefix), Path(sys.prefix), *self.import_path, *self.site)
+        return (own, Path(sys.base_prefix), Path(sys.prefix), *self.import_path, *self.site, *_checkouts())
 
     def environment(self) -> dict[str, str]:
         """Returns the variables that a program of this interpreter needs."""
@@ -67,6 +67,13 @@ class Interpreter:
         if self.import_path:
             found["PYTHONPATH"] = ":".join(map(str, self.import_path))
         return found
+
+
+def _checkouts() -> list[Path]:
+    """Returns the folders that this environment's `.pth` files lead to: packages that were installed to be edited."""
+    site = sysconfig.get_path("purelib")
+    after = sys.path[sys.path.index(site) + 1 :] if site in sys.path else []
+    return [Path(place) for place in after if Path(place).is_absolute()]
 
 
 class Environments:
@@ -83,7 +90,10 @@ class Environments:
 
     def interpreter(self, place: Path | None) -> Interpreter:
         """Returns the interpreter of the environment in a folder; the node's own for None."""
-        return self._interpreter if place is None else Interpreter(place / "python" / "bin" / "python")
+        if place is None:
+            return self._interpreter
+        behind = (*self._interpreter.import_path, *self._interpreter.site)
+        return Interpreter(place / "python" / "bin" / "python", site=behind)
 
     async def make(self, place: Path, requirements: Requirements, bench: Workbench) -> list[tuple[str, str, str]]:
         """Makes an environment in an empty folder, and returns name, version and SHA-256 of each package in it.
