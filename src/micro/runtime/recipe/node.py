@@ -140,9 +140,9 @@ class NodeRecipe:
 
 
 async def _link(job: Job, place: str) -> None:
-    await job.bench.build(
-        ["/bin/ln", "-s", place, "node_modules"], directory=job.out, environment={}, what="cannot link the packages"
-    )
+    command = ["/bin/ln", "-s", place, "node_modules"]
+    what = "cannot link the packages"
+    await job.bench.build(command, directory=job.out, environment={}, writes=(job.out,), what=what)
 
 
 def _package(files: Files) -> dict[str, Any]:
