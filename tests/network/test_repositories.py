@@ -20,13 +20,14 @@ STRANGERS = Path(__file__).parents[1] / "strangers"
 PATIENCE_SECONDS = 240
 NEEDED = {
     "express": ("node", "npm"),
+    "frontend": ("node", "npm"),
     "gohttp": ("go",),
     "broken": ("go",),
     "rustbin": ("cargo", "rustc", "cc"),
     "cfilter": ("make", "cc"),
     "shout": ("make", "cc"),
 }
-FOLDERS = ("rustbin", "express", "fastapi", "flask", "gohttp", "pyfunc", "website", "shout")
+FOLDERS = ("rustbin", "express", "fastapi", "flask", "gohttp", "pyfunc", "website", "shout", "frontend", "procfile")
 """What is run beside the node from the start, the slow ones first."""
 
 
@@ -142,6 +143,22 @@ def test_a_static_site(town: Town) -> None:
     assert "About" in town.call("website", "Site.Get", path="about?x=1")["body"]
     for path in ("../cfilter/README.md", "/%2e%2e/cfilter/README.md"):
         assert town("call", "website", "Site.Get", json.dumps({"path": path}))[0] == 4
+
+
+def test_a_site_that_has_to_be_built(town: Town) -> None:
+    """Its script runs, and what that leaves is served."""
+    town.runs("frontend")
+
+    assert town.call("frontend", "Site.Get")["body"] == "<h1>built by somebody</h1>"
+    assert town("call", "frontend", "Site.Get", '{"path": "build.js"}')[0] == 4
+
+
+def test_a_procfile(town: Town) -> None:
+    """Its line `web:` starts a program of any kind, on the port that it is given."""
+    town.runs("procfile")
+
+    assert town.call("procfile", "Http.Get", path="/hello.txt")["body"] == "hello from a Procfile\n"
+    assert "Procfile" in town.call("procfile", "Http.Get")["body"]
 
 
 def test_plain_functions(town: Town) -> None:
