@@ -20,9 +20,9 @@ from micro.node.client import Client
 from micro.node.config import NodeConfig
 from micro.node.engines import system_ports
 from micro.node.node import Node
-from micro.runtime.build import Interpreter
 from micro.runtime.engine.confined import ConfinedEngine
 from micro.runtime.engine.engine import Launch
+from micro.runtime.environments import Interpreter
 from micro.runtime.sandbox.sandbox import MEGABYTE, Bounds
 
 SANDBOXES = ("none", "bubblewrap", "sandlock")

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from micro.runtime.command import CommandOverran, Finished, run_command
+from micro.runtime.sandbox.confinement import Confinement
 from micro.runtime.sandbox.sandbox import Policy
+from micro.runtime.seclusion import Secluded
+from micro.runtime.workbench import Reach
+from micro.system import SystemProcesses
 from tests.contract.yard import BOUNDS, CONFINING, Yard, forbidden, running
 from tests.waiting import until
 
@@ -102,3 +106,29 @@ async def test_one_that_says_too_much_is_ended(yard: Yard) -> None:
     """And what it said is not kept."""
     with pytest.raises(CommandOverran, match="more than 100000 bytes"):
         await run(yard, "/bin/sh", "-c", "while :; do echo spam spam spam spam; done")
+
+
+@pytest.mark.parametrize("network", [True, False], ids=["fetched", "built"])
+async def test_what_strangers_wrote_is_built_in_the_sandbox(yard: Yard, network: bool) -> None:
+    """A build has no network and none of its owner's files; a package manager is started as its owner would."""
+
+    async def confinement() -> Confinement:
+        return yard.confinement()
+
+    built, secret = yard.source.parent / "built", yard.source.parent / "secret"
+    built.mkdir()
+    secret.write_text("the owner's")
+    processes, note = await Secluded(SystemProcesses(), confinement)(Reach(writable=(built,), network=network))
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as own:
+        where = f"/dev/tcp/127.0.0.1/{own.getsockname()[1]}"
+        finished = await run_command(
+            processes,
+            ["/bin/bash", "-c", f"echo made > {built}/made; cat {secret}; exec 3<>{where} && echo reached"],
+            directory=yard.source,
+            environment={"PATH": "/usr/bin:/bin"},
+            seconds_max=30.0,
+            output_bytes_max=100_000,
+        )
+    assert note == ""
+    assert (built / "made").read_text() == "made\n"
+    assert finished.output == (b"the owner'sreached\n" if network else b"")

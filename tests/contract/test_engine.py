@@ -69,6 +69,22 @@ async def test_it_imports_what_the_node_has(yard: Yard) -> None:
     assert (ended.code, ended.lines) == (0, ["micro msgspec"])
 
 
+async def test_the_devices_that_every_program_uses_work(yard: Yard) -> None:
+    """What is thrown away, what is empty, and chance; also for what the guest starts."""
+    ended = await yard.run_to_end(
+        """
+        import subprocess
+        attempt("null", lambda: open("/dev/null", "r+b", buffering=0).write(b"gone"))
+        attempt("zero", lambda: open("/dev/zero", "rb").read(2).hex())
+        attempt("chance", lambda: len(open("/dev/urandom", "rb", buffering=0).read(8)))
+        command = ["/bin/sh", "-c", "cat < /dev/null; echo lost > /dev/null; echo kept"]
+        attempt("child", lambda: subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).stdout)
+        tell()
+        """
+    )
+    assert ended.told == {"null": "4", "zero": "0000", "chance": "8", "child": "b'kept\\n'"}
+
+
 async def test_asked_to_end_it_ends_as_it_likes(yard: Yard) -> None:
     """The signal reaches the guest, not only what stands around it."""
     lines: list[str] = []

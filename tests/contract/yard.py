@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import os
 import sys
 import tempfile
 import textwrap
@@ -15,10 +16,10 @@ from typing import Any
 
 from micro.errors import EngineError
 from micro.network.transport import stream
-from micro.runtime.build import Interpreter
 from micro.runtime.engine.confined import ConfinedEngine
 from micro.runtime.engine.engine import Engine, Launch
 from micro.runtime.engine.process import ProcessEngine, ProcessInstance
+from micro.runtime.environments import Interpreter
 from micro.runtime.sandbox.bubblewrap import Bubblewrap, bubblewrap_programs
 from micro.runtime.sandbox.calls import filter_program
 from micro.runtime.sandbox.confinement import Confinement
@@ -53,7 +54,10 @@ def sandboxes(kind: str, hidden: Sequence[Path]) -> list[Sandbox]:
     if kind == "none":
         return [Unconfined()]
     if kind == "bubblewrap":
-        return [Bubblewrap(program, hidden, filter_program()) for program in bubblewrap_programs()[:1]]
+        return [
+            Bubblewrap(program, hidden, filter_program(), root=os.geteuid() == 0)
+            for program in bubblewrap_programs()[:1]
+        ]
     return [Landlock(Path(sys.executable), hidden)] if is_landlock_here() else []
 
 

@@ -23,7 +23,7 @@ def _setting(default: Any, meaning: str) -> Any:
 
 
 PREFIX = "MICRO_"
-OTHER_VARIABLES = ("MICRO_ADDRESS", "MICRO_INSTANCE", "MICRO_SERVICE", "MICRO_SOCKET", "MICRO_TOKEN")
+OTHER_VARIABLES = ("MICRO_ADDRESS", "MICRO_INSTANCE", "MICRO_PROGRAM", "MICRO_SERVICE", "MICRO_SOCKET", "MICRO_TOKEN")
 """What a node tells the instances it starts, and an owner may tell a client; no settings of a node."""
 
 RANGES: dict[str, tuple[float, float]] = {

@@ -19,7 +19,7 @@ from micro.node.config import NodeConfig
 from micro.node.home import Home
 from micro.node.sandboxes import system_sandboxes
 from micro.ports import Clock, Disk, Entropy, Processes
-from micro.runtime.build import Interpreter
+from micro.runtime.environments import Interpreter
 from micro.runtime.sandbox.groups import Groups
 from micro.runtime.sandbox.isolator import Isolator
 from micro.runtime.sandbox.probe import Probe

@@ -184,6 +184,7 @@ class Node:
             disk=ports.disk,
             clock=ports.clock,
             entropy=ports.entropy,
+            signer=self._key,
             settings=os.environ,
             sources=self._source_rules,
             confinement=self._isolator.confinement if self._isolator is not None else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ def system_sandboxes(config: NodeConfig, home: Home) -> Sequence[Sandbox]:
     found: list[Sandbox] = []
     if wanted in {"auto", "bubblewrap"} and sys.platform == "linux":
         calls = filter_program()
-        found += [Bubblewrap(program, hidden, calls) for program in bubblewrap_programs()]
+        found += [Bubblewrap(program, hidden, calls, root=os.geteuid() == 0) for program in bubblewrap_programs()]
     if wanted in {"auto", "sandlock"} and sys.platform == "linux" and is_landlock_here():
         found.append(Landlock(Path(sys.executable), hidden))
     return found

@@ -35,7 +35,8 @@ class Generation:
         revision: what it is the generation of, as `Revision.id` says it.
         ref: where that came from, as `Revision.ref`.
         tree: the hash of its files.
-        build: the name of its environment in `builds/`; empty for the node's own interpreter.
+        build: the name of its build in `builds/`.
+        packages: the name of what was fetched for it in `packages/`; empty where nothing was.
         kind: which engine runs it.
         launch: how, before the node adds what an instance needs.
         name: what its author calls the service.
@@ -51,6 +52,7 @@ class Generation:
     launch: Launch
     name: str = ""
     needs: frozenset[str] = frozenset()
+    packages: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,12 @@ class Progress:
     """How far a run or an update has come.
 
     Attributes:
-        step: `fetching`, `building`, `starting`, `waiting`, `moving`, `done` or `failed`.
+        step: `fetching`, `building`, `starting`, `waiting`, `moving`, `verifying`, `done` or `failed`.
         detail: one line for a person.
         done: whether it is the last.
         service: the service's name, once it is known for sure.
         tail: of one that failed, the last lines of its log.
+        build: the name of what was built, if that was asked for.
     """
 
     step: str
@@ -108,6 +111,7 @@ class Progress:
     done: bool = False
     service: str = ""
     tail: tuple[str, ...] = ()
+    build: str = ""
 
     @property
     def failed(self) -> bool:
@@ -123,6 +127,7 @@ class Progress:
             "failed": self.failed,
             "service": self.service,
             "tail": list(self.tail),
+            "build": self.build,
         }
 
 

@@ -7,24 +7,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from micro.ports import Clock, Disk, Entropy, Processes
-from micro.runtime.build import Builder, Interpreter
+from micro.runtime.artefact.artefacts import Artefacts
 from micro.runtime.engine.confined import ConfinedEngine
 from micro.runtime.engine.process import ProcessEngine
+from micro.runtime.environments import Environments, Interpreter
 from micro.runtime.generation import Change
 from micro.runtime.instance import START_SECONDS_MAX, Launcher, Reception
 from micro.runtime.keeper import DRAIN_SECONDS_MAX
 from micro.runtime.logs import Logs
 from micro.runtime.memory import Memory
+from micro.runtime.recipe.table import recipes
 from micro.runtime.roster import Roster
 from micro.runtime.sandbox.confinement import Confinement
 from micro.runtime.sandbox.sandbox import Bounds
+from micro.runtime.seclusion import Secluded
 from micro.runtime.source.directory import DirectorySource
 from micro.runtime.source.git import GitSource
 from micro.runtime.source.lookout import Lookout
 from micro.runtime.source.pace import Pace
 from micro.runtime.source.sightings import Sightings
+from micro.runtime.source.source import Source
 from micro.runtime.supervisor import Supervisor
+from micro.runtime.workbench import Unshare
 from micro.runtime.workshop import Workshop
+from micro.trust.keys import NodeKey
 
 __all__ = ["SourceRules", "open_supervisor"]
 
@@ -60,6 +66,7 @@ def open_supervisor(
     disk: Disk,
     clock: Clock,
     entropy: Entropy,
+    signer: NodeKey,
     changed: Callable[[Change], None] = lambda change: None,
     confinement: Callable[[], Awaitable[Confinement]] | None = None,
     bounds: Bounds | None = None,
@@ -71,22 +78,24 @@ def open_supervisor(
 ) -> Supervisor:
     """Returns the supervisor of the node with this home; `restore` it when the node is ready, `close` it at the end.
 
-    It works in `sources/`, `builds/`, `logs/`, `run/home/`, `services.json` and `sources.json`.
+    It works in `sources/`, `packages/`, `builds/`, `logs/`, `run/home/`, `services.json` and `sources.json`.
 
     Args:
         reception: what the node does for each instance.
+        signer: the node's key, which signs what it states about builds.
         changed: is told of everything that happens; must not wait.
-        confinement: returns what confines services; without it they run as the node's owner does.
+        confinement: returns what confines services and builds; without it they run as the node's owner does.
         bounds: how much each service may use, where they are confined.
         interpreter: runs services; the one that runs the node, unless said.
-        settings: the owner's environment variables, of which pip gets what says where packages come from.
+        settings: the owner's environment variables: where his programs are, and where packages come from.
         sources: where code may come from, and how it is followed; the defaults, unless said.
         start_seconds_max: how long an instance may take to register.
         drain_seconds_max: how long an instance that is replaced may take to finish what is open on it.
     """
     own, sources = interpreter or Interpreter.of_this_process(), sources or SourceRules()
     git = sources.git(processes, disk, entropy, home / "sources")
-    builder = Builder(processes, disk, home / "builds", own, settings=settings)
+    seclusion = Secluded(processes, confinement) if confinement else Unshare(processes)
+    artefacts = Artefacts(disk, clock, signer, seclusion, home, settings or {})
     logs = Logs(disk, clock, home / "logs")
     launcher = Launcher(
         {"process": ConfinedEngine(confinement, bounds or Bounds()) if confinement else ProcessEngine(processes)},
@@ -98,7 +107,7 @@ def open_supervisor(
         homes=home / "run" / "home",
         start_seconds_max=start_seconds_max,
     )
-    workshop = Workshop({"git": git, "directory": DirectorySource(disk)}, builder, git.trees, disk)
+    workshop = _workshop(git, artefacts, own, disk)
     sightings = Sightings(disk, home / "sources.json")
     return Supervisor(
         workshop,
@@ -112,3 +121,9 @@ def open_supervisor(
         changed=changed,
         drain_seconds_max=drain_seconds_max,
     )
+
+
+def _workshop(git: GitSource, artefacts: Artefacts, own: Interpreter, disk: Disk) -> Workshop:
+    """Returns what makes generations, with every kind of source and every recipe that there is."""
+    sources: dict[str, Source] = {"git": git, "directory": DirectorySource(disk)}
+    return Workshop(sources, recipes(Environments(disk, own)), artefacts, own, git.trees, disk)

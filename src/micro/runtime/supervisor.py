@@ -13,10 +13,12 @@ from micro.ports import Clock, Entropy
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Badge, Change, Generation, Progress, StartFailed, Wish
 from micro.runtime.grants import check_grants, check_needs
+from micro.runtime.inspection import Inspection
 from micro.runtime.instance import Launcher
 from micro.runtime.keeper import DRAIN_SECONDS_MAX, Keeper
 from micro.runtime.logs import LogLine, Logs
 from micro.runtime.manifest import check_environment, is_service_name
+from micro.runtime.memory import Remembered
 from micro.runtime.naming import Naming
 from micro.runtime.renewal import Renewal, may_evolve
 from micro.runtime.roster import Roster
@@ -24,6 +26,7 @@ from micro.runtime.source.lookout import Lookout
 from micro.runtime.source.source import Report, Revision, silent
 from micro.runtime.source.spec import SourceSpec, parse
 from micro.runtime.turns import Turns
+from micro.runtime.workbench import BuildFailed
 from micro.runtime.works import Works
 from micro.runtime.workshop import Workshop
 
@@ -65,6 +68,7 @@ class Supervisor:
         self._works = Works(logs, changed)
         self._evolve = evolve
         self.renewal = Renewal(lookout, lambda: self._roster, self._follow, logs, clock=clock, changed=changed)
+        self.inspection = Inspection(workshop, self._works, roster)
         self._closing = False
 
     def restore(self) -> None:
@@ -292,8 +296,11 @@ class Supervisor:
             return
         before = self._roster.remembered(keeper.name)
         number = (before.generation if before else 0) + 1
-        generation = await self._workshop.make(keeper.spec, revision, number, report)
-        check_needs(generation.needs, given[1], str(keeper.spec))
+        try:
+            generation = await self._workshop.make(keeper.spec, revision, number, report)
+            check_needs(generation.needs, given[1], str(keeper.spec))
+        except SourceError as error:
+            raise BuildFailed(f"{error}; {self._serving(before)}", getattr(error, "tail", ())) from error
         if keeper.has_files_of(generation) and not changed:
             self._advance(keeper, generation, feed)
             await self._sweep()
@@ -303,7 +310,7 @@ class Supervisor:
             idle = await keeper.replace(generation, report, lambda: self._promise(keeper, generation))
         except (StartFailed, EngineError) as error:
             keeper.environment, keeper.allowed = kept
-            serving = f"generation {before.generation} goes on" if before else "nothing has changed"
+            serving = self._serving(before)
             if isinstance(error, EngineError):
                 raise EngineError(f"{error}; {serving}") from error
             raise StartFailed(f"generation {number} did not start: {error}; {serving}", error.instance) from error
@@ -322,6 +329,10 @@ class Supervisor:
         self.renewal.settled(keeper.name)
         detail = f"{keeper.name} runs the files of {Revision(same.revision).short} already"
         feed.put(Progress("done", detail, done=True, service=keeper.name))
+    @staticmethod
+    def _serving(before: Remembered | None) -> str:
+        """Returns what goes on where a change did not come about."""
+        return f"generation {before.generation} goes on" if before else "nothing has changed"
 
     async def _remake(self, name: str) -> Generation:
         """Makes again what a service ran when the node stopped; of a working tree, what is there now."""
@@ -369,4 +380,4 @@ class Supervisor:
 
 
 def _report(feed: Feed) -> Report:
-    return lambda step, detail: feed.put(Progress(step, detail))
+    return feed.report

@@ -22,6 +22,15 @@ def test_a_command_as_a_list() -> None:
     assert read_manifest(b'[service]\ncommand = ["./serve", "a b"]').command == ("./serve", "a b")
 
 
+def test_how_it_is_built_and_what_it_is() -> None:
+    """An author may say what detection would only guess."""
+    text = b'[service]\nserves = "http"\nrecipe = "node"\nbuild = "npm run build"\ndescription = "Greets."'
+
+    assert read_manifest(text) == Manifest(
+        serves="http", recipe="node", build=("npm", "run", "build"), description="Greets."
+    )
+
+
 def test_nothing_said() -> None:
     """An empty file leaves everything to detection."""
     assert read_manifest(b"") == Manifest()
@@ -35,6 +44,10 @@ def test_nothing_said() -> None:
         (b"service = 1", r"write \[service\]"),
         (b'[service]\ncomand = "x"', "did you mean `command`"),
         (b"[services]", "did you mean `service`"),
+        (b'[service]\nserves = "tea"', "`serves` is 'tea'; it is one of micro, http, program, functions, site"),
+        (b"[service]\nserves = 1", "`serves` is '1'; it is a text"),
+        (b"[service]\nbuild = 1", "`build` is a text or a list"),
+        (b"[service]\ndescription = []", "`description` is"),
         (b"[service]\ncommand = 1", "`command` is a text or a list"),
         (b"[service]\ncommand = [1]", "`command` is a text or a list"),
         (b'[service]\ncommand = "python \'main.py"', "cannot be split into words"),

@@ -14,6 +14,7 @@ from micro.runtime.instance import Door
 from micro.runtime.runtime import open_supervisor
 from micro.runtime.supervisor import Supervisor
 from micro.system import SystemClock, SystemDisk, SystemEntropy, SystemProcesses
+from micro.trust.keys import NodeKey
 
 SERVICE = """
 import json, os, signal, socket, sys, time
@@ -148,6 +149,7 @@ def found(home: Path, disk: SystemDisk | None = None, **options: Any) -> Town:
         disk=disk or SystemDisk(),
         clock=SystemClock(),
         entropy=SystemEntropy(),
+        signer=NodeKey(bytes(32)),
         changed=town.changes.append,
         **options,
     )

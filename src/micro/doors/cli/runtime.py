@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 import click
 
+from micro.doors.cli.building import follow, local_source
 from micro.doors.cli.completion import complete_services
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.moment import ago, clock_time, span
@@ -17,25 +16,13 @@ from micro.doors.cli.options import command
 from micro.doors.cli.output import Column, clean, rows_text
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, paint, say, width
-from micro.errors import InternalError, NotFound
-from micro.runtime.source.spec import parse
+from micro.errors import NotFound
 
 __all__ = ["kill", "logs", "run", "status", "update"]
 
 RUNNING = [Column(name) for name in ("name", "state", "revision", "pid", "restarts", "started", "looked", "source")]
 LINES_MAX = 100_000
 REVISION_CHARACTERS = 10
-
-
-def local_source(source: str) -> str:
-    """Returns a source as the node understands it, whose working directory is another one: local paths in full.
-
-    Raises:
-        SourceError: it follows no form that is known.
-    """
-    if "@" in source and os.path.isdir(source):  # a folder that is there is meant, not a reference
-        source = f"file://{quote(os.path.abspath(source))}"
-    return str(parse(source).below(os.getcwd()))
 
 
 @command("run", example="micro run github.com/ann/greeter@main")
@@ -98,28 +85,7 @@ def update(session: Session, service: str) -> None:
 
 
 def _follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> None:
-    """Shows the steps of a run or an update as they come, and fails as it fails."""
-
-    async def work() -> Mapping[str, Any]:
-        last: Mapping[str, Any] = {}
-        async for step in session.stream("runtime", endpoint, request):
-            last = step
-            if session.shape() == "json":
-                session.show_item(step)
-            elif not step.get("failed") and not step.get("done"):
-                note(f"{paint(str(step['step']).ljust(9), 'dim', sys.stderr)} {clean(str(step.get('detail', '')))}")
-        return last
-
-    session.hint = "micro status"
-    last = session.run(work, waiting="working", whole=endpoint.rpartition(".")[2].lower())
-    if last.get("failed") or not last.get("done"):
-        for line in last.get("tail") or ():
-            note(f"  {clean(str(line))}")
-        verb = endpoint.rpartition(".")[2].lower()
-        session.hint = f"micro logs {clean(str(last['service']))}" if last.get("tail") else f"micro {verb} --help"
-        raise InternalError(str(last.get("detail") or "the node ended the run without saying why"))
-    if session.shape() != "json":
-        say(clean(str(last.get("detail") or "done")))
+    last = follow(session, endpoint, request)
     if session.shape() == "table" and last.get("service"):
         session.next(f"micro {clean(str(last['service']))} --help")
 

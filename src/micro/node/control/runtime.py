@@ -51,6 +51,32 @@ class Runtime:
         async for progress in self._supervisor.update(name):
             yield dict(progress.to_dict())
 
+    async def detect(self, source: str) -> dict[str, Any]:
+        """Says what a source is and how it would start; nothing of it is run.
+
+        Args:
+            source: a git URL, `github.com/owner/repository/path@ref`, or an absolute path.
+        """
+        return await self._supervisor.inspection.detect(source)
+
+    async def build(self, source: str) -> AsyncIterator[dict[str, Any]]:
+        """Builds a source without running it, and yields how far it has come; the last item names the build.
+
+        Args:
+            source: a git URL, `github.com/owner/repository/path@ref`, or an absolute path.
+        """
+        async for progress in self._supervisor.inspection.build(source):
+            yield dict(progress.to_dict())
+
+    async def verify(self, name: str) -> AsyncIterator[dict[str, Any]]:
+        """Checks what a service was built from, and yields what was found to hold; the last item has `done`.
+
+        Args:
+            name: a service, or the beginning of a build's name.
+        """
+        async for progress in self._supervisor.inspection.verify(name):
+            yield dict(progress.to_dict())
+
     async def kill(self, name: str) -> dict[str, Any]:
         """Stops a service and forgets it.
 
@@ -86,6 +112,9 @@ def runtime_service(supervisor: Supervisor, is_platform: Callable[[str], bool]) 
     service = Service("runtime", description="Runs services from their source.", platform=True)
     service.add("Runtime.Run", endpoints.run)
     service.add("Runtime.Update", endpoints.update)
+    service.add("Runtime.Detect", endpoints.detect, idempotent=True)
+    service.add("Runtime.Build", endpoints.build, idempotent=True)
+    service.add("Runtime.Verify", endpoints.verify, idempotent=True)
     service.add("Runtime.Kill", endpoints.kill)
     service.add("Runtime.Status", endpoints.status, idempotent=True)
     service.add("Runtime.Logs", endpoints.logs, idempotent=True)

@@ -50,7 +50,14 @@ SECRETS_OF_THE_KERNEL = (
 """Files of `/proc` that tell of the machine, or command it."""
 
 DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
-"""What bubblewrap puts into `/dev`: the machine's own, whose mode and time the guest would be free to change."""
+"""What bubblewrap puts into `/dev`: the machine's own, whose mode and time a guest of root would be free to change."""
+
+GUARD = (
+    *("/usr/bin/unshare", "--mount", "--propagation", "private", "/bin/sh", "-c"),
+    'for name in $0; do /usr/bin/mount -o bind,ro "/dev/$name" "/dev/$name" || exit 1; done; exec "$@"',
+    " ".join(DEVICES),
+)
+"""Starts bubblewrap where they are read-only and work all the same: mounted so by itself, no device can be opened."""
 
 USERS = "nobody:x:65534:65534:nobody:/tmp:/usr/sbin/nologin\n"
 GROUPS = "nogroup:x:65534:\n"
@@ -68,16 +75,18 @@ class Bubblewrap:
         program: its path.
         hidden: folders that no guest sees, whatever holds them: the node's home, and where its sockets are.
         calls: a filter for system calls, as `calls.filter_program` returns it.
+        root: whether the machine's devices belong to the user that runs this.
     """
 
     confines = True
     hands_sockets = True
 
-    def __init__(self, program: Path, hidden: Sequence[Path], calls: bytes) -> None:
+    def __init__(self, program: Path, hidden: Sequence[Path], calls: bytes, *, root: bool = False) -> None:
         self.program = program
         self.name = "bubblewrap"
         self._hidden = tuple(hidden)
         self._calls = calls
+        self._guard = GUARD if root else ()
         self._limiter = os.path.exists(LIMITER)
 
     def wrap(
@@ -113,7 +122,7 @@ class Bubblewrap:
         ]
         handed["@arguments"] = b"".join(os.fsencode(word) + b"\0" for word in arguments)
         limiter = () if counted or not self._limiter else _limiter(policy.bounds)
-        return Wrapped((*words, "--", *limiter, *command), {}, handed, PROXIES)
+        return Wrapped((*self._guard, *words, "--", *limiter, *command), {}, handed, PROXIES)
 
     def _files(self, program: Path, directory: Path, policy: Policy) -> Iterator[str]:
         """Yields the arguments that build the guest's file system, outer folders before inner ones."""
@@ -177,8 +186,6 @@ def _kernel() -> Iterator[str]:
         if os.path.exists(f"/proc/{name}"):
             yield from ("--ro-bind", "/dev/null", f"/proc/{name}")  # a device, where none may be opened
     yield from ("--dev", "/dev")
-    for name in DEVICES:
-        yield from ("--remount-ro", f"/dev/{name}")
 
 
 def _is_system(path: Path) -> bool:

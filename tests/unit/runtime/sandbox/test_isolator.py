@@ -10,7 +10,7 @@ import pytest
 
 from micro.errors import EngineError
 from micro.network.transport import stream
-from micro.runtime.build import Interpreter
+from micro.runtime.environments import Interpreter
 from micro.runtime.sandbox.bubblewrap import Bubblewrap
 from micro.runtime.sandbox.groups import Groups
 from micro.runtime.sandbox.isolator import Isolator

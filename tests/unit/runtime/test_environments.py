@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from micro.errors import SourceError
-from micro.runtime.build import COMPLETE, Builder, Interpreter
-from micro.runtime.requirements import read_requirements
-from micro.runtime.source.source import silent
+from micro.runtime.artefact.stock import COMPLETE, Stock
+from micro.runtime.environments import Environments, Interpreter
+from micro.runtime.recipe.plan import Fetched, Files, Plan
+from micro.runtime.recipe.python import PythonRecipe
+from micro.runtime.requirements import Requirements, read_requirements
+from micro.runtime.workbench import Unshare, Workbench
 from micro.system import SystemDisk, SystemProcesses
 
 
@@ -40,9 +43,32 @@ def wheel(folder: Path, name: str, version: str, text: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def builder(folder: Path) -> Builder:
-    settings = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder / "wheels"), "PIP_NO_CACHE_DIR": "1", "SECRET": "x"}
-    return Builder(SystemProcesses(), SystemDisk(), folder / "builds", Interpreter.of_this_process(), settings=settings)
+class Shelf:
+    """The folder `packages/` of a test, filled by the recipe for Python."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder / "wheels"), "PIP_NO_CACHE_DIR": "1"}
+        self.environments = Environments(SystemDisk(), Interpreter.of_this_process())
+        self.recipe = PythonRecipe(self.environments)
+        self.stock = Stock(SystemDisk(), folder / "packages")
+        self.settings = {**settings, "SECRET": "x"}
+        self.told: list[str] = []
+
+    async def fetch(self, requirements: Requirements | None) -> Fetched:
+        plan = Plan("python", "micro", ("python", "main.py"), "", requirements=requirements)
+        return await self.stock.get(
+            self.recipe, plan, Files([], lambda path: b""), self.stock.folder, lambda log: self.bench(log)
+        )
+
+    async def build(self, requirements: Requirements | None) -> Interpreter:
+        fetched = await self.fetch(requirements)
+        return self.environments.interpreter(self.stock.folder / fetched.name if fetched.name else None)
+
+    def bench(self, log: Path) -> Workbench:
+        def report(step: str, detail: str) -> None:
+            self.told.append(f"{step}: {detail}")
+
+        return Workbench(SystemDisk(), Unshare(SystemProcesses()), self.settings, report, log)
 
 
 def python(interpreter: Interpreter, code: str) -> str:
@@ -55,19 +81,19 @@ def python(interpreter: Interpreter, code: str) -> str:
 
 async def test_nothing_asked_nothing_built(tmp_path: Path) -> None:
     """A service without packages runs with the node's own interpreter, which knows `micro`."""
-    interpreter = await builder(tmp_path).build(None, silent)
+    interpreter = await Shelf(tmp_path).build(None)
 
     assert str(interpreter.program) == sys.executable
     assert python(interpreter, "import micro.errors; print(1)") == "1"
-    assert not (tmp_path / "builds").exists()
+    assert not (tmp_path / "packages").exists()
 
 
 async def test_packages_beside_the_nodes(tmp_path: Path) -> None:
     """A service finds its own packages first, then the node's; the node finds nothing new."""
     wheel(tmp_path / "wheels", "greeting", "1.0", "TEXT = 'hello'")
     wheel(tmp_path / "wheels", "msgspec", "99.0", "OWN = True")
-    made = builder(tmp_path)
-    interpreter = await made.build(read_requirements(b"greeting==1.0\nmsgspec==99.0"), silent)
+    made = Shelf(tmp_path)
+    interpreter = await made.build(read_requirements(b"greeting==1.0\nmsgspec==99.0"))
 
     code = "import greeting, msgspec, micro.errors, click; print(greeting.TEXT, msgspec.OWN)"
     assert python(interpreter, code) == "hello True"
@@ -79,24 +105,24 @@ async def test_built_once(tmp_path: Path) -> None:
     """Equal requirements share an environment, however they are ordered; others get another."""
     for name in ("one", "two"):
         wheel(tmp_path / "wheels", name, "1.0", "")
-    made = builder(tmp_path)
-    first = await made.build(read_requirements(b"one==1.0\ntwo==1.0"), silent)
+    made = Shelf(tmp_path)
+    first = await made.build(read_requirements(b"one==1.0\ntwo==1.0"))
     (tmp_path / "wheels").rename(tmp_path / "gone")
-    again = await made.build(read_requirements(b"two==1.0\none==1.0"), silent)
+    again = await made.build(read_requirements(b"two==1.0\none==1.0"))
 
     assert first.program == again.program
     with pytest.raises(SourceError):
-        await made.build(read_requirements(b"one==1.0"), silent)
+        await made.build(read_requirements(b"one==1.0"))
 
 
 async def test_hashes_are_checked(tmp_path: Path) -> None:
     """A package that is not the one that was named is not installed."""
     digest = wheel(tmp_path / "wheels", "one", "1.0", "")
-    made = builder(tmp_path)
-    await made.build(read_requirements(f"one==1.0 --hash=sha256:{digest}".encode()), silent)
+    made = Shelf(tmp_path)
+    await made.build(read_requirements(f"one==1.0 --hash=sha256:{digest}".encode()))
 
     with pytest.raises(SourceError, match=r"(?i)hash"):
-        await made.build(read_requirements(f"one==1.0 --hash=sha256:{'0' * 64}".encode()), silent)
+        await made.build(read_requirements(f"one==1.0 --hash=sha256:{'0' * 64}".encode()))
 
 
 async def test_a_source_package_is_not_built(tmp_path: Path) -> None:
@@ -114,7 +140,7 @@ async def test_a_source_package_is_not_built(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "wheels" / "evil-1.0.tar.gz", "w:gz") as archive:
         archive.add(package, "evil-1.0")
     with pytest.raises(SourceError, match="cannot install the service's packages"):
-        await builder(tmp_path).build(read_requirements(b"evil==1.0"), silent)
+        await Shelf(tmp_path).build(read_requirements(b"evil==1.0"))
 
     assert SystemDisk().read(tmp_path / "ran") is None
 
@@ -122,36 +148,54 @@ async def test_a_source_package_is_not_built(tmp_path: Path) -> None:
 async def test_a_build_that_a_crash_left_is_made_anew(tmp_path: Path) -> None:
     """An environment without its last mark is not trusted."""
     wheel(tmp_path / "wheels", "one", "1.0", "")
-    made, wanted = builder(tmp_path), read_requirements(b"one==1.0")
-    await made.build(wanted, silent)
-    place = tmp_path / "builds" / made.name(wanted)
+    made, wanted = Shelf(tmp_path), read_requirements(b"one==1.0")
+    await made.build(wanted)
+    place = tmp_path / "packages" / (await made.fetch(wanted)).name
     (place / COMPLETE).unlink()
     (place / "python" / "bin" / "python").unlink()
-    interpreter = await made.build(wanted, silent)
+    interpreter = await made.build(wanted)
 
     assert python(interpreter, "import one; print(1)") == "1"
 
 
-async def test_what_is_not_pinned_is_told(tmp_path: Path) -> None:
-    """Progress names what is done, and packages whose version is left open."""
+async def test_progress_is_told(tmp_path: Path) -> None:
+    """It names what is done, as pip says it."""
     wheel(tmp_path / "wheels", "one", "1.0", "")
-    told: list[str] = []
-    await builder(tmp_path).build(read_requirements(b"one"), lambda step, detail: told.append(f"{step}: {detail}"))
+    made = Shelf(tmp_path)
+    await made.build(read_requirements(b"one"))
 
-    assert told[0] == "building: 1 package into an environment of its own"
-    assert told[1] == "building: not pinned, so tomorrow's may differ: one"
-    assert any("Successfully installed one-1.0" in line for line in told)
+    assert made.told[0] == "fetching: 1 package into an environment of its own"
+    assert any("Successfully installed one-1.0" in line for line in made.told)
 
 
-async def test_the_oldest_unused_builds_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of environments that nobody uses only the youngest are kept."""
-    monkeypatch.setattr("micro.runtime.build.BUILDS_MAX", 1)
+async def test_what_was_chosen_is_locked(tmp_path: Path) -> None:
+    """A requirement that leaves its version open has a lock with version and hash, and so has what it needs."""
+    digest = wheel(tmp_path / "wheels", "one", "1.5", "")
+    fetched = await Shelf(tmp_path).fetch(read_requirements(b"one>=1"))
+
+    assert fetched.lock == f"one==1.5 --hash=sha256:{digest}\n".encode()
+    assert [(one.kind, one.name, one.version) for one in fetched.components] == [("pypi", "one", "1.5")]
+
+
+async def test_the_oldest_unused_packages_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what nobody uses only the youngest is kept."""
+    monkeypatch.setattr("micro.runtime.artefact.stock.PACKAGES_MAX", 1)
     for age, name in enumerate(("used", "old", "young"), 1):
-        (tmp_path / "builds" / name).mkdir(parents=True)
-        os.utime(tmp_path / "builds" / name, (age, age))
-    builder(tmp_path).sweep({"used"})
+        (tmp_path / "packages" / name).mkdir(parents=True)
+        os.utime(tmp_path / "packages" / name, (age, age))
+    Stock(SystemDisk(), tmp_path / "packages").sweep({"used"})
 
-    assert sorted(entry.name for entry in SystemDisk().entries(tmp_path / "builds")) == ["used", "young"]
+    assert sorted(entry.name for entry in SystemDisk().entries(tmp_path / "packages")) == ["used", "young"]
+
+
+async def test_a_lock_is_followed(tmp_path: Path) -> None:
+    """Of what a package needs the locked version is taken, though a newer one is there."""
+    for version in ("1.0", "2.0"):
+        wheel(tmp_path / "wheels", "one", version, "")
+    wanted = read_requirements(b"one").pinned(read_requirements(b"one==1.0\nother==3.0", "uv.lock"))
+    fetched = await Shelf(tmp_path).fetch(wanted)
+
+    assert fetched.lock.startswith(b"one==1.0 --hash=sha256:")
 
 
 def test_a_checkout_that_is_installed_to_be_edited_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
