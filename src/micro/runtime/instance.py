@@ -207,7 +207,14 @@ class Launcher:
         raise StartFailed(reason, instance.id)
 
     async def stop(self, instance: Instance) -> None:
-        """Ends an instance, if it has not ended, and clears away what it had."""
+        """Ends an instance, if it has not ended, and clears away what it had; who stops waiting waits for that."""
+        ending = asyncio.ensure_future(self._end(instance))
+        try:
+            await asyncio.shield(ending)
+        finally:
+            await asyncio.wait([ending])
+
+    async def _end(self, instance: Instance) -> None:
         try:
             await instance.stop()
         finally:

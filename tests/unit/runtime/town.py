@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import textwrap
 from collections.abc import AsyncIterator, Mapping
@@ -78,8 +79,11 @@ class Post:
         finally:
             self.open -= 1
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Hangs up, and waits until that is done: the loop may end right after."""
         self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
 
 
 class Town:
@@ -122,7 +126,7 @@ class Town:
             server.close()
         post = self.posts.pop(instance, None)
         if post is not None:
-            post.close()
+            await post.close()
 
     async def call(self, name: str, **request: object) -> dict[str, object]:
         """Calls the newest instance of a service that takes something new."""
