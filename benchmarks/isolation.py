@@ -1,7 +1,7 @@
 """Measures what confining a service costs: `python -m benchmarks.isolation [ROUNDS]`.
 
-Each round has a fresh process for each sandbox, one after the other: a node starts a small service several times, calls
-it directly and through the node, and has a guest take more memory than it may. Printed are the medians of each
+Each round is a fresh process with a node for each sandbox. They start a small service in turn, have it called in turn,
+directly and through the node, and each has a guest take more memory than it may. Printed are the medians of each
 round's ratio to the service that is not confined, with their spread, and how long a guest lived beyond its limit.
 """
 
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from micro.node.client import Client
@@ -28,7 +29,8 @@ from micro.runtime.sandbox.sandbox import MEGABYTE, Bounds
 SANDBOXES = ("none", "bubblewrap", "sandlock")
 ROUNDS = 7
 STARTS = 5
-CALLS = 2_000
+CALLS = 1_000
+WARM_UP = 100
 MEASURES = ("start", "direct", "node")
 
 SERVICE = """
@@ -54,28 +56,38 @@ while True:
 """
 
 
-async def _starts(node: Node, folder: Path) -> float:
+async def _start(node: Node, folder: Path) -> float:
     """Returns the seconds from the order to start a service, all of it there, until it has registered."""
-    taken = []
+    began = time.perf_counter()
+    async for progress in node.supervisor.run(str(folder)):
+        assert not progress.failed, progress
+    return time.perf_counter() - began
+
+
+async def _starts(nodes: dict[str, Node], folder: Path) -> dict[str, float]:
+    taken: dict[str, list[float]] = {sandbox: [] for sandbox in nodes}
     for _ in range(STARTS):
-        began = time.perf_counter()
-        async for progress in node.supervisor.run(str(folder)):
-            assert not progress.failed, progress
-        taken.append(time.perf_counter() - began)
-        await node.supervisor.kill("small")
-    return statistics.median(taken)
+        for sandbox, node in nodes.items():
+            taken[sandbox].append(await _start(node, folder))
+            await node.supervisor.kill("small")
+    return {sandbox: statistics.median(seconds) for sandbox, seconds in taken.items()}
 
 
-async def _calls(client: Client) -> float:
-    """Returns the seconds of one call, one after the other."""
-    for _ in range(CALLS // 10):
-        await client.call("small", "Say.Hello", {"name": "Ann"})
-    taken = []
-    for _ in range(CALLS):
-        began = time.perf_counter()
-        await client.call("small", "Say.Hello", {"name": "Ann"})
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+async def _calls(nodes: dict[str, Node], *, direct: bool) -> dict[str, float]:
+    """Returns the seconds of one call of each node's service; they are called in turn, one at a time."""
+    taken: dict[str, list[float]] = {sandbox: [] for sandbox in nodes}
+    async with AsyncExitStack() as stack:
+        clients = {
+            sandbox: await stack.enter_async_context(Client(home=str(node.home.path), direct=direct))
+            for sandbox, node in nodes.items()
+        }
+        for number in range(CALLS + WARM_UP):
+            for sandbox, client in clients.items():
+                began = time.perf_counter()
+                await client.call("small", "Say.Hello", {"name": "Ann"})
+                if number >= WARM_UP:
+                    taken[sandbox].append(time.perf_counter() - began)
+    return {sandbox: statistics.median(seconds) for sandbox, seconds in taken.items()}
 
 
 async def _overrun(node: Node, folder: Path) -> float:
@@ -104,48 +116,49 @@ async def _overrun(node: Node, folder: Path) -> float:
     return time.monotonic() - said[-1]
 
 
-async def _measure(sandbox: str) -> dict[str, float]:
+async def _measure() -> dict[str, dict[str, float]]:
+    """Returns, for each measure, the figure of each sandbox."""
     with tempfile.TemporaryDirectory(prefix="micro-") as place:
-        folder, hogs = Path(place) / "small", Path(place) / "hogs"
+        folder = Path(place) / "small"
         folder.mkdir()
-        hogs.mkdir()
         (folder / "main.py").write_text(SERVICE)
-        (hogs / "hog.py").write_text(HOG)
-        node = Node(NodeConfig(home=f"{place}/home", network=False, api=False, sandbox=sandbox), system_ports())
-        await node.start()
-        try:
-            assert node._isolator is not None
-            await node._isolator.confinement()
-            found = {"start": await _starts(node, folder)}
-            async for progress in node.supervisor.run(str(folder)):
-                assert not progress.failed, progress
-            for name, direct in (("direct", True), ("node", False)):
-                async with Client(home=str(node.home.path), direct=direct) as client:
-                    found[name] = await _calls(client)
-            if sandbox != "none":
-                found["overrun"] = await _overrun(node, hogs)
+        async with AsyncExitStack() as stack:
+            nodes = {}
+            for sandbox in SANDBOXES:
+                config = NodeConfig(home=f"{place}/{sandbox}", network=False, api=False, sandbox=sandbox)
+                nodes[sandbox] = node = Node(config, system_ports())
+                await node.start()
+                stack.push_async_callback(node.stop)
+                assert node._isolator is not None
+                await node._isolator.confinement()
+            found = {"start": await _starts(nodes, folder)}
+            for node in nodes.values():
+                await _start(node, folder)
+            found["direct"] = await _calls(nodes, direct=True)
+            found["node"] = await _calls(nodes, direct=False)
+            found["overrun"] = {}
+            for sandbox in SANDBOXES[1:]:
+                hogs = Path(place) / f"hog-{sandbox}"
+                hogs.mkdir()
+                (hogs / "hog.py").write_text(HOG)
+                found["overrun"][sandbox] = await _overrun(nodes[sandbox], hogs)
             return found
-        finally:
-            await node.stop()
 
 
 def main(rounds: int) -> None:
     """Prints the table."""
-    seen: dict[str, list[dict[str, float]]] = {sandbox: [] for sandbox in SANDBOXES}
-    for _ in range(rounds):
-        for sandbox in SANDBOXES:
-            command = [sys.executable, "-m", "benchmarks.isolation", "one", sandbox]
-            seen[sandbox].append(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
+    command = [sys.executable, "-m", "benchmarks.isolation", "one"]
+    seen = [json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(rounds)]
     for sandbox in SANDBOXES[1:]:
         for name in MEASURES:
-            ratios = [mine[name] / bare[name] for mine, bare in zip(seen[sandbox], seen["none"], strict=True)]
-            print(f"{sandbox:10} {name:8} {statistics.median(ratios):5.2f} x  ({min(ratios):.2f} to {max(ratios):.2f})")
-        beyond = [1_000 * mine["overrun"] for mine in seen[sandbox]]
+            ratios = sorted(found[name][sandbox] / found[name]["none"] for found in seen)
+            print(f"{sandbox:10} {name:8} {statistics.median(ratios):5.2f} x  ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+        beyond = [1_000 * found["overrun"][sandbox] for found in seen]
         print(f"{sandbox:10} overrun  {statistics.median(beyond):5.1f} ms (at most {max(beyond):.1f})")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["one"]:
-        print(json.dumps(asyncio.run(_measure(sys.argv[2]))))
+        print(json.dumps(asyncio.run(_measure())))
     else:
         main(int(sys.argv[1]) if sys.argv[1:] else ROUNDS)

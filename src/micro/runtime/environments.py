@@ -54,7 +54,8 @@ class Interpreter:
     def folders(self) -> tuple[Path, ...]:
         """Returns what a program of this interpreter reads: its own folder, that of the one below it, and packages."""
         own = self.program.parent.parent
-        return (own, Path(sys.base_prefix), Path(sys.prefix), *self.import_path, *self.site, *_checkouts())
+        made = [own] if (own / "pyvenv.cfg").is_file() else []  # else it may be anything, such as the home of `~/bin`
+        return (*made, Path(sys.base_prefix), Path(sys.prefix), *self.import_path, *self.site, *_checkouts())
 
     def environment(self) -> dict[str, str]:
         """Returns the variables that a program of this interpreter needs."""

@@ -205,3 +205,13 @@ def test_a_checkout_that_is_installed_to_be_edited_is_shown(monkeypatch: pytest.
 
     assert tmp_path / "checkout" in folders
     assert tmp_path not in folders
+
+
+def test_a_program_that_lies_somewhere_shows_nothing_around_it(tmp_path: Path) -> None:
+    """Only the folder of an environment is one that holds nothing else."""
+    environment = tmp_path / "environment"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "pyvenv.cfg").write_text("home = somewhere")
+
+    assert environment in Interpreter(environment / "bin" / "python").folders()
+    assert tmp_path not in Interpreter(tmp_path / "bin" / "python").folders()

@@ -9,7 +9,7 @@ from micro.runtime.grants import check_grants, check_needs
 
 
 def test_what_can_be_allowed() -> None:
-    """What has a name here, each once; another name is refused."""
+    """The network; anything else is refused by its name."""
     assert check_grants(["network", "network"]) == {"network"}
     with pytest.raises(SourceError, match="'disk' cannot be allowed: there is network"):
         check_grants(["network", "disk"])

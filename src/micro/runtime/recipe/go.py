@@ -104,11 +104,13 @@ class GoRecipe:
             options.append(f"-modfile={job.packages / 'module' / 'go.mod'}")
         package = f"./{plan.entry}" if plan.entry else "."
         go = job.bench.find("go")
+        root = Path(go).parents[1]
+        own = [root] if job.bench.read(root / "VERSION") else []  # where its own packages are, if they are beside it
         await job.bench.build(
             [go, "build", *options, "-o", str(job.out / OUTCOME), package],
             directory=job.tree,
             environment={**environment, "HOME": str(job.scratch), "TMPDIR": str(job.scratch)},
-            reads=(job.tree, job.packages, Path(go).parents[1]),
+            reads=(job.tree, job.packages, *own),
             writes=(job.out, job.scratch, Path(environment["GOCACHE"])),
             what="the build of Go failed",
         )

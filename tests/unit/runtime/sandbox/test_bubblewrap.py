@@ -40,7 +40,7 @@ def test_no_secret_is_on_a_command_line() -> None:
 
 
 def test_the_network_is_shared_only_if_it_was_granted() -> None:
-    """A guest has a network of its own, in which there is nothing."""
+    """Else the guest has one that holds nothing but itself."""
     assert "--share-net" not in arguments(wrapped(Policy()))
     assert "--share-net" in arguments(wrapped(Policy(network=True)))
 
