@@ -194,16 +194,6 @@ def test_a_binary_in_rust(town: Town) -> None:
     assert (code, "equal in every bit" in out) == (0, True), out + error
 
 
-def test_a_server_in_go(town: Town) -> None:
-    """What it answers passes through, and the build comes out the same again."""
-    town.runs("gohttp")
-
-    assert town.call("gohttp", "Http.Get", path="/hello?name=Ann")["body"] == "hello Ann"
-    assert town("call", "gohttp", "Http.Get", '{"path": "/nothing"}')[0] == 4
-    code, out, error = town("verify", "gohttp")
-    assert (code, "equal in every bit" in out) == (0, True), out + error
-
-
 def test_an_express_application(town: Town) -> None:
     """It is found where it listens, though it heeds no PORT; scripts of packages were not run."""
     town.runs("express")
@@ -237,16 +227,6 @@ def test_a_flask_application(town: Town) -> None:
     assert "Hello from Flask" in town.call("flask", "Http.Get")["body"]
     assert town.call("flask", "Http.Post", path="/sum", body={"numbers": [1, 2]})["body"] == {"sum": 3}
     assert b"--hash=sha256:" in town.beside("flask", "lock")
-
-
-def test_what_does_not_build_is_refused(town: Town) -> None:
-    """With the compiler's words, and its log is kept."""
-    needs("broken")
-    code, _, error = town("run", "./broken")
-
-    assert code == 1
-    assert "the build of Go failed: ./main.go:6:14: invalid operation" in error
-    assert any("invalid operation" in log.read_text() for log in town.home.glob("builds/*/build.log"))
 
 
 def test_a_failed_build_leaves_what_runs(town: Town) -> None:
@@ -283,3 +263,23 @@ def test_a_changed_build_is_found_out(town: Town) -> None:
     code, _, error = town("verify", key)
 
     assert (code, "sbom.json was changed after it was built" in error) == (1, True), error
+
+
+def test_a_server_in_go(town: Town) -> None:
+    """What it answers passes through, and the build comes out the same again."""
+    town.runs("gohttp")
+
+    assert town.call("gohttp", "Http.Get", path="/hello?name=Ann")["body"] == "hello Ann"
+    assert town("call", "gohttp", "Http.Get", '{"path": "/nothing"}')[0] == 4
+    code, out, error = town("verify", "gohttp")
+    assert (code, "equal in every bit" in out) == (0, True), out + error
+
+
+def test_what_does_not_build_is_refused(town: Town) -> None:
+    """With the compiler's words, and its log is kept."""
+    needs("broken")
+    code, _, error = town("run", "./broken")
+
+    assert code == 1
+    assert "the build of Go failed: ./main.go:6:14: invalid operation" in error
+    assert any("invalid operation" in log.read_text() for log in town.home.glob("builds/*/build.log"))

@@ -102,12 +102,22 @@ def _operations(paths: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, 
                 yield str(path), method, operation, shared if isinstance(shared, list) else []
 
 
+def _base(document: Mapping[str, Any]) -> str:
+    """Returns what stands before every path: Swagger's `basePath`, or the path of the first server."""
+    servers = document.get("servers")
+    first = servers[0] if isinstance(servers, list) and servers and isinstance(servers[0], dict) else {}
+    said = str(document.get("basePath") or first.get("url") or "")
+    path = re.sub(r"^[a-z]+://[^/]*", "", said[:TEXT_CHARACTERS_MAX]).rstrip("/")
+    return path if path.startswith("/") and "{" not in path else ""
+
+
 class _Reader:
     """Reads the operations of one document."""
 
     def __init__(self, document: dict[str, Any], struct: str) -> None:
         self._document = document
         self._struct = struct
+        self._base = _base(document)
 
     def operation(
         self, path: str, method: str, said: dict[str, Any], shared: list[Any], taken: Mapping[str, Operation]
@@ -135,7 +145,7 @@ class _Reader:
         return Operation(
             name=name,
             method=method.upper(),
-            path=path,
+            path=self._base + path,
             form=form,
             is_object=self._is_object(said),
             fields=tuple(sorted(fields.values(), key=lambda field: not field.required)),

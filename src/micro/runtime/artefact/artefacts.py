@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 
 from micro.errors import SourceError
-from micro.ports import Clock, Disk
+from micro.ports import Clock, Disk, Entry
 from micro.runtime.artefact.bill import bill_of
 from micro.runtime.artefact.statement import Built, sign_statement, statement_of
 from micro.runtime.artefact.stock import Stock, sweep_folder
 from micro.runtime.recipe.plan import Fetched, Files, Plan
 from micro.runtime.recipe.recipe import Job, Place, Recipe, Start
 from micro.runtime.source.source import Report, Tree, silent
-from micro.runtime.source.trees import tree_hash, walk
+from micro.runtime.source.trees import FILES_MAX, tree_hash, walk
 from micro.runtime.workbench import Seclusion, Workbench
 from micro.trust.identity import nid_of
 from micro.trust.keys import NodeKey
@@ -39,6 +39,10 @@ OUT, BILL, STATEMENT, LOCK, LOG, COMPLETE = "out", "sbom.json", "statement.json"
 SCRATCH, CHECK = ".scratch-", ".check-"
 """How the names of folders begin in which something is built that is no build yet, or only compared."""
 
+OUT_BYTES_MAX = 4 * 2**30
+"""How much a build may leave."""
+
+PIECE_BYTES = 1_048_576
 VERSION_OF: Mapping[str, tuple[str, ...]] = {
     "go": ("version",),
     "rustc": ("--version",),
@@ -156,18 +160,32 @@ class Artefacts:
         packages = self.stock.folder / fetched.name if fetched.name else scratch / "packages"
         try:
             await recipe.build(plan, Job(files, tree, bench, packages, place / OUT, scratch, self.stock.kept(recipe)))
+            digest = await asyncio.to_thread(lambda: tree_hash(self.contents(place)))
+            self._start(recipe, plan, files, tree, fetched, place)  # what cannot start was not built
+        except BaseException:
+            await asyncio.to_thread(self._disk.remove, place / OUT)
+            raise
         finally:
             await asyncio.to_thread(self._disk.remove, scratch)
-        self._start(recipe, plan, files, tree, fetched, place)  # what cannot start was not built
-        return await asyncio.to_thread(lambda: tree_hash(self.contents(place)))
+        return digest
 
     def contents(self, place: Path) -> list[tuple[str, bool, str]]:
-        """Returns path, mode and SHA-256 of each file that a build left; reads all of them."""
-        found = []
-        for path, entry in walk(self._disk, place / OUT, lambda entry: entry.kind == "other"):
-            data = b"link" if entry.kind == "link" else self._disk.read(place / OUT / path) or b""
-            found.append((str(path), entry.executable, hashlib.sha256(data).hexdigest()))
-        return found
+        """Returns path, mode and SHA-256 of each file that a build left; reads all of them.
+
+        Raises:
+            SourceError: they are more than is kept.
+        """
+        entries = list(walk(self._disk, place / OUT, lambda entry: entry.kind == "other"))
+        if len(entries) >= FILES_MAX or sum(entry.size for _, entry in entries) > OUT_BYTES_MAX:
+            raise SourceError(f"the build left {FILES_MAX} files or more, or more than {OUT_BYTES_MAX} bytes")
+        return [(str(path), entry.executable, self._hash(place / OUT / path, entry)) for path, entry in entries]
+
+    def _hash(self, path: Path, entry: Entry) -> str:
+        """Returns the SHA-256 of a file, read in pieces; of a link only that it is one."""
+        total = hashlib.sha256(b"link" if entry.kind == "link" else b"")
+        for offset in range(0, entry.size, PIECE_BYTES):
+            total.update(self._disk.read_part(path, offset, PIECE_BYTES))
+        return total.hexdigest()
 
     def find(self, prefix: str) -> str:
         """Returns the key of the build that begins so.

@@ -80,6 +80,22 @@ def test_operations_are_called_by_their_authors_words(said: dict[str, Any], name
     assert list(read({"/items/{id}": {"get": {**said, "parameters": [parameter]}}})) == [name]
 
 
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ({"basePath": "/v2"}, "/v2/a"),
+        ({"servers": [{"url": "/api/"}]}, "/api/a"),
+        ({"servers": [{"url": "https://x.example/v1"}]}, "/v1/a"),
+        ({"servers": [{"url": "https://x.example"}]}, "/a"),
+        ({"servers": [{"url": "/{version}"}]}, "/a"),
+        ({"servers": "no"}, "/a"),
+    ],
+)
+def test_paths_begin_where_the_description_says(more: dict[str, Any], path: str) -> None:
+    """Of a server's address only the path counts: the program that serves the description is asked."""
+    assert read({"/a": {"get": {"operationId": "a"}}}, **more)["Shop.A"].path == path
+
+
 def test_two_of_one_name_are_told_apart() -> None:
     """The second is called by its path."""
     found = read({"/a": {"get": {"operationId": "ask"}}, "/b": {"get": {"operationId": "ask"}}})

@@ -153,9 +153,20 @@ async def test_a_failed_build_leaves_its_log_and_nothing_else(tmp_path: Path) ->
     assert "trying" in failed.value.tail
     (log,) = place.artefacts.folder.glob("*/build.log")
     assert "trying" in log.read_text()
-    assert not (log.parent / "complete").exists()
+    assert [file.name for file in log.parent.iterdir()] == ["build.log"]
     (place.tree / "Makefile").write_text(EQUAL)
     assert await place.make()
+
+
+async def test_a_build_that_leaves_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bytes or in files, and it is cleared away."""
+    place = Workplace(tmp_path, EQUAL)
+    for name in ("OUT_BYTES_MAX", "FILES_MAX"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"micro.runtime.artefact.artefacts.{name}", 1)
+            with pytest.raises(SourceError, match="the build left"):
+                await place.make()
+    assert not list(place.artefacts.folder.glob("*/out"))
 
 
 async def test_two_programs_are_one_too_many(tmp_path: Path) -> None:
