@@ -39,6 +39,7 @@ from micro.service.client import Client
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.router import Router
+from micro.service.trial import Trials
 from micro.trust.identity import nid_of
 from micro.trust.ticket import Ticket
 
@@ -64,6 +65,7 @@ class Node:
         self.home = Home(config.home)
         self.ports = ports
         self.catalog = Catalog()
+        self.trials: Trials = {}
         self.bell = Bell()
         self.platform = Platform(ports.clock.now)
         self.stopped = asyncio.Event()
@@ -156,6 +158,7 @@ class Node:
             on_greeted=self.reception.greet,
             on_going=lambda link, reason: None,
             on_lost=self._lost,
+            trials=self.trials,
             expected=self._expected,
             chance=lambda: int.from_bytes(ports.entropy.random_bytes(4)) / 256**4,
             now=ports.clock.monotonic,
