@@ -38,6 +38,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "stranger_lookups_per_second": (1, 1_000_000),
     "stranger_writes_per_second": (1, 1_000_000),
     "stranger_bytes_per_second": (1_048_576, 1e12),
+    "generation_seconds": (1, 31_536_000),
+    "generation_idle_seconds": (1, 31_536_000),
     "kept_days": (0.001, 3_650),
     "copies_bytes": (0, 1e15),
     "copies_bytes_per_node": (0, 1e15),
@@ -155,6 +157,14 @@ class NodeConfig:
         "and remembered.",
     )
     allow_private_sources: bool = _setting(False, "Whether `micro run` may fetch from private and loopback addresses.")
+    generation_seconds: float = _setting(
+        86_400.0,
+        "How long a generation of a service lives on that gets no traffic any more, for callers that ask for it by "
+        "its number. What is open on it then is finished, however long that takes.",
+    )
+    generation_idle_seconds: float = _setting(
+        600.0, "After how long such a generation ends that nobody asks for, without waiting for the time above."
+    )
     kept_days: float = _setting(7.0, "How long events are kept, in days.")
     copies_bytes: int = _setting(
         4_294_967_296, "How many bytes of events a super node keeps for other nodes, whose logs have copies there."

@@ -27,6 +27,7 @@ from micro.node.engines import Ports, open_auth, open_broker, open_settings, ope
 from micro.node.eventing import Eventing
 from micro.node.figures import Figures
 from micro.node.gatekeeper import Gatekeeper
+from micro.node.herald import Herald
 from micro.node.home import Home
 from micro.node.local import InsideClients, InsideDialer, Platform
 from micro.node.neighbours import Neighbours
@@ -34,8 +35,10 @@ from micro.node.offering import Offering
 from micro.node.outside import Outside
 from micro.node.reception import Reception
 from micro.node.remembered import Remembered
-from micro.runtime.runtime import open_supervisor
+from micro.runtime.household import Lifetimes
+from micro.runtime.runtime import Evolution, open_supervisor
 from micro.service.client import Client
+from micro.service.identifier import Identifiers
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.router import Router
@@ -117,12 +120,12 @@ class Node:
         self._stores = open_stores(home, ports)
         self._auth = open_auth(home, ports)
         self._auth.open()
+        self.gate = Gatekeeper(self._auth, self._key, ports.clock)
+        self.gate.on_change = self._judge_again
 
     async def _open(self) -> None:
         ports, home = self.ports, self.home
         await self._open_engines()
-        self.gate = Gatekeeper(self._auth, self._key, ports.clock)
-        self.gate.on_change = self._judge_again
         self.reception = Reception(
             home,
             uid=os.getuid(),
@@ -134,6 +137,7 @@ class Node:
             sockets=ports.sockets,
         )
         self.reception.on_change = self.bell.ring
+        self.reception.on_weight = lambda: self.router.turn_over()
         self.eventing = Eventing(
             self.nid,
             self.config,
@@ -175,9 +179,15 @@ class Node:
             entropy=ports.entropy,
             settings=os.environ,
             allow_private=self.config.allow_private_sources,
+            evolution=self._evolution(),
         )
         self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
         self._add_platform()
+
+    def _evolution(self) -> Evolution:
+        identifiers = Identifiers(self.ports.clock, self.ports.entropy)
+        lifetimes = Lifetimes(self.config.generation_seconds, self.config.generation_idle_seconds)
+        return Evolution(self.trials, Herald(self.broker, self.nid, identifiers).announce, lifetimes)
 
     def _add_platform(self) -> None:
         registry = Registry(

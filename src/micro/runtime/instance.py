@@ -56,6 +56,18 @@ class Reception(Protocol):
     async def close(self, instance: str) -> None:
         """Closes the instance's door and forgets the instance; it has ended."""
 
+    def weigh(self, service: str, generation: int, weight: int | None) -> None:
+        """Gives the instances of a generation, now and later, a part of the traffic; None is what each other gets."""
+
+    def recall(self, service: str, generation: int) -> None:
+        """Sends callers that skip the node back to it, for calls of this generation are shared out from now on."""
+
+    def activity(self, instance: str) -> int | None:
+        """Returns how much the instance was asked so far, a number that only grows; None while something is open."""
+
+    async def probe(self, instance: str) -> None:
+        """Sees whether an instance that has registered answers. Raises a `Fault` if it does not."""
+
 
 class Instance:
     """One that runs."""
@@ -78,9 +90,9 @@ class Instance:
         """Waits for its end and returns the exit code."""
         return await self._engine_instance.wait()
 
-    async def stop(self) -> None:
+    async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """Ends it: politely, then not."""
-        await self._engine_instance.stop(GRACE_SECONDS)
+        await self._engine_instance.stop(grace_seconds)
 
 
 class Launcher:
@@ -198,8 +210,8 @@ class Launcher:
         finally:
             await self._forget(instance.id, instance.home)
 
-    async def drain(self, instance: Instance, seconds_max: float) -> bool:
-        """Returns whether the instance became idle in time; nothing new reaches it in any case."""
+    async def drain(self, instance: Instance, seconds_max: float | None) -> bool:
+        """Returns whether the instance became idle in time, if there is any; nothing new reaches it in any case."""
         try:
             async with asyncio.timeout(seconds_max):
                 await self._reception.drain(instance.id)

@@ -15,9 +15,11 @@ from micro.runtime.instance import Launcher
 from micro.runtime.keeper import DRAIN_SECONDS_MAX, Keeper
 from micro.runtime.logs import LogLine, Logs
 from micro.runtime.manifest import check_environment, is_service_name
+from micro.runtime.offers import Offers
 from micro.runtime.roster import Roster
 from micro.runtime.source.source import Report, Revision, silent
 from micro.runtime.source.spec import SourceSpec, parse
+from micro.runtime.succession import Place, Succession
 from micro.runtime.turns import Turns
 from micro.runtime.works import Works
 from micro.runtime.workshop import Workshop
@@ -26,7 +28,11 @@ __all__ = ["Supervisor"]
 
 
 class Supervisor:
-    """The services of one node; `micro.runtime.runtime.open_supervisor` makes one for a home."""
+    """The services of one node; `micro.runtime.runtime.open_supervisor` makes one for a home.
+
+    Attributes:
+        offers: newer revisions, to be tried beside what runs, and older generations, to go back to.
+    """
 
     def __init__(
         self,
@@ -34,6 +40,7 @@ class Supervisor:
         launcher: Launcher,
         logs: Logs,
         roster: Roster,
+        succession: Callable[[Place], Succession],
         *,
         clock: Clock,
         entropy: Entropy,
@@ -50,6 +57,7 @@ class Supervisor:
         self._drain_seconds_max = drain_seconds_max
         self._turns = Turns()
         self._works = Works(logs, changed)
+        self.offers = Offers(roster, workshop, self._turns, self._works, self._beside, succession)
         self._closing = False
 
     def restore(self) -> None:
@@ -64,11 +72,13 @@ class Supervisor:
             keeper = self._keeper(service.name, parse(service.source), service.environment, named=service.named)
             self._roster.add(keeper)
             keeper.resume(lambda name=service.name: self._remake(name))  # type: ignore[misc]
+        self.offers.succession.restore()
 
     async def close(self) -> None:
         """Stops everything; what ran is remembered, and starts with the node again."""
         self._closing = True
         await self._works.close()
+        await self.offers.succession.close()
         await asyncio.gather(*(keeper.end() for keeper in self._roster), return_exceptions=True)
         await self.logs.close()
 
@@ -186,6 +196,7 @@ class Supervisor:
     async def _kill(self, name: str) -> None:
         async with self._turns.take(name, firm=True):
             keeper = self._roster.get(name)
+            await self.offers.succession.forget(name)
             if keeper is not None:
                 await keeper.end()
                 self._roster.remove(keeper)
@@ -235,7 +246,7 @@ class Supervisor:
             feed.put(Progress("done", detail, done=True, service=keeper.name))
             return
         before = self._roster.remembered(keeper.name)
-        number = (before.generation if before else 0) + 1
+        number = self.offers.succession.next_number(keeper.name, before.generation if before else 0)
         generation = await self._workshop.make(keeper.spec, revision, number, report)
         kept, keeper.environment = keeper.environment, given or keeper.environment
         try:
@@ -246,6 +257,7 @@ class Supervisor:
             if isinstance(error, EngineError):
                 raise EngineError(f"{error}; {serving}") from error
             raise StartFailed(f"generation {number} did not start: {error}; {serving}", error.instance) from error
+        self.offers.succession.moved(keeper, generation)
         left = "" if idle else f"; what was still open after {self._drain_seconds_max:g} s was cut"
         detail = f"{keeper.name} moved to {revision.short}, generation {number}{left}"
         feed.put(Progress("done", detail, done=True, service=keeper.name))
@@ -307,8 +319,12 @@ class Supervisor:
             drain_seconds_max=self._drain_seconds_max,
         )
 
+    def _beside(self, keeper: Keeper) -> Keeper:
+        return self._keeper(keeper.name, keeper.spec, keeper.environment, named=keeper.named)
+
     async def _sweep(self) -> None:
         used = [keeper.generation for keeper in self._roster if keeper.generation]
+        used += self.offers.succession.generations()
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._workshop.sweep, used)
 

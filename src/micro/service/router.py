@@ -165,6 +165,10 @@ class Router:
         for link in list(self._ruled):
             judge(link, partial(self._revoked, link))
 
+    def turn_over(self) -> None:
+        """Has ways found anew that were found already, since services are shared out in another way."""
+        self._epoch += 1
+
     def _revoked(self, link: Link, service: str, endpoint: str) -> Fault | None:
         try:
             refused = self._gate.may_call(self._gate.known(link.facts.caller), service, endpoint)

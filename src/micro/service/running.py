@@ -30,6 +30,10 @@ from micro.trust.policy import Caller
 
 __all__ = ["Running"]
 
+PART_SECONDS = 1.0
+"""So often is looked whether a caller that was sent away has nothing open any more."""
+
+RECALL = "Debug.Recall"
 BACKOFF_SECONDS_MIN = 0.1
 BACKOFF_SECONDS_MAX = 5.0
 DRAIN_SECONDS = 10.0
@@ -84,6 +88,8 @@ class Running:
         self._handling = Handling(lambda: service.name, self.client, self._context, self._start)
         self.registered = asyncio.Event()
         self.debug = service.with_debug(clock.now)
+        service.endpoints.pop(RECALL, None)  # of whoever ran it before
+        service.add(RECALL, self._recall, idempotent=True).hidden = True
         self.server = Server(
             service.name, service.endpoints, owner=self, identify=self._identify, traced=self.debug.traced
         )
@@ -127,11 +133,32 @@ class Running:
     def going(self, link: Link, reason: str) -> None:
         if link is self._link:
             log.info("going away: %s", reason)
-            for direct in list(self._direct):
-                direct.session.go_away(reason)
-                direct.schedule()
+            self._send_away(reason)
             for task in self._subscribing:
                 task.cancel()
+
+    async def _recall(self) -> dict[str, int]:
+        """Sends callers that skip the node back to it, and returns how many: their calls are shared out from now on."""
+        return {"recalled": self._send_away("its node shares calls out among generations")}
+
+    def _send_away(self, reason: str) -> int:
+        """Sends away those who call directly; what they asked for before they hear of it is done as ever."""
+        direct = list(self._direct)
+        for link in direct:
+            link.session.send_away(reason)
+            link.schedule()
+        if direct:
+            self._start(self._part(direct))
+        return len(direct)
+
+    @staticmethod
+    async def _part(direct: list[Link]) -> None:
+        """Ends links of callers that were sent away, when nothing is open on them any more."""
+        for link in direct:
+            await asyncio.sleep(PART_SECONDS)
+            while link.closed is None and link.session.busy:  # noqa: ASYNC110 - exchanges end in many places
+                await asyncio.sleep(PART_SECONDS)
+            link.close("whoever called here calls through the node now")
 
     def lost(self, link: Link, reason: str) -> None:
         self.server.lost(link)

@@ -33,8 +33,9 @@ BEHIND = 8
 """A newcomer of whose share, between a quarter and a half, pairs alone do not make enough gets calls beside them."""
 
 SECOND_MICROSECONDS = 1_000_000
-SLACK_MICROSECONDS = 1_000
-"""Who was faster by less than this, or by less than a quarter, was not clearly faster."""
+SLACK_MICROSECONDS = 10_000
+"""Who took less than twice as long, or was later by less than this, was not clearly slower: a process that gets a
+twentieth of the calls is woken for each of them, which costs milliseconds on a busy machine and says nothing of it."""
 
 BUCKETS = 40
 """Times are counted by their binary logarithm in microseconds; the last bucket is of more than six days."""
@@ -126,7 +127,7 @@ class Half:
         """Whether this call was clearly slower than another; one that failed is slower than any that did not."""
         if self.is_failed or other.is_failed:
             return self.is_failed and not other.is_failed
-        return 4 * self.microseconds > 5 * other.microseconds + 4 * SLACK_MICROSECONDS
+        return self.microseconds > max(2 * other.microseconds, other.microseconds + SLACK_MICROSECONDS)
 
 
 class Trial:

@@ -96,8 +96,8 @@ def test_a_pair_is_open_until_both_halves_have_ended() -> None:
         ((0, 9), (0, 1), "same", "worse"),
         ((0, 1), (0, 9), "same", "better"),
         ((0, 2), (0, 1), "same", "same"),
-        ((0, 124), (0, 100), "same", "same"),
-        ((0, 127), (0, 100), "same", "worse"),
+        ((0, 200), (0, 100), "same", "same"),
+        ((0, 201), (0, 100), "same", "worse"),
     ],
 )
 def test_pairs_compare(newcomer: tuple[int, int], parent: tuple[int, int], answers: str, speed: str) -> None:

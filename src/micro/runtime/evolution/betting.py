@@ -50,7 +50,8 @@ def strength(speaking_for: int, tied: int, speaking_against: int, tolerance: int
 
     Args:
         speaking_for, tied, speaking_against: how many pairs are worth 1, 0 and -1.
-        tolerance: the claim is that they are worth more than this below 0, in parts of `WHOLE`; less than all of it.
+        tolerance: the claim is that they are worth more than this below 0, in parts of `WHOLE`, less than all of it;
+            a negative one has them be worth so much above 0.
     """
     return (
         max(speaking_for * up + tied * level + speaking_against * down for up, level, down in _gains(tolerance))

@@ -11,7 +11,8 @@ Pure.
 From canary and ramping a newcomer goes to zero as soon as one quality is shown worse. To be adopted it has to be shown
 no worse in every quality that was counted (so each may be tested at the whole level: R. L. Berger, Multiparameter
 hypothesis testing and acceptance sampling, Technometrics 24, 1982); to be put to zero one suffices, and the level is
-divided among the four.
+divided among the four. In answers and crashes any difference is one for the worse; in speed and cost, where a newcomer
+that gets few calls has a harder time, it has to be more than what is tolerated.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ def _findings(evidence: Evidence, terms: Terms) -> list[Finding]:
 
 def _finding(quality: str, pairs: Pairs, tolerance: int, terms: Terms) -> Finding:
     no_worse = strength(pairs.better, pairs.same, pairs.worse + pairs.open, tolerance)
-    worse = strength(pairs.worse, pairs.same, pairs.better + pairs.open, 0)
+    margin = 0 if quality in ("answers", "crashes") else tolerance
+    worse = strength(pairs.worse, pairs.same, pairs.better + pairs.open, -margin)
     is_worse = worse >= log2_up(terms.level * QUALITIES)
     return Finding(quality, pairs, no_worse, worse, no_worse >= log2_up(terms.level), is_worse)
 

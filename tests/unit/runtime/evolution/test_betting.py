@@ -16,7 +16,7 @@ def factor(stake: int, worth: int, tolerance: int) -> Fraction:
     return 1 + Fraction(stake, STAKE_WHOLE) * (worth + share) / (1 - share)
 
 
-@pytest.mark.parametrize("tolerance", [0, 200, 2_000])
+@pytest.mark.parametrize("tolerance", [-2_000, 0, 200, 2_000])
 def test_strength_is_below_what_all_betters_have_together(tolerance: int) -> None:
     """Strength is below what all betters have together."""
     for up, level, down in [(0, 0, 0), (9, 0, 0), (3, 200, 1), (0, 500, 0), (5, 5, 5), (0, 3, 8), (40, 10, 20)]:
@@ -29,12 +29,12 @@ def test_strength_is_below_what_all_betters_have_together(tolerance: int) -> Non
         assert strength(up, level, down, tolerance) <= log2_down(together.numerator, together.denominator) + 1
 
 
-@pytest.mark.parametrize("tolerance", [0, 200, 2_000])
+@pytest.mark.parametrize("tolerance", [-2_000, 0, 200, 2_000])
 @pytest.mark.parametrize("stake", STAKES)
 def test_nobody_can_expect_to_gain_where_the_claim_is_wrong(stake: int, tolerance: int) -> None:
     """Nobody can expect to gain where the claim is wrong."""
     share = Fraction(tolerance, WHOLE)
-    for up in (Fraction(0), Fraction(1, 5), (1 - share) / 2):
+    for up in (max(Fraction(0), -share), Fraction(1, 5), (1 - share) / 2):
         down = up + share  # the most favourable case that is still none
         gains = up * factor(stake, 1, tolerance) + down * factor(stake, -1, tolerance)
         assert gains + (1 - up - down) * factor(stake, 0, tolerance) == 1
