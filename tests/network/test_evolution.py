@@ -21,7 +21,7 @@ SOURCE = """
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from micro import Service
+from micro import Event, Service
 
 greeter = Service("greeter")
 
@@ -40,6 +40,11 @@ async def count(to: int = 3) -> AsyncIterator[int]:
     for number in range(to):
         yield VERSION
         await asyncio.sleep(0.01)
+
+@greeter.subscribe("work", queue="workers")
+async def work(event: Event) -> None:
+    if BROKEN:
+        raise ValueError("broken")
 
 greeter.run()
 """
@@ -152,6 +157,34 @@ async def test_a_newcomer_that_is_no_worse_takes_over_without_a_failed_call(
         assert await client.call("greeter#1", "Say.Version") == 1
         assert await anext(aiter(before)) == 1
         assert generation(node, 1)["state"] == "retired"
+
+
+async def test_a_newcomer_that_does_not_handle_its_events_gets_none_any_more(
+    start_node: StartNode, folder: Path
+) -> None:
+    """Events of a queue are shared out and compared as calls are, and those it gave back are handled by its parent."""
+    node = await start_node()
+    await run(node, folder)
+    write(folder, 2, broken=True)
+    await offer(node)
+    async with client_of(node) as client:
+        for _ in range(420):
+            await client.publish("work", {})
+
+        async def is_decided() -> bool:
+            node.supervisor.offers.succession.look()
+            return generation(node, 2)["state"] == "zero"
+
+        await until(is_decided, 10, what=str(generation(node, 2)))
+        had = generation(node, 2)["calls"]
+        assert generation(node, 2)["failed"] == had
+        assert 0 < had <= 25  # of 420 and those that came again
+        for _ in range(60):
+            await client.publish("work", {})
+        (report,) = (report for report in node.broker.topics() if report.topic == "work")
+        await until(lambda: node.trials == {})
+        assert generation(node, 2)["calls"] == had
+        assert report.queues[0].members == 2
 
 
 async def test_a_rollback_is_only_a_weight(start_node: StartNode, folder: Path) -> None:

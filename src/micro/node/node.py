@@ -42,7 +42,7 @@ from micro.service.identifier import Identifiers
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.router import Router
-from micro.service.trial import Trials
+from micro.service.trial import Trials, part_of
 from micro.trust.identity import nid_of
 from micro.trust.ticket import Ticket
 
@@ -137,7 +137,7 @@ class Node:
             sockets=ports.sockets,
         )
         self.reception.on_change = self.bell.ring
-        self.reception.on_weight = lambda: self.router.turn_over()
+        self.reception.on_weight = self._share_again
         self.eventing = Eventing(
             self.nid,
             self.config,
@@ -147,6 +147,7 @@ class Node:
             self.gate,
             ring=self.bell.ring,
             link_to=self._elsewhere.log_link,
+            part=lambda link, queue: part_of(self.reception.generation_over(link), self.trials, queue, self._chance),
         )
         self._offering = Offering(
             ports.disk, home.path / "offers.json", default=self.config.offer, changed=self.gate.exports_changed
@@ -164,7 +165,7 @@ class Node:
             on_lost=self._lost,
             trials=self.trials,
             expected=self._expected,
-            chance=lambda: int.from_bytes(ports.entropy.random_bytes(4)) / 256**4,
+            chance=self._chance,
             now=ports.clock.monotonic,
         )
         self._neighbours = Neighbours(
@@ -263,6 +264,14 @@ class Node:
         self.home.unlock()
 
     # -- what its parts ask -----------------------------------------------------------------------------------------
+
+    def _chance(self) -> float:
+        return int.from_bytes(self.ports.entropy.random_bytes(4)) / 256**4
+
+    def _share_again(self) -> None:
+        """Has calls and events shared out anew among generations."""
+        self.router.turn_over()
+        self.eventing.desk.share_again()
 
     def _declare(self, service: str, description: dict[str, Any]) -> None:
         """Takes what a service that registers says of who may know of it and of its topics."""

@@ -277,6 +277,14 @@ class Reception:
         """Returns what instances of a generation get of the traffic, relative to others."""
         return self._weights.get((service, generation), WEIGHT)
 
+    def generation_over(self, link: Link) -> tuple[str, int, int | None]:
+        """Returns the service and the generation of whoever is at a link, and what it gets; None is what others get."""
+        place: _Place | None = link.door
+        if place is None:
+            return "", 0, None
+        generation = place.badge.generation
+        return place.name, generation, self._weights.get((place.name, generation))
+
     def recall(self, service: str, generation: int) -> None:
         """Sends callers that skip the node back to it, for calls of this generation are shared out from now on."""
         for link in dict.fromkeys(self._links.values()):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["Counts", "Half", "Tally", "Trial", "Trials"]
+__all__ = ["Counts", "Half", "Share", "Tally", "Trial", "Trials", "part_of"]
 
 WHOLE = 10_000
 """All of the calls, in the unit of weights."""
@@ -209,5 +209,46 @@ class Trial:
         self.speed.add(newcomer.is_slower(parent), parent.is_slower(newcomer))
 
 
+class Share:
+    """A newcomer's part of the events of one queue, compared with its parent's like calls of one endpoint.
+
+    Args:
+        trial: its trial.
+        queue: names the queue.
+        chance: returns a number from 0 up to (not including) 1.
+    """
+
+    __slots__ = ("_chance", "_queue", "trial")
+
+    def __init__(self, trial: Trial, queue: str, chance: Callable[[], float]) -> None:
+        self.trial = trial
+        self._queue = queue
+        self._chance = chance
+
+    def assign(self) -> Half | bool:
+        """Says who gets the next event, as `Trial.assign` does."""
+        return self.trial.assign(self._queue, self._chance)
+
+
 Trials = dict[str, Trial]
 """The trials of a node, by service."""
+
+
+def part_of(
+    member: tuple[str, int, int | None], trials: Trials, queue: str, chance: Callable[[], float]
+) -> Share | bool:
+    """Returns which events of a queue a member is to have: all that come to its turn, none, or a newcomer's part.
+
+    Args:
+        member: its service, its generation, and that generation's weight, None where it has none of its own.
+        trials: the trials of the node.
+        queue: names the queue.
+        chance: returns a number from 0 up to (not including) 1.
+    """
+    service, generation, weight = member
+    if weight is None:
+        return True
+    trial = trials.get(service)
+    if weight and trial is not None and trial.newcomer == generation:
+        return Share(trial, queue, chance)
+    return weight > 0

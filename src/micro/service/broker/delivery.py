@@ -11,6 +11,7 @@ import msgspec
 
 from micro.service.broker.broker import StoredEvent
 from micro.service.broker.turns import Membership
+from micro.service.trial import Half
 
 __all__ = [
     "BUFFERED_EVENT_BYTES",
@@ -43,12 +44,13 @@ Numbered = tuple[int, StoredEvent]
 class Unfinished:
     """An event that was handed out and is not done."""
 
-    __slots__ = ("attempts", "deadline", "error", "member", "sequence")
+    __slots__ = ("attempts", "deadline", "error", "half", "member", "sequence")
 
     def __init__(self, sequence: int, attempts: int = 0, error: str = "") -> None:
         self.sequence = sequence
         self.attempts = attempts
         self.error = error
+        self.half: Half | None = None
         self.member: Membership | None = None
         self.deadline = 0.0
 

@@ -36,6 +36,8 @@ from micro.service.broker.turns import Membership, Turns
 
 __all__ = ["Inbox"]
 
+UNHANDLED = 500
+
 
 class Inbox:
     """One queue of one topic.
@@ -288,6 +290,7 @@ class Inbox:
         sequence, event = self._take(recalled or self._ahead)
         entry = self._unfinished.setdefault(sequence, Unfinished(sequence))
         entry.attempts += 1
+        entry.half = self.turns.half
         entry.member = member
         entry.deadline = now + self._limits.acknowledge_seconds
         self._flight[sequence] = entry
@@ -308,6 +311,7 @@ class Inbox:
             return  # the member left while it was asked
         delivery.member.is_paused = True
         self._release(entry)
+        self.turns.give_back(entry.half)
         entry.attempts -= 1
         held = self._recalled if entry.attempts else self._ahead
         if not entry.attempts:
@@ -338,6 +342,8 @@ class Inbox:
         """Ends an event, whoever has it; returns False if it was ended before."""
         entry = self._unfinished.get(sequence)
         if entry is not None:
+            if entry.half is not None:
+                entry.half.end(0, 0.0)
             self._release(entry)
             self._end(sequence)
         return entry is not None
@@ -361,6 +367,8 @@ class Inbox:
         return True
 
     def _retry(self, entry: Unfinished, when: float = 0.0, now: float = 0.0) -> None:
+        if entry.half is not None:
+            entry.half.end(UNHANDLED, 0.0)
         if entry.attempts >= self._limits.attempts:
             self._dying.append(entry.sequence)
         elif when > now:
