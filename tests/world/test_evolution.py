@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from micro.errors import Fault
+from micro.errors import Conflict, Fault, NotFound
+from micro.runtime.household import Lifetimes
 from micro.service.service import Service
 from micro.testing import World
 from micro.testing.descent import Descent
 from tests.world.scenes import until_linked
 
+SHORT = Lifetimes(seconds=60.0, idle_seconds=20.0)
 CALLERS = 8
 PAUSE_SECONDS = 0.01
 
@@ -34,7 +36,13 @@ def version(number: int, *, fails: int = 0, seconds: float = 0.0, world: World |
         async def which() -> int:
             return number
 
+        async def count() -> AsyncIterator[int]:
+            while True:
+                yield number
+                await asyncio.sleep(45.0)
+
         service.add("Say.Hello", hello)
+        service.add("Say.Count", count)
         service.add("Say.Version", which)
         return service
 
@@ -157,3 +165,72 @@ def test_a_version_that_crashes_has_nothing_any_more_and_no_caller_notices_much(
         await descent.end()
 
     World(1, nodes=2).run(scenario, seconds_max=3_600)
+
+
+def test_at_most_eight_generations_live_side_by_side() -> None:
+    """Each can be called by its number; the ninth waits until one has ended, as idle ones do."""
+
+    async def scenario(world: World) -> None:
+        descent = Descent(world.machines["a"], "greeter", lifetimes=SHORT)
+        client = world.client("a")
+        await descent.begin(version(1))
+        for number in range(2, 9):
+            await descent.offer(f"version {number}", version(number))
+            descent.rollback(number)
+        for number in range(1, 9):
+            assert await client.call(f"greeter#{number}", "Say.Version") == number
+        with pytest.raises(Conflict, match="8 generations of greeter live"):
+            await descent.offer("version 9", version(9))
+        assert await client.call("greeter", "Say.Version") == 8
+
+        await world.sleep(SHORT.idle_seconds + 10)
+        assert [descent.generation(number)["state"] for number in range(1, 9)] == [*["ended"] * 7, "active"]
+        await descent.offer("version 9", version(9))
+        assert descent.generation(9)["state"] == "canary"
+        await descent.end()
+
+    World(1, nodes=1).run(scenario, seconds_max=3_600)
+
+
+@pytest.mark.parametrize("name", ["greeter", "greeter#1"], ids=["directly", "through the node"])
+def test_a_retired_generation_is_not_ended_under_whoever_uses_it(name: str) -> None:
+    """A stream that is open for longer than a lifetime is finished, and then the generation ends."""
+
+    async def scenario(world: World) -> None:
+        descent = Descent(world.machines["a"], "greeter", lifetimes=SHORT)
+        client = world.client("a")
+        await descent.begin(version(1))
+        async with client.stream(name, "Say.Count") as numbers:
+            assert await anext(aiter(numbers)) == 1
+            await descent.offer("version 2", version(2))
+            descent.rollback(2)
+            await world.sleep(SHORT.seconds + 30)
+            assert descent.generation(1)["state"] == "retired"
+            assert await anext(aiter(numbers)) == 1
+        await world.sleep(15)
+        assert descent.generation(1)["state"] == "ended"
+        assert await client.call("greeter", "Say.Version") == 2
+        await descent.end()
+
+    World(1, nodes=1).run(scenario, seconds_max=3_600)
+
+
+def test_a_retired_generation_that_crashes_is_not_started_again() -> None:
+    """The active one is, as ever."""
+
+    async def scenario(world: World) -> None:
+        descent = Descent(world.machines["a"], "greeter", lifetimes=SHORT)
+        client = world.client("a")
+        await descent.begin(version(1))
+        await descent.offer("version 2", version(2))
+        descent.rollback(2)
+        descent.crash(1)
+        descent.crash(2)
+        await world.sleep(30)
+        assert descent.generation(1)["state"] == "ended"
+        assert await client.call("greeter", "Say.Version") == 2
+        with pytest.raises(NotFound, match="generation 1 of greeter does not run"):
+            await client.call("greeter#1", "Say.Version")
+        await descent.end()
+
+    World(1, nodes=1).run(scenario, seconds_max=3_600)

@@ -168,6 +168,7 @@ class Node:
             chance=self._chance,
             now=ports.clock.monotonic,
         )
+        self.reception.uses = self.router.uses
         self._neighbours = Neighbours(
             self.catalog, self.eventing.logs, nid=self.nid, clock=ports.clock, changed=self.bell.ring
         )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from micro.errors import Conflict, Fault, LinkClosed, NotFound, Timeout, Unauthorized, Unavailable
 from micro.mucp import headers as names
@@ -30,6 +32,8 @@ __all__ = ["Reception"]
 IDLE_CHECK_SECONDS = 0.05
 PROBE_SECONDS = 10.0
 """How long an instance may take to say that it is there."""
+SETTLED_SECONDS = 1.0
+"""So often an instance that is to end is asked whether somebody has something open on it."""
 WEIGHT = 100
 """What an instance gets of the traffic, relative to others, where nobody says otherwise."""
 WEIGHED_LEASE_SECONDS = 30.0
@@ -41,6 +45,12 @@ INSTANCE_LINKS_MAX = 8
 FINISH_SECONDS_MAX = 300.0
 """How long a call may go on whose caller's token has expired meanwhile."""
 INSTANCE = Limits(exchanges=4096)
+
+
+class _Recalled(msgspec.Struct):
+    """What an instance says of callers that skip the node: how many there are that were sent away just now."""
+
+    recalled: int = 0
 
 
 class _Place:
@@ -93,6 +103,7 @@ class Reception:
         self._visits: dict[Link, Visit] = {}
         self._hello = Hello([], agent="node")
         self._weights: dict[tuple[str, int], int] = {}
+        self.uses: Mapping[tuple[str, int], int] = {}
         self._recalls: set[asyncio.Task[None]] = set()
         self.on_change: Callable[[], None] = lambda: None
         self.on_weight: Callable[[], None] = lambda: None
@@ -301,11 +312,25 @@ class Reception:
                 await call_once(link, service, "Debug.Recall", {}, headers={names.CALLER: "owner"})
 
     def activity(self, instance: str) -> int | None:
-        """Returns how much the instance was asked so far, a number that only grows; None while something is open."""
-        link = self._links.get(instance)
-        if link is None:
+        """Returns how often its generation was asked for so far, a number; None while something is open."""
+        link, place = self._links.get(instance), self._places.get(instance)
+        if link is None or place is None:
             return 0
-        return None if link.session.busy_with_peer else link.session.reached
+        return None if link.session.busy_with_peer else self.uses.get((place.name, place.badge.generation), 0)
+
+    async def settled(self, instance: str) -> None:
+        """Waits until nothing is open on an instance by callers that skip the node."""
+        link = self._links.get(instance)
+        while link is not None and link.closed is None and link.facts.instances:
+            try:
+                async with asyncio.timeout(PROBE_SECONDS):
+                    name = link.facts.instances[0].service
+                    answer = await call_once(link, name, "Debug.Recall", {}, headers={names.CALLER: "owner"})
+                if not msgspec.json.decode(answer, type=_Recalled).recalled:
+                    return
+            except (Fault, LinkClosed, TimeoutError, msgspec.MsgspecError):
+                return  # it has no such callers, or tells nothing of them
+            await asyncio.sleep(SETTLED_SECONDS)
 
     async def probe(self, instance: str) -> None:
         """Sees whether an instance that has registered answers.

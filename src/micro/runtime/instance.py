@@ -63,7 +63,10 @@ class Reception(Protocol):
         """Sends callers that skip the node back to it, for calls of this generation are shared out from now on."""
 
     def activity(self, instance: str) -> int | None:
-        """Returns how much the instance was asked so far, a number that only grows; None while something is open."""
+        """Returns how often its generation was asked for so far, a number; None while something is open."""
+
+    async def settled(self, instance: str) -> None:
+        """Waits until nothing is open on the instance by callers that skip the node."""
 
     async def probe(self, instance: str) -> None:
         """Sees whether an instance that has registered answers. Raises a `Fault` if it does not."""
@@ -209,6 +212,10 @@ class Launcher:
             await instance.stop()
         finally:
             await self._forget(instance.id, instance.home)
+
+    async def settled(self, instance: Instance) -> None:
+        """Waits until nothing is open on an instance by callers that skip the node."""
+        await self._reception.settled(instance.id)
 
     async def drain(self, instance: Instance, seconds_max: float | None) -> bool:
         """Returns whether the instance became idle in time, if there is any; nothing new reaches it in any case."""

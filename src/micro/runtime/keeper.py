@@ -132,6 +132,7 @@ class Keeper:
         """Has the instance of a retired generation end: nothing new reaches it, and what is open takes its time."""
         instance = self.instance
         if instance is not None:
+            await self._launcher.settled(instance)
             await self._launcher.drain(instance, None)
             await instance.stop(FAREWELL_SECONDS)
 

@@ -15,7 +15,7 @@ from micro.service.selector import Seat, Selector, is_failure
 from micro.service.splice import Over, Passing, splice
 from micro.service.trial import Half, Trial
 
-__all__ = ["IDENTITY", "Divided", "Forward", "Hop", "divided", "gone"]
+__all__ = ["IDENTITY", "Divided", "Forward", "Hop", "Pinned", "divided", "gone"]
 
 IDENTITY = (names.FROM_NODE, names.FROM_SERVICE, names.CALLER, names.ACCOUNT, names.SCOPES)
 """Headers that say who calls: whatever a caller writes there is replaced by what the node knows."""
@@ -104,6 +104,21 @@ class Forward:
         half.end(code, self._now() - began)
         if over is not None:
             over(code)
+
+
+class Pinned:
+    """Hands exchanges to the generation that was asked for, and counts them: one that nobody asks for may end."""
+
+    __slots__ = ("_forward", "_key", "_uses")
+
+    def __init__(self, forward: Forward, key: tuple[str, int], uses: dict[tuple[str, int], int]) -> None:
+        self._forward = forward
+        self._key = key
+        self._uses = uses
+
+    def __call__(self, link: Link, event: Opened) -> None:
+        self._uses[self._key] = self._uses.get(self._key, 0) + 1
+        self._forward(link, event)
 
 
 class Divided:

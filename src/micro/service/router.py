@@ -18,7 +18,7 @@ from micro.mucp.headers import Headers
 from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.network.metering import Asked, Meter
-from micro.service.forward import IDENTITY, Forward, Hop, divided, gone
+from micro.service.forward import IDENTITY, Forward, Hop, Pinned, divided, gone
 from micro.service.gate import Gate
 from micro.service.registry import backbone
 from micro.service.registry.catalog import Catalog
@@ -110,6 +110,9 @@ def asked_as(event: Opened) -> Asked:
 class Router:
     """Serves the links of a node.
 
+    Attributes:
+        uses: how often a generation of a service here was asked for by its number.
+
     Args:
         nid: this node.
         catalog: which services are where.
@@ -145,6 +148,7 @@ class Router:
         self._nid = nid
         self._expected = expected
         self._trials = trials
+        self.uses: dict[tuple[str, int], int] = {}
         self._chance = chance
         self._selector = Selector(chance)
         self._now = now
@@ -168,6 +172,10 @@ class Router:
     def turn_over(self) -> None:
         """Has ways found anew that were found already, since services are shared out in another way."""
         self._epoch += 1
+        for service, generation in list(self.uses):
+            view = self._catalog.lookup(service)
+            if view is None or not any(instance.generation == generation for instance in view.instances):
+                del self.uses[service, generation]
 
     def _revoked(self, link: Link, service: str, endpoint: str) -> Fault | None:
         try:
@@ -253,7 +261,10 @@ class Router:
         if not caller.owner:
             self._ruled[link] = None
         asked = (service, endpoint)
-        if generation is not None or not hops[0][0].local or (trial := self._trials.get(service)) is None:
+        if generation is not None:
+            forward = Forward(asked, hops, self._selector, self._now)
+            return Pinned(forward, (service, generation), self.uses) if hops[0][0].local else forward
+        if not hops[0][0].local or (trial := self._trials.get(service)) is None:
             return Forward(asked, hops, self._selector, self._now)
         return divided(trial, asked, hops, self._selector, now=self._now, chance=self._chance, is_pinned=bool(version))
 

@@ -78,7 +78,7 @@ class Running:
         self._stay = stay
         self._listener: Listening | None = None
         self._link: Link | None = None
-        self._direct: dict[Link, None] = {}
+        self._direct: dict[Link, bool] = {}  # each with whether it was sent away
         self._gone = asyncio.Event()
         self._stopping = asyncio.Event()
         self._tasks: dict[asyncio.Task[None], None] = {}
@@ -138,27 +138,29 @@ class Running:
                 task.cancel()
 
     async def _recall(self) -> dict[str, int]:
-        """Sends callers that skip the node back to it, and returns how many: their calls are shared out from now on."""
+        """Sends callers that skip the node back to it, and returns how many: their calls are shared out from now on.
+
+        Who has something open stays until that is finished, and is counted until then.
+        """
         return {"recalled": self._send_away("its node shares calls out among generations")}
 
     def _send_away(self, reason: str) -> int:
         """Sends away those who call directly; what they asked for before they hear of it is done as ever."""
-        direct = list(self._direct)
-        for link in direct:
-            link.session.send_away(reason)
-            link.schedule()
-        if direct:
-            self._start(self._part(direct))
-        return len(direct)
+        for link, is_told in list(self._direct.items()):
+            if not is_told:
+                self._direct[link] = True
+                link.session.send_away(reason)
+                link.schedule()
+                self._start(self._part(link))
+        return len(self._direct)
 
     @staticmethod
-    async def _part(direct: list[Link]) -> None:
-        """Ends links of callers that were sent away, when nothing is open on them any more."""
-        for link in direct:
+    async def _part(link: Link) -> None:
+        """Ends the link of a caller that was sent away, when nothing is open on it any more."""
+        await asyncio.sleep(PART_SECONDS)
+        while link.closed is None and (link.session.serving or link.session.exchanges):  # noqa: ASYNC110 - anywhere
             await asyncio.sleep(PART_SECONDS)
-            while link.closed is None and link.session.busy:  # noqa: ASYNC110 - exchanges end in many places
-                await asyncio.sleep(PART_SECONDS)
-            link.close("whoever called here calls through the node now")
+        link.close("whoever called here calls through the node now")
 
     def lost(self, link: Link, reason: str) -> None:
         self.server.lost(link)
@@ -178,7 +180,7 @@ class Running:
                     self.abort("only the owner's programs may call directly")
                     return
                 self.facts = running
-                running._direct[self] = None
+                running._direct[self] = False
 
         return DirectLink(self, dialed=False, limits=OWNER)
 

@@ -121,7 +121,9 @@ class Descent(Place):
         told: what was announced of generations, in order.
     """
 
-    def __init__(self, machine: Machine, name: str, *, terms: Terms | None = None) -> None:
+    def __init__(
+        self, machine: Machine, name: str, *, terms: Terms | None = None, lifetimes: Lifetimes | None = None
+    ) -> None:
         node = machine.node
         assert node is not None, "the machine is up"
         self.name = name
@@ -146,7 +148,7 @@ class Descent(Place):
             node.trials,
             machine.clock,
             self.told.append,
-            Lifetimes(),
+            lifetimes or Lifetimes(),
             terms or Terms(),
         )
         self.succession = Succession(self, grounds, Chronicle(machine.disk, FOLDER / "lineages.json"))
@@ -171,6 +173,10 @@ class Descent(Place):
         """Returns what is known of a generation."""
         members = self.succession.status(self._roster.find(self.name))["generations"]
         return next(member for member in members if member["generation"] == number)
+
+    def rollback(self, number: int | None = None) -> str:
+        """Gives all calls to a generation that lives, as its owner would; returns what was done, in words."""
+        return self.succession.rollback(self._roster.find(self.name), number)
 
     def crash(self, number: int) -> None:
         """Ends the instances of a generation that run, as a crash would."""

@@ -133,6 +133,9 @@ class Town:
         post = self.posts.get(instance)
         return 0 if post is None or not post.open else None
 
+    async def settled(self, instance: str) -> None:
+        """Everybody calls through the town."""
+
     async def probe(self, instance: str) -> None:
         if instance not in self.posts:
             raise Unavailable("it is gone")
