@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
+import sys
+import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from micro.doors.api.opening import open_api
 from micro.errors import Fault, NotFound
 from micro.node.front import Client
 from micro.node.herald import TOPIC
@@ -207,6 +211,26 @@ async def test_a_rollback_is_only_a_weight(start_node: StartNode, folder: Path) 
         assert "is generation 2 already, retired" in await offer(node)
 
 
+async def test_an_owner_may_update_and_kill_past_a_trial(start_node: StartNode, folder: Path) -> None:
+    """An update moves all calls at once and ends the trial; what is killed is gone with all its generations."""
+    node = await start_node()
+    await run(node, folder)
+    async with client_of(node) as client:
+        write(folder, 2)
+        await offer(node)
+        write(folder, 3)
+        *_, last = [progress async for progress in node.supervisor.update("greeter")]
+        assert not last.failed, last
+        assert await call_many(client, "Say.Version", 50) == {3: 50}
+        states = {number: generation(node, number)["state"] for number in (1, 2, 3)}
+        assert states == {1: "ended", 2: "zero", 3: "active"}
+        assert node.trials == {}
+        assert await client.call("greeter#2", "Say.Version") == 2
+
+        await node.supervisor.kill("greeter")
+        assert instances(node) == []
+
+
 async def test_a_newcomer_that_does_not_come_up_changes_nothing_and_is_told(
     start_node: StartNode, folder: Path
 ) -> None:
@@ -246,3 +270,42 @@ async def test_a_trial_goes_on_where_it_was_when_the_node_starts_again(start_nod
 def instances(node: Node) -> list[Any]:
     view = node.catalog.lookup("greeter")
     return list(view.instances) if view is not None else []
+
+
+async def typed(node: Node, *words: str) -> str:
+    """Types a command, and returns what it writes."""
+    environment = {**os.environ, "MICRO_HOME": str(node.home.path), "NO_COLOR": "1"}
+    program = (sys.executable, "-m", "micro", *words)
+    process = await asyncio.create_subprocess_exec(*program, stdout=subprocess.PIPE, env=environment)
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out.decode()
+
+
+async def test_generations_are_seen_and_called_from_every_door(start_node: StartNode, folder: Path) -> None:
+    """The command line names them as `greeter#2`, and so does HTTP, where the sign is written `%23`."""
+    node = await start_node(api=True, api_port=0)
+    await open_api(node)
+    await run(node, folder)
+    write(folder, 2)
+    assert "generation 2 of greeter is on trial" in await typed(node, "update", "greeter", "--trial")
+
+    found = json.loads(await typed(node, "evolution", "greeter", "--output", "json"))
+    states = [(each["generation"], each["state"], each["weight"]) for each in found["generations"]]
+    assert states == [(1, "active", 9_500), (2, "canary", 500)]
+    assert json.loads(await typed(node, "call", "greeter#2", "Say.Version")) == {"result": 2}
+    assert (await typed(node, "greeter#1", "say", "version")).strip() == "1"
+    for number in (1, 2):
+        answer = await asyncio.to_thread(post, f"{node.status()['api']}/api/greeter%23{number}/Say.Version", node.token)
+        assert answer == {"result": number}
+
+    assert "generation 1 of greeter gets all calls" in await typed(node, "rollback", "greeter")
+    found = json.loads(await typed(node, "evolution", "greeter", "--output", "json"))
+    assert [each["state"] for each in found["generations"]] == ["active", "zero"]
+
+
+def post(url: str, token: str) -> object:
+    request = urllib.request.Request(url, b"{}", {"Authorization": f"Bearer {token}"}, method="POST")
+    request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request) as answer:
+        return json.loads(answer.read())

@@ -81,7 +81,7 @@ def live(seed: int, new: Version, parent: Version, terms: Terms, calls_max: int,
 
 
 def allowed(runs: int, level: int) -> int:
-    """Returns how many of so many runs may go wrong: more do with a probability below one in a thousand at the level."""
+    """Returns how many of so many runs may go wrong: more do with a probability below a thousandth at the level."""
     probability, tail, count = 1 / level, 1.0, -1
     while tail > 1e-3:
         count += 1

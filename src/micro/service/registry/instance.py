@@ -20,6 +20,7 @@ __all__ = [
     "RECORD_BYTES_MAX",
     "Instance",
     "InstanceKey",
+    "bare_name",
     "check_service",
     "check_version",
     "matches",
@@ -210,6 +211,11 @@ def split_generation(service: str) -> tuple[str, int | None]:
     if not number.isdecimal() or not number.isascii() or len(number) > GENERATION_DIGITS_MAX or int(number) < 1:
         raise BadRequest(f"{name}#{shown(number)}: a generation is a whole number from 1, as in {name}#2")
     return name, int(number)
+
+
+def bare_name(service: str) -> str:
+    """Returns a service's name without the version and the generation that are asked for."""
+    return service.partition("@")[0].partition("#")[0]
 
 
 def matches(version: str, wanted: str) -> bool:
