@@ -136,8 +136,7 @@ class Node:
             clock=ports.clock,
             sockets=ports.sockets,
         )
-        self.reception.on_change = self.bell.ring
-        self.reception.on_weight = self._share_again
+        self.reception.on_change, self.reception.on_weight = self.bell.ring, self._share_again
         self.eventing = Eventing(
             self.nid,
             self.config,
@@ -183,7 +182,6 @@ class Node:
             allow_private=self.config.allow_private_sources,
             evolution=self._evolution(),
         )
-        self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
         self._add_platform()
 
     def _evolution(self) -> Evolution:
@@ -192,6 +190,7 @@ class Node:
         return Evolution(self.trials, Herald(self.broker, self.nid, identifiers).announce, lifetimes)
 
     def _add_platform(self) -> None:
+        self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
         registry = Registry(
             self.catalog,
             self.bell,

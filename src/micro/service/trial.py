@@ -24,7 +24,8 @@ PAIRS_OPEN_MAX = 1_024
 """So many pairs await an answer at once; while that is so, no other begins."""
 
 ENDPOINTS_MAX = 256
-"""So many endpoints have a pair that awaits its second call."""
+"""So many endpoints have a pair that awaits its second call; of further ones the oldest is given up, whatever its first
+call came to."""
 
 BEGIN_CHANCE = 0.5
 """How likely a pair begins where one may: not with every twentieth call, lest a caller's rhythm decides which."""
@@ -190,11 +191,12 @@ class Trial:
         if (self.taken + 1) * WHOLE > weight * calls:
             return False
         fewer = min(weight, WHOLE - weight)
-        waiting_count = len(self._waiting)
-        is_room = self.open + waiting_count < PAIRS_OPEN_MAX and waiting_count < ENDPOINTS_MAX
+        is_room = self.open + len(self._waiting) < PAIRS_OPEN_MAX
         if is_room and (self._pairs + 1) * WHOLE <= fewer * calls and chance() < BEGIN_CHANCE:
             self.taken += 1
             self._pairs += 1
+            if len(self._waiting) >= ENDPOINTS_MAX:
+                del self._waiting[next(iter(self._waiting))]
             half = self._waiting[endpoint] = Half(self, chance() < 0.5)
             return half
         if 4 * weight < WHOLE or (2 * weight <= WHOLE and (self.taken + BEHIND) * WHOLE > weight * calls):
@@ -203,8 +205,10 @@ class Trial:
         return True
 
     def compare(self, newcomer: Half, parent: Half) -> None:
-        """Counts a complete pair."""
+        """Counts a complete pair; one of which both failed says nothing, however many there are."""
         self.open -= 1
+        if newcomer.is_failed and parent.is_failed:
+            return
         self.answers.add(newcomer.is_failed and not parent.is_failed, parent.is_failed and not newcomer.is_failed)
         self.speed.add(newcomer.is_slower(parent), parent.is_slower(newcomer))
 

@@ -36,6 +36,9 @@ SEQUENCE_BITS = 40
 """A sequence has so many bits. A row's key is the topic's number and, in its low bits, the sequence; so the events of
 a topic lie together, in order."""
 
+UNHANDLED = 500
+"""By this code an event that has to be delivered again is compared with others, while generations are."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 Numbered = tuple[int, StoredEvent]
@@ -53,6 +56,21 @@ class Unfinished:
         self.half: Half | None = None
         self.member: Membership | None = None
         self.deadline = 0.0
+
+    def hand_out(self, member: Membership, half: Half | None, deadline: float) -> None:
+        """A member gets it, for the first time or once more."""
+        self.attempts += 1
+        self.member, self.half, self.deadline = member, half, deadline
+
+    def tell(self, *, is_done: bool) -> None:
+        """Says how it went, if it is compared with another."""
+        if self.half is not None:
+            self.half.end(0 if is_done else UNHANDLED, 0.0)
+
+    def take_back(self) -> Half | None:
+        """Returns how it is compared, which is so no more: it was not taken."""
+        half, self.half = self.half, None
+        return half
 
     def blame(self, error: str) -> None:
         """Takes note of why its delivery failed."""

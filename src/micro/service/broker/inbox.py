@@ -36,8 +36,6 @@ from micro.service.broker.turns import Membership, Turns
 
 __all__ = ["Inbox"]
 
-UNHANDLED = 500
-
 
 class Inbox:
     """One queue of one topic.
@@ -289,10 +287,7 @@ class Inbox:
             return None
         sequence, event = self._take(recalled or self._ahead)
         entry = self._unfinished.setdefault(sequence, Unfinished(sequence))
-        entry.attempts += 1
-        entry.half = self.turns.half
-        entry.member = member
-        entry.deadline = now + self._limits.acknowledge_seconds
+        entry.hand_out(member, self.turns.half, now + self._limits.acknowledge_seconds)
         self._flight[sequence] = entry
         member.held.add(sequence)
         self.is_changed = True
@@ -310,8 +305,8 @@ class Inbox:
         if entry is None or entry.member is not delivery.member:
             return  # the member left while it was asked
         delivery.member.is_paused = True
+        self.turns.give_back(entry.take_back())
         self._release(entry)
-        self.turns.give_back(entry.half)
         entry.attempts -= 1
         held = self._recalled if entry.attempts else self._ahead
         if not entry.attempts:
@@ -319,7 +314,8 @@ class Inbox:
         held.appendleft((delivery.sequence, delivery.event))
         self._bytes += BUFFERED_EVENT_BYTES + len(delivery.event.body)
 
-    def _release(self, entry: Unfinished) -> None:
+    def _release(self, entry: Unfinished, *, is_done: bool = False) -> None:
+        entry.tell(is_done=is_done)
         member, entry.member = entry.member, None
         if member is not None:
             del self._flight[entry.sequence]
@@ -342,9 +338,7 @@ class Inbox:
         """Ends an event, whoever has it; returns False if it was ended before."""
         entry = self._unfinished.get(sequence)
         if entry is not None:
-            if entry.half is not None:
-                entry.half.end(0, 0.0)
-            self._release(entry)
+            self._release(entry, is_done=True)
             self._end(sequence)
         return entry is not None
 
@@ -367,8 +361,6 @@ class Inbox:
         return True
 
     def _retry(self, entry: Unfinished, when: float = 0.0, now: float = 0.0) -> None:
-        if entry.half is not None:
-            entry.half.end(UNHANDLED, 0.0)
         if entry.attempts >= self._limits.attempts:
             self._dying.append(entry.sequence)
         elif when > now:
