@@ -136,13 +136,21 @@ class Succession:
         self._write_down()
         return f"generation {number} of {name} is on trial beside generation {active.number}: {told}"
 
+    def known(self, service: str, revision: Revision) -> str:
+        """Returns what became of a revision that was there before, in words; "" where it was not."""
+        house = self._houses.get(service)
+        known = house.lineage.of_revision(revision.id) if house is not None else None
+        if known is None:
+            return ""
+        why = f": {known.reasons[-1]}" if known.reasons else ""
+        return f"{revision.short} is generation {known.number} already, {known.state}{why}"
+
     def _why_not(self, house: Household, revision: Revision) -> str:
         """Returns why a revision does not become a newcomer now, "" where it does."""
         lineage = house.lineage
-        known = lineage.of_revision(revision.id)
-        if known is not None:
-            why = f": {known.reasons[-1]}" if known.reasons else ""
-            return f"{revision.short} is generation {known.number} already, {known.state}{why}"
+        known = self.known(lineage.service, revision)
+        if known:
+            return known
         trial = lineage.on_trial
         if trial is not None:
             if trial.state == "ramping" or self._grounds.clock.now() - trial.since < HOLD_SECONDS:
