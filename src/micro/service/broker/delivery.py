@@ -57,11 +57,6 @@ class Unfinished:
         self.member: Membership | None = None
         self.deadline = 0.0
 
-    def hand_out(self, member: Membership, half: Half | None, deadline: float) -> None:
-        """A member gets it, for the first time or once more."""
-        self.attempts += 1
-        self.member, self.half, self.deadline = member, half, deadline
-
     def tell(self, *, is_done: bool) -> None:
         """Says how it went, if it is compared with another."""
         if self.half is not None:
