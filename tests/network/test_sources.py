@@ -50,7 +50,8 @@ def forge(tmp_path: Path, repository: Repository) -> Iterator[Forge]:
 @pytest.fixture
 async def node(start_node: StartNode, forge: Forge) -> Node:
     """Returns a node that trusts the host's own certificate, and listens for HTTP."""
-    node = await start_node(source_authorities=str(forge.authorities), api=True, api_port=0, hook_secret=SECRET)
+    settings = {"source_authorities": str(forge.authorities), "hook_secret": SECRET, "trial": False}
+    node = await start_node(api=True, api_port=0, **settings)
     await open_api(node)
     return node
 

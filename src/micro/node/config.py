@@ -40,6 +40,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "stranger_bytes_per_second": (1_048_576, 1e12),
     "source_look_seconds_min": (60, 86_400),
     "source_look_seconds_max": (60, 86_400),
+    "generation_seconds": (1, 31_536_000),
+    "generation_idle_seconds": (1, 31_536_000),
     "kept_days": (0.001, 3_650),
     "copies_bytes": (0, 1e15),
     "copies_bytes_per_node": (0, 1e15),
@@ -200,6 +202,19 @@ class NodeConfig:
     )
     guest_private_bytes: int = _setting(
         268_435_456, "How much a service may keep in its private folder, `/tmp`, which ends with it."
+    )
+    trial: bool = _setting(
+        True,
+        "Whether a new commit that a service follows is tried beside what runs, and gets more calls as it is shown to "
+        "be no worse; otherwise it takes over as soon as it has come up.",
+    )
+    generation_seconds: float = _setting(
+        86_400.0,
+        "How long a generation of a service lives on that gets no traffic any more, for callers that ask for it by "
+        "its number. What is open on it then is finished, however long that takes.",
+    )
+    generation_idle_seconds: float = _setting(
+        600.0, "After how long such a generation ends that nobody asks for, without waiting for the time above."
     )
     kept_days: float = _setting(7.0, "How long events are kept, in days.")
     copies_bytes: int = _setting(

@@ -27,6 +27,7 @@ from micro.node.engines import Ports, open_auth, open_broker, open_isolator, ope
 from micro.node.eventing import Eventing
 from micro.node.figures import Figures
 from micro.node.gatekeeper import Gatekeeper
+from micro.node.herald import Herald
 from micro.node.home import Home
 from micro.node.local import InsideClients, InsideDialer, Platform
 from micro.node.neighbours import Neighbours
@@ -36,12 +37,15 @@ from micro.node.reception import Reception
 from micro.node.remembered import Remembered
 from micro.node.sandboxes import guest_bounds
 from micro.node.sourcing import Notices, source_rules
-from micro.runtime.runtime import open_supervisor
+from micro.runtime.household import Lifetimes
+from micro.runtime.runtime import Evolution, open_supervisor
 from micro.runtime.source.notice import TOPIC as SOURCE_UPDATED
 from micro.service.client import Client
+from micro.service.identifier import Identifiers
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.router import Router
+from micro.service.trial import Trials, part_of
 from micro.trust.identity import nid_of
 from micro.trust.ticket import Ticket
 
@@ -67,6 +71,7 @@ class Node:
         self.home = Home(config.home)
         self.ports = ports
         self.catalog = Catalog()
+        self.trials: Trials = {}
         self.bell = Bell()
         self.platform = Platform(ports.clock.now)
         self.stopped = asyncio.Event()
@@ -122,12 +127,12 @@ class Node:
         self._stores = open_stores(home, ports)
         self._auth = open_auth(home, ports)
         self._auth.open()
+        self.gate = Gatekeeper(self._auth, self._key, ports.clock)
+        self.gate.on_change = self._judge_again
 
     async def _open(self) -> None:
         ports, home = self.ports, self.home
         await self._open_engines()
-        self.gate = Gatekeeper(self._auth, self._key, ports.clock)
-        self.gate.on_change = self._judge_again
         self.reception = Reception(
             home,
             uid=os.getuid(),
@@ -138,7 +143,7 @@ class Node:
             clock=ports.clock,
             sockets=ports.sockets,
         )
-        self.reception.on_change = self.bell.ring
+        self.reception.on_change, self.reception.on_weight = self.bell.ring, self._share_again
         self.eventing = Eventing(
             self.nid,
             self.config,
@@ -148,6 +153,7 @@ class Node:
             self.gate,
             ring=self.bell.ring,
             link_to=self._elsewhere.log_link,
+            part=lambda link, queue: part_of(self.reception.generation_over(link), self.trials, queue, self._chance),
         )
         self._offering = Offering(
             ports.disk, home.path / "offers.json", default=self.config.offer, changed=self.gate.exports_changed
@@ -163,15 +169,16 @@ class Node:
             on_greeted=self.reception.greet,
             on_going=lambda link, reason: None,
             on_lost=self._lost,
+            trials=self.trials,
             expected=self._expected,
-            chance=lambda: int.from_bytes(ports.entropy.random_bytes(4)) / 256**4,
+            chance=self._chance,
             now=ports.clock.monotonic,
         )
+        self.reception.uses = self.router.uses
         self._neighbours = Neighbours(
             self.catalog, self.eventing.logs, nid=self.nid, clock=ports.clock, changed=self.bell.ring
         )
         self._open_runtime()
-        self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
         self._add_platform()
 
     def _open_runtime(self) -> None:
@@ -189,9 +196,16 @@ class Node:
             sources=self._source_rules,
             confinement=self._isolator.confinement if self._isolator is not None else None,
             bounds=guest_bounds(self.config),
+            evolution=self._evolution(),
         )
 
+    def _evolution(self) -> Evolution:
+        identifiers = Identifiers(self.ports.clock, self.ports.entropy)
+        lifetimes = Lifetimes(self.config.generation_seconds, self.config.generation_idle_seconds)
+        return Evolution(self.trials, Herald(self.broker, self.nid, identifiers).announce, lifetimes)
+
     def _add_platform(self) -> None:
+        self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
         registry = Registry(
             self.catalog,
             self.bell,
@@ -271,6 +285,14 @@ class Node:
 
     def _hear_of_sources(self) -> None:
         self.broker.subscribe(SOURCE_UPDATED, None, Notices(self.supervisor.renewal.hint, self.ports.clock))
+
+    def _chance(self) -> float:
+        return int.from_bytes(self.ports.entropy.random_bytes(4)) / 256**4
+
+    def _share_again(self) -> None:
+        """Has calls and events shared out anew among generations."""
+        self.router.turn_over()
+        self.eventing.desk.share_again()
 
     def _declare(self, service: str, description: dict[str, Any]) -> None:
         """Takes what a service that registers says of who may know of it and of its topics."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from micro.errors import Conflict, Fault, Unauthorized
+import msgspec
+
+from micro.errors import Conflict, Fault, LinkClosed, NotFound, Timeout, Unauthorized, Unavailable
+from micro.mucp import headers as names
 from micro.mucp.event import Hello
 from micro.mucp.limits import OWNER, Limits
 from micro.network.link import Link, Serving
@@ -17,6 +21,7 @@ from micro.node.home import Home
 from micro.ports import Clock
 from micro.runtime.generation import Badge
 from micro.runtime.instance import Door
+from micro.service.once import call_once
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.router import Facts
@@ -25,6 +30,14 @@ from micro.trust.policy import Caller
 __all__ = ["Reception"]
 
 IDLE_CHECK_SECONDS = 0.05
+PROBE_SECONDS = 10.0
+"""How long an instance may take to say that it is there."""
+SETTLED_SECONDS = 1.0
+"""So often an instance that is to end is asked whether somebody has something open on it."""
+WEIGHT = 100
+"""What an instance gets of the traffic, relative to others, where nobody says otherwise."""
+WEIGHED_LEASE_SECONDS = 30.0
+"""How long an instance is believed that was just weighed; `renew` prolongs it."""
 DIRECT_GRACE_SECONDS = 0.2
 """How long direct callers of an instance get to notice that it is going away."""
 INSTANCE_LINKS_MAX = 8
@@ -32,6 +45,12 @@ INSTANCE_LINKS_MAX = 8
 FINISH_SECONDS_MAX = 300.0
 """How long a call may go on whose caller's token has expired meanwhile."""
 INSTANCE = Limits(exchanges=4096)
+
+
+class _Recalled(msgspec.Struct):
+    """What an instance says of callers that skip the node: how many there are that were sent away just now."""
+
+    recalled: int = 0
 
 
 class _Place:
@@ -84,7 +103,11 @@ class Reception:
         self._owner_links: dict[Link, None] = {}
         self._visits: dict[Link, Visit] = {}
         self._hello = Hello([], agent="node")
+        self._weights: dict[tuple[str, int], int] = {}
+        self.uses: Mapping[tuple[str, int], int] = {}
+        self._recalls: set[asyncio.Task[None]] = set()
         self.on_change: Callable[[], None] = lambda: None
+        self.on_weight: Callable[[], None] = lambda: None
 
     # -- the owner --------------------------------------------------------------------------------------------------
 
@@ -243,6 +266,97 @@ class Reception:
         await asyncio.sleep(DIRECT_GRACE_SECONDS)
         while link.closed is None and link.session.busy_with_peer:  # noqa: ASYNC110 - exchanges end in many places
             await asyncio.sleep(IDLE_CHECK_SECONDS)
+
+    def weigh(self, service: str, generation: int, weight: int | None) -> None:
+        """Gives the instances of a generation, now and later, a part of the traffic; None is what each other gets."""
+        if weight is None:
+            self._weights.pop((service, generation), None)
+        else:
+            self._weights[service, generation] = weight
+        for link in dict.fromkeys(self._links.values()):
+            for at, record in enumerate(link.facts.instances):
+                if (record.service, record.generation) == (service, generation):
+                    link.facts.instances[at] = self._reweighed(record)
+        self.on_weight()
+        self.on_change()
+
+    def _reweighed(self, record: Instance) -> Instance:
+        """Enters an instance with the weight it has now."""
+        weighed = replace(record, weight=self.weight_of(record.service, record.generation))
+        view = self._catalog.lookup(record.service)
+        known = next((i for i in view.instances if i.key == record.key), None) if view is not None else None
+        found = view.description_of(record) if view is not None else None
+        if known is not None and found is not None:
+            entered = replace(weighed, state=known.state)
+            self._catalog.register(entered, found, WEIGHED_LEASE_SECONDS, self._clock.monotonic())
+        return weighed
+
+    def weight_of(self, service: str, generation: int) -> int:
+        """Returns what instances of a generation get of the traffic, relative to others."""
+        return self._weights.get((service, generation), WEIGHT)
+
+    def generation_over(self, link: Link) -> tuple[str, int, int | None]:
+        """Returns the service and the generation of whoever is at a link, and what it gets; None is what others get."""
+        place: _Place | None = link.door
+        if place is None:
+            return "", 0, None
+        generation = place.badge.generation
+        return place.name, generation, self._weights.get((place.name, generation))
+
+    def recall(self, service: str, generation: int) -> None:
+        """Sends callers that skip the node back to it, for calls of this generation are shared out from now on."""
+        for link in dict.fromkeys(self._links.values()):
+            for record in link.facts.instances:
+                if (record.service, record.generation) == (service, generation) and record.address is not None:
+                    task = asyncio.get_running_loop().create_task(self._recall(link, service))
+                    self._recalls.add(task)
+                    task.add_done_callback(self._recalls.discard)
+
+    @staticmethod
+    async def _recall(link: Link, service: str) -> None:
+        with contextlib.suppress(Fault, LinkClosed, TimeoutError):  # who cannot, or is gone, has nobody to send back
+            async with asyncio.timeout(PROBE_SECONDS):
+                await call_once(link, service, "Debug.Recall", {}, headers={names.CALLER: "owner"})
+
+    def activity(self, instance: str) -> int | None:
+        """Returns how often its generation was asked for so far, a number; None while something is open."""
+        link, place = self._links.get(instance), self._places.get(instance)
+        if link is None or place is None:
+            return 0
+        return None if link.session.busy_with_peer else self.uses.get((place.name, place.badge.generation), 0)
+
+    async def settled(self, instance: str) -> None:
+        """Waits until nothing is open on an instance by callers that skip the node."""
+        link = self._links.get(instance)
+        while link is not None and link.closed is None and link.facts.instances:
+            try:
+                async with asyncio.timeout(PROBE_SECONDS):
+                    name = link.facts.instances[0].service
+                    answer = await call_once(link, name, "Debug.Recall", {}, headers={names.CALLER: "owner"})
+                if not msgspec.json.decode(answer, type=_Recalled).recalled:
+                    return
+            except (Fault, LinkClosed, TimeoutError, msgspec.MsgspecError):
+                return  # it has no such callers, or tells nothing of them
+            await asyncio.sleep(SETTLED_SECONDS)
+
+    async def probe(self, instance: str) -> None:
+        """Sees whether an instance that has registered answers.
+
+        Raises:
+            Fault: it does not; code 408 where it says nothing.
+        """
+        link = self._links.get(instance)
+        if link is None or not link.facts.instances:
+            raise Unavailable("it has registered and is gone again")
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await call_once(link, link.facts.instances[0].service, "Debug.Health", {})
+        except TimeoutError:
+            raise Timeout(f"it has registered and does not answer within {PROBE_SECONDS:g} s") from None
+        except LinkClosed as closed:
+            raise Unavailable(f"it has registered and is gone again: {closed}") from closed
+        except NotFound:
+            """It answers, and has no such endpoint."""
 
     async def close(self, instance: str) -> None:
         """Closes an instance's door; it has ended."""

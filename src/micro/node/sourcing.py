@@ -42,6 +42,7 @@ def source_rules(config: NodeConfig) -> SourceRules:
         allow_private=config.allow_private_sources,
         authorities=Path(config.source_authorities).expanduser().resolve() if config.source_authorities else None,
         evolve=config.evolve,
+        trial=config.trial,
         pace=Pace(least, most),
     )
 

@@ -57,6 +57,21 @@ class Reception(Protocol):
     async def close(self, instance: str) -> None:
         """Closes the instance's door and forgets the instance; it has ended."""
 
+    def weigh(self, service: str, generation: int, weight: int | None) -> None:
+        """Gives the instances of a generation, now and later, a part of the traffic; None is what each other gets."""
+
+    def recall(self, service: str, generation: int) -> None:
+        """Sends callers that skip the node back to it, for calls of this generation are shared out from now on."""
+
+    def activity(self, instance: str) -> int | None:
+        """Returns how often its generation was asked for so far, a number; None while something is open."""
+
+    async def settled(self, instance: str) -> None:
+        """Waits until nothing is open on the instance by callers that skip the node."""
+
+    async def probe(self, instance: str) -> None:
+        """Sees whether an instance that has registered answers. Raises a `Fault` if it does not."""
+
 
 class Instance:
     """One that runs."""
@@ -79,9 +94,9 @@ class Instance:
         """Waits for its end and returns the exit code."""
         return await self._engine_instance.wait()
 
-    async def stop(self) -> None:
+    async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """Ends it: politely, then not."""
-        await self._engine_instance.stop(GRACE_SECONDS)
+        await self._engine_instance.stop(grace_seconds)
 
 
 class Launcher:
@@ -220,8 +235,12 @@ class Launcher:
         finally:
             await self._forget(instance.id, instance.home)
 
-    async def drain(self, instance: Instance, seconds_max: float) -> bool:
-        """Returns whether the instance became idle in time; nothing new reaches it in any case."""
+    async def settled(self, instance: Instance) -> None:
+        """Waits until nothing is open on an instance by callers that skip the node."""
+        await self._reception.settled(instance.id)
+
+    async def drain(self, instance: Instance, seconds_max: float | None) -> bool:
+        """Returns whether the instance became idle in time, if there is any; nothing new reaches it in any case."""
         try:
             async with asyncio.timeout(seconds_max):
                 await self._reception.drain(instance.id)

@@ -23,6 +23,9 @@ __all__ = ["Keeper", "Make"]
 DRAIN_SECONDS_MAX = 30.0
 """How long the old generation may take to finish what is open on it."""
 
+FAREWELL_SECONDS = 3_600.0
+"""How long a retired one on which nothing is open may take to end when it is asked."""
+
 Make = Callable[[], Awaitable[Generation]]
 
 
@@ -141,6 +144,25 @@ class Keeper:
             if old is not None:
                 await self._launcher.stop(old)
 
+    def retire(self) -> None:
+        """From now on, an instance that ends is followed by none, and this one stays as long as it lives."""
+        self._keeping = asyncio.ensure_future(self._outlive(self._keeping))
+
+    def revive(self) -> None:
+        """Is kept again: a retired one whose instance lives."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+        self.state = "running"
+        self.keep()
+
+    async def leave(self) -> None:
+        """Has the instance of a retired generation end: nothing new reaches it, and what is open takes its time."""
+        instance = self.instance
+        if instance is not None:
+            await self._launcher.settled(instance)
+            await self._launcher.drain(instance, None)
+            await instance.stop(FAREWELL_SECONDS)
+
     async def end(self) -> None:
         """Stops the service."""
         self.state = "stopping"
@@ -200,6 +222,17 @@ class Keeper:
             self._changed(Change("ended", self.name, detail=detail))
             await asyncio.sleep(delay)
             self.state = "starting"
+
+    async def _outlive(self, keeping: asyncio.Task[None] | None) -> None:
+        await _cancel(keeping)
+        instance, reason = self.instance, "it was not running"
+        if instance is not None:
+            self.state = "retired"
+            reason = f"it ended {describe_end(await instance.wait())}"
+            self.instance = None
+            await self._launcher.stop(instance)
+            self._tell("ended", instance, f"{reason}; a retired generation is not started again")
+        self.state, self.reason = "ended", reason
 
     async def _again(self, make: Make | None) -> Instance:
         async with self._launcher.starts:

@@ -51,6 +51,7 @@ class _Try:
     count: int = 0
     next: float = 0.0
     reason: str = ""
+    offered: bool = False
 
 
 class Renewal:
@@ -145,13 +146,17 @@ class Renewal:
         return tried.count < TRIES_MAX and self._clock.monotonic() >= tried.next
 
     async def _renew(self, name: str, revision: Revision) -> None:
-        detail = f"its source is at {revision.short} now"
-        self._logs.note(name, detail)
-        self._changed(Change("found", name, detail=detail))
+        tried = self._tries.get(name)
+        if tried is not None and not tried.offered:  # one on trial is offered with every look, and is known
+            detail = f"its source is at {revision.short} now"
+            self._logs.note(name, detail)
+            self._changed(Change("found", name, detail=detail))
         async with self._room:
             reason = await self._moved(name, revision)
         if reason and name in self._tries:
             self._failed(name, self._tries[name], reason)
+        elif tried is not None:
+            tried.offered = True
 
     async def _moved(self, name: str, revision: Revision) -> str:
         """Moves a service; returns why that did not succeed, or an empty text."""

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from micro.ports import Clock, Disk, Entropy, Processes
 from micro.runtime.artefact.artefacts import Artefacts
+from micro.runtime.chronicle import Chronicle
 from micro.runtime.engine.confined import ConfinedEngine
 from micro.runtime.engine.process import ProcessEngine
 from micro.runtime.environments import Environments, Interpreter
+from micro.runtime.evolution.evidence import Terms
 from micro.runtime.generation import Change
+from micro.runtime.household import Announce, Grounds, Lifetimes
 from micro.runtime.instance import START_SECONDS_MAX, Launcher, Reception
 from micro.runtime.keeper import DRAIN_SECONDS_MAX
 from micro.runtime.logs import Logs
@@ -27,12 +30,14 @@ from micro.runtime.source.lookout import Lookout
 from micro.runtime.source.pace import Pace
 from micro.runtime.source.sightings import Sightings
 from micro.runtime.source.source import Source
+from micro.runtime.succession import Place, Succession
 from micro.runtime.supervisor import Supervisor
 from micro.runtime.workbench import Unshare
 from micro.runtime.workshop import Workshop
+from micro.service.trial import Trials
 from micro.trust.keys import NodeKey
 
-__all__ = ["SourceRules", "open_supervisor"]
+__all__ = ["Evolution", "SourceRules", "open_supervisor"]
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,14 @@ class SourceRules:
         allow_private: whether it may come from the network around this machine.
         authorities: certificates to trust instead of the system's.
         evolve: whether services from repositories move by themselves where nobody says whether they shall.
+        trial: whether what is found is tried beside what runs; otherwise it takes over once it has come up.
         pace: how often their sources are looked at.
     """
 
     allow_private: bool = False
     authorities: Path | None = None
     evolve: bool = True
+    trial: bool = True
     pace: Pace = field(default_factory=Pace)
 
     def git(self, processes: Processes, disk: Disk, entropy: Entropy, folder: Path) -> GitSource:
@@ -56,6 +63,30 @@ class SourceRules:
         return GitSource(
             processes, disk, entropy, folder, allow_private=self.allow_private, authorities=self.authorities
         )
+
+
+@dataclass(frozen=True)
+class Evolution:
+    """How newcomers are tried on a node.
+
+    Attributes:
+        trials: where those on trial are entered, for the router.
+        announce: is told what becomes of generations; must not wait.
+        lifetimes: how long generations live that get no traffic.
+        terms: by what newcomers are judged.
+    """
+
+    trials: Trials = field(default_factory=dict)
+    announce: Announce = lambda said: None
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    terms: Terms = field(default_factory=Terms)
+
+    def begin(
+        self, roster: Roster, reception: Reception, clock: Clock, chronicle: Chronicle
+    ) -> Callable[[Place], Succession]:
+        """Returns what makes the succession of a supervisor."""
+        grounds = Grounds(roster, reception, self.trials, clock, self.announce, self.lifetimes, self.terms)
+        return lambda place: Succession(place, grounds, chronicle)
 
 
 def open_supervisor(
@@ -70,6 +101,7 @@ def open_supervisor(
     changed: Callable[[Change], None] = lambda change: None,
     confinement: Callable[[], Awaitable[Confinement]] | None = None,
     bounds: Bounds | None = None,
+    evolution: Evolution | None = None,
     interpreter: Interpreter | None = None,
     settings: Mapping[str, str] | None = None,
     sources: SourceRules | None = None,
@@ -78,7 +110,8 @@ def open_supervisor(
 ) -> Supervisor:
     """Returns the supervisor of the node with this home; `restore` it when the node is ready, `close` it at the end.
 
-    It works in `sources/`, `packages/`, `builds/`, `logs/`, `run/home/`, `services.json` and `sources.json`.
+    It works in `sources/`, `packages/`, `builds/`, `logs/`, `run/home/`, `services.json`, `sources.json` and
+    `lineages.json`.
 
     Args:
         reception: what the node does for each instance.
@@ -86,6 +119,7 @@ def open_supervisor(
         changed: is told of everything that happens; must not wait.
         confinement: returns what confines services and builds; without it they run as the node's owner does.
         bounds: how much each service may use, where they are confined.
+        evolution: how newcomers are tried; the defaults, unless said.
         interpreter: runs services; the one that runs the node, unless said.
         settings: the owner's environment variables: where his programs are, and where packages come from.
         sources: where code may come from, and how it is followed; the defaults, unless said.
@@ -109,15 +143,18 @@ def open_supervisor(
     )
     workshop = _workshop(git, artefacts, own, disk)
     sightings = Sightings(disk, home / "sources.json")
+    roster = Roster(Memory(disk, home / "services.json"))
     return Supervisor(
         workshop,
         launcher,
         logs,
-        Roster(Memory(disk, home / "services.json")),
+        roster,
         lambda seen: Lookout(workshop.newest, seen, sightings, clock=clock, entropy=entropy, pace=sources.pace),
+        (evolution or Evolution()).begin(roster, reception, clock, Chronicle(disk, home / "lineages.json")),
         clock=clock,
         entropy=entropy,
         evolve=sources.evolve,
+        trial=sources.trial,
         changed=changed,
         drain_seconds_max=drain_seconds_max,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from dataclasses import replace
 from typing import Any
 
 from micro.errors import BadRequest, Conflict, EngineError, InternalError, SourceError, Unavailable
@@ -20,11 +19,13 @@ from micro.runtime.logs import LogLine, Logs
 from micro.runtime.manifest import check_environment, is_service_name
 from micro.runtime.memory import Remembered
 from micro.runtime.naming import Naming
+from micro.runtime.offers import Offers
 from micro.runtime.renewal import Renewal, may_evolve
 from micro.runtime.roster import Roster
 from micro.runtime.source.lookout import Lookout
 from micro.runtime.source.source import Report, Revision, silent
 from micro.runtime.source.spec import SourceSpec, parse
+from micro.runtime.succession import Place, Succession
 from micro.runtime.turns import Turns
 from micro.runtime.workbench import BuildFailed
 from micro.runtime.works import Works
@@ -39,6 +40,7 @@ class Supervisor:
     Attributes:
         logs: what they write.
         renewal: has them follow their sources.
+        offers: newer revisions, to be tried beside what runs, and older generations, to go back to.
     """
 
     def __init__(
@@ -48,10 +50,12 @@ class Supervisor:
         logs: Logs,
         roster: Roster,
         lookout: Callable[[Callable[[SourceSpec, Revision], None]], Lookout],
+        succession: Callable[[Place], Succession],
         *,
         clock: Clock,
         entropy: Entropy,
         evolve: bool = True,
+        trial: bool = True,
         changed: Callable[[Change], None] = lambda change: None,
         drain_seconds_max: float = DRAIN_SECONDS_MAX,
     ) -> None:
@@ -67,8 +71,11 @@ class Supervisor:
         self._naming = Naming(roster, self._turns, launcher, logs)
         self._works = Works(logs, changed)
         self._evolve = evolve
+        self._trial = trial
         self.renewal = Renewal(lookout, lambda: self._roster, self._follow, logs, clock=clock, changed=changed)
         self.inspection = Inspection(workshop, self._works, roster)
+        self.offers = Offers(roster, workshop, self._turns, self._works, self._beside, succession)
+        self.offers.on_settled = self.renewal.settled
         self._closing = False
 
     def restore(self) -> None:
@@ -90,12 +97,14 @@ class Supervisor:
             self._roster.add(keeper)
             keeper.resume(lambda name=service.name: self._remake(name))  # type: ignore[misc]
         self.renewal.refresh()
+        self.offers.succession.restore()
 
     async def close(self) -> None:
         """Stops everything; what ran is remembered, and starts with the node again."""
         self._closing = True
         await self.renewal.close()
         await self._works.close()
+        await self.offers.succession.close()
         await asyncio.gather(*(keeper.end() for keeper in self._roster), return_exceptions=True)
         await self.logs.close()
 
@@ -229,6 +238,7 @@ class Supervisor:
     async def _kill(self, name: str) -> None:
         async with self._turns.take(name, firm=True):
             keeper = self._roster.get(name)
+            await self.offers.succession.forget(name)
             if keeper is not None:
                 await keeper.end()
                 self._roster.remove(keeper)
@@ -244,7 +254,9 @@ class Supervisor:
             await self._renew(self._roster.find(name), feed, Wish())
 
     def _follow(self, name: str, revision: Revision) -> AsyncIterator[Progress]:
-        """Moves a service to what its source was seen to be, unless it is there by then."""
+        """Moves a service to what its source was seen to be, or tries that beside it, unless it is there by then."""
+        if self._trial:
+            return self.offers.offer(name, revision)
 
         async def work(feed: Feed) -> None:
             async with self._turns.take(name):
@@ -295,14 +307,15 @@ class Supervisor:
             feed.put(Progress("done", detail, done=True, service=keeper.name))
             return
         before = self._roster.remembered(keeper.name)
-        number = (before.generation if before else 0) + 1
+        number = self.offers.succession.next_number(keeper.name, before.generation if before else 0)
         try:
             generation = await self._workshop.make(keeper.spec, revision, number, report)
             check_needs(generation.needs, given[1], str(keeper.spec))
         except SourceError as error:
             raise BuildFailed(f"{error}; {self._serving(before)}", getattr(error, "tail", ())) from error
         if keeper.has_files_of(generation) and not changed:
-            self._advance(keeper, generation, feed)
+            detail = self.offers.advance(keeper, generation)
+            feed.put(Progress("done", detail, done=True, service=keeper.name))
             await self._sweep()
             return
         keeper.environment, keeper.allowed = given
@@ -314,21 +327,13 @@ class Supervisor:
             if isinstance(error, EngineError):
                 raise EngineError(f"{error}; {serving}") from error
             raise StartFailed(f"generation {number} did not start: {error}; {serving}", error.instance) from error
+        self.offers.succession.moved(keeper, generation)
         left = "" if idle else f"; what was still open after {self._drain_seconds_max:g} s was cut"
         detail = f"{keeper.name} moved to {revision.short}, generation {number}{left}"
         self.renewal.settled(keeper.name)
         feed.put(Progress("done", detail, done=True, service=keeper.name))
         await self._sweep()
 
-    def _advance(self, keeper: Keeper, generation: Generation, feed: Feed) -> None:
-        """Has a service be at a revision whose files it runs already: nothing is started for it."""
-        assert keeper.generation is not None
-        same = replace(generation, number=keeper.generation.number)
-        self._roster.remember(keeper, same)
-        keeper.generation = same
-        self.renewal.settled(keeper.name)
-        detail = f"{keeper.name} runs the files of {Revision(same.revision).short} already"
-        feed.put(Progress("done", detail, done=True, service=keeper.name))
     @staticmethod
     def _serving(before: Remembered | None) -> str:
         """Returns what goes on where a change did not come about."""
@@ -373,8 +378,13 @@ class Supervisor:
             drain_seconds_max=self._drain_seconds_max,
         )
 
+    def _beside(self, keeper: Keeper) -> Keeper:
+        wish = Wish(keeper.name, keeper.environment, keeper.allowed, keeper.evolves)
+        return self._keeper(keeper.name, keeper.spec, wish, named=keeper.named)
+
     async def _sweep(self) -> None:
         used = [keeper.generation for keeper in self._roster if keeper.generation]
+        used += self.offers.succession.generations()
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._workshop.sweep, used)
 

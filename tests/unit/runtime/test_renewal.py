@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.unit.runtime.source.forge import Repository
 from tests.unit.runtime.town import SERVICE, Town, found, last, service, write
 from tests.waiting import until
 
-QUICK = SourceRules(pace=Pace(0.05, 0.1))
+QUICK = SourceRules(trial=False, pace=Pace(0.05, 0.1))
 SECOND = service(('VERSION = "1"', 'VERSION = "2"'))
 BROKEN = "raise SystemExit('no')\n"
 
@@ -47,6 +48,11 @@ async def run(town: Town, source: str, evolve: bool | None = None, name: str | N
 
 def status(town: Town, name: str = "greeter") -> dict[str, object]:
     return next(one for one in town.supervisor.status() if one["name"] == name)
+
+
+def generations(town: Town) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = town.supervisor.offers.status("greeter")["generations"]
+    return found
 
 
 async def answers(town: Town, version: str) -> bool:
@@ -90,6 +96,45 @@ async def test_a_new_commit_is_moved_to(town: Town, repository: Repository) -> N
         "look_seconds": 0,
         "trouble": "",
     }
+
+
+async def test_a_new_commit_is_tried_beside_what_runs(home: Path, repository: Repository) -> None:
+    """Unless its owner says otherwise: it is found once, gets a part of the calls, and moves nothing by itself."""
+    town = found(home, start_seconds_max=20.0, sources=replace(QUICK, trial=True))
+    try:
+        await run(town, f"{repository.folder}@main")
+        first = status(town)["revision"]
+        commit = repository.files(main_py=SECOND)
+        await until(lambda: [one["state"] for one in generations(town)] == ["active", "canary"])
+        await looks(town)
+
+        assert [(one["revision"], one["weight"]) for one in generations(town)] == [(first, 9_500), (commit, 500)]
+        assert [change.kind for change in town.changes].count("found") == 1
+        assert (status(town)["revision"], status(town)["trouble"]) == (first, "")
+
+        await town.supervisor.offers.rollback("greeter", 2)
+        assert (status(town)["revision"], status(town)["evolves"]) == (commit, True)
+        third = repository.files(main_py=SECOND, notes_md="more")
+        await until(lambda: [one["revision"] for one in generations(town)][-1] == third)
+    finally:
+        await town.supervisor.close()
+
+
+async def test_a_commit_whose_files_run_already_is_no_newcomer(home: Path, tmp_path: Path) -> None:
+    """What changes elsewhere in the repository starts nothing, and a trial of it would show nothing."""
+    repository = Repository(tmp_path / "mono")
+    folder = repository.tree(("100644", repository.blob(SERVICE.encode()), b"main.py"))
+    repository.commit(repository.tree(("40000", folder, b"greeter")))
+    town = found(home, start_seconds_max=20.0, sources=replace(QUICK, trial=True))
+    try:
+        await run(town, f"{repository.folder}//greeter@main")
+        readme = ("100644", repository.blob(b"read me\n"), b"README")
+        commit = repository.commit(repository.tree(readme, ("40000", folder, b"greeter")))
+        await until(lambda: status(town)["revision"] == commit)
+
+        assert [(one["generation"], one["revision"]) for one in generations(town)] == [(1, commit)]
+    finally:
+        await town.supervisor.close()
 
 
 async def test_what_is_found_is_handed_on(town: Town, repository: Repository) -> None:

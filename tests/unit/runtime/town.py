@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from micro.errors import Unavailable
 from micro.runtime.generation import Badge, Change, Progress
 from micro.runtime.instance import Door
 from micro.runtime.runtime import open_supervisor
@@ -127,6 +128,23 @@ class Town:
         post = self.posts.pop(instance, None)
         if post is not None:
             await post.close()
+
+    def weigh(self, service: str, generation: int, weight: int | None) -> None:
+        """Nothing is shared out here: `call` takes the newest."""
+
+    def recall(self, service: str, generation: int) -> None:
+        """Everybody calls through the town."""
+
+    def activity(self, instance: str) -> int | None:
+        post = self.posts.get(instance)
+        return 0 if post is None or not post.open else None
+
+    async def settled(self, instance: str) -> None:
+        """Everybody calls through the town."""
+
+    async def probe(self, instance: str) -> None:
+        if instance not in self.posts:
+            raise Unavailable("it is gone")
 
     async def call(self, name: str, **request: object) -> dict[str, object]:
         """Calls the newest instance of a service that takes something new."""

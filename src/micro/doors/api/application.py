@@ -20,6 +20,7 @@ from micro.doors.api.request import Answer, Receive, Request, Scope, Send, answe
 from micro.doors.api.sockets import WebSocket, carry
 from micro.doors.api.target import Target
 from micro.errors import BadRequest, Fault, InternalError, MicroError, NotFound, Unavailable
+from micro.service.registry.instance import bare_name
 
 __all__ = ["Application"]
 
@@ -120,7 +121,7 @@ class Application:
     def _count(self, counted: list[Target], status: int, seconds: float) -> None:
         if counted:
             target = counted[0]
-            self._figures.record(target.service.partition("@")[0], target.endpoint, status, seconds)
+            self._figures.record(bare_name(target.service), target.endpoint, status, seconds)
         else:
             self._figures.record(DOOR, DOOR, status, seconds)
 

@@ -34,6 +34,10 @@ ENTRIES: dict[str, Entry] = {
     "build": Entry("building", "build", RUN, "Build a source without running it."),
     "verify": Entry("building", "verify", RUN, "Check what a service was built from."),
     "update": Entry("runtime", "update", RUN, "Move a service to the newest revision of its source."),
+    "evolution": Entry(
+        "evolution", "evolution", RUN, "Show the generations of a service, and why each gets what it gets."
+    ),
+    "rollback": Entry("evolution", "rollback", RUN, "Give all calls of a service to a generation that lives."),
     "kill": Entry("runtime", "kill", RUN, "Stop a service and forget it."),
     "call": Entry("call", "call", TALK, "Call an endpoint."),
     "stream": Entry("call", "stream", TALK, "Open a stream and print what comes."),

@@ -13,7 +13,7 @@ from micro.service.context import Context
 from micro.service.registry.catalog import LIST_MAX, Catalog
 from micro.service.registry.changes import Change
 from micro.service.registry.description import check_description
-from micro.service.registry.instance import Instance
+from micro.service.registry.instance import Instance, split_generation
 from micro.service.registry.view import View
 from micro.service.service import Service
 from micro.trust.identity import is_nid
@@ -150,12 +150,13 @@ class Registry:
 
     async def route(self, name: str, context: Context) -> dict[str, Any]:
         """Says how to reach a service: its description, and the sockets that this caller may use directly."""
-        service = name.partition("@")[0]
-        platform = self._platform(service)
+        named, _, version = name.partition("@")
+        platform = self._platform(named)
         if platform is not None:
             return {"addresses": [], "description": platform}
+        service, _ = split_generation(named)
         self._check_seen(service, context.caller)
-        wanted = name if is_nid(name.partition("@")[2]) else service
+        wanted = f"{service}@{version}" if is_nid(version) else service
         if not context.caller.peer:
             await self._use(wanted)
         view = self._seen(wanted, context.caller)
@@ -189,7 +190,8 @@ class Registry:
             nid=self._nid,
             address=self._reception.direct_of(instance, address),
             local=True,
-            generation=self._reception.generation_of(instance),
+            generation=(generation := self._reception.generation_of(instance)),
+            weight=self._reception.weight_of(name, generation),
         )
         described = check_description(self._isolated(description, instance))
         self._declare(name, description)

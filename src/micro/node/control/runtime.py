@@ -77,6 +77,32 @@ class Runtime:
         async for progress in self._supervisor.inspection.verify(name):
             yield dict(progress.to_dict())
 
+    async def offer(self, name: str) -> AsyncIterator[dict[str, Any]]:
+        """Tries the newest revision of a service's source beside what runs: it gets a small part of the calls.
+
+        Args:
+            name: the service.
+        """
+        async for progress in self._supervisor.offers.offer(name):
+            yield dict(progress.to_dict())
+
+    async def evolution(self, name: str) -> dict[str, Any]:
+        """Lists the generations of a service: what each gets, how it did beside its parent, and why it is so.
+
+        Args:
+            name: the service.
+        """
+        return self._supervisor.offers.status(name)
+
+    async def rollback(self, name: str, generation: int | None = None) -> dict[str, Any]:
+        """Gives all the traffic of a service to another generation that lives.
+
+        Args:
+            name: the service.
+            generation: which one; without it the newcomer's parent, or else the one before the active.
+        """
+        return {"detail": await self._supervisor.offers.rollback(name, generation)}
+
     async def kill(self, name: str) -> dict[str, Any]:
         """Stops a service and forgets it.
 
@@ -115,6 +141,9 @@ def runtime_service(supervisor: Supervisor, is_platform: Callable[[str], bool]) 
     service.add("Runtime.Detect", endpoints.detect, idempotent=True)
     service.add("Runtime.Build", endpoints.build, idempotent=True)
     service.add("Runtime.Verify", endpoints.verify, idempotent=True)
+    service.add("Runtime.Offer", endpoints.offer)
+    service.add("Runtime.Evolution", endpoints.evolution, idempotent=True)
+    service.add("Runtime.Rollback", endpoints.rollback)
     service.add("Runtime.Kill", endpoints.kill)
     service.add("Runtime.Status", endpoints.status, idempotent=True)
     service.add("Runtime.Logs", endpoints.logs, idempotent=True)
