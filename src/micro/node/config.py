@@ -38,6 +38,10 @@ RANGES: dict[str, tuple[float, float]] = {
     "stranger_lookups_per_second": (1, 1_000_000),
     "stranger_writes_per_second": (1, 1_000_000),
     "stranger_bytes_per_second": (1_048_576, 1e12),
+    "guest_workers": (0, 1_024),
+    "guest_memory_bytes": (65_536, 4_294_967_296),
+    "guest_fuel": (1_000_000, 1e18),
+    "guest_seconds": (0.01, 86_400),
     "kept_days": (0.001, 3_650),
     "copies_bytes": (0, 1e15),
     "copies_bytes_per_node": (0, 1e15),
@@ -155,6 +159,18 @@ class NodeConfig:
         "and remembered.",
     )
     allow_private_sources: bool = _setting(False, "Whether `micro run` may fetch from private and loopback addresses.")
+    guest_workers: int = _setting(
+        0, "How many processes run WebAssembly guests; 0 is one for each core. They start when they are needed."
+    )
+    guest_memory_bytes: int = _setting(268_435_456, "How much memory one instance of a guest may have.")
+    guest_fuel: int = _setting(
+        50_000_000_000,
+        "How much a guest may compute for one exchange, and for each message of a stream: about one unit an "
+        "instruction. A guest that uses it up is dead, and its caller told so.",
+    )
+    guest_seconds: float = _setting(
+        60.0, "How long a guest may take for a call or an event, waiting included; a stream may last."
+    )
     kept_days: float = _setting(7.0, "How long events are kept, in days.")
     copies_bytes: int = _setting(
         4_294_967_296, "How many bytes of events a super node keeps for other nodes, whose logs have copies there."

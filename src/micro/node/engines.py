@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from micro.errors import ConfigError
 from micro.network.prefix import Prefixes, read_networks
@@ -15,6 +19,9 @@ from micro.network.transport.transport import Relay, Sockets, Transport
 from micro.node.config import NodeConfig
 from micro.node.home import Home
 from micro.ports import Clock, Disk, Entropy, Processes
+from micro.runtime.build import Interpreter
+from micro.runtime.engine.wasm import WasmEngine
+from micro.runtime.guest.grant import Grant
 from micro.service.broker.broker import Broker, Limits
 from micro.service.broker.copied import CopyBroker
 from micro.service.broker.embedded import EmbeddedBroker
@@ -27,7 +34,16 @@ from micro.store.stores import Stores
 from micro.system import SystemClock, SystemDisk, SystemEntropy, SystemProcesses
 from micro.trust.keys import NodeKey
 
-__all__ = ["Ports", "open_auth", "open_broker", "open_copies", "open_settings", "open_stores", "system_ports"]
+__all__ = [
+    "Ports",
+    "open_auth",
+    "open_broker",
+    "open_copies",
+    "open_guests",
+    "open_settings",
+    "open_stores",
+    "system_ports",
+]
 
 DAY_SECONDS = 86_400.0
 SUPER_LIMITS = Admitted(
@@ -113,6 +129,23 @@ def open_settings(home: Home, ports: Ports, key: bytes) -> Settings:
 def open_stores(home: Home, ports: Ports) -> Stores:
     """Returns the stores of the services of a home."""
     return Stores(ports.disk, home.path / "kv", ports.clock, threaded=ports.threaded)
+
+
+def open_guests(config: NodeConfig, home: Home, ports: Ports, *, interpreter: Interpreter | None = None) -> WasmEngine:
+    """Returns what runs WebAssembly guests, which is an extra: without it no guest starts, and says why."""
+    python = interpreter or Interpreter.of_this_process()
+    grant = Grant(memory_bytes=config.guest_memory_bytes, fuel=config.guest_fuel, seconds=config.guest_seconds)
+    words = ("-m", "micro.node.worker", str(home.path / "guests"), msgspec.json.encode(grant).decode())
+    is_there = importlib.util.find_spec("wasmtime") is not None
+    return WasmEngine(
+        ports.processes,
+        ports.sockets,
+        (str(python.program), *words),
+        folder=home.run,
+        environment=python.environment(),
+        workers=config.guest_workers or os.cpu_count() or 1,
+        missing="" if is_there else "guests need wasmtime, which is not there: pip install 'micro-network[wasm]'",
+    )
 
 
 async def _open_iroh(key: NodeKey, config: NodeConfig, port: int) -> Transport:

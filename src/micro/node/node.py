@@ -23,7 +23,7 @@ from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
 from micro.node.direct import direct_addresses
 from micro.node.elsewhere import Elsewhere
-from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores
+from micro.node.engines import Ports, open_auth, open_broker, open_guests, open_settings, open_stores
 from micro.node.eventing import Eventing
 from micro.node.figures import Figures
 from micro.node.gatekeeper import Gatekeeper
@@ -63,6 +63,7 @@ class Node:
         self.config = config
         self.home = Home(config.home)
         self.ports = ports
+        self._guests = open_guests(config, self.home, ports)
         self.catalog = Catalog()
         self.bell = Bell()
         self.platform = Platform(ports.clock.now)
@@ -170,6 +171,7 @@ class Node:
             disk=ports.disk,
             clock=ports.clock,
             entropy=ports.entropy,
+            engines={"wasm": self._guests},
             settings=os.environ,
             allow_private=self.config.allow_private_sources,
         )
@@ -237,6 +239,7 @@ class Node:
         if self._door is not None:
             await self._door.stop()
         await self.supervisor.close()
+        await self._guests.close()
         await self.eventing.stop()
         if self._outside is not None:
             await self._outside.stop()
