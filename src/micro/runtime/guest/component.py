@@ -29,7 +29,6 @@ ALLOWED = ("micro:service/", *(f"wasi:{name}/" for name in WASI))
 """What a component may import. WASI's files and sockets are there as languages' runtimes link them, and give nothing:
 no folder is opened for a guest, and no address is allowed."""
 
-START_FUEL = 20_000_000_000
 INSTANCES_MAX = 64
 """A component is made of several modules, each with an instance, tables and perhaps a memory."""
 
@@ -196,8 +195,8 @@ class ComponentProgram:
     async def instantiate(self) -> ComponentGuest:
         """Returns a new instance; see `Program`."""
         run = Run(self._linker.fibers, self._linker.engine, self._linker)
-        run.refuel(START_FUEL)
         grant = self._grant
+        run.refuel(grant.fuel)
         run.store.set_limits(
             memory_size=grant.memory_bytes,
             table_elements=grant.table_elements,

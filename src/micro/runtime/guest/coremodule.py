@@ -21,9 +21,6 @@ from micro.runtime.guest.memory import CoreRun
 
 __all__ = ["CoreGuest", "CoreLinker", "CoreProgram", "Function"]
 
-START_FUEL = 10_000_000_000
-"""Of a guest that comes to life: until it has told what it is, or is ready for its first exchange."""
-
 TABLES_MAX = MEMORIES_MAX = 4
 EXPORTS = ("micro_describe", "micro_call", "micro_serve", "micro_event", "_initialize", "_start")
 UNSIGNED = 0xFFFFFFFF
@@ -139,8 +136,8 @@ class CoreProgram:
     async def instantiate(self) -> CoreGuest:
         """Returns a new instance; see `Program`."""
         run = CoreRun(self._linker.fibers, self._linker.engine, self._linker)
-        run.refuel(START_FUEL)
         grant = self._grant
+        run.refuel(grant.fuel)
         run.store.set_limits(
             memory_size=grant.memory_bytes,
             table_elements=grant.table_elements,

@@ -17,8 +17,8 @@ class Grant:
     Attributes:
         memory_bytes: of one instance.
         table_elements: of one instance, all its tables together having at most `TABLES_MAX`.
-        fuel: of one exchange, and of a stream between two messages that it receives; about one unit an instruction, and
-            one for each byte that an instruction moves.
+        fuel: of one exchange, of a stream between two messages that it receives, and of a guest that comes to life;
+            about one unit an instruction, and one for each byte that an instruction moves.
         seconds: how long a call or an event may take in all, waiting included; a stream may last.
         instances: how many instances of one service may live at once in a worker; more exchanges wait.
         waiting: how many exchanges may wait for an instance; more are refused.

@@ -74,7 +74,8 @@ SPINNING = guest("(loop $again (br $again))")
 ASK = f"(local.set 1 (call $call (i32.const 16) (i32.const {len(ASKING)})))"
 RELAY = guest(
     f"""{ASK} (if (i32.lt_s (local.get 1) (i32.const 0))
-      (then (call $take (i32.const 4096)) (call $fail (i32.sub (i32.const 0) (local.get 1)) (i32.const 4096) (i32.const 9)))
+      (then (call $take (i32.const 4096))
+        (call $fail (i32.sub (i32.const 0) (local.get 1)) (i32.const 4096) (i32.const 9)))
       (else (call $take (i32.const 4096)) {GIVE}))"""
 )
 """Calls another service and passes on what that says."""

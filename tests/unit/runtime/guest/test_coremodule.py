@@ -9,7 +9,20 @@ import pytest
 
 from micro.errors import EngineError, Fault, InternalError, NotFound
 from micro.mucp import envelope
-from tests.unit.runtime.guest.guests import ECHO, GIVE, HEADERS, IMPORTS, RELAY, SMALL, KeptHost, guest, machine, program
+from micro.system import SystemDisk
+from tests.unit.runtime.guest.guests import (
+    ECHO,
+    GIVE,
+    HEADERS,
+    IMPORTS,
+    RELAY,
+    SMALL,
+    KeptHost,
+    guest,
+    machine,
+    program,
+)
+from tests.waiting import until
 
 
 async def test_a_guest_says_what_it_is(tmp_path: Path) -> None:
@@ -38,7 +51,7 @@ async def test_a_guest_calls_another_service(tmp_path: Path) -> None:
 
 async def test_a_guest_learns_of_a_fault_and_may_give_its_own(tmp_path: Path) -> None:
     one = await (await program(tmp_path, RELAY)).instantiate()
-    with pytest.raises(NotFound, match='{"id":"",'):
+    with pytest.raises(NotFound, match=r'\{"id":"",'):
         await one.call(HEADERS, b"", KeptHost(b""))
     assert not one.dead
 
@@ -56,8 +69,7 @@ async def test_a_thousand_guests_wait_for_their_host_at_the_same_time(tmp_path: 
             return b"at last"
 
     calls = [asyncio.ensure_future(one.call(HEADERS, b"", Gated())) for one in guests]
-    while waiting < len(guests):
-        await asyncio.sleep(0)
+    await until(lambda: waiting == len(guests))
     gate.set()
     assert set(await asyncio.gather(*calls)) == {b"at last"}
 
@@ -107,10 +119,13 @@ async def test_what_a_guest_prints_is_in_its_log(tmp_path: Path) -> None:
 
 
 async def test_fuel_is_the_same_every_time(tmp_path: Path) -> None:
-    counting = "(loop $again (local.set 1 (i32.add (local.get 1) (i32.const 1))) (br_if $again (i32.lt_s (local.get 1) (i32.const 700000))))"
+    step = "(local.set 1 (i32.add (local.get 1) (i32.const 1)))"
+    counting = f"(loop $again {step} (br_if $again (i32.lt_s (local.get 1) (i32.const 700000))))"
     used = set()
     for _ in range(3):
-        one = await (await program(tmp_path, guest(f"{counting} (call $answer (i32.const 0) (i32.const 0))"))).instantiate()
+        one = await (
+            await program(tmp_path, guest(f"{counting} (call $answer (i32.const 0) (i32.const 0))"))
+        ).instantiate()
         await one.call(HEADERS, b"", KeptHost())
         used.add(one.fuel_used)
     assert len(used) == 1
@@ -159,14 +174,16 @@ async def test_what_is_no_guest_is_refused_before_it_runs(tmp_path: Path, artefa
 async def test_an_artefact_is_compiled_once(tmp_path: Path) -> None:
     one = machine(tmp_path)
     await one.load(ECHO, SMALL)
-    compiled = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    compiled = SystemDisk().entries(tmp_path)
     await machine(tmp_path).load(ECHO, SMALL)
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == compiled
+    assert SystemDisk().entries(tmp_path) == compiled
     assert len(compiled) == 1
 
 
 async def test_codes_that_are_none_become_the_guests_own_fault(tmp_path: Path) -> None:
-    one = await (await program(tmp_path, guest("(call $fail (i32.const 7) (i32.const 16) (i32.const 3))"))).instantiate()
+    one = await (
+        await program(tmp_path, guest("(call $fail (i32.const 7) (i32.const 16) (i32.const 3))"))
+    ).instantiate()
     with pytest.raises(Fault) as caught:
         await one.call(HEADERS, b"", KeptHost())
     assert caught.value.code == 500
