@@ -103,9 +103,15 @@ def read_key(blob: bytes) -> str:
 
 
 def fault_of(code: int, detail: str, id: str = "") -> Fault:
-    """Returns the fault with which a guest answers; a code that is none is the guest's own mistake."""
+    """Returns the fault with which a guest answers; a code that is none is the guest's own mistake.
+
+    A detail may be the JSON of a fault that the guest was given itself, and passes on.
+    """
     if code not in CODES:
         return InternalError(f"{detail} (the guest failed with the code {code}, which is none)", id=id)
+    if detail.startswith('{"id":'):
+        found = Fault.parse(detail)
+        detail, id = found.detail, found.id
     return Fault.make(code, detail, id=id)
 
 
