@@ -89,7 +89,7 @@ async def build_wasm(language: str, folder: Path, *, run: Runner, tools: Tools, 
         if finished.code:
             said = (finished.errors or finished.output).decode("utf-8", "replace").strip().splitlines()
             raise SourceError(
-                f"{Path(step.command[0]).name} does not build it: {' / '.join(said[-COMPLAINT_LINES_MAX:])}"
+                f"{recipe.tools[-1]} does not build the source: {' / '.join(said[-COMPLAINT_LINES_MAX:])}"
             )
     artefact = _artefact(folder, disk)
     if disk.read_part(artefact, 0, len(MAGIC)) != MAGIC:

@@ -46,7 +46,7 @@ async def _config(host: Host, path: str) -> str | None:
     return None if found is None else found.decode()
 
 
-async def _log(host: Host, level: int, line: str) -> None:
+def _log(host: Host, level: int, line: str) -> None:
     host.log(level, line[:TEXT_BYTES_MAX])
 
 

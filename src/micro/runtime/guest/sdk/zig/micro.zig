@@ -167,7 +167,7 @@ pub fn fail(code: i32, detail: []const u8) void {
     raw.fail(code, detail.ptr, detail.len);
 }
 
-fn message(length: i32) Message {
+fn received(length: i32) Message {
     const blob = switch (taken(length)) {
         .found => |data| data,
         else => @constCast(""),
@@ -187,13 +187,13 @@ pub fn exports(comptime Guest: type) void {
             answer(Guest.describe());
         }
         fn call(length: i32) callconv(.c) void {
-            Guest.call(message(length));
+            Guest.call(received(length));
         }
         fn serve(length: i32) callconv(.c) void {
-            Guest.serve(message(length));
+            Guest.serve(received(length));
         }
         fn event(length: i32) callconv(.c) void {
-            Guest.event(message(length));
+            Guest.event(received(length));
         }
     };
     @export(&given.describe, .{ .name = "micro_describe" });

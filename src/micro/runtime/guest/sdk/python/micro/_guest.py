@@ -7,7 +7,7 @@ import traceback
 import typing
 
 from micro._fault import Fault
-from micro._host import JSON, Client, Log, Settings, Store, Stream, _StreamOf, wrapped
+from micro._host import JSON, Client, Log, Settings, Store, Stream, _StreamOf, dumped, wrapped
 from micro._schema import read, read_record, record, schema
 
 __all__ = ["Client", "Context", "Event", "Fault", "Service", "Stream", "service_of"]
@@ -180,7 +180,7 @@ def _settled(result):
 def _body(result):
     if isinstance(result, (bytes, bytearray)):
         return bytes(result)
-    return json.dumps(wrapped(result) if result is not None else {}).encode()
+    return dumped(wrapped(result) if result is not None else {})
 
 
 async def _pour(result):

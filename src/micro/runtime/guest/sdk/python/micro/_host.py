@@ -21,11 +21,16 @@ def asked(work, *given):
         raise Fault(found.detail, id=found.id, code=found.code, status=found.status) from None
 
 
+def dumped(value):
+    """Returns a plain value as compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def body_of(value):
     """Returns a body for a value, and its content type."""
     if isinstance(value, bytes):
         return value, "application/octet-stream"
-    return json.dumps(plain({} if value is None else value)).encode(), JSON
+    return dumped(plain({} if value is None else value)), JSON
 
 
 def value_of(body):
