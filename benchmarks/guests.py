@@ -147,8 +147,9 @@ async def _built(language: str, folder: Path) -> bytes | None:
             output_bytes_max=MEGABYTE,
         )
 
-    disk, programs = SystemDisk(), os.environ.get("MICRO_TEST_PROGRAMS", "")
-    tools = find_tools([Path(each) for each in programs.split(":") if each])
+    disk = SystemDisk()
+    folders = f"{os.environ.get('MICRO_TEST_PROGRAMS', '')}:{os.environ.get('PATH', '')}".split(":")
+    tools = find_tools([Path(each) for each in folders if each], disk)
     try:
         artefact = await build_wasm(language, place, run=run, tools=tools, disk=disk)
     except EngineError as error:

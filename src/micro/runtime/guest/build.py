@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import importlib.util
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ SOURCE_BYTES_MAX = 1_000_000
 """So much of a source is read to see whether it uses the SDK."""
 
 SDK_FILES = frozenset({"micro.h", "micro.rs", "micro.zig", "micro_guest.go"})
-PROGRAMS = ("go", "cargo", "componentize-py", "componentize-qjs", "esbuild", "asc")
+PROGRAMS = ("go", "cargo", "componentize-py", "componentize-qjs", "esbuild", "asc", "zig")
 
 
 class Outcome(Protocol):
@@ -41,25 +41,21 @@ Runner = Callable[[Sequence[str], Path, Mapping[str, str]], Awaitable[Outcome]]
 tools to read, and no network."""
 
 
-def find_tools(search: Sequence[Path] = ()) -> Tools:
+def find_tools(search: Sequence[Path], disk: Disk) -> Tools:
     """Returns the tools of this machine.
 
     Args:
-        search: folders of programs to look in first, such as a `node_modules/.bin`.
+        search: folders of programs in the order in which to look, those of the search path at the end; the folder of
+            the Python that runs this comes first.
     """
-    folders = [*map(str, search), str(Path(sys.executable).parent)]
     words: dict[str, tuple[str, ...]] = {}
-    for name in PROGRAMS:
-        found = shutil.which(name, path=":".join(folders)) or shutil.which(name)
-        if found:
-            words[name] = (found,)
-    if shutil.which("zig"):
-        words["zig"] = ("zig",)
-    else:
-        import importlib.util
-
-        if importlib.util.find_spec("ziglang"):
-            words["zig"] = (sys.executable, "-m", "ziglang")
+    for folder in (Path(sys.executable).parent, *search):
+        names = {entry.name for entry in disk.entries(folder) if entry.kind != "folder"}
+        for name in PROGRAMS:
+            if name in names:
+                words.setdefault(name, (str(folder / name),))
+    if "zig" not in words and importlib.util.find_spec("ziglang"):
+        words["zig"] = (sys.executable, "-m", "ziglang")
     here = Path(__file__).parent
     return Tools(words, sdk=str(here / "sdk"), wit=str(here / "wit"))
 

@@ -20,8 +20,10 @@ from micro.system import SystemDisk, SystemProcesses
 from tests.unit.runtime.guest.guests import KeptHost, machine
 
 SOURCES = Path(__file__).parents[3] / "guests"
-PROGRAMS = [Path(each) for each in os.environ.get("MICRO_TEST_PROGRAMS", "").split(":") if each]
-"""Where to look for compilers first, such as a folder `node_modules/.bin`."""
+PROGRAMS = [
+    Path(each) for name in ("MICRO_TEST_PROGRAMS", "PATH") for each in os.environ.get(name, "").split(":") if each
+]
+"""Where to look for compilers: first in folders such as a `node_modules/.bin`, then on the search path."""
 
 FOLDERS: dict[Language, str] = {
     "assemblyscript": "assemblyscript",
@@ -37,7 +39,7 @@ BUILD_SECONDS_MAX = 240.0
 
 
 def tools() -> Tools:
-    return find_tools(PROGRAMS)
+    return find_tools(PROGRAMS, SystemDisk())
 
 
 async def run(command: Sequence[str], directory: Path, environment: Mapping[str, str]) -> Finished:
