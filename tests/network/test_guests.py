@@ -67,6 +67,7 @@ async def node(start_node: StartNode) -> Node:
 
 @pytest.mark.parametrize("direct", [True, False], ids=["direct", "through the node"])
 async def test_a_guest_is_a_service(start_node: StartNode, tmp_path: Path, direct: bool) -> None:
+    """It registers, is described, answers directly and through the node, has health and a log."""
     node = await start_node(guest_workers=1)
     async with guest_on(node, GREETING, "greeting", tmp_path), client_of(node, direct=direct) as client:
         assert await client.call("greeting", "Test.Echo", b"") == b'{"'
@@ -80,6 +81,7 @@ async def test_a_guest_is_a_service(start_node: StartNode, tmp_path: Path, direc
 
 
 async def test_guests_call_each_other(node: Node, tmp_path: Path) -> None:
+    """What one asks goes through its node to the other, and the answer comes back."""
     relay = f"{ASK} (call $take (i32.const 4096)) (call $answer (i32.const 4096) (local.get 1))"
     async with (
         guest_on(node, GREETING, "other", tmp_path),
@@ -90,6 +92,7 @@ async def test_guests_call_each_other(node: Node, tmp_path: Path) -> None:
 
 
 async def test_a_guest_keeps_things_for_its_caller(node: Node, tmp_path: Path) -> None:
+    """What it stores is in the caller's part of its service's store, on disk."""
     keep = f"""{TAKE_BODY} (i32.store8 (i32.const 4096) (local.get 1))
       (drop (call $store_write (i32.const 18) (i32.const 6) (i32.const 4096) (i32.const 1) (i32.const 0)))
       (i32.store8 (i32.const 4096) (i32.const 0))
@@ -105,6 +108,7 @@ async def test_a_guest_keeps_things_for_its_caller(node: Node, tmp_path: Path) -
 
 
 async def test_a_guest_reads_its_settings(node: Node, tmp_path: Path) -> None:
+    """It is given what its owner set, and told apart from what nobody set."""
     ask = """(local.set 1 (call $config (i32.const 18) (i32.const 6)))
       (if (i32.lt_s (local.get 1) (i32.const 0)) (then (call $fail (i32.const 404) (i32.const 18) (i32.const 6)))
       (else (call $take (i32.const 4096)) (call $answer (i32.const 4096) (local.get 1))))"""
@@ -116,6 +120,7 @@ async def test_a_guest_reads_its_settings(node: Node, tmp_path: Path) -> None:
 
 
 async def test_a_guest_serves_streams(node: Node, tmp_path: Path) -> None:
+    """Messages go both ways until the caller ends, and a stream cannot be called."""
     serve = """(func (export "micro_serve") (param i32) (local i32)
       (loop $next
         (local.set 1 (call $stream_receive (i32.const 0)))
@@ -137,6 +142,7 @@ async def test_a_guest_serves_streams(node: Node, tmp_path: Path) -> None:
 
 
 async def test_a_guest_handles_events_and_publishes(node: Node, tmp_path: Path) -> None:
+    """Each event of its queue reaches it, and what it publishes is its service's."""
     message = '{"header": {"Micro-Topic": "test.handled"}, "body": 1}'
     text = message.replace('"', '\\"')
     more = f"""(data (i32.const 16000) "{text}")
@@ -162,11 +168,13 @@ async def test_a_guest_handles_events_and_publishes(node: Node, tmp_path: Path) 
 async def test_instances_are_as_the_service_declares(
     node: Node, tmp_path: Path, kind: str, answers: list[bytes]
 ) -> None:
+    """Only a stateless service forgets between two calls."""
     async with guest_on(node, counting(kind), "counting", tmp_path), client_of(node) as client:
         assert [await client.call("counting", "Test.Echo", b"") for _ in answers] == answers
 
 
 async def test_a_resident_guest_keeps_its_state_when_a_caller_leaves(node: Node, tmp_path: Path) -> None:
+    """The exchange goes to its end without its caller, and the next one finds the same state."""
     asking = f"""(call $take (i32.const 8192))
       (local.set 1 (i32.load8_u (i32.add (i32.const 8191) (local.get 0))))
       (if (i32.eq (local.get 1) (i32.const 119)) (then {ASK})) {COUNT}"""
@@ -184,6 +192,7 @@ async def test_a_resident_guest_keeps_its_state_when_a_caller_leaves(node: Node,
 
 
 async def test_a_guest_that_uses_up_its_fuel_fails_its_caller_alone(node: Node, tmp_path: Path) -> None:
+    """Others of the same worker answer meanwhile, and the caller is told why it failed."""
     spinning = guest("(loop $again (br $again))", described=described("spinning"))
     async with (
         guest_on(node, spinning, "spinning", tmp_path),
@@ -199,6 +208,7 @@ async def test_a_guest_that_uses_up_its_fuel_fails_its_caller_alone(node: Node, 
 
 
 async def test_guests_end_with_their_worker_and_others_start_in_a_new_one(node: Node, tmp_path: Path) -> None:
+    """A killed worker is a killed process to its guests; the next guest gets another."""
     async with guest_on(node, GREETING, "greeting", tmp_path) as instance:
         os.kill(instance.pid, signal.SIGKILL)
         assert await instance.wait() == -signal.SIGKILL
@@ -208,6 +218,7 @@ async def test_guests_end_with_their_worker_and_others_start_in_a_new_one(node: 
 
 
 async def test_what_is_no_guest_does_not_start_and_says_why(node: Node, tmp_path: Path) -> None:
+    """The reason is in the service's log."""
     with pytest.raises(StartFailed):
         async with guest_on(node, b"\x7fELF", "nothing", tmp_path):
             pass
@@ -215,6 +226,7 @@ async def test_what_is_no_guest_does_not_start_and_says_why(node: Node, tmp_path
 
 
 async def test_a_guest_is_told_of_the_fault_of_whom_it_calls(node: Node, tmp_path: Path) -> None:
+    """The code travels through the guest to its own caller."""
     passing = f"""{ASK} (if (i32.lt_s (local.get 1) (i32.const 0))
       (then (call $fail (i32.sub (i32.const 0) (local.get 1)) (i32.const 16) (i32.const 2))))"""
     async with (

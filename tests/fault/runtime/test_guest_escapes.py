@@ -61,6 +61,7 @@ async def load(folder: Path, artefact: bytes, grant: Grant = SMALL) -> Guest:
 
 @pytest.mark.parametrize(("artefact", "reason"), DEADLY.values(), ids=DEADLY.keys())
 async def test_a_guest_dies_of_what_it_tries(tmp_path: Path, artefact: bytes, reason: str) -> None:
+    """Its caller is told the reason, and the instance is never used again."""
     one = await load(tmp_path, artefact)
     with pytest.raises(InternalError, match=reason):
         await one.call(HEADERS, b"{}", KeptHost())
@@ -82,6 +83,7 @@ FLOODS = {
 
 @pytest.mark.parametrize("work", FLOODS.values(), ids=FLOODS.keys())
 async def test_a_guest_that_floods_its_host_disturbs_nobody(tmp_path: Path, work: str) -> None:
+    """Another guest of the same loop answers again and again meanwhile."""
     engine = machine(tmp_path)
     hostile = await (await engine.load(guest(FLOOD.format(work)), SMALL)).instantiate()
     friend = await (await engine.load(ECHO, SMALL)).instantiate()
@@ -96,11 +98,13 @@ async def test_a_guest_that_floods_its_host_disturbs_nobody(tmp_path: Path, work
 
 
 async def test_memory_beyond_the_grant_is_refused(tmp_path: Path) -> None:
+    """Growing gives -1, and the guest may go on."""
     grow = "(i32.store8 (i32.const 0) (memory.grow (i32.const 10000))) (call $answer (i32.const 0) (i32.const 1))"
     assert await (await load(tmp_path, guest(grow))).call(HEADERS, b"", KeptHost()) == b"\xff"
 
 
 async def test_a_table_beyond_the_grant_is_refused(tmp_path: Path) -> None:
+    """Growing gives -1, and the guest may go on."""
     grow = """(i32.store8 (i32.const 0) (table.grow $t (ref.null func) (i32.const 900000)))
       (call $answer (i32.const 0) (i32.const 1))"""
     one = await load(tmp_path, guest(grow, more="(table $t 1 funcref)"))
@@ -119,12 +123,14 @@ async def test_a_table_beyond_the_grant_is_refused(tmp_path: Path) -> None:
     ],
 )
 async def test_a_guest_that_begins_beyond_its_grant_does_not_start(tmp_path: Path, module: str) -> None:
+    """Neither memory, tables nor a start that never ends get past it."""
     artefact = bytes(wasmtime.wat2wasm(f'(module {module} (func (export "micro_call") (param i32)))'))
     with pytest.raises(EngineError, match="does not start"):
         await load(tmp_path, artefact)
 
 
 async def test_what_begins_with_a_call_to_its_host_does_not_start(tmp_path: Path) -> None:
+    """Before a guest is there it has no memory that could be read."""
     work = "(call $log (i32.const 1) (i32.const 0) (i32.const 0)) (call $answer (i32.const 0) (i32.const 4))"
     early = guest(more=f"(func $early {work}) (start $early)")
     with pytest.raises(EngineError, match="before it is there"):
@@ -132,6 +138,7 @@ async def test_what_begins_with_a_call_to_its_host_does_not_start(tmp_path: Path
 
 
 async def test_a_guest_finds_no_file_and_no_folder(tmp_path: Path) -> None:
+    """Opening answers that there is no such descriptor."""
     look = """(i32.store8 (i32.const 0)
       (call $open (i32.const 3) (i32.const 0) (i32.const 16) (i32.const 3) (i32.const 0)
       (i64.const -1) (i64.const -1) (i32.const 0) (i32.const 8))) (call $answer (i32.const 0) (i32.const 1))"""
@@ -139,6 +146,7 @@ async def test_a_guest_finds_no_file_and_no_folder(tmp_path: Path) -> None:
 
 
 async def test_a_guest_that_sleeps_keeps_nobody_awake_and_can_be_dropped(tmp_path: Path) -> None:
+    """It is suspended, others answer, and nothing of it is left."""
     hour = """(i64.store (i32.const 9024) (i64.const 3600000000000)) (i32.store (i32.const 9016) (i32.const 1))
       (drop (call $poll (i32.const 9000) (i32.const 9100) (i32.const 1) (i32.const 9200)))"""
     engine = machine(tmp_path)
@@ -157,6 +165,7 @@ async def test_a_guest_that_sleeps_keeps_nobody_awake_and_can_be_dropped(tmp_pat
 
 
 async def test_a_guest_dropped_while_its_host_works_leaves_nothing(tmp_path: Path) -> None:
+    """What it waited for is forgotten with it."""
     engine = machine(tmp_path)
     one = await (await engine.load(RELAY, SMALL)).instantiate()
     calling = asyncio.ensure_future(one.call(HEADERS, b"", KeptHost(seconds=3600)))
@@ -169,6 +178,7 @@ async def test_a_guest_dropped_while_its_host_works_leaves_nothing(tmp_path: Pat
 
 
 async def test_a_guest_that_waits_too_long_is_dropped(tmp_path: Path) -> None:
+    """The time of its grant counts waiting as well."""
     grant = Grant(seconds=0.05)
     pool = Pool(await machine(tmp_path).load(RELAY, grant), "stateless", grant, lambda reason: None)
     host = KeptHost(seconds=3600)
@@ -178,6 +188,7 @@ async def test_a_guest_that_waits_too_long_is_dropped(tmp_path: Path) -> None:
 
 
 async def test_a_guest_that_calls_nonsense_is_told_so(tmp_path: Path) -> None:
+    """A header that is none is a fault of the guest's, and no end of its host."""
     one = await load(tmp_path, RELAY.replace(b'"Micro-Service"', b'"Micro Service"'))
     with pytest.raises(Fault) as caught:
         await one.call(HEADERS, b"", KeptHost())
@@ -185,6 +196,8 @@ async def test_a_guest_that_calls_nonsense_is_told_so(tmp_path: Path) -> None:
 
 
 async def test_a_guest_gives_way_when_its_host_takes_time(tmp_path: Path) -> None:
+    """Functions of the host that cost no fuel cost their guest its turn."""
+
     class Leaping(SystemClock):
         """A second passes whenever somebody looks."""
 

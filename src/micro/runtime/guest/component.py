@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,17 +14,19 @@ from wasmtime import component as components
 
 from micro.errors import Conflict, EngineError, Fault, InternalError
 from micro.mucp.headers import Headers
+from micro.ports import Clock
 from micro.runtime.guest.abi import TEXT_BYTES_MAX, fault_of, read_key
-from micro.runtime.guest.fiber import Fibers, Run, Trapped, raise_error
+from micro.runtime.guest.fiber import Fibers, Run, Trapped, address, raise_error
 from micro.runtime.guest.grant import Grant
 from micro.runtime.guest.host import Host
 from micro.runtime.guest.outlet import Outlet
-from micro.runtime.guest.values import BOOL, BYTES, MESSAGE, TEXT, TEXTS, U8, U32, Option, Result, Shape, release
+from micro.runtime.guest.values import BOOL, BYTES, MESSAGE, TEXT, TEXTS, U8, U32, U64, Option, Result, Shape, release
 
 __all__ = ["ComponentGuest", "ComponentLinker", "ComponentProgram"]
 
 PACKAGE = "micro:service"
 HOST, HANDLER = "micro:service/host@0.1.0", "micro:service/handler@0.1.0"
+MONOTONIC = "wasi:clocks/monotonic-clock@"
 WASI = ("cli", "clocks", "filesystem", "io", "random", "sockets")
 ALLOWED = ("micro:service/", *(f"wasi:{name}/" for name in WASI))
 """What a component may import. WASI's files and sockets are there as languages' runtimes link them, and give nothing:
@@ -66,6 +69,10 @@ async def _store_list(host: Host, prefix: str, limit: int) -> list[str]:
     return await host.store_list(_key(prefix), limit)
 
 
+async def _sleep(host: Host, milliseconds: int) -> None:
+    await asyncio.sleep(milliseconds / 1000)
+
+
 async def _stream_open(host: Host, request: Any) -> int:
     return await host.stream_open(*_message(request))
 
@@ -95,6 +102,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Shape, ...], Result | None]
     "store-write": (_store_write, (TEXT, BYTES, U32), Result(None)),
     "store-delete": (_store_delete, (TEXT,), Result(BOOL)),
     "store-list": (_store_list, (TEXT, U32), Result(TEXTS)),
+    "sleep": (_sleep, (U32,), None),
     "stream-open": (_stream_open, (MESSAGE,), Result(U32)),
     "stream-send": (_stream_send, (U32, BYTES), Result(None)),
     "stream-receive": (_stream_receive, (U32,), Result(Option(BYTES))),
@@ -105,17 +113,63 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Shape, ...], Result | None]
 
 
 class ComponentLinker:
-    """All that components of one engine may import."""
+    """All that components of one engine may import.
 
-    def __init__(self, engine: wasmtime.Engine, fibers: Fibers) -> None:
+    WASI is wasmtime's own, in the form whose functions return at once. The one thing there that could wait is a clock
+    to be woken by, and whoever waited there would hold up all guests of the loop: that clock is ours, and wakes nobody.
+    """
+
+    def __init__(self, engine: wasmtime.Engine, fibers: Fibers, clock: Clock) -> None:
+        self._clock = clock
         self.engine = engine
         self.fibers = fibers
         self.linker = components.Linker(engine)
         self._kept: list[Any] = []
-        raise_error(native.wasmtime_component_linker_add_wasip2_async(self.linker.ptr()))
+        self.linker.allow_shadowing = True
+        self.linker.add_wasip2()
+        self._clocks: set[str] = set()
         with self.linker.root() as root, root.add_instance(HOST) as instance:
             for name, (work, takes, gives) in FUNCTIONS.items():
                 self._define(instance, name, work, takes, gives)
+
+    def admit(self, names: Iterable[str]) -> None:
+        """Makes the linker ready for a component that imports these.
+
+        Raises:
+            EngineError: it imports what no guest gets.
+        """
+        for name in names:
+            if not name.startswith(ALLOWED):
+                raise EngineError(f"the guest imports {name}, which no guest gets: build it for the world {PACKAGE}")
+            if name.startswith(MONOTONIC) and name not in self._clocks:
+                self._clocks.add(name)
+                with self.linker.root() as root, root.add_instance(name) as instance:
+                    self._define_told(instance, "now", lambda: int(self._clock.monotonic() * 1e9))
+                    self._define_told(instance, "resolution", lambda: 1_000)
+                    self._define_told(instance, "subscribe-duration", _no_waking)
+                    self._define_told(instance, "subscribe-instant", _no_waking)
+
+    def _define_told(self, instance: Any, name: str, work: Callable[[], int]) -> None:
+        """Defines a function that is done at once, and returns a number of 64 bits."""
+        fibers = self.fibers
+
+        def told(env: int, context: Any, kind: Any, arguments: Any, count: int, results: Any, given: int) -> int:
+            try:
+                if fibers.running is not None:
+                    fibers.running.give_way()
+                U64.lower(results[0], work())
+            except BaseException as error:  # noqa: BLE001 - nothing may leave a callback
+                return address(native.wasmtime_error_new(ctypes.create_string_buffer(_reason(error))))
+            return 0
+
+        callback = native.wasmtime_component_func_callback_t(told)
+        self._kept.append(callback)
+        said = name.encode()
+        raise_error(
+            native.wasmtime_component_linker_instance_add_func(
+                instance.ptr(), ctypes.create_string_buffer(said), len(said), callback, None, fibers.nothing
+            )
+        )
 
     def _define(
         self, instance: Any, name: str, work: Callable[..., Any], takes: tuple[Shape, ...], gives: Result | None
@@ -174,10 +228,7 @@ class ComponentProgram:
         self._linker = linker
         self._component = component
         self._grant = grant
-        imported = component.type.imports(linker.engine)
-        for name in imported:
-            if not name.startswith(ALLOWED):
-                raise EngineError(f"the guest imports {name}, which no guest gets: build it for the world {PACKAGE}")
+        linker.admit(component.type.imports(linker.engine))
         handler = component.get_export_index(HANDLER)
         if handler is None:
             raise EngineError(f"the guest does not export {HANDLER}: build it for the world {PACKAGE}")
@@ -204,7 +255,8 @@ class ComponentProgram:
             tables=INSTANCES_MAX,
             memories=INSTANCES_MAX,
         )
-        outlets = (Outlet(run, 1), Outlet(run, 2))
+        loop = asyncio.get_running_loop()
+        outlets = (Outlet(run, 1, loop), Outlet(run, 2, loop))
         run.store.set_wasi(_wasi(*outlets))
         instance, error = native.wasmtime_component_instance_t(), ctypes.POINTER(native.wasmtime_error_t)()
         future = native.wasmtime_component_linker_instantiate_async(
@@ -325,6 +377,10 @@ def _wasi(output: Outlet, errors: Outlet) -> wasmtime.WasiConfig:
     settings.stdout_custom = output.write
     settings.stderr_custom = errors.write
     return settings
+
+
+def _no_waking() -> int:
+    raise Trapped("it waits for a clock of WASI's, which wakes no guest: the function sleep of micro:service does")
 
 
 def _message(lifted: Any) -> tuple[Headers, bytes]:

@@ -6,6 +6,7 @@ sign turned, and the fault's JSON waits. ABSENT is what has no value.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -81,6 +82,11 @@ def config(run: CoreRun, pointer: int, length: int) -> Awaitable[int]:
     return _length(run, _host(run).config(_key(run, pointer, length)))
 
 
+async def sleep(run: CoreRun, milliseconds: int) -> int:
+    await asyncio.sleep(milliseconds / 1000)
+    return 0
+
+
 def store_read(run: CoreRun, pointer: int, length: int) -> Awaitable[int]:
     return _length(run, _host(run).store_read(_key(run, pointer, length)))
 
@@ -143,6 +149,7 @@ ASKED: dict[str, tuple[Callable[..., Any], int]] = {
     "call": (call, 2),
     "publish": (publish, 2),
     "config": (config, 2),
+    "sleep": (sleep, 1),
     "store_read": (store_read, 2),
     "store_write": (store_write, 5),
     "store_delete": (store_delete, 2),

@@ -14,7 +14,7 @@ from micro.errors import EngineError, Fault, InternalError, NotFound
 from micro.ports import Clock, Entropy
 from micro.runtime.guest import corehost, wasi
 from micro.runtime.guest.abi import fault_of, message_of, read_text
-from micro.runtime.guest.fiber import Fibers, Trapped, raise_error, raise_trap
+from micro.runtime.guest.fiber import Fibers, Trapped, address, raise_error, raise_trap
 from micro.runtime.guest.grant import Grant
 from micro.runtime.guest.host import Host
 from micro.runtime.guest.memory import CoreRun
@@ -63,7 +63,7 @@ class CoreLinker:
                 if gives:
                     values[0].i32 = found
             except BaseException as error:  # noqa: BLE001 - nothing may leave a callback
-                return _address(_trap(error))
+                return address(_trap(error))
             return 0
 
         callback = native.wasmtime_func_unchecked_callback_t(told)
@@ -320,7 +320,3 @@ def _trap(error: BaseException) -> Any:
         text = f"its host failed: {type(error).__name__}: {error}"
     said = text.encode()
     return native.wasmtime_trap_new(ctypes.create_string_buffer(said), len(said))
-
-
-def _address(pointer: Any) -> int:
-    return int(ctypes.cast(pointer, ctypes.c_void_p).value or 0)

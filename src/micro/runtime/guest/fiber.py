@@ -21,7 +21,7 @@ from wasmtime import _bindings as native
 
 from micro.runtime.guest.host import Host
 
-__all__ = ["Fibers", "Run", "Trapped", "raise_error", "raise_trap"]
+__all__ = ["Fibers", "Run", "Trapped", "address", "raise_error", "raise_trap"]
 
 SLICE_FUEL = 2_000_000
 """After so much fuel another guest has its turn: about a millisecond or two of the busiest code."""
@@ -212,6 +212,11 @@ class Run:
         """Drops the store."""
         self.host = None
         self.store.close()
+
+
+def address(pointer: Any) -> int:
+    """Returns where a pointer leads."""
+    return int(ctypes.cast(pointer, ctypes.c_void_p).value or 0)
 
 
 def raise_error(error: Any) -> None:

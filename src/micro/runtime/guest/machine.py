@@ -52,7 +52,7 @@ class Machine:
         self.engine = wasmtime.Engine(settings)
         self.fibers = Fibers(clock.monotonic)
         self._core = CoreLinker(self.engine, self.fibers, clock, entropy)
-        self._components = ComponentLinker(self.engine, self.fibers)
+        self._components = ComponentLinker(self.engine, self.fibers, clock)
         self._disk = disk
         self._cache = cache
 

@@ -16,14 +16,28 @@ from wasmtime import _ffi
 
 from micro.errors import EngineError
 
-__all__ = ["BOOL", "BYTES", "FAULT", "MESSAGE", "TEXT", "TEXTS", "U8", "U32", "Option", "Result", "Shape", "release"]
+__all__ = [
+    "BOOL",
+    "BYTES",
+    "FAULT",
+    "MESSAGE",
+    "TEXT",
+    "TEXTS",
+    "U8",
+    "U32",
+    "U64",
+    "Option",
+    "Result",
+    "Shape",
+    "release",
+]
 
 _SIZE = ctypes.sizeof(native.wasmtime_component_val)
 _OFFSET = native.wasmtime_component_val.of.offset
 _U8 = bytes((_ffi.WASMTIME_COMPONENT_U8.value,)) + bytes(_SIZE - 1)
 _KINDS = {
     name: getattr(_ffi, f"WASMTIME_COMPONENT_{name}").value
-    for name in ("BOOL", "U8", "U16", "U32", "STRING", "LIST", "RECORD", "TUPLE", "OPTION", "RESULT")
+    for name in ("BOOL", "U8", "U16", "U32", "U64", "STRING", "LIST", "RECORD", "TUPLE", "OPTION", "RESULT")
 }
 
 
@@ -170,6 +184,7 @@ class Result:
 
 BOOL = _Number("BOOL", "boolean")
 U8, U16, U32 = _Number("U8", "u8"), _Number("U16", "u16"), _Number("U32", "u32")
+U64 = _Number("U64", "u64")
 TEXT, BYTES = _Text(), _Bytes()
 TEXTS = _List(TEXT)
 MESSAGE = _Record(header=_List(_Tuple(TEXT, TEXT)), body=BYTES)

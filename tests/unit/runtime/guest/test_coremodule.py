@@ -26,16 +26,19 @@ from tests.waiting import until
 
 
 async def test_a_guest_says_what_it_is(tmp_path: Path) -> None:
+    """Its micro_describe answers with its description."""
     assert '"name": "guest"' in await (await program(tmp_path, ECHO)).describe(KeptHost())
 
 
 async def test_a_guest_gets_headers_and_body_and_answers(tmp_path: Path) -> None:
+    """The envelope it takes holds what its caller said."""
     one = await (await program(tmp_path, ECHO)).instantiate()
     headers, body = envelope.decode(await one.call(HEADERS, b'{"name": "Ann"}', KeptHost()))
     assert (dict(headers), body) == (HEADERS, b'{"name": "Ann"}')
 
 
 async def test_an_instance_serves_one_exchange_after_the_other(tmp_path: Path) -> None:
+    """Nothing of an exchange is left for the next."""
     one = await (await program(tmp_path, ECHO)).instantiate()
     for number in range(20):
         body = b"x" * number
@@ -44,12 +47,14 @@ async def test_an_instance_serves_one_exchange_after_the_other(tmp_path: Path) -
 
 
 async def test_a_guest_calls_another_service(tmp_path: Path) -> None:
+    """Its message says whom, and it goes on with the answer."""
     one, host = await (await program(tmp_path, RELAY)).instantiate(), KeptHost(b"answered", seconds=0.001)
     assert await one.call(HEADERS, b"", host) == b"answered"
     assert host.asked == [({"Micro-Service": "other", "Micro-Endpoint": "Test.Echo"}, b"{}")]
 
 
 async def test_a_guest_learns_of_a_fault_and_may_give_its_own(tmp_path: Path) -> None:
+    """The host's fault is a negative number with JSON behind it."""
     one = await (await program(tmp_path, RELAY)).instantiate()
     with pytest.raises(NotFound, match=r'\{"id":"",'):
         await one.call(HEADERS, b"", KeptHost(b""))
@@ -57,6 +62,7 @@ async def test_a_guest_learns_of_a_fault_and_may_give_its_own(tmp_path: Path) ->
 
 
 async def test_a_thousand_guests_wait_for_their_host_at_the_same_time(tmp_path: Path) -> None:
+    """All are suspended in the middle of a call, on one loop."""
     ready = await program(tmp_path, RELAY)
     guests = [await ready.instantiate() for _ in range(1_000)]
     gate, waiting = asyncio.Event(), 0
@@ -75,6 +81,7 @@ async def test_a_thousand_guests_wait_for_their_host_at_the_same_time(tmp_path: 
 
 
 async def test_a_guest_reads_its_settings_and_keeps_things(tmp_path: Path) -> None:
+    """What the host gives waits until it is taken."""
     keep = f"""(drop (call $store_write (i32.const 16) (i32.const 3) (i32.const 20) (i32.const 4) (i32.const 0)))
       (drop (call $store_read (i32.const 16) (i32.const 3))) (call $take (i32.const 4096))
       (local.set 1 (call $config (i32.const 16) (i32.const 3))) (call $take (i32.const 4100))
@@ -86,6 +93,7 @@ async def test_a_guest_reads_its_settings_and_keeps_things(tmp_path: Path) -> No
 
 
 async def test_what_is_not_there_is_told_apart_from_what_is_empty(tmp_path: Path) -> None:
+    """Nothing is -1, an empty value has the length 0."""
     read = "(local.set 1 (call $store_read (i32.const 16) (i32.const 3)))"
     one = await (
         await program(tmp_path, guest(f"{read} (call $answer (i32.const 16) (i32.eq (local.get 1) (i32.const -1)))"))
@@ -97,6 +105,7 @@ async def test_what_is_not_there_is_told_apart_from_what_is_empty(tmp_path: Path
 
 
 async def test_a_guest_serves_a_stream(tmp_path: Path) -> None:
+    """It receives and sends until there is nothing more."""
     serve = """(func (export "micro_serve") (param i32) (local i32)
       (loop $next
         (local.set 1 (call $stream_receive (i32.const 0)))
@@ -111,6 +120,7 @@ async def test_a_guest_serves_a_stream(tmp_path: Path) -> None:
 
 
 async def test_what_a_guest_prints_is_in_its_log(tmp_path: Path) -> None:
+    """Each line of its standard error is one of the log, as a warning."""
     text = '(data (i32.const 12000) "hello\\nthere\\n") (data (i32.const 12100) "\\e0\\2e\\00\\00\\0c\\00\\00\\00")'
     call = "(drop (call $write (i32.const 2) (i32.const 12100) (i32.const 1) (i32.const 12200)))"
     one, host = await (await program(tmp_path, guest(f"{call} {GIVE}", more=text))).instantiate(), KeptHost()
@@ -119,6 +129,7 @@ async def test_what_a_guest_prints_is_in_its_log(tmp_path: Path) -> None:
 
 
 async def test_fuel_is_the_same_every_time(tmp_path: Path) -> None:
+    """The same artefact uses the same for the same input, however it was sliced."""
     step = "(local.set 1 (i32.add (local.get 1) (i32.const 1)))"
     counting = f"(loop $again {step} (br_if $again (i32.lt_s (local.get 1) (i32.const 700000))))"
     used = set()
@@ -133,6 +144,7 @@ async def test_fuel_is_the_same_every_time(tmp_path: Path) -> None:
 
 
 async def test_a_command_reads_its_input_and_writes_its_answer(tmp_path: Path) -> None:
+    """The body goes in, the output comes out, and the instance is used up."""
     body = """(module
       (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
       (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
@@ -150,6 +162,7 @@ async def test_a_command_reads_its_input_and_writes_its_answer(tmp_path: Path) -
 
 
 async def test_a_guest_that_gives_no_answer_is_a_fault(tmp_path: Path) -> None:
+    """Its caller is told, and not left waiting."""
     one = await (await program(tmp_path, guest())).instantiate()
     with pytest.raises(InternalError, match="no answer"):
         await one.call(HEADERS, b"", KeptHost())
@@ -167,11 +180,13 @@ async def test_a_guest_that_gives_no_answer_is_a_fault(tmp_path: Path) -> None:
     ],
 )
 async def test_what_is_no_guest_is_refused_before_it_runs(tmp_path: Path, artefact: bytes, reason: str) -> None:
+    """Wrong bytes and imports that are not of the ABI are named."""
     with pytest.raises(EngineError, match=reason):
         await program(tmp_path, artefact)
 
 
 async def test_an_artefact_is_compiled_once(tmp_path: Path) -> None:
+    """A second engine finds what the first one compiled."""
     one = machine(tmp_path)
     await one.load(ECHO, SMALL)
     compiled = SystemDisk().entries(tmp_path)
@@ -181,6 +196,7 @@ async def test_an_artefact_is_compiled_once(tmp_path: Path) -> None:
 
 
 async def test_codes_that_are_none_become_the_guests_own_fault(tmp_path: Path) -> None:
+    """A caller never sees a code that is not one."""
     one = await (
         await program(tmp_path, guest("(call $fail (i32.const 7) (i32.const 16) (i32.const 3))"))
     ).instantiate()

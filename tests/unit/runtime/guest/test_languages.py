@@ -73,6 +73,7 @@ def asked(endpoint: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("language", FOLDERS)
 async def test_a_guest_of_this_language_keeps_the_abi(tmp_path: Path, language: Language) -> None:
+    """It calls, keeps, asks, fails, streams and handles events as the ABI says."""
     artefact = await built(tmp_path, language, FOLDERS[language])
     ready: Program = await machine(tmp_path / "cache").load(artefact.read_bytes(), Grant())
     declared = read_description(await ready.describe(KeptHost()))
@@ -112,18 +113,22 @@ async def test_a_guest_of_this_language_keeps_the_abi(tmp_path: Path, language: 
 
 @pytest.mark.parametrize("language", ["c", "go"])
 async def test_a_program_without_the_sdk_becomes_a_command(tmp_path: Path, language: Language) -> None:
+    """Code that knows nothing of Micro runs with its input and output."""
     artefact = await built(tmp_path, language, f"command/{language}")
     one = await (await machine(tmp_path / "cache").load(artefact.read_bytes(), Grant())).instantiate()
     assert await one.call(asked("Command.Run"), b"hello", KeptHost()) == b"HELLO"
 
 
 async def test_a_missing_tool_is_named_with_what_installs_it(tmp_path: Path) -> None:
+    """Nobody has to search for what is missing."""
     nothing = Tools({}, sdk="", wit="")
     with pytest.raises(EngineError, match="pip install componentize-py"):
         await build_wasm("python", tmp_path, run=run, tools=nothing, disk=SystemDisk())
 
 
 async def test_a_source_that_does_not_compile_says_why(tmp_path: Path) -> None:
+    """The reason that the compiler gave is in the message."""
+
     def failing(command: Sequence[str], directory: Path, environment: Mapping[str, str]) -> object:
         return run(["sh", "-c", "echo line 3: no such word >&2; exit 1"], directory, environment)
 
@@ -134,5 +139,6 @@ async def test_a_source_that_does_not_compile_says_why(tmp_path: Path) -> None:
 
 
 async def test_another_language_is_refused(tmp_path: Path) -> None:
+    """The message names those there are."""
     with pytest.raises(EngineError, match="cobol is not built"):
         await build_wasm("cobol", tmp_path, run=run, tools=tools(), disk=SystemDisk())

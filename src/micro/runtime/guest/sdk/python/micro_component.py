@@ -4,13 +4,16 @@ The service is the module `main` beside this one. It is written with `micro`, as
 beside this file for what of it there is inside a guest.
 """
 
+import time
+
 import main
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.imports.types import Fault
 
-from micro import _guest
+from micro import _guest, _host
 
+time.sleep = _host.sleep
 _service = _guest.service_of(main)
 
 

@@ -26,6 +26,11 @@ def dumped(value):
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def sleep(seconds):
+    """Waits, as `time.sleep` does."""
+    host.sleep(int(max(0, seconds) * 1000))
+
+
 def body_of(value):
     """Returns a body for a value, and its content type."""
     if isinstance(value, bytes):
