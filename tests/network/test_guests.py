@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from micro.errors import BadRequest, Fault, InternalError, NotFound, Timeout
+from micro.mucp.limits import Liveness
 from micro.node.node import Node
 from micro.runtime.engine.engine import Launch
 from micro.runtime.generation import Generation, StartFailed
@@ -215,6 +216,16 @@ async def test_guests_end_with_their_worker_and_others_start_in_a_new_one(node: 
         async with guest_on(node, GREETING, "again", tmp_path) as other, client_of(node) as client:
             assert other.pid != instance.pid
             assert await client.call("again", "Test.Echo", b"") == b'{"'
+
+
+async def test_a_worker_that_stands_still_is_ended(node: Node, tmp_path: Path) -> None:
+    """Its guests have ended then, and the next one starts in another."""
+    node._guests._stall = Liveness(ping_seconds=0.2, dead_seconds=1.0, idle_ping_seconds=0.2, idle_dead_seconds=1.0)
+    async with guest_on(node, GREETING, "greeting", tmp_path) as instance:
+        os.kill(instance.pid, signal.SIGSTOP)
+        assert await instance.wait() == -signal.SIGKILL
+        async with guest_on(node, GREETING, "again", tmp_path) as other:
+            assert other.pid != instance.pid
 
 
 async def test_what_is_no_guest_does_not_start_and_says_why(node: Node, tmp_path: Path) -> None:

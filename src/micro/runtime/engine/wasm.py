@@ -18,7 +18,7 @@ import msgspec
 from micro.errors import EngineError, Fault, LinkClosed, MicroError
 from micro.mucp import headers as names
 from micro.mucp.codec import JSON
-from micro.mucp.limits import OWNER
+from micro.mucp.limits import OWNER, Liveness
 from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.network.transport.transport import Sockets
@@ -34,6 +34,9 @@ START_SECONDS_MAX = 20.0
 """How long a worker may take until it listens."""
 
 DIAL_SECONDS_MAX = 5.0
+STALL = Liveness(ping_seconds=2.0, dead_seconds=10.0, idle_ping_seconds=5.0, idle_dead_seconds=15.0)
+"""A worker that says nothing for so long stands still, whatever a guest has done to it, and is ended."""
+
 EXIT_KILLED = -signal.SIGKILL
 
 log = logging.getLogger("micro.engine")
@@ -52,6 +55,7 @@ class WasmEngine:
         environment: Mapping[str, str],
         workers: int,
         missing: str = "",
+        stall: Liveness = STALL,
     ) -> None:
         """Runs `command` with the path of a socket as its last word for each of at most `workers` workers.
 
@@ -59,6 +63,7 @@ class WasmEngine:
             folder: where sockets go; it must be there.
             environment: of the workers.
             missing: why no worker could start, if that is known already.
+            stall: when a silent worker is taken for dead.
         """
         self._processes = processes
         self._sockets = sockets
@@ -67,6 +72,7 @@ class WasmEngine:
         self._environment = dict(environment)
         self._workers: list[_Worker | None] = [None] * max(1, workers)
         self._missing = missing
+        self._stall = stall
         self._starting = asyncio.Lock()
 
     async def start(self, launch: Launch, output: Output) -> WasmInstance:
@@ -113,7 +119,7 @@ class WasmEngine:
             if not line:
                 last = said.decode("utf-8", "replace").strip()
                 raise EngineError(f"a worker for WebAssembly guests does not start: {last}")
-            return await _Worker.dial(process, self._sockets, address)
+            return await _Worker.dial(process, self._sockets, address, self._stall)
         except BaseException as error:
             process.signal(signal.SIGKILL)
             process.close()
@@ -132,10 +138,12 @@ class _Worker:
         self.instances = 0
 
     @staticmethod
-    async def dial(process: Process, sockets: Sockets, address: str) -> _Worker:
-        links = ClientLinks(lambda link: None)
+    async def dial(process: Process, sockets: Sockets, address: str, stall: Liveness) -> _Worker:
+        links = ClientLinks(lambda link: process.signal(signal.SIGKILL))
         _, link = await sockets.dial(
-            address, lambda: Link(links, dialed=True, limits=OWNER), timeout_seconds=DIAL_SECONDS_MAX
+            address,
+            lambda: Link(links, dialed=True, limits=OWNER, liveness=stall),
+            timeout_seconds=DIAL_SECONDS_MAX,
         )
         await link.greeted()
         return _Worker(process, link)
