@@ -1,4 +1,4 @@
-"""What the bridge to guests needs of wasmtime beyond what its Python package promises; this fails first when it moves."""
+"""What the bridge to guests needs of wasmtime beyond what its package promises; this fails first when it moves."""
 
 from __future__ import annotations
 

@@ -51,8 +51,7 @@ def message_of(headers: Mapping[str, str], body: bytes) -> bytes:
     Raises:
         BadRequest: the body is larger than `BODY_BYTES_MAX`.
     """
-    head = _head(tuple(headers.items()))
-    return head + envelope.encode({}, body) if body else head
+    return envelope.with_body(_head(tuple(headers.items())), body)
 
 
 @lru_cache(HEADS_MAX)
