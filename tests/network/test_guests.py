@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from micro.errors import BadRequest, Fault, InternalError, NotFound, Timeout
+from micro.errors import BadRequest, EngineError, Fault, InternalError, NotFound, Timeout
 from micro.mucp.limits import Liveness
 from micro.node.node import Node
 from micro.runtime.engine.engine import Launch
 from micro.runtime.generation import Generation, StartFailed
 from micro.runtime.instance import Instance
+from micro.system import SystemDisk
 from tests.network.places import StartNode, client_of
 from tests.unit.runtime.guest.guests import ASK, guest
 
@@ -216,6 +217,17 @@ async def test_guests_end_with_their_worker_and_others_start_in_a_new_one(node: 
         async with guest_on(node, GREETING, "again", tmp_path) as other, client_of(node) as client:
             assert other.pid != instance.pid
             assert await client.call("again", "Test.Echo", b"") == b'{"'
+
+
+async def test_an_artefact_is_compiled_before_it_starts(node: Node, tmp_path: Path) -> None:
+    """What is compiled is kept in the node's home; what is no guest is refused already then."""
+    place = tmp_path / "guest.wasm"
+    place.write_bytes(GREETING)
+    await node._guests.prepare(place)
+    assert [entry.name.partition("-")[2] for entry in SystemDisk().entries(node.home.path / "guests")]
+    place.write_bytes(b"nonsense")
+    with pytest.raises(EngineError, match="no WebAssembly"):
+        await node._guests.prepare(place)
 
 
 async def test_a_worker_that_stands_still_is_ended(node: Node, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from micro.network.link import Link
 from micro.network.transport.transport import Sockets
 from micro.ports import Process, Processes
 from micro.runtime.engine.engine import Launch, Output
-from micro.runtime.guest.hosted import ENDPOINT, READY, SERVICE, Asked, Launching, Told
+from micro.runtime.guest.hosted import ENDPOINT, PREPARE, READY, SERVICE, Asked, Launching, Told
 from micro.service.dialed import ClientLinks
 from micro.service.stream import RawStream
 
@@ -86,6 +86,18 @@ class WasmEngine:
         async with self._starting:
             worker = await self._choose()
         return worker.host(launch, output)
+
+    async def prepare(self, artefact: Path) -> None:
+        """Has an artefact compiled, which may take a while, so that its instances start at once.
+
+        Raises:
+            EngineError: it is refused, or no worker starts.
+        """
+        if self._missing:
+            raise EngineError(self._missing)
+        async with self._starting:
+            worker = await self._choose()
+        await worker.prepare(artefact)
 
     async def close(self) -> None:
         """Ends the workers."""
@@ -153,16 +165,30 @@ class _Worker:
         return self._link.closed is None
 
     def host(self, launch: Launch, output: Output) -> WasmInstance:
-        request = Launching(launch.command[0], dict(launch.environment))
-        said = {names.SERVICE: SERVICE, names.ENDPOINT: ENDPOINT, names.CONTENT_TYPE: JSON}
+        stream = self._open(ENDPOINT, Launching(launch.command[0], dict(launch.environment)))
+        self.instances += 1
+        return WasmInstance(stream, self._process.pid, output, self._left)
+
+    async def prepare(self, artefact: Path) -> None:
+        stream = self._open(PREPARE, {"artefact": str(artefact)})
+        try:
+            async with stream:
+                async for body in stream.messages():
+                    told = msgspec.json.decode(body, type=Told)
+                    if told.exit_code:
+                        raise EngineError(told.line)
+        except (Fault, LinkClosed) as error:
+            raise EngineError(f"the worker for WebAssembly guests is gone: {error}") from error
+
+    def _open(self, endpoint: str, request: object) -> RawStream:
+        said = {names.SERVICE: SERVICE, names.ENDPOINT: endpoint, names.CONTENT_TYPE: JSON}
         stream = RawStream(self._link)
         try:
             prefix = self._link.session.begin(Form.STREAM, said, 0)
             stream.exchange = self._link.open(Form.STREAM, prefix, msgspec.json.encode(request), stream)
         except LinkClosed as error:
             raise EngineError(f"the worker for WebAssembly guests is gone: {error}") from error
-        self.instances += 1
-        return WasmInstance(stream, self._process.pid, output, self._left)
+        return stream
 
     def _left(self) -> None:
         self.instances -= 1

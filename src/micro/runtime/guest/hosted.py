@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["ENDPOINT", "READY", "SERVICE", "Asked", "Launching", "Told"]
+__all__ = ["ENDPOINT", "PREPARE", "READY", "SERVICE", "Asked", "Launching", "Told"]
 
 SERVICE = "guests"
 ENDPOINT = "Guests.Host"
+PREPARE = "Guests.Prepare"
 READY = b"ready"
 """The line by which a worker says that it can be dialled."""
 

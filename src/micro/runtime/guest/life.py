@@ -22,10 +22,9 @@ from micro.service.dialed import Dialer
 from micro.service.running import Running
 from micro.service.service import Service
 
-__all__ = ["EXIT_KILLED", "Life", "Surroundings"]
+__all__ = ["EXIT_DONE", "EXIT_REFUSED", "Life", "Surroundings", "load"]
 
 EXIT_DONE, EXIT_FAULT, EXIT_NO_NODE, EXIT_DIED, EXIT_REFUSED = 0, 1, 3, 70, 71
-EXIT_KILLED = -9
 LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 
 DialerFor = Callable[[str, str, str], Dialer]
@@ -61,6 +60,18 @@ class Surroundings:
         self.disk = disk
         self.sockets = sockets
         self.uid = uid
+
+
+async def load(around: Surroundings, artefact: Path) -> Program:
+    """Makes an artefact ready, compiling it where that was not done before.
+
+    Raises:
+        EngineError: it is not there, or refused.
+    """
+    data = around.disk.read_part(artefact, 0, ARTEFACT_BYTES_MAX + 1)
+    if not data:
+        raise EngineError(f"there is no artefact at {artefact}; update the service, and it is built again")
+    return await around.machine.load(data, around.grant)
 
 
 class Life:
@@ -117,10 +128,7 @@ class Life:
 
     async def _live(self) -> None:
         around, environment = self._around, self._environment
-        data = around.disk.read_part(self._artefact, 0, ARTEFACT_BYTES_MAX + 1)
-        if not data:
-            raise EngineError(f"there is no artefact at {self._artefact}; update the service, and it is built again")
-        program = await around.machine.load(data, around.grant)
+        program = await load(around, self._artefact)
         declared = await self._describe(program)
         name = environment.get("MICRO_SERVICE") or declared.name
         if not name:

@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from micro.runtime.guest.hosted import ENDPOINT, SERVICE, Asked, Told
-from micro.runtime.guest.life import Life, Surroundings
+from micro.errors import EngineError
+from micro.runtime.guest.hosted import ENDPOINT, PREPARE, SERVICE, Asked, Told
+from micro.runtime.guest.life import EXIT_DONE, EXIT_REFUSED, Life, Surroundings, load
 from micro.service.service import Service
 from micro.service.typed import Stream
 
@@ -41,7 +42,17 @@ def worker_service(surroundings: Surroundings) -> Service:
             living.cancel()
             await asyncio.gather(living, listening, return_exceptions=True)
 
+    async def prepare(artefact: str) -> AsyncIterator[Told]:
+        """Compiles an artefact, so that it starts at once from then on; says why it is refused, where it is."""
+        try:
+            await load(surroundings, Path(artefact))
+        except EngineError as error:
+            yield Told("err", str(error), EXIT_REFUSED)
+        else:
+            yield Told(exit_code=EXIT_DONE)
+
     service.add(ENDPOINT, host)
+    service.add(PREPARE, prepare)
     return service
 
 
