@@ -60,7 +60,6 @@ class ContextHost:
     def __init__(self, context: Context, log: Log, grant: Grant, stream: RawStream | None = None) -> None:
         self.log = log
         self._context = context
-        self._client = context.client
         self._grant = grant
         self._streams: dict[int, _Open] = {} if stream is None else {STREAM: _Open(stream)}
         self._opened = 0
@@ -71,7 +70,7 @@ class ContextHost:
 
     async def call(self, headers: Headers, body: bytes) -> bytes:
         service, endpoint, content_type, more = target_of(headers)
-        work = self._client.call_raw(service, endpoint, body, content_type=content_type, headers=more or None)
+        work = self._context.client.call_raw(service, endpoint, body, content_type=content_type, headers=more or None)
         return check_body(await self._ask(work))
 
     async def publish(self, headers: Headers, body: bytes) -> str:
@@ -79,7 +78,7 @@ class ContextHost:
         if not topic:
             raise BadRequest(f"an event says its {names.TOPIC}; this one does not")
         more = {name: value for name, value in headers.items() if name not in OURS}
-        work = self._client.publish_raw(
+        work = self._context.client.publish_raw(
             topic,
             body,
             content_type=headers.get(names.CONTENT_TYPE, "application/json"),
@@ -135,7 +134,7 @@ class ContextHost:
         if len(self._streams) > self._grant.streams:
             raise TooManyRequests(f"an exchange has at most {self._grant.streams} streams open; close one")
         service, endpoint, content_type, more = target_of(headers)
-        work = self._client.stream_raw(service, endpoint, body, content_type=content_type, headers=more or None)
+        work = self._context.client.stream_raw(service, endpoint, body, content_type=content_type, headers=more or None)
         stream = await self._ask(work)
         self._opened += 1
         self._streams[self._opened] = _Open(stream)
