@@ -13,14 +13,14 @@ from wasmtime import _bindings as native
 from wasmtime import component as components
 
 from micro.errors import Conflict, EngineError, Fault, InternalError
-from micro.mucp.headers import Headers
 from micro.ports import Clock
-from micro.runtime.guest.abi import TEXT_BYTES_MAX, fault_of, read_key
+from micro.runtime.guest.abi import TEXT_BYTES_MAX, fault_of
+from micro.runtime.guest.componenthost import FUNCTIONS
 from micro.runtime.guest.fiber import Fibers, Run, Trapped, address, raise_error
 from micro.runtime.guest.grant import Grant
 from micro.runtime.guest.host import Host
 from micro.runtime.guest.outlet import Outlet
-from micro.runtime.guest.values import BOOL, BYTES, MESSAGE, TEXT, TEXTS, U8, U32, U64, Option, Result, Shape, release
+from micro.runtime.guest.values import BYTES, MESSAGE, TEXT, U64, Result, Shape, release
 
 __all__ = ["ComponentGuest", "ComponentLinker", "ComponentProgram"]
 
@@ -34,82 +34,6 @@ no folder is opened for a guest, and no address is allowed."""
 
 INSTANCES_MAX = 64
 """A component is made of several modules, each with an instance, tables and perhaps a memory."""
-
-
-async def _call(host: Host, request: Any) -> bytes:
-    return await host.call(*_message(request))
-
-
-async def _publish(host: Host, event: Any) -> str:
-    return await host.publish(*_message(event))
-
-
-async def _config(host: Host, path: str) -> str | None:
-    found = await host.config(_key(path))
-    return None if found is None else found.decode()
-
-
-def _log(host: Host, level: int, line: str) -> None:
-    host.log(level, line[:TEXT_BYTES_MAX])
-
-
-async def _store_read(host: Host, key: str) -> bytes | None:
-    return await host.store_read(_key(key))
-
-
-async def _store_write(host: Host, key: str, value: bytes, expiry_seconds: int) -> None:
-    await host.store_write(_key(key), value, expiry_seconds)
-
-
-async def _store_delete(host: Host, key: str) -> bool:
-    return await host.store_delete(_key(key))
-
-
-async def _store_list(host: Host, prefix: str, limit: int) -> list[str]:
-    return await host.store_list(_key(prefix), limit)
-
-
-async def _sleep(host: Host, milliseconds: int) -> None:
-    await asyncio.sleep(milliseconds / 1000)
-
-
-async def _stream_open(host: Host, request: Any) -> int:
-    return await host.stream_open(*_message(request))
-
-
-async def _stream_send(host: Host, number: int, body: bytes) -> None:
-    await host.stream_send(number, body)
-
-
-async def _stream_receive(host: Host, number: int) -> bytes | None:
-    return await host.stream_receive(number)
-
-
-async def _stream_end(host: Host, number: int) -> None:
-    await host.stream_end(number)
-
-
-async def _stream_close(host: Host, number: int) -> None:
-    await host.stream_close(number)
-
-
-FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Shape, ...], Result | None]] = {
-    "call": (_call, (MESSAGE,), Result(BYTES)),
-    "publish": (_publish, (MESSAGE,), Result(TEXT)),
-    "log": (_log, (U8, TEXT), None),
-    "config": (_config, (TEXT,), Result(Option(TEXT))),
-    "store-read": (_store_read, (TEXT,), Result(Option(BYTES))),
-    "store-write": (_store_write, (TEXT, BYTES, U32), Result(None)),
-    "store-delete": (_store_delete, (TEXT,), Result(BOOL)),
-    "store-list": (_store_list, (TEXT, U32), Result(TEXTS)),
-    "sleep": (_sleep, (U32,), None),
-    "stream-open": (_stream_open, (MESSAGE,), Result(U32)),
-    "stream-send": (_stream_send, (U32, BYTES), Result(None)),
-    "stream-receive": (_stream_receive, (U32,), Result(Option(BYTES))),
-    "stream-end": (_stream_end, (U32,), Result(None)),
-    "stream-close": (_stream_close, (U32,), Result(None)),
-}
-"""The functions of the interface `host`: what does the work, what it takes, what it comes to."""
 
 
 class ComponentLinker:
@@ -381,15 +305,6 @@ def _wasi(output: Outlet, errors: Outlet) -> wasmtime.WasiConfig:
 
 def _no_waking() -> int:
     raise Trapped("it waits for a clock of WASI's, which wakes no guest: the function sleep of micro:service does")
-
-
-def _message(lifted: Any) -> tuple[Headers, bytes]:
-    header, body = lifted
-    return Headers(header), body
-
-
-def _key(text: str) -> str:
-    return read_key(text.encode())
 
 
 def _fields(fault: Fault) -> tuple[str, int, str, str]:
