@@ -116,7 +116,7 @@ async def test_a_table_beyond_the_grant_is_refused(tmp_path: Path) -> None:
     [
         '(memory (export "memory") 40000)',
         '(memory (export "memory") 1) (table 10000000 funcref)',
-        '(memory (export "memory") 1)' + "(memory 1)" * 4,
+        '(memory (export "memory") 1) (memory 1)',
         '(memory (export "memory") 1) (func $spin (loop $l (br $l))) (start $spin)',
         '(memory (export "memory") 1) (func (export "_initialize") (loop $l (br $l)))',
         '(memory (export "memory") 1) (func (export "_initialize") unreachable)',

@@ -32,8 +32,11 @@ ALLOWED = ("micro:service/", *(f"wasi:{name}/" for name in WASI))
 """What a component may import. WASI's files and sockets are there as languages' runtimes link them, and give nothing:
 no folder is opened for a guest, and no address is allowed."""
 
-INSTANCES_MAX = 64
-"""A component is made of several modules, each with an instance, tables and perhaps a memory."""
+INSTANCES_MAX = TABLES_MAX = 32
+"""A component is made of several modules, each with an instance and tables."""
+
+MEMORIES_MAX = 2
+"""One that is the program's own, and one of an adapter beside it."""
 
 
 class ComponentLinker:
@@ -176,8 +179,8 @@ class ComponentProgram:
             memory_size=grant.memory_bytes,
             table_elements=grant.table_elements,
             instances=INSTANCES_MAX,
-            tables=INSTANCES_MAX,
-            memories=INSTANCES_MAX,
+            tables=TABLES_MAX,
+            memories=MEMORIES_MAX,
         )
         loop = asyncio.get_running_loop()
         outlets = (Outlet(run, 1, loop), Outlet(run, 2, loop))

@@ -21,7 +21,7 @@ from micro.runtime.guest.memory import CoreRun
 
 __all__ = ["CoreGuest", "CoreLinker", "CoreProgram", "Function"]
 
-TABLES_MAX = MEMORIES_MAX = 4
+TABLES_MAX, MEMORIES_MAX = 4, 1
 EXPORTS = ("micro_describe", "micro_call", "micro_serve", "micro_event", "_initialize", "_start")
 UNSIGNED = 0xFFFFFFFF
 

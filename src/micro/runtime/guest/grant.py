@@ -15,8 +15,8 @@ class Grant:
     """The limits of one service's guests.
 
     Attributes:
-        memory_bytes: of one instance.
-        table_elements: of one instance, all its tables together having at most `TABLES_MAX`.
+        memory_bytes: of one instance; of each of the two memories that a component may have.
+        table_elements: of each table of one instance; there are few.
         fuel: of one exchange, of a stream between two messages that it receives, and of a guest that comes to life;
             about one unit an instruction, and one for each byte that an instruction moves.
         seconds: how long a call or an event may take in all, waiting included; a stream may last.
