@@ -16,10 +16,12 @@ from micro.mucp.limits import Liveness
 from micro.node.node import Node
 from micro.runtime.engine.engine import Launch
 from micro.runtime.generation import Generation, StartFailed
+from micro.runtime.guest.recipes import Language
 from micro.runtime.instance import Instance
 from micro.system import SystemDisk
 from tests.network.places import StartNode, client_of
 from tests.unit.runtime.guest.guests import ASK, guest
+from tests.unit.runtime.guest.test_languages import built
 
 BYTES = "application/octet-stream"
 TAKE_BODY = """(call $take (i32.const 8192))
@@ -217,6 +219,36 @@ async def test_guests_end_with_their_worker_and_others_start_in_a_new_one(node: 
         async with guest_on(node, GREETING, "again", tmp_path) as other, client_of(node) as client:
             assert other.pid != instance.pid
             assert await client.call("again", "Test.Echo", b"") == b'{"'
+
+
+@pytest.mark.parametrize("language", ["javascript", "python"])
+async def test_a_component_is_a_service_like_any_other(
+    start_node: StartNode, tmp_path: Path, language: Language
+) -> None:
+    """It is called, keeps, fails, streams and handles events through a real node."""
+    place = await built(tmp_path, language, language)
+    node = await start_node(guest_workers=1)
+    await node._guests.prepare(place)
+    artefact = await asyncio.to_thread(place.read_bytes)
+    async with (
+        guest_on(node, artefact, "conformance", tmp_path),
+        client_of(node) as client,
+        client.subscribe("test.handled") as handled,
+    ):
+        assert await client.call("conformance", "Test.Echo", {"text": "Grüße"}) == {"text": "Grüße"}
+        assert await client.call("conformance", "Test.Keep", {"text": "kept"}) == {"text": "kept"}
+        with pytest.raises(Fault, match="as was asked"):
+            await client.call("conformance", "Test.Fail", {})
+        with pytest.raises(Fault) as caught:
+            await client.call("conformance", "Test.Relay", {"text": "x"})
+        assert caught.value.code == 404
+        async with client.stream("conformance", "Test.Count") as counted:
+            for number in range(5):
+                await counted.send({"n": number})
+                assert await anext(aiter(counted)) == {"n": number}
+            await counted.end()
+        await client.publish("test.asked", {"n": 7})
+        assert (await anext(aiter(handled))).value == {"n": 7}
 
 
 async def test_an_artefact_is_compiled_before_it_starts(node: Node, tmp_path: Path) -> None:
