@@ -209,6 +209,8 @@ async def test_a_guest_that_uses_up_its_fuel_fails_its_caller_alone(node: Node, 
         assert not spin.done()
         with pytest.raises(InternalError, match="fuel"):
             await spin
+        stats = await client.call("spinning", "Debug.Stats")
+        assert stats["endpoints"]["Test.Echo"]["fuel"] == 200_000_000
 
 
 async def test_guests_end_with_their_worker_and_others_start_in_a_new_one(node: Node, tmp_path: Path) -> None:

@@ -40,7 +40,6 @@ class Pool:
         self._idle: list[Guest] = []
         self._waiting = 0
         self._kept: set[asyncio.Task[object]] = set()
-        self.fuel_used = 0
 
     async def run(self, work: Work[Result], host: ContextHost, *, lasting: bool = False) -> Result:
         """Runs an exchange in an instance.
@@ -108,7 +107,6 @@ class Pool:
         try:
             return await work(guest)
         finally:
-            self.fuel_used += guest.fuel_used
             if guest.dead or self._kind == "stateless" or len(self._idle) >= IDLE_MAX:
                 if guest.dead and self._kind == "resident":
                     self._died("its one instance is dead, and its state with it")

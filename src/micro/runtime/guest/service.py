@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from micro.errors import BadRequest, InternalError
@@ -10,6 +11,7 @@ from micro.mucp.codec import content_type_of
 from micro.runtime.guest.abi import check_body
 from micro.runtime.guest.description import Declared, Subscribed
 from micro.runtime.guest.grant import Grant
+from micro.runtime.guest.guest import Guest
 from micro.runtime.guest.hosting import ContextHost, Log
 from micro.runtime.guest.pool import Pool
 from micro.service.context import Context
@@ -24,7 +26,10 @@ __all__ = ["GuestEndpoint", "guest_service"]
 
 
 class GuestEndpoint(Endpoint):
-    """An endpoint whose bodies go in and come out as they are: what they mean, the guest knows."""
+    """An endpoint whose bodies go in and come out as they are: what they mean, the guest knows.
+
+    Its figures know the fuel of its exchanges.
+    """
 
     __slots__ = ("_call", "_codecs")
 
@@ -35,7 +40,7 @@ class GuestEndpoint(Endpoint):
         self.inline = self.yields = self.hidden = False
         self.stats = Stats()
         self._description = dict(described)
-        self._call = call
+        self._call = partial(call, self.stats)
         self._codecs = {name: _passing(name) for name in described["content_types"]}
 
     def codec(self, content_type: str | None, body: bytes = b"") -> Codec:
@@ -101,17 +106,31 @@ def guest_service(declared: Declared, name: str, pool: Pool, grant: Grant, log: 
 
 
 def _calling(pool: Pool, grant: Grant, log: Log) -> Callable[..., Any]:
-    async def call(body: bytes, context: Context, stream: Any = None) -> bytes:
+    async def call(stats: Stats, body: bytes, context: Context, stream: Any = None) -> bytes:
         host = ContextHost(context, log, grant)
-        return await pool.run(lambda guest: guest.call(context.headers, body, host), host)
+
+        async def work(guest: Guest) -> bytes:
+            try:
+                return await guest.call(context.headers, body, host)
+            finally:
+                stats.fuel += guest.fuel_used
+
+        return await pool.run(work, host)
 
     return call
 
 
 def _streaming(pool: Pool, grant: Grant, log: Log) -> Callable[..., Any]:
-    async def serve(body: bytes, context: Context, stream: TypedStream[bytes]) -> None:
+    async def serve(stats: Stats, body: bytes, context: Context, stream: TypedStream[bytes]) -> None:
         host = ContextHost(context, log, grant, stream.raw)
-        await pool.run(lambda guest: guest.serve(context.headers, body, host), host, lasting=True)
+
+        async def work(guest: Guest) -> None:
+            try:
+                await guest.serve(context.headers, body, host)
+            finally:
+                stats.fuel += guest.fuel_used
+
+        await pool.run(work, host, lasting=True)
 
     return serve
 

@@ -12,7 +12,7 @@ from micro.errors import InternalError, TooManyRequests
 from micro.runtime.guest.description import Instances
 from micro.runtime.guest.grant import Grant
 from micro.runtime.guest.pool import Pool
-from tests.unit.runtime.guest.guests import HEADERS, RELAY, SPINNING, KeptHost, guest, program
+from tests.unit.runtime.guest.guests import HEADERS, RELAY, KeptHost, guest, program
 from tests.waiting import until
 
 COUNT = guest(
@@ -66,13 +66,3 @@ async def test_exchanges_wait_for_an_instance_in_a_bounded_line(tmp_path: Path) 
     found = await asyncio.gather(*calls, return_exceptions=True)
     assert [isinstance(each, TooManyRequests) for each in found] == [False, False, False, True]
     assert found[:3] == [b"done"] * 3
-
-
-async def test_a_pool_knows_what_its_guests_have_used(tmp_path: Path) -> None:
-    """Fuel of exchanges that died counts as well."""
-    grant = Grant(fuel=1_000_000)
-    pool = await pool_of(tmp_path, SPINNING, "stateless", grant, [])
-    for _ in range(2):
-        with pytest.raises(InternalError, match="fuel"):
-            await call(pool)
-    assert pool.fuel_used == 2_000_000
