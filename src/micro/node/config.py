@@ -42,6 +42,10 @@ RANGES: dict[str, tuple[float, float]] = {
     "source_look_seconds_max": (60, 86_400),
     "generation_seconds": (1, 31_536_000),
     "generation_idle_seconds": (1, 31_536_000),
+    "wasm_workers": (0, 1_024),
+    "wasm_memory_bytes": (65_536, 4_294_967_296),
+    "wasm_fuel": (1_000_000, 1e18),
+    "wasm_seconds": (0.01, 86_400),
     "kept_days": (0.001, 3_650),
     "copies_bytes": (0, 1e15),
     "copies_bytes_per_node": (0, 1e15),
@@ -215,6 +219,18 @@ class NodeConfig:
     )
     generation_idle_seconds: float = _setting(
         600.0, "After how long such a generation ends that nobody asks for, without waiting for the time above."
+    )
+    wasm_workers: int = _setting(
+        0, "How many processes run WebAssembly guests; 0 is one for each core. They start when they are needed."
+    )
+    wasm_memory_bytes: int = _setting(268_435_456, "How much memory one instance of a guest may have.")
+    wasm_fuel: int = _setting(
+        50_000_000_000,
+        "How much a guest may compute for one exchange, and for each message of a stream: about one unit an "
+        "instruction. A guest that uses it up is dead, and its caller told so.",
+    )
+    wasm_seconds: float = _setting(
+        60.0, "How long a guest may take for a call or an event, waiting included; a stream may last."
     )
     kept_days: float = _setting(7.0, "How long events are kept, in days.")
     copies_bytes: int = _setting(

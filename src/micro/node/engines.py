@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from micro.errors import ConfigError
 from micro.network.prefix import Prefixes, read_networks
@@ -19,7 +22,9 @@ from micro.node.config import NodeConfig
 from micro.node.home import Home
 from micro.node.sandboxes import system_sandboxes
 from micro.ports import Clock, Disk, Entropy, Processes
+from micro.runtime.engine.wasm import WasmEngine
 from micro.runtime.environments import Interpreter
+from micro.runtime.guest.grant import Grant
 from micro.runtime.sandbox.groups import Groups
 from micro.runtime.sandbox.isolator import Isolator
 from micro.runtime.sandbox.probe import Probe
@@ -41,6 +46,7 @@ __all__ = [
     "open_auth",
     "open_broker",
     "open_copies",
+    "open_guests",
     "open_isolator",
     "open_settings",
     "open_stores",
@@ -159,6 +165,23 @@ def open_settings(home: Home, ports: Ports, key: bytes) -> Settings:
 def open_stores(home: Home, ports: Ports) -> Stores:
     """Returns the stores of the services of a home."""
     return Stores(ports.disk, home.path / "kv", ports.clock, threaded=ports.threaded)
+
+
+def open_guests(config: NodeConfig, home: Home, ports: Ports, *, interpreter: Interpreter | None = None) -> WasmEngine:
+    """Returns what runs WebAssembly guests, which is an extra: without it no guest starts, and says why."""
+    python = interpreter or Interpreter.of_this_process()
+    grant = Grant(memory_bytes=config.wasm_memory_bytes, fuel=config.wasm_fuel, seconds=config.wasm_seconds)
+    words = ("-m", "micro.node.worker", str(home.path / "guests"), msgspec.json.encode(grant).decode())
+    is_there = importlib.util.find_spec("wasmtime") is not None
+    return WasmEngine(
+        ports.processes,
+        ports.sockets,
+        (str(python.program), *words),
+        folder=home.run,
+        environment=python.environment(),
+        workers=config.wasm_workers or os.cpu_count() or 1,
+        missing="" if is_there else "guests need wasmtime, which is not there: pip install 'micro-network[wasm]'",
+    )
 
 
 async def _open_iroh(key: NodeKey, config: NodeConfig, port: int) -> Transport:

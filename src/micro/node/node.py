@@ -23,7 +23,7 @@ from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
 from micro.node.direct import direct_addresses
 from micro.node.elsewhere import Elsewhere
-from micro.node.engines import Ports, open_auth, open_broker, open_isolator, open_settings, open_stores
+from micro.node.engines import Ports, open_auth, open_broker, open_guests, open_isolator, open_settings, open_stores
 from micro.node.eventing import Eventing
 from micro.node.figures import Figures
 from micro.node.gatekeeper import Gatekeeper
@@ -38,7 +38,7 @@ from micro.node.remembered import Remembered
 from micro.node.sandboxes import guest_bounds
 from micro.node.sourcing import Notices, source_rules
 from micro.runtime.household import Lifetimes
-from micro.runtime.runtime import Evolution, open_supervisor
+from micro.runtime.runtime import Evolution, Guard, open_supervisor
 from micro.runtime.source.notice import TOPIC as SOURCE_UPDATED
 from micro.service.client import Client
 from micro.service.identifier import Identifiers
@@ -70,6 +70,7 @@ class Node:
         self.config = config
         self.home = Home(config.home)
         self.ports = ports
+        self._guests = open_guests(config, self.home, ports)
         self.catalog = Catalog()
         self.trials: Trials = {}
         self.bell = Bell()
@@ -192,10 +193,10 @@ class Node:
             clock=ports.clock,
             entropy=ports.entropy,
             signer=self._key,
+            engines={"wasm": self._guests},
             settings=os.environ,
             sources=self._source_rules,
-            confinement=self._isolator.confinement if self._isolator is not None else None,
-            bounds=guest_bounds(self.config),
+            guard=Guard(self._isolator.confinement if self._isolator else None, guest_bounds(self.config)),
             evolution=self._evolution(),
         )
 
@@ -267,6 +268,7 @@ class Node:
         if self._door is not None:
             await self._door.stop()
         await self.supervisor.close()
+        await self._guests.close()
         if self._isolator is not None:
             await self._isolator.close()
         await self.eventing.stop()

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import msgspec
-
-from micro.errors import Conflict, Fault, LinkClosed, NotFound, Timeout, Unauthorized, Unavailable
-from micro.mucp import headers as names
+from micro.errors import Conflict, Fault, Unauthorized, Unavailable
 from micro.mucp.event import Hello
 from micro.mucp.limits import OWNER, Limits
 from micro.network.link import Link, Serving
 from micro.network.transport.transport import Listening, Sockets
+from micro.node.asking import probe, send_back
 from micro.node.gatekeeper import Gatekeeper, Visit
 from micro.node.home import Home
 from micro.ports import Clock
 from micro.runtime.generation import Badge
 from micro.runtime.instance import Door
-from micro.service.once import call_once
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.router import Facts
@@ -30,8 +26,6 @@ from micro.trust.policy import Caller
 __all__ = ["Reception"]
 
 IDLE_CHECK_SECONDS = 0.05
-PROBE_SECONDS = 10.0
-"""How long an instance may take to say that it is there."""
 SETTLED_SECONDS = 1.0
 """So often an instance that is to end is asked whether somebody has something open on it."""
 WEIGHT = 100
@@ -45,12 +39,6 @@ INSTANCE_LINKS_MAX = 8
 FINISH_SECONDS_MAX = 300.0
 """How long a call may go on whose caller's token has expired meanwhile."""
 INSTANCE = Limits(exchanges=4096)
-
-
-class _Recalled(msgspec.Struct):
-    """What an instance says of callers that skip the node: how many there are that were sent away just now."""
-
-    recalled: int = 0
 
 
 class _Place:
@@ -105,7 +93,7 @@ class Reception:
         self._hello = Hello([], agent="node")
         self._weights: dict[tuple[str, int], int] = {}
         self.uses: Mapping[tuple[str, int], int] = {}
-        self._recalls: set[asyncio.Task[None]] = set()
+        self._recalls: set[asyncio.Task[int]] = set()
         self.on_change: Callable[[], None] = lambda: None
         self.on_weight: Callable[[], None] = lambda: None
 
@@ -308,15 +296,9 @@ class Reception:
         for link in dict.fromkeys(self._links.values()):
             for record in link.facts.instances:
                 if (record.service, record.generation) == (service, generation) and record.address is not None:
-                    task = asyncio.get_running_loop().create_task(self._recall(link, service))
+                    task = asyncio.get_running_loop().create_task(send_back(link, service))
                     self._recalls.add(task)
                     task.add_done_callback(self._recalls.discard)
-
-    @staticmethod
-    async def _recall(link: Link, service: str) -> None:
-        with contextlib.suppress(Fault, LinkClosed, TimeoutError):  # who cannot, or is gone, has nobody to send back
-            async with asyncio.timeout(PROBE_SECONDS):
-                await call_once(link, service, "Debug.Recall", {}, headers={names.CALLER: "owner"})
 
     def activity(self, instance: str) -> int | None:
         """Returns how often its generation was asked for so far, a number; None while something is open."""
@@ -329,14 +311,8 @@ class Reception:
         """Waits until nothing is open on an instance by callers that skip the node."""
         link = self._links.get(instance)
         while link is not None and link.closed is None and link.facts.instances:
-            try:
-                async with asyncio.timeout(PROBE_SECONDS):
-                    name = link.facts.instances[0].service
-                    answer = await call_once(link, name, "Debug.Recall", {}, headers={names.CALLER: "owner"})
-                if not msgspec.json.decode(answer, type=_Recalled).recalled:
-                    return
-            except (Fault, LinkClosed, TimeoutError, msgspec.MsgspecError):
-                return  # it has no such callers, or tells nothing of them
+            if not await send_back(link, link.facts.instances[0].service):
+                return
             await asyncio.sleep(SETTLED_SECONDS)
 
     async def probe(self, instance: str) -> None:
@@ -348,15 +324,7 @@ class Reception:
         link = self._links.get(instance)
         if link is None or not link.facts.instances:
             raise Unavailable("it has registered and is gone again")
-        try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                await call_once(link, link.facts.instances[0].service, "Debug.Health", {})
-        except TimeoutError:
-            raise Timeout(f"it has registered and does not answer within {PROBE_SECONDS:g} s") from None
-        except LinkClosed as closed:
-            raise Unavailable(f"it has registered and is gone again: {closed}") from closed
-        except NotFound:
-            """It answers, and has no such endpoint."""
+        await probe(link, link.facts.instances[0].service)
 
     async def close(self, instance: str) -> None:
         """Closes an instance's door; it has ended."""

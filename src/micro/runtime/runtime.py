@@ -1,15 +1,21 @@
-"""The runtime of a node, put together for one home."""
+"""The runtime of a node, put together for one home.
+
+It works in `sources/`, `packages/`, `builds/`, `logs/`, `run/home/`, `services.json`, `sources.json` and
+`lineages.json`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from micro.ports import Clock, Disk, Entropy, Processes
 from micro.runtime.artefact.artefacts import Artefacts
 from micro.runtime.chronicle import Chronicle
 from micro.runtime.engine.confined import ConfinedEngine
+from micro.runtime.engine.engine import Engine
 from micro.runtime.engine.process import ProcessEngine
 from micro.runtime.environments import Environments, Interpreter
 from micro.runtime.evolution.evidence import Terms
@@ -29,15 +35,16 @@ from micro.runtime.source.git import GitSource
 from micro.runtime.source.lookout import Lookout
 from micro.runtime.source.pace import Pace
 from micro.runtime.source.sightings import Sightings
-from micro.runtime.source.source import Source
+from micro.runtime.source.source import Revision, Source
+from micro.runtime.source.spec import SourceSpec
 from micro.runtime.succession import Place, Succession
 from micro.runtime.supervisor import Supervisor
-from micro.runtime.workbench import Unshare
+from micro.runtime.workbench import Seclusion, Unshare
 from micro.runtime.workshop import Workshop
 from micro.service.trial import Trials
 from micro.trust.keys import NodeKey
 
-__all__ = ["Evolution", "SourceRules", "open_supervisor"]
+__all__ = ["Evolution", "Guard", "SourceRules", "open_supervisor"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,34 @@ class SourceRules:
         return GitSource(
             processes, disk, entropy, folder, allow_private=self.allow_private, authorities=self.authorities
         )
+
+    def lookout(
+        self, workshop: Workshop, disk: Disk, file: Path, clock: Clock, entropy: Entropy
+    ) -> Callable[[Callable[[SourceSpec, Revision], None]], Lookout]:
+        """Returns what makes the lookout of a supervisor, which tells a function what it sees."""
+        sightings = Sightings(disk, file)
+        return lambda seen: Lookout(workshop.newest, seen, sightings, clock=clock, entropy=entropy, pace=self.pace)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What keeps services and builds from the machine of their node.
+
+    Attributes:
+        confinement: returns what confines them; without it they run as the node's owner does.
+        bounds: how much each service may use, where it is confined.
+    """
+
+    confinement: Callable[[], Awaitable[Confinement]] | None = None
+    bounds: Bounds = field(default_factory=Bounds)
+
+    def engine(self, processes: Processes) -> Engine:
+        """Returns what runs processes."""
+        return ConfinedEngine(self.confinement, self.bounds) if self.confinement else ProcessEngine(processes)
+
+    def seclusion(self, processes: Processes) -> Seclusion:
+        """Returns what runs the commands of builds."""
+        return Secluded(processes, self.confinement) if self.confinement else Unshare(processes)
 
 
 @dataclass(frozen=True)
@@ -99,8 +134,8 @@ def open_supervisor(
     entropy: Entropy,
     signer: NodeKey,
     changed: Callable[[Change], None] = lambda change: None,
-    confinement: Callable[[], Awaitable[Confinement]] | None = None,
-    bounds: Bounds | None = None,
+    guard: Guard | None = None,
+    engines: Mapping[str, Engine] | None = None,
     evolution: Evolution | None = None,
     interpreter: Interpreter | None = None,
     settings: Mapping[str, str] | None = None,
@@ -110,15 +145,12 @@ def open_supervisor(
 ) -> Supervisor:
     """Returns the supervisor of the node with this home; `restore` it when the node is ready, `close` it at the end.
 
-    It works in `sources/`, `packages/`, `builds/`, `logs/`, `run/home/`, `services.json`, `sources.json` and
-    `lineages.json`.
-
     Args:
         reception: what the node does for each instance.
         signer: the node's key, which signs what it states about builds.
         changed: is told of everything that happens; must not wait.
-        confinement: returns what confines services and builds; without it they run as the node's owner does.
-        bounds: how much each service may use, where they are confined.
+        guard: what keeps services and builds from the machine; nothing, unless said.
+        engines: what runs a generation, by its kind; processes are there by themselves.
         evolution: how newcomers are tried; the defaults, unless said.
         interpreter: runs services; the one that runs the node, unless said.
         settings: the owner's environment variables: where his programs are, and where packages come from.
@@ -126,37 +158,28 @@ def open_supervisor(
         start_seconds_max: how long an instance may take to register.
         drain_seconds_max: how long an instance that is replaced may take to finish what is open on it.
     """
-    own, sources = interpreter or Interpreter.of_this_process(), sources or SourceRules()
+    sources, guard = sources or SourceRules(), guard or Guard()
     git = sources.git(processes, disk, entropy, home / "sources")
-    seclusion = Secluded(processes, confinement) if confinement else Unshare(processes)
-    artefacts = Artefacts(disk, clock, signer, seclusion, home, settings or {})
+    artefacts = Artefacts(disk, clock, signer, guard.seclusion(processes), home, settings or {})
     logs = Logs(disk, clock, home / "logs")
-    launcher = Launcher(
-        {"process": ConfinedEngine(confinement, bounds or Bounds()) if confinement else ProcessEngine(processes)},
-        reception,
-        logs,
-        disk=disk,
-        clock=clock,
-        entropy=entropy,
-        homes=home / "run" / "home",
-        start_seconds_max=start_seconds_max,
-    )
-    workshop = _workshop(git, artefacts, own, disk)
-    sightings = Sightings(disk, home / "sources.json")
+    known = {"process": guard.engine(processes), **(engines or {})}
+    ports: dict[str, Any] = {"clock": clock, "entropy": entropy}
+    homes = home / "run" / "home"
+    launcher = Launcher(known, reception, logs, disk=disk, homes=homes, start_seconds_max=start_seconds_max, **ports)
+    workshop = _workshop(git, artefacts, interpreter or Interpreter.of_this_process(), disk)
     roster = Roster(Memory(disk, home / "services.json"))
     return Supervisor(
         workshop,
         launcher,
         logs,
         roster,
-        lambda seen: Lookout(workshop.newest, seen, sightings, clock=clock, entropy=entropy, pace=sources.pace),
+        sources.lookout(workshop, disk, home / "sources.json", clock, entropy),
         (evolution or Evolution()).begin(roster, reception, clock, Chronicle(disk, home / "lineages.json")),
-        clock=clock,
-        entropy=entropy,
         evolve=sources.evolve,
         trial=sources.trial,
         changed=changed,
         drain_seconds_max=drain_seconds_max,
+        **ports,
     )
 
 
