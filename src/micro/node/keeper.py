@@ -99,7 +99,7 @@ class Keeper:
         if key == self._key.public and member is None:
             raise Conflict("the keeper signs the maps of its network, and stays in them")
         self._muster.seen(key)
-        if key != self._key.public:
+        if key != self._key.public or self._charting.atlas.current is not None:
             await self._gathering.wish(Wish(member, key))
             return
         for reason in await self._meet([Wish(member, key)]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
@@ -135,6 +136,9 @@ class Listener:
         """Takes no more connections, lets requests under way finish for a while, then ends all."""
         if self._server.started:
             await self._server.shutdown(sockets=self._sockets)
+            for connection in list(self._server.server_state.connections):  # uvicorn leaves them to whoever is there
+                connection.transport.abort()
+            await asyncio.sleep(0)
         self.rules.places.close()
 
 

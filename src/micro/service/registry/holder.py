@@ -12,11 +12,11 @@ hands things on pays only for what it could see itself, whatever its clock and i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from micro.service.registry.atlas import Atlas, Chart
 from micro.service.registry.heard import SEEN_THROUGH, Heard, Moment
+from micro.service.registry.homed import Homed, news_in
 from micro.service.registry.outbox import Living, Outbox
 from micro.service.registry.partings import Partings
 from micro.service.registry.penalties import Penalties, Verdict
@@ -44,15 +44,6 @@ SLICE: Final = 200
 """So many nodes and records are told, or moved, before others have a turn."""
 
 
-@dataclass(slots=True)
-class _Homed:
-    """A node whose home this is; its records are kept as the bytes that came, which the shards share where they can."""
-
-    living: Living | None = None
-    records: dict[str, bytes] = field(default_factory=dict)
-    is_silent: bool = False
-
-
 class Holder:
     """The state of one super node.
 
@@ -72,7 +63,7 @@ class Holder:
         self.penalties = Penalties()
         self.partings = Partings()
         self._says: Rates[bytes] = Rates(says_per_second, SAYS_BURST)
-        self._homed: dict[bytes, _Homed] = {}
+        self._homed: dict[bytes, Homed] = {}
 
     # ------------------------------------------------------------------------------------------------------ from nodes
 
@@ -94,8 +85,8 @@ class Holder:
             if len(self._homed) >= HOMED_MAX:
                 heard.trouble = f"{HOMED_MAX} nodes have their home here already; choose another one"
                 return heard
-            homed = self._homed[key] = _Homed()
-        if not self._says.allow(key, moment.monotonic, _news(homed, said)):
+            homed = self._homed[key] = Homed()
+        if not self._says.allow(key, moment.monotonic, news_in(homed, said)):
             self._charge(heard, key, Verdict.FLOOD, "this", moment)
             heard.again = True  # nothing of it is held, and its node believes that it is
             if homed.living is None:
@@ -119,7 +110,7 @@ class Holder:
             self._charge(heard, key, verdict, "the beat", moment)
         return heard
 
-    def _home_presence(self, key: bytes, homed: _Homed, sealed: bytes, moment: Moment) -> Verdict:
+    def _home_presence(self, key: bytes, homed: Homed, sealed: bytes, moment: Moment) -> Verdict:
         signed = self.presences.read(sealed)
         if signed is None:
             return Verdict.MALFORMED
@@ -132,7 +123,7 @@ class Holder:
                 self.outbox.put_presence(target, key, homed.living)
         return verdict
 
-    def _home_record(self, key: bytes, homed: _Homed, signed: SignedRecord, moment: Moment) -> Verdict:
+    def _home_record(self, key: bytes, homed: Homed, signed: SignedRecord, moment: Moment) -> Verdict:
         record = signed.record
         if record.key != key:
             return Verdict.FORGED
@@ -153,7 +144,7 @@ class Holder:
             self.outbox.put_record(target, key, record.mark, signed.sealed)
         return Verdict.TAKEN
 
-    def _home_beat(self, key: bytes, homed: _Homed, said: Mapping[str, Any], moment: Moment) -> Verdict:
+    def _home_beat(self, key: bytes, homed: Homed, said: Mapping[str, Any], moment: Moment) -> Verdict:
         if said["key"] not in (b"", key):
             return Verdict.FORGED
         beat = Beat(said["step"], said["value"])
@@ -312,14 +303,14 @@ class Holder:
 
     # ---------------------------------------------------------------------------------------------------------- within
 
-    def _at_home(self) -> Iterator[tuple[bytes, _Homed, SignedRecord | None]]:
+    def _at_home(self) -> Iterator[tuple[bytes, Homed, SignedRecord | None]]:
         """Yields each node whose home this is, and then each of its records; they may change meanwhile."""
         for key, homed in tuple(self._homed.items()):
             yield key, homed, None
             for sealed in tuple(homed.records.values()):
                 yield key, homed, read_record(sealed)
 
-    def _tell(self, target: bytes, key: bytes, homed: _Homed) -> None:
+    def _tell(self, target: bytes, key: bytes, homed: Homed) -> None:
         """Puts into the parcel for a super node where a node is, or that it is silent."""
         assert homed.living is not None, "whoever is not present has no home"
         if homed.is_silent:
@@ -389,13 +380,6 @@ class Holder:
     def _charge(self, heard: Heard, sender: bytes, verdict: Verdict, what: str, moment: Moment) -> None:
         if heard.refuses(verdict, what):
             heard.banished |= self.penalties.charge(nid_of(sender), verdict, moment.monotonic)
-
-
-def _news(homed: _Homed, said: Mapping[str, Any]) -> int:
-    """Returns how many things a message says that its home does not hold just so; each message says at least one."""
-    held = frozenset(homed.records.values())
-    records = sum(sealed not in held for sealed in said["records"])
-    return max(1, records + bool(said["presence"]) + (said["beat"] is not None))
 
 
 def _shards_of(signed: SignedRecord) -> list[int]:

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 
+from micro.doors.api.limits import Limits
 from micro.doors.api.listener import bound
 from micro.errors import EngineError
 from tests.unit.doors.api.house import House, open_house
+from tests.waiting import until
 
 
 async def test_it_listens_on_the_port_it_was_given(home: Path) -> None:
@@ -104,3 +106,17 @@ async def test_no_stream_begins_while_the_door_closes() -> None:
         await house.door._asking.stop(0)
 
         assert (await house.get("/api/greeter/Say.Quiet")).status == 503
+
+
+async def test_nobody_keeps_a_connection_open_when_the_door_has_closed() -> None:
+    """Whoever does not read what was asked for: the socket is closed, and not left to the collector."""
+    async with open_house(limits=Limits(stop_seconds=0)) as house:
+        _, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        connections = house.door._listener._server.server_state.connections
+        await until(lambda: bool(connections))
+        [connection] = connections
+        connection.transport.write(bytes(64 * 1024 * 1024))  # more than the system takes
+        await house.door.stop()
+
+        assert connection.transport._transport._sock is None
+        writer.close()
