@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ from micro.runtime.instance import Instance
 from micro.system import SystemDisk
 from tests.network.places import StartNode, client_of
 from tests.unit.runtime.guest.guests import ASK, guest
-from tests.unit.runtime.guest.test_languages import built
+from tests.unit.runtime.guest.test_languages import SOURCES, built
 
 BYTES = "application/octet-stream"
 TAKE_BODY = """(call $take (i32.const 8192))
@@ -293,3 +294,40 @@ async def test_a_guest_is_told_of_the_fault_of_whom_it_calls(node: Node, tmp_pat
         with pytest.raises(Fault) as caught:
             await client.call("passing", "Test.Echo", b"")
         assert caught.value.code == 404
+
+
+async def ran(node: Node, folder: Path, manifest: str) -> None:
+    (folder / "micro.toml").write_text(f'[service]\nrecipe = "wasm"\n{manifest}')
+    async for progress in node.supervisor.run(str(folder)):
+        assert not progress.failed, progress.detail
+
+
+async def test_an_artefact_in_a_folder_is_run_as_a_guest(node: Node, tmp_path: Path) -> None:
+    """Whoever built one says so, and it runs in a worker of the node: started, stated and stopped like any service."""
+    (tmp_path / "greeting.wasm").write_bytes(GREETING)
+    await ran(node, tmp_path, 'command = "greeting.wasm"\nname = "greeting"\n')
+
+    async with client_of(node) as client:
+        assert await client.call("greeting", "Test.Echo", b"") == b'{"'
+    (said,) = node.supervisor.status()
+    assert (said["state"], said["generation"]) == ("running", 1)
+    await node.supervisor.kill("greeting")
+    assert node.supervisor.status() == []
+
+
+async def test_a_source_is_built_to_a_guest(node: Node, tmp_path: Path) -> None:
+    """In the sandbox, without a network; the artefact is what starts."""
+    if not shutil.which("go"):
+        pytest.skip("go is not there")
+    shutil.copytree(SOURCES / "go", tmp_path / "conformance")
+    await ran(node, tmp_path / "conformance", 'name = "conformance"\n')
+
+    async with client_of(node) as client:
+        assert await client.call("conformance", "Test.Echo", {"text": "Ann"}) == {"text": "Ann"}
+
+
+async def test_what_is_no_guest_is_refused(node: Node, tmp_path: Path) -> None:
+    """Before anything of it runs."""
+    (tmp_path / "lie.wasm").write_bytes(b"#!/bin/sh")
+    with pytest.raises(AssertionError, match=r"lie\.wasm is no WebAssembly"):
+        await ran(node, tmp_path, 'command = "lie.wasm"\n')

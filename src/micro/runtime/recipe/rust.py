@@ -17,7 +17,7 @@ from micro.runtime.recipe.evidence import evidence, routes
 from micro.runtime.recipe.plan import SHOWN_MAX, Component, Files, Plan
 from micro.runtime.recipe.recipe import Job, Place, Start
 
-__all__ = ["RustRecipe"]
+__all__ = ["RustRecipe", "cargo_of"]
 
 LEFT_OUT = re.compile(r"(^|/)(\.cargo|target)/|(^|/)rust-toolchain(\.toml)?$")
 ELSEWHERE = frozenset({"git", "registry", "registry-index"})
@@ -80,7 +80,7 @@ class RustRecipe:
         folder, home = job.scratch / "source", job.scratch / "cargo"
         await job.bench.copy(job.tree, folder, _kept(job.files))
         await job.bench.copy(_owners(job), home, ["config.toml"])
-        cargo, environment = await _cargo(job)
+        cargo, environment = await cargo_of(job)
         environment["CARGO_HOME"] = str(home)
         locked = LOCK in job.files.paths
         vendored = str(job.packages / "vendor")
@@ -98,7 +98,7 @@ class RustRecipe:
             job.bench.disk.write(folder / LOCK, lock)
         job.bench.disk.make_folder(home)
         job.bench.disk.write(home / "config.toml", CONFIG.format(folder=job.packages / "vendor").encode())
-        cargo, environment = await _cargo(job)
+        cargo, environment = await cargo_of(job)
         environment |= {
             "CARGO_HOME": str(home),
             "CARGO_TARGET_DIR": str(job.scratch / "target"),
@@ -164,7 +164,7 @@ def _owners(job: Job) -> Path:
     return Path(settings.get("CARGO_HOME") or f"{settings.get('HOME', '/')}/.cargo")
 
 
-async def _cargo(job: Job) -> tuple[str, dict[str, str]]:
+async def cargo_of(job: Job) -> tuple[str, dict[str, str]]:
     """Returns the `cargo` that the owner uses, itself and no proxy that a file of the tree could turn elsewhere."""
     root = Path(await job.bench.ask([job.bench.find("rustc"), "--print", "sysroot"], job.scratch) or "/usr")
     programs = {entry.name for entry in job.bench.disk.entries(root / "bin")}

@@ -13,6 +13,7 @@ from micro.runtime.recipe.python import PythonRecipe
 from micro.runtime.recipe.recipe import Recipe
 from micro.runtime.recipe.rust import RustRecipe
 from micro.runtime.recipe.site import SiteRecipe
+from micro.runtime.recipe.wasm import WasmRecipe
 
 __all__ = ["recipes"]
 
@@ -27,5 +28,6 @@ def recipes(environments: Environments) -> Mapping[str, Recipe]:
         MakeRecipe(),
         SiteRecipe(),
         CommandRecipe(),
+        WasmRecipe(environments.interpreter(None)),
     ]
     return {recipe.name: recipe for recipe in known}
