@@ -245,10 +245,11 @@ def _descendants(parent: int) -> list[int]:
 
 
 def _children(parent: int) -> list[int]:
-    found = []
-    for children in Path(f"/proc/{parent}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(child) for child in children.read_text().split()]
+    found: list[int] = []
+    with contextlib.suppress(OSError):  # it may end at any moment, and what it had started then is not its own
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            with contextlib.suppress(OSError):  # so may any of its threads
+                found += [int(child) for child in children.read_text().split()]
     return found
 
 
