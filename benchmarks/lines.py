@@ -152,6 +152,14 @@ BOUNDS: tuple[Bound, ...] = (
     Bound("rules_100", "decision by rules, 100 rules", 5e-6, "s"),
     Bound("rules_1000", "decision by rules, 1,000 rules", 5e-6, "s"),
     Bound("restart", "broker's start after a crash, what a million kept events add", 0.3, "s", once=True),
+    Bound("guest_core", "call of a compiled guest, over the bare call", 20e-6, "s"),
+    Bound("guest_core_large", "1 MB through a compiled guest and back", 0.005, "s"),
+    Bound("guest_over_time", "a guest that spins, past its time", 0.1, "s"),
+    Bound("guest_python", "call of a Python guest, warm", 200e-6, "s", once=True),
+    Bound("guest_python_cold", "call of a Python guest, with a new instance", 0.005, "s", once=True),
+    Bound("guest_python_large", "1 MB through a Python guest and back", 0.5, "s", once=True),
+    Bound("guest_javascript", "call of a JavaScript guest, warm", 200e-6, "s", once=True),
+    Bound("guest_javascript_cold", "call of a JavaScript guest, with a new instance", 0.002, "s", once=True),
     Bound("loss", "a node that stands still is known dead to an open call", 0.6, "s"),
 )
 

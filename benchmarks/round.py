@@ -100,6 +100,9 @@ async def run_round(trials: Sequence[Trial], bounds: Iterable[Bound], seconds: f
         if "restart" in keys:
             say("restarts")
             await _restart(found, Path(folder) / "restart")
+        if guests := sorted(key for key in keys if key.startswith("guest")):
+            say("guests")
+            await _alone(found, "guests", guests)
         if backbone := sorted(key for key in keys if key.startswith(("held", "ring"))):
             say("backbone")
             await _alone(found, "backbone", backbone)

@@ -21,6 +21,7 @@ from tests.proofs import Ran, page_of
 CAMPAIGNS = pytest.StashKey[list[Ran]]()
 OUTCOMES = pytest.StashKey[dict[str, str]]()
 HOME = pytest.StashKey[str]()
+UNCONFINED = pytest.StashKey[list[str]]()
 PROOFS = Path(__file__).parents[1] / "docs" / "reference" / "proofs.md"
 
 
@@ -37,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[CAMPAIGNS], config.stash[OUTCOMES] = [], {}
+    config.stash[CAMPAIGNS], config.stash[OUTCOMES], config.stash[UNCONFINED] = [], {}, []
     config.stash[HOME] = tempfile.mkdtemp(prefix="micro-")
     os.environ["MICRO_HOME"] = config.stash[HOME]
     for name in ("MICRO_ADDRESS", "MICRO_TOKEN"):
@@ -65,6 +66,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash[UNCONFINED]:
+        terminalreporter.write_line(line)
     if config.stash[CAMPAIGNS]:
         terminalreporter.section("campaigns")
         for line in sorted(ran.line for ran in config.stash[CAMPAIGNS]):
@@ -106,3 +109,19 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="micro-", ignore_cleanup_errors=True) as folder:
         monkeypatch.setenv("MICRO_HOME", folder)
         yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def sandbox_of_here(pytestconfig: pytest.Config) -> Iterator[str]:
+    """Says what confines services on this machine; where nothing does, those of tests run unconfined, which is told."""
+    from tests.contract.yard import CONFINING, forbidden  # most tests start no service
+
+    permitted = next((kind for kind in CONFINING if not forbidden(kind)), "none")
+    with pytest.MonkeyPatch.context() as patch:
+        if permitted == "none":
+            patch.setenv("MICRO_SANDBOX", permitted)
+            why = "; ".join(f"{kind}: {forbidden(kind)}" for kind in CONFINING)
+            pytestconfig.stash[UNCONFINED].append(
+                f"no service of these tests was confined, for nothing holds here: {why}"
+            )
+        yield permitted

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import apsw
 
-__all__ = ["Access", "Clock", "Disk", "Entropy", "Entry", "Limits", "Process", "Processes"]
+__all__ = ["NOTHING", "Access", "Clock", "Disk", "Entropy", "Entry", "Handed", "Limits", "Process", "Processes"]
 
 Access = Literal["private", "open", "foreign"]
 """Who may look into a folder: only we, others as well, or it belongs to another user."""
@@ -114,11 +114,26 @@ class Limits:
         memory_bytes: address space.
         file_bytes: size of any one file it writes.
         processor_seconds: time on a processor.
+        data_bytes: memory that is its own and can be written; what is only reserved does not count.
+        open_files: numbers of files and sockets.
+        groups: folders of control groups that it enters, with all that it starts.
+        dumps: whether the kernel may write down its memory when it crashes.
     """
 
     memory_bytes: int | None = None
     file_bytes: int | None = None
     processor_seconds: int | None = None
+    data_bytes: int | None = None
+    open_files: int | None = None
+    groups: tuple[Path, ...] = ()
+    dumps: bool = True
+
+
+Handed: TypeAlias = "bytes | Path"
+"""What a child finds open: bytes to read, or a Unix socket that listens at a path and is made for it."""
+
+NOTHING: Mapping[str, Handed] = {}
+"""Nothing is handed over."""
 
 
 class Process(Protocol):
@@ -126,7 +141,7 @@ class Process(Protocol):
 
     @property
     def pid(self) -> int:
-        """The operating system's number of it."""
+        """The operating system's number of it; before it is there, that of its first proxy."""
 
     async def wait(self) -> int:
         """Waits for the end and returns the exit code, negative for a signal."""
@@ -160,6 +175,8 @@ class Processes(Protocol):
         data: bytes = b"",
         errors_apart: bool = False,
         limits: Limits | None = None,
+        handed: Mapping[str, Handed] = NOTHING,
+        proxies: int = 0,
     ) -> Process:
         """Starts `command` in `directory` with exactly `environment`, in a process group of its own that dies with us.
 
@@ -168,6 +185,9 @@ class Processes(Protocol):
             data: what the child finds on its standard input, which is closed after it.
             errors_apart: whether standard error is a stream of its own instead of part of the output.
             limits: what the kernel lets it use.
+            handed: what it finds open. A word of the command that is such a name becomes the number it is open as.
+            proxies: how many processes that only wait for the next one stand before the real one, as those of a sandbox
+                do. They are passed over: a signal that asks goes to what they started, one that kills takes all.
 
         Raises:
             EngineError: the command cannot be started.

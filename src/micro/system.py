@@ -9,6 +9,7 @@ import fcntl
 import os
 import resource
 import signal as signals
+import socket
 import stat
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from micro.errors import EngineError
-from micro.ports import Access, Entry, Limits
+from micro.ports import NOTHING, Access, Entry, Handed, Limits
 
 if TYPE_CHECKING:
     import apsw
@@ -28,6 +29,9 @@ __all__ = ["SystemClock", "SystemDisk", "SystemEntropy", "SystemProcesses", "res
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal a child gets when its parent ends."""
+
+LISTENING_MAX = 128
+"""So many connections may wait at a socket that a child is handed, before it takes them."""
 
 C_LIBRARY = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 """Loaded here, for between fork and exec nothing may be loaded."""
@@ -173,18 +177,28 @@ def _entry(found: os.DirEntry[str]) -> Entry:
 class SystemProcess:
     """A child in a process group of its own."""
 
-    def __init__(self, child: asyncio.subprocess.Process, output: Pipe, errors: Pipe | None) -> None:
+    def __init__(
+        self, child: asyncio.subprocess.Process, output: Pipe, errors: Pipe | None, proxies: int = 0
+    ) -> None:
         self._child = child
         self._output = output
         self._errors = errors
+        self._proxies = proxies
         self._gone = False
 
     @property
     def pid(self) -> int:
-        return self._child.pid
+        found = self._child.pid
+        for _ in range(self._proxies):
+            children = _children(found)
+            if not children:
+                return self._child.pid
+            found = children[0]
+        return found
 
     async def wait(self) -> int:
         code = await self._child.wait()
+        self._proxies = 0  # what it started for us is gone with it, and its number may be anybody's
         self.signal(signals.SIGKILL)  # what it started and left behind
         self._gone = True  # from here on the number may be somebody else's
         return code
@@ -209,8 +223,34 @@ class SystemProcess:
     def signal(self, number: int) -> None:
         if self._gone:
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
-            os.killpg(self._child.pid, number)
+        groups = set()
+        for pid in _descendants(self._child.pid) if self._proxies else ():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if number == signals.SIGKILL:  # a proxy that is gone ends nobody any more
+                    os.kill(pid, number)
+                else:
+                    groups.add(os.getpgid(pid))
+        for group in groups - {self._child.pid} or {self._child.pid}:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
+                os.killpg(group, number)
+
+
+def _descendants(parent: int) -> list[int]:
+    """Returns the processes that a process started, and those that they did."""
+    found, looked = [parent], 0
+    while looked < len(found):
+        found += _children(found[looked])
+        looked += 1
+    return found[1:]
+
+
+def _children(parent: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(OSError):  # it may end at any moment, and what it had started then is not its own
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            with contextlib.suppress(OSError):  # so may any of its threads
+                found += [int(child) for child in children.read_text().split()]
+    return found
 
 
 class Pipe:
@@ -246,20 +286,34 @@ def _preparation(limits: Limits) -> Callable[[], None]:
     parent = os.getpid()
     asked = [
         (resource.RLIMIT_AS, limits.memory_bytes),
+        (resource.RLIMIT_DATA, limits.data_bytes),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_CPU, limits.processor_seconds),
+        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_CORE, None if limits.dumps else 0),
     ]
-    wanted = [(kind, (value, value)) for kind, value in asked if value is not None]
+    wanted = [(kind, (_within(kind, value),) * 2) for kind, value in asked if value is not None]
+    doors = [f"{group}/cgroup.procs" for group in limits.groups]
 
     def prepare() -> None:
         if C_LIBRARY is not None:
             C_LIBRARY.prctl(PR_SET_PDEATHSIG, signals.SIGKILL)
             if os.getppid() != parent:  # it ended before we asked
                 os._exit(1)
+        for door in doors:
+            descriptor = os.open(door, os.O_WRONLY)
+            os.write(descriptor, b"0")  # whoever writes
+            os.close(descriptor)
         for kind, value in wanted:
             resource.setrlimit(kind, value)
 
     return prepare
+
+
+def _within(kind: int, value: int) -> int:
+    """Returns a limit, or the one that we have ourselves where that is lower: nobody may raise it."""
+    ours = resource.getrlimit(kind)[1]
+    return value if ours == resource.RLIM_INFINITY else min(value, ours)
 
 
 class SystemProcesses:
@@ -275,19 +329,23 @@ class SystemProcesses:
         data: bytes = b"",
         errors_apart: bool = False,
         limits: Limits | None = None,
+        handed: Mapping[str, Handed] = NOTHING,
+        proxies: int = 0,
     ) -> SystemProcess:
         with contextlib.ExitStack() as ours:
             output, output_end = _pipe(ours)
             errors, errors_end = _pipe(ours) if errors_apart else (None, asyncio.subprocess.STDOUT)
             try:
+                numbers = {name: _opened(ours, what) for name, what in handed.items()}
                 child = await asyncio.create_subprocess_exec(
-                    *command,
+                    *(str(numbers.get(word, word)) for word in command),
                     cwd=directory,
                     env=dict(environment),
                     stdin=_input(ours, data),
                     stdout=output_end,
                     stderr=errors_end,
                     start_new_session=True,
+                    pass_fds=tuple(numbers.values()),
                     preexec_fn=_preparation(limits or Limits()),
                 )
             except (OSError, ValueError, subprocess.SubprocessError) as error:
@@ -299,7 +357,7 @@ class SystemProcesses:
                     os.killpg(child.pid, signals.SIGKILL)
                 await child.wait()
                 raise
-        return SystemProcess(child, pipes[0], pipes[1] if errors_apart else None)
+        return SystemProcess(child, pipes[0], pipes[1] if errors_apart else None, proxies)
 
 
 def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
@@ -311,9 +369,23 @@ def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
 
 
 def _input(stack: contextlib.ExitStack, data: bytes) -> int:
-    """Returns what a child reads `data` from: a file, so that nobody has to write while it runs."""
-    if not data:
-        return asyncio.subprocess.DEVNULL
+    """Returns what a child reads `data` from."""
+    return _file(stack, data) if data else asyncio.subprocess.DEVNULL
+
+
+def _opened(stack: contextlib.ExitStack, what: Handed) -> int:
+    """Returns the number of something that is handed to a child, closed by `stack`."""
+    if isinstance(what, bytes):
+        return _file(stack, what)
+    listening = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+    listening.bind(str(what))
+    what.chmod(0o600)
+    listening.listen(LISTENING_MAX)
+    return listening.fileno()
+
+
+def _file(stack: contextlib.ExitStack, data: bytes) -> int:
+    """Returns the number of a file with `data` in it: nobody has to write while the child runs."""
     import tempfile  # only who hands over data pays for it
 
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it

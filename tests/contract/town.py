@@ -136,6 +136,7 @@ class TownNode:
             on_greeted=lambda link, hello: None,
             on_going=lambda link, reason: None,
             on_lost=self._lost,
+            trials={},
             expected=lambda _: "",
             chance=lambda: 0.5,
             now=clock.monotonic,

@@ -9,6 +9,8 @@ import pytest
 
 from tests.docs.pages import Block, PageError, Reader, blocks, commands, matches
 
+pytestmark = pytest.mark.usefixtures("sandbox_of_here")
+
 ROOT = Path(__file__).parents[2]
 WHERE = ("*.md", "docs/**/*.md", "changes/*.md", "services/**/*.md")
 PAGES = sorted(path for pattern in WHERE for path in ROOT.glob(pattern))

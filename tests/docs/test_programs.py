@@ -60,6 +60,7 @@ def control_services() -> list[Service]:
         declare=nothing,
         hidden=nothing,
         absent=nothing,
+        isolation=nothing,
     )
     backbone = backbone_service(BackboneService(Role(), clock=nothing, entropy=nothing, parcelled=nothing))
     add_copies(backbone, CopyEndpoints(nothing, nothing, nothing, nothing))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -13,6 +14,12 @@ from micro.node.config import NodeConfig
 from micro.node.engines import system_ports
 from micro.node.node import Node
 from tests.network.places import GREETER, StartNode
+
+
+@pytest.fixture(scope="session", autouse=True)
+def confined(sandbox_of_here: str) -> str:
+    """Has every service of these tests confined, where this machine permits that."""
+    return sandbox_of_here
 
 
 @pytest.fixture
@@ -34,6 +41,7 @@ async def start_node() -> AsyncIterator[StartNode]:
             if home is None:
                 home = homes.enter_context(tempfile.TemporaryDirectory(prefix="micro-", ignore_cleanup_errors=True))
             known = {"network": False, "network_host": "127.0.0.1", "api": False, "allow_private_sources": True}
+            known |= {"sandbox": os.environ.get("MICRO_SANDBOX", "auto")}
             node = Node(NodeConfig(home=home, **{**known, **settings}), system_ports())  # type: ignore[arg-type]
             await node.start()
             nodes.append(node)

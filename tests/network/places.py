@@ -11,7 +11,7 @@ from micro.node.front import Client
 from micro.node.node import Node
 from tests.waiting import until
 
-__all__ = ["GREETER", "StartNode", "client_of", "run", "typed", "until"]
+__all__ = ["GREETER", "StartNode", "client_of", "pid_of", "run", "typed", "until"]
 
 GREETER = '''
 import asyncio
@@ -29,9 +29,9 @@ async def hello(name: str = "world") -> str:
     return f"Hello {name}"
 
 
-@greeter.endpoint("Say.Pid")
-async def pid() -> int:
-    return os.getpid()
+@greeter.endpoint("Say.Instance")
+async def instance() -> str:
+    return os.environ["MICRO_INSTANCE"]
 
 
 @greeter.endpoint("Say.Slowly")
@@ -149,3 +149,8 @@ async def typed(home: str, *words: str, given: bytes = b"") -> tuple[int, str, s
     )
     out, err = await process.communicate(given)
     return process.returncode or 0, out.decode().strip(), err.decode()
+
+
+def pid_of(node: Node, service: str) -> int:
+    """Returns the process of a service, as others on this machine number it."""
+    return next(int(found["pid"]) for found in node.supervisor.status() if found["name"] == service)

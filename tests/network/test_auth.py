@@ -119,7 +119,7 @@ async def test_a_rule_decides_over_http_from_the_next_call_on(node: Node, owner:
 
     await rule(owner, "ops", "service:greeter:Say.Hello", scope="ops", priority=2)
     assert [(await http(node, hello, None, t))[0] for t in ("", token)] == [401, 200]
-    assert (await http(node, "/api/greeter/Say.Pid", None, token))[0] == 403
+    assert (await http(node, "/api/greeter/Say.Instance", None, token))[0] == 403
 
     await owner.call("auth", "Accounts.Update", {"id": "ann", "scopes": []})
     assert (await http(node, hello, None, token))[0] == 403

@@ -19,6 +19,7 @@ import pytest
 from micro.doors.cli.main import run
 from micro.doors.cli.session import Session
 from tests.network.places import GREETER
+from tests.unit.runtime.source.forge import Repository
 
 PATIENCE_SECONDS = 60
 
@@ -380,6 +381,32 @@ def test_status_names_what_programs_look_for(shell: Shell) -> None:
 
     assert {"nid", "version", "pid", "api", "socket", "home"} <= set(found)
     assert "greeter" in [service["name"] for service in found["running"] if service["state"] == "running"]
+
+
+def test_status_of_one_service_shows_its_source(shell: Shell) -> None:
+    """Where it is from, whether it follows that, and since when nobody looked; one that does not run is not found."""
+    Repository(shell.folder / "shop").files(main_py=GREETER.replace('Service("greeter"', 'Service("shop"'))
+    pinned = shell("run", "./shop@main", "--no-evolve")
+    assert (pinned.code, pinned.error.startswith("fetching")) == (0, True)
+    still = shell("status", "shop", "-o", "json").json
+    assert shell("run", "./shop@main", "--evolve").code == 0
+    follows = shell("status", "shop", "-o", "json").json
+    table = shell("status", "shop", "-o", "table").out
+
+    assert (still["evolves"], still["looked"], still["ref"]) == (False, 0, "refs/heads/main")
+    assert (follows["evolves"], follows["looked"] > 0, follows["newest"]) == (True, True, follows["revision"])
+    (shell.folder / "shop").rename(shell.folder / "closed")
+    assert shell("publish", "source.updated", '{"service": "shop"}').code == 0
+    for _ in range(200):
+        missed = shell("status", "-o", "table").error
+        if "cannot fetch" in missed:
+            break
+
+    assert f"shop: cannot fetch {shell.folder}/shop" in missed
+    assert "micro status shop" in missed
+    assert "next look" in table
+    assert "refs/heads/main" in table
+    assert shell("status", "nobody").code == 4
 
 
 def test_health_and_stats_ask_the_services(shell: Shell) -> None:

@@ -16,7 +16,7 @@ from micro.errors import BadRequest, Forbidden
 from micro.node.front import Client
 from micro.node.node import Node
 from micro.service.once import call_once
-from tests.network.places import StartNode, client_of, run, until
+from tests.network.places import StartNode, client_of, pid_of, run, until
 
 BILLING = '''
 import asyncio
@@ -67,9 +67,9 @@ def too_many(count: int) -> Iterator[Invoice]:
         yield Invoice(number, 0)
 
 
-@service.endpoint("Say.Pid")
-async def pid() -> int:
-    return os.getpid()
+@service.endpoint("Say.Instance")
+async def instance() -> str:
+    return os.environ["MICRO_INSTANCE"]
 
 
 service.run()
@@ -190,11 +190,11 @@ async def test_a_function_publishes_only_what_its_service_may(start_node: StartN
 
 async def crash(node: Node, client: Client) -> None:
     """Kills the instance of `billing` with -9, and waits for the next one."""
-    pid = await client.call("billing", "Say.Pid")
-    os.kill(pid, signal.SIGKILL)
+    instance = await client.call("billing", "Say.Instance")
+    os.kill(pid_of(node, "billing"), signal.SIGKILL)
 
     async def back() -> bool:
-        return bool(await client.call("billing", "Say.Pid") != pid)
+        return bool(await client.call("billing", "Say.Instance") != instance)
 
     await until(back, 30)
 

@@ -31,6 +31,7 @@ recorder.run()
 async def node_process(home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """Starts `micro server` as a process of its own and waits until it answers; kills it at the end."""
     environment = {**os.environ, "MICRO_HOME": str(home), "MICRO_API": "false", "MICRO_NETWORK": "false"}
+    environment["MICRO_SANDBOX"] = "none"  # what it runs writes a record into the test's folder
     with (home / "out").open("ab") as out:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "micro", "server", env=environment, stdout=out, stderr=out
@@ -104,7 +105,7 @@ async def test_a_killed_subscriber_loses_nothing(start_node: StartNode, tmp_path
     folder = tmp_path / "recorder"
     folder.mkdir()
     (folder / "main.py").write_text(RECORDER)
-    node = await start_node()
+    node = await start_node(sandbox="none")  # what it runs writes a record into the test's folder
     async for progress in node.supervisor.run(str(folder), None, {"RECORD": str(record)}):
         assert not progress.failed, progress
     total = kills * 200

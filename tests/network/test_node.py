@@ -25,7 +25,7 @@ from micro.errors import (
     Unavailable,
 )
 from micro.node.front import Client
-from tests.network.places import StartNode, client_of, run, until
+from tests.network.places import StartNode, client_of, pid_of, run, until
 
 
 @pytest.mark.parametrize("direct", [True, False], ids=["direct", "through the node"])
@@ -58,7 +58,7 @@ async def test_a_handler_that_gives_up_fails_its_own_call_alone(start_node: Star
     await run(node, greeter_folder)
 
     async with client_of(node) as client:
-        pid = await client.call("greeter", "Say.Pid")
+        instance = await client.call("greeter", "Say.Instance")
         other = asyncio.create_task(client.call("greeter", "Say.Slowly", {"seconds": 1}))
         await asyncio.sleep(0.1)
         for how, name in (("cancelled", "CancelledError"), ("exit", "SystemExit"), ("interrupt", "KeyboardInterrupt")):
@@ -71,7 +71,7 @@ async def test_a_handler_that_gives_up_fails_its_own_call_alone(start_node: Star
                 with pytest.raises(InternalError, match=name):
                     [number async for number in numbers]
         assert await other == "at last"
-        assert await client.call("greeter", "Say.Pid") == pid
+        assert await client.call("greeter", "Say.Instance") == instance
 
 
 @pytest.mark.parametrize("direct", [True, False], ids=["direct", "through the node"])
@@ -116,21 +116,21 @@ async def test_a_killed_process_is_gone_at_once_and_comes_back(start_node: Start
     await run(node, greeter_folder)
 
     async with client_of(node, direct=False) as client:
-        pid = await client.call("greeter", "Say.Pid")
+        instance = await client.call("greeter", "Say.Instance")
         under_way = asyncio.create_task(client.call("greeter", "Say.Slowly", {"seconds": 30}))
         await asyncio.sleep(0.1)
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid_of(node, "greeter"), signal.SIGKILL)
         with pytest.raises(Unavailable, match="outcome unknown"):
             await under_way
-        answers: list[int | str] = []
-        while not answers or isinstance(answers[-1], str):
+        answers: list[str] = []
+        while not answers or not answers[-1].startswith("greeter-"):
             try:
-                answers.append(await client.call("greeter", "Say.Pid"))
+                answers.append(await client.call("greeter", "Say.Instance"))
             except Unavailable as fault:  # and never a 404: it is there again in a moment
                 answers.append(fault.detail)
 
-    assert answers[-1] != pid
-    assert len(answers) == 1 or "being started again" in str(answers[0])
+    assert answers[-1] != instance
+    assert len(answers) == 1 or "being started again" in answers[0]
 
 
 async def test_a_service_that_is_started_again_is_not_called_unknown(
@@ -268,7 +268,7 @@ async def test_a_service_that_stands_still_does_not_fill_the_node(start_node: St
     await run(node, greeter_folder)
 
     async with client_of(node, direct=False) as client, AsyncExitStack() as streams:
-        pid = await client.call("greeter", "Say.Pid")
+        pid, instance = pid_of(node, "greeter"), await client.call("greeter", "Say.Instance")
         opened = [await streams.enter_async_context(client.stream("greeter", "Say.Shout")) for _ in range(24)]
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -279,7 +279,7 @@ async def test_a_service_that_stands_still_does_not_fill_the_node(start_node: St
         finally:
             os.kill(pid, signal.SIGCONT)
         found = await asyncio.gather(*answers, return_exceptions=True)
-        assert await client.call("greeter", "Say.Pid") == pid
+        assert await client.call("greeter", "Say.Instance") == instance
 
     assert {type(one) for one in found} == {str, TooManyRequests}
 
@@ -322,8 +322,8 @@ async def test_an_owner_names_a_service(start_node: StartNode, greeter_folder: P
     assert await run(node, greeter_folder, "second") == "second"
 
     async with client_of(node) as client:
-        pids = {await client.call(name, "Say.Pid") for name in ("greeter", "second")}
-    assert len(pids) == 2
+        instances = {await client.call(name, "Say.Instance") for name in ("greeter", "second")}
+    assert len(instances) == 2
 
 
 async def test_the_home_is_the_owners_alone(start_node: StartNode) -> None:

@@ -95,11 +95,11 @@ async def test_the_first_use_pins_a_name(start_node: StartNode, greeter_folder: 
             return bool(await seeker.backbone.offers(f"greeter@{late.nid}"))
 
         await until(offered)
-        pids = {await client.call("greeter", "Say.Pid") for _ in range(20)}
-        assert len(pids) == 1
-        assert await client.call(f"greeter@{late.nid}", "Say.Pid") not in pids
+        instances = {await client.call("greeter", "Say.Instance") for _ in range(20)}
+        assert len(instances) == 1
+        assert await client.call(f"greeter@{late.nid}", "Say.Instance") not in instances
         # now that one is met: its name alone leads to it
-        assert {await client.call("greeter", "Say.Pid") for _ in range(20)} == pids
+        assert {await client.call("greeter", "Say.Instance") for _ in range(20)} == instances
 
 
 async def test_a_name_is_pinned_to_one_node(start_node: StartNode, greeter_folder: Path) -> None:
@@ -109,8 +109,8 @@ async def test_a_name_is_pinned_to_one_node(start_node: StartNode, greeter_folde
     async with client_of(seeker) as client:
         said = await client.call("network", "Network.Pin", {"name": f"greeter@{chosen.nid}"})
         assert said == {"name": "greeter", "nodes": [chosen.nid]}
-        pids = {await client.call("greeter", "Say.Pid") for _ in range(10)}
-        assert pids == {await client.call(f"greeter@{chosen.nid}", "Say.Pid")}
+        instances = {await client.call("greeter", "Say.Instance") for _ in range(10)}
+        assert instances == {await client.call(f"greeter@{chosen.nid}", "Say.Instance")}
         assert seeker.backbone.pinned.everything() == {"greeter": (chosen.nid,)}
         with pytest.raises(BadRequest):
             await client.call("network", "Network.Pin", {"name": f"Not A Name@{chosen.nid}"})
@@ -238,7 +238,7 @@ async def test_whoever_leaves_a_network_is_done_with_strangers(start_node: Start
         link = await seeker.peers.visits.visit(offer.ticket)
         await until(lambda: link.closed is not None)
         with pytest.raises((NotFound, Unavailable)):
-            await client.call(f"greeter@{leaves.nid}", "Say.Pid")
+            await client.call(f"greeter@{leaves.nid}", "Say.Instance")
         assert leaves.peers.visits.guests == 0
 
         assert await client.call(f"greeter@{stays.nid}", "Say.Hello") == "Hello world"

@@ -5,10 +5,14 @@ from __future__ import annotations
 CLOCK, DISK, ENTROPY, NETWORK, PROCESSES = "clock", "disk", "entropy", "network", "processes"
 
 SEAMS: dict[str, tuple[set[str], str]] = {
-    "micro.system": ({CLOCK, DISK, ENTROPY, PROCESSES}, "the real ports themselves"),
+    "micro.system": ({CLOCK, DISK, ENTROPY, NETWORK, PROCESSES}, "the real ports; a child is handed a socket"),
     "micro.network.transport.*": ({DISK, NETWORK}, "the network's port, `Transport`, and its socket files"),
     "micro.network.relay.server": ({NETWORK}, "what strangers connect to so that the network reaches them"),
     "micro.service.registry.commons.opendht": ({NETWORK}, "OpenDHT has sockets and threads of its own"),
+    "micro.runtime.sandbox.groups": ({DISK, PROCESSES}, "control groups, and who is in them, are files of the kernel"),
+    "micro.runtime.sandbox.calls": ({DISK}, "libseccomp writes a program into a file only, here one without a name"),
+    "micro.runtime.sandbox.landlocked": ({DISK}, "a program of its own, which reads what it was handed"),
+    "micro.runtime.sandbox.trial": ({DISK, NETWORK, PROCESSES}, "a program of its own, which tries to touch the world"),
     "micro.node.place": ({DISK}, "the name of the folder for temporary files, where the path of a socket is too long"),
     "micro.testing.*": ({ENTROPY}, "a world's chance comes from its seed"),
     "micro.doors.*": ({CLOCK, DISK, NETWORK, PROCESSES}, "here people and programs come in"),

@@ -22,7 +22,7 @@ from micro.mucp import headers as header_codec
 from micro.mucp.codec import JSON, content_type_of
 from micro.mucp.headers import CONTENT_TYPE, HEADER_BYTES_MAX, HEADERS_MAX, Headers
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "with_body"]
 
 HEADER_FIELD = b"\x0a"  # field 1, length-delimited
 BODY_FIELD = b"\x12"  # field 2, length-delimited
@@ -52,6 +52,17 @@ def encode(headers: Mapping[str, str], body: bytes, *, as_json: bool = False) ->
     if body:
         parts.append(_field(BODY_FIELD, body))
     return b"".join(parts)
+
+
+def with_body(head: bytes, body: bytes) -> bytes:
+    """Returns an envelope in protobuf of headers that `encode` has encoded, without a body, and of a body.
+
+    Raises:
+        BadRequest: the body breaks the limit.
+    """
+    if len(body) > MESSAGE_BYTES_MAX:
+        raise BadRequest(f"an envelope holds at most {MESSAGE_BYTES_MAX} bytes of body")
+    return head + _field(BODY_FIELD, body) if body else head
 
 
 def decode(blob: bytes) -> tuple[Headers, bytes]:

@@ -281,6 +281,11 @@ class Hearing(Course):
         fault = Fault.parse(payload[:FAULT_BYTES_MAX].decode("utf-8", "replace"))
         events.append(GoneAway(fault.detail, fault.code))
 
+    def send_away(self, reason: str) -> None:
+        """Asks the other side to open nothing new here, and says why; what it opens before it has heard is served."""
+        if not self.going:
+            self._frame(Kind.GOAWAY, 0, fault_bytes(Unavailable(reason)))
+
     def go_away(self, reason: str, *, code: int = 503) -> None:
         """Refuses new exchanges from now on and says why; open ones go on."""
         if not self.going:

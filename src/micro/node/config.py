@@ -23,7 +23,7 @@ def _setting(default: Any, meaning: str) -> Any:
 
 
 PREFIX = "MICRO_"
-OTHER_VARIABLES = ("MICRO_ADDRESS", "MICRO_INSTANCE", "MICRO_SERVICE", "MICRO_SOCKET", "MICRO_TOKEN")
+OTHER_VARIABLES = ("MICRO_ADDRESS", "MICRO_INSTANCE", "MICRO_PROGRAM", "MICRO_SERVICE", "MICRO_SOCKET", "MICRO_TOKEN")
 """What a node tells the instances it starts, and an owner may tell a client; no settings of a node."""
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -38,12 +38,27 @@ RANGES: dict[str, tuple[float, float]] = {
     "stranger_lookups_per_second": (1, 1_000_000),
     "stranger_writes_per_second": (1, 1_000_000),
     "stranger_bytes_per_second": (1_048_576, 1e12),
+    "source_look_seconds_min": (60, 86_400),
+    "source_look_seconds_max": (60, 86_400),
+    "generation_seconds": (1, 31_536_000),
+    "generation_idle_seconds": (1, 31_536_000),
+    "wasm_workers": (0, 1_024),
+    "wasm_memory_bytes": (65_536, 4_294_967_296),
+    "wasm_fuel": (1_000_000, 1e18),
+    "wasm_seconds": (0.01, 86_400),
     "kept_days": (0.001, 3_650),
     "copies_bytes": (0, 1e15),
     "copies_bytes_per_node": (0, 1e15),
+    "guest_memory_bytes": (33_554_432, 1e15),
+    "guest_processes": (4, 1_000_000),
+    "guest_processors": (0, 10_000),
+    "guest_private_bytes": (65_536, 1e15),
 }
 """The least and the most that a number may be."""
-CHOICES: dict[str, tuple[str, ...]] = {"log_level": ("debug", "info", "warning", "error")}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "log_level": ("debug", "info", "warning", "error"),
+    "sandbox": ("auto", "bubblewrap", "sandlock", "none"),
+}
 """What a word may be; how it is written, large or small, does not matter."""
 
 
@@ -68,6 +83,11 @@ class NodeConfig:
         "",
         "More names under which the HTTP API may be asked, as `name` or `name:port`, separated by commas. "
         "Loopback names are always allowed.",
+    )
+    hook_secret: str = _setting(
+        "",
+        "The secret with which git forges sign what they post to `/hook` of the HTTP API when somebody pushed, of at "
+        "least 16 characters. Without one nothing is taken from them.",
     )
     network: bool = _setting(True, "Whether the node can be reached by, and reach, other nodes.")
     network_host: str = _setting("0.0.0.0", "The address the network listens on.")  # noqa: S104 - to be reached
@@ -155,6 +175,63 @@ class NodeConfig:
         "and remembered.",
     )
     allow_private_sources: bool = _setting(False, "Whether `micro run` may fetch from private and loopback addresses.")
+    source_authorities: str = _setting(
+        "",
+        "A file of certificates (PEM) to trust for sources instead of the system's, for a git host whose certificate "
+        "is signed by itself or by your company.",
+    )
+    source_look_seconds_min: float = _setting(
+        60.0, "How long a source that services follow is left alone, at least, between two looks for a new commit."
+    )
+    source_look_seconds_max: float = _setting(
+        3600.0,
+        "The same at most, where it has been quiet for long or does not answer; chance adds up to a quarter.",
+    )
+    evolve: bool = _setting(
+        True,
+        "Whether services from git repositories without a pinned commit move to new commits by themselves where "
+        "`micro run` does not say whether they shall.",
+    )
+    sandbox: str = _setting(
+        "auto",
+        "What keeps services from the machine: `bubblewrap`, `sandlock`, or `auto` for the first of them that holds "
+        "here; where none does, no service is started. `none` lets them run with all the rights of the node's owner.",
+    )
+    guest_memory_bytes: int = _setting(
+        1_073_741_824, "How much memory a service may use, with what it keeps in its private folder."
+    )
+    guest_processes: int = _setting(256, "How many processes and threads a service may have.")
+    guest_processors: float = _setting(
+        0.0, "How many processors a service may keep busy, such as 0.5; 0 shares all of them evenly."
+    )
+    guest_private_bytes: int = _setting(
+        268_435_456, "How much a service may keep in its private folder, `/tmp`, which ends with it."
+    )
+    trial: bool = _setting(
+        True,
+        "Whether a new commit that a service follows is tried beside what runs, and gets more calls as it is shown to "
+        "be no worse; otherwise it takes over as soon as it has come up.",
+    )
+    generation_seconds: float = _setting(
+        86_400.0,
+        "How long a generation of a service lives on that gets no traffic any more, for callers that ask for it by "
+        "its number. What is open on it then is finished, however long that takes.",
+    )
+    generation_idle_seconds: float = _setting(
+        600.0, "After how long such a generation ends that nobody asks for, without waiting for the time above."
+    )
+    wasm_workers: int = _setting(
+        0, "How many processes run WebAssembly guests; 0 is one for each core. They start when they are needed."
+    )
+    wasm_memory_bytes: int = _setting(268_435_456, "How much memory one instance of a guest may have.")
+    wasm_fuel: int = _setting(
+        50_000_000_000,
+        "How much a guest may compute for one exchange, and for each message of a stream: about one unit an "
+        "instruction. A guest that uses it up is dead, and its caller told so.",
+    )
+    wasm_seconds: float = _setting(
+        60.0, "How long a guest may take for a call or an event, waiting included; a stream may last."
+    )
     kept_days: float = _setting(7.0, "How long events are kept, in days.")
     copies_bytes: int = _setting(
         4_294_967_296, "How many bytes of events a super node keeps for other nodes, whose logs have copies there."

@@ -11,13 +11,15 @@ __all__ = ["direct_addresses"]
 def direct_addresses(catalog: Catalog, name: str) -> list[str]:
     """Returns the sockets of a service's instances, where callers of the owner may use them.
 
-    Only where all instances are of one generation and none is of another node, and where no endpoint has a price.
+    Only where all instances that get traffic are of one generation and none is of another node, and where no endpoint
+    has a price. Who asks for a generation goes through the node, which knows who is still asked for.
     """
     service, version = split_version(name)
     view = catalog.lookup(service)
     if view is None or version:
         return []
-    instances = [instance for instance in view.instances if instance.state == "serving" and instance.local]
+    serving = (instance for instance in view.instances if instance.state == "serving" and instance.local)
+    instances = [instance for instance in serving if instance.weight > 0]
     priced = any(endpoint.price for endpoint in view.endpoints.values())
     if priced or len({instance.generation for instance in instances}) != 1:
         return []

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+
+import msgspec
 
 from micro.errors import ConfigError
 from micro.network.prefix import Prefixes, read_networks
@@ -14,7 +20,15 @@ from micro.network.transport.iroh import IrohEndpoint
 from micro.network.transport.transport import Relay, Sockets, Transport
 from micro.node.config import NodeConfig
 from micro.node.home import Home
+from micro.node.sandboxes import system_sandboxes
 from micro.ports import Clock, Disk, Entropy, Processes
+from micro.runtime.engine.wasm import WasmEngine
+from micro.runtime.environments import Interpreter
+from micro.runtime.guest.grant import Grant
+from micro.runtime.sandbox.groups import Groups
+from micro.runtime.sandbox.isolator import Isolator
+from micro.runtime.sandbox.probe import Probe
+from micro.runtime.sandbox.sandbox import Sandbox
 from micro.service.broker.broker import Limits
 from micro.service.broker.copied import CopyBroker
 from micro.service.broker.restored import Restorable, RestoringBroker
@@ -27,7 +41,17 @@ from micro.store.stores import Stores
 from micro.system import SystemClock, SystemDisk, SystemEntropy, SystemProcesses
 from micro.trust.keys import NodeKey
 
-__all__ = ["Ports", "open_auth", "open_broker", "open_copies", "open_settings", "open_stores", "system_ports"]
+__all__ = [
+    "Ports",
+    "open_auth",
+    "open_broker",
+    "open_copies",
+    "open_guests",
+    "open_isolator",
+    "open_settings",
+    "open_stores",
+    "system_ports",
+]
 
 DAY_SECONDS = 86_400.0
 SUPER_LIMITS = Admitted(
@@ -69,6 +93,7 @@ class Ports:
         threaded: whether databases may have threads of their own.
         open_relay: makes a relay that is not open yet; without it even a super node runs none.
         open_commons: takes a node's place in a commons, by its settings, at a port, 0 for any, with known addresses.
+        sandboxes: returns what may confine guests, by the settings, the best first; without it nothing has to be.
     """
 
     clock: Clock
@@ -80,11 +105,38 @@ class Ports:
     threaded: bool = True
     open_relay: Callable[[Entropy], Relay] | None = RelayServer
     open_commons: Callable[[NodeConfig, int, Sequence[str]], Commons] = _open_opendht
+    sandboxes: Callable[[NodeConfig, Home], Sequence[Sandbox]] | None = None
 
 
 def system_ports() -> Ports:
     """Returns the real ones."""
-    return Ports(SystemClock(), SystemEntropy(), SystemDisk(), SystemProcesses(), stream, _open_iroh)
+    return Ports(
+        SystemClock(),
+        SystemEntropy(),
+        SystemDisk(),
+        SystemProcesses(),
+        stream,
+        _open_iroh,
+        sandboxes=system_sandboxes,
+    )
+
+
+def open_isolator(config: NodeConfig, home: Home, ports: Ports) -> Isolator | None:
+    """Returns what confines the guests of a node, None where nothing has to."""
+    if ports.sandboxes is None:
+        return None
+    interpreter = Interpreter.of_this_process()
+    probe = Probe(
+        interpreter.program,
+        interpreter.folders(),
+        home.run / "trial",
+        disk=ports.disk,
+        entropy=ports.entropy,
+        sockets=ports.sockets,
+    )
+    candidates = partial(ports.sandboxes, config, home)
+    groups = Groups(hashlib.blake2b(os.fsencode(home.path), digest_size=6).hexdigest())
+    return Isolator(candidates, probe, groups, processes=ports.processes, entropy=ports.entropy)
 
 
 def open_broker(config: NodeConfig, home: Home, ports: Ports) -> Restorable:
@@ -113,6 +165,23 @@ def open_settings(home: Home, ports: Ports, key: bytes) -> Settings:
 def open_stores(home: Home, ports: Ports) -> Stores:
     """Returns the stores of the services of a home."""
     return Stores(ports.disk, home.path / "kv", ports.clock, threaded=ports.threaded)
+
+
+def open_guests(config: NodeConfig, home: Home, ports: Ports, *, interpreter: Interpreter | None = None) -> WasmEngine:
+    """Returns what runs WebAssembly guests, which is an extra: without it no guest starts, and says why."""
+    python = interpreter or Interpreter.of_this_process()
+    grant = Grant(memory_bytes=config.wasm_memory_bytes, fuel=config.wasm_fuel, seconds=config.wasm_seconds)
+    words = ("-m", "micro.node.worker", str(home.path / "guests"), msgspec.json.encode(grant).decode())
+    is_there = importlib.util.find_spec("wasmtime") is not None
+    return WasmEngine(
+        ports.processes,
+        ports.sockets,
+        (str(python.program), *words),
+        folder=home.run,
+        environment=python.environment(),
+        workers=config.wasm_workers or os.cpu_count() or 1,
+        missing="" if is_there else "guests need wasmtime, which is not there: pip install 'micro-network[wasm]'",
+    )
 
 
 async def _open_iroh(key: NodeKey, config: NodeConfig, port: int) -> Transport:

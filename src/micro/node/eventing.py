@@ -18,6 +18,7 @@ from micro.node.logs import NeighbourLogs
 from micro.node.outside import Outside
 from micro.service.broker.directory import LogPlace
 from micro.service.broker.restored import Restorable
+from micro.service.broker.turns import Part
 from micro.service.events import EventDesk
 from micro.service.registry.catalog import Catalog
 from micro.service.service import Service
@@ -35,6 +36,7 @@ class Eventing:
         gate: who may publish and subscribe; it is told which topics are open to others.
         ring: wakes the watches of the registry, over which neighbours are told of logs.
         link_to: returns the link over which a log of another node, or its copy, is had.
+        part: which events of a queue a subscriber over a link is to have.
 
     Attributes:
         logs: the logs of neighbours.
@@ -55,6 +57,7 @@ class Eventing:
         *,
         ring: Callable[[], None],
         link_to: Callable[[LogPlace], Link | None],
+        part: Callable[[Link, str], Part],
     ) -> None:
         self._broker = broker
         self.logs = NeighbourLogs(gate.may_follow, ring)
@@ -71,6 +74,7 @@ class Eventing:
             entropy=ports.entropy,
             link_to=link_to,
             copying=self.copying,
+            part=part,
         )
 
     def service(self, catalog: Catalog) -> Service:

@@ -73,7 +73,7 @@ def _direct_socket(environment: Mapping[str, str], node_address: str, instance: 
     """Returns where direct callers reach this instance: where the node says, else beside the node's own socket."""
     given = environment.get("MICRO_SOCKET")
     if given:
-        return f"unix:{given}"
+        return f"open:{given}" if given.isdigit() else f"unix:{given}"
     if not node_address.startswith("unix:"):
         return None
     folder = Path(node_address.removeprefix("unix:")).parent / "s"

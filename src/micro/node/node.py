@@ -23,10 +23,11 @@ from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
 from micro.node.direct import direct_addresses
 from micro.node.elsewhere import Elsewhere
-from micro.node.engines import Ports, open_auth, open_broker, open_settings, open_stores
+from micro.node.engines import Ports, open_auth, open_broker, open_guests, open_isolator, open_settings, open_stores
 from micro.node.eventing import Eventing
 from micro.node.figures import Figures
 from micro.node.gatekeeper import Gatekeeper
+from micro.node.herald import Herald
 from micro.node.home import Home
 from micro.node.local import InsideClients, InsideDialer, Platform
 from micro.node.neighbours import Neighbours
@@ -34,11 +35,17 @@ from micro.node.offering import Offering
 from micro.node.outside import Outside
 from micro.node.reception import Reception
 from micro.node.remembered import Remembered
-from micro.runtime.runtime import open_supervisor
+from micro.node.sandboxes import guest_bounds
+from micro.node.sourcing import Notices, source_rules
+from micro.runtime.household import Lifetimes
+from micro.runtime.runtime import Evolution, Guard, open_supervisor
+from micro.runtime.source.notice import TOPIC as SOURCE_UPDATED
 from micro.service.client import Client
+from micro.service.identifier import Identifiers
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.router import Router
+from micro.service.trial import Trials, part_of
 from micro.trust.identity import nid_of
 from micro.trust.ticket import Ticket
 
@@ -63,7 +70,9 @@ class Node:
         self.config = config
         self.home = Home(config.home)
         self.ports = ports
+        self._guests = open_guests(config, self.home, ports)
         self.catalog = Catalog()
+        self.trials: Trials = {}
         self.bell = Bell()
         self.platform = Platform(ports.clock.now)
         self.stopped = asyncio.Event()
@@ -88,6 +97,7 @@ class Node:
         """
         if not self.config.network and (self.config.super_node or self.config.join or self.config.dht):
             raise ConfigError("super_node, join and dht need the network; take --no-network away")
+        self._source_rules = source_rules(self.config)
         self.home.prepare(self.ports.disk)
         self.home.lock(self.ports.disk)
         self._key = self.home.key(self.ports.disk, self.ports.entropy)
@@ -101,6 +111,9 @@ class Node:
             except MicroError:  # a node that cannot start leaves nothing behind
                 await self.stop()
                 raise
+        self.supervisor.renewal.on_follow = self._hear_of_sources
+        if self._isolator is not None:
+            self._isolator.start()
         self.supervisor.restore()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._tick()), loop.create_task(self._renew())]
@@ -115,12 +128,12 @@ class Node:
         self._stores = open_stores(home, ports)
         self._auth = open_auth(home, ports)
         self._auth.open()
+        self.gate = Gatekeeper(self._auth, self._key, ports.clock)
+        self.gate.on_change = self._judge_again
 
     async def _open(self) -> None:
         ports, home = self.ports, self.home
         await self._open_engines()
-        self.gate = Gatekeeper(self._auth, self._key, ports.clock)
-        self.gate.on_change = self._judge_again
         self.reception = Reception(
             home,
             uid=os.getuid(),
@@ -131,7 +144,7 @@ class Node:
             clock=ports.clock,
             sockets=ports.sockets,
         )
-        self.reception.on_change = self.bell.ring
+        self.reception.on_change, self.reception.on_weight = self.bell.ring, self._share_again
         self.eventing = Eventing(
             self.nid,
             self.config,
@@ -141,6 +154,7 @@ class Node:
             self.gate,
             ring=self.bell.ring,
             link_to=self._elsewhere.log_link,
+            part=lambda link, queue: part_of(self.reception.generation_over(link), self.trials, queue, self._chance),
         )
         self._offering = Offering(
             ports.disk, home.path / "offers.json", default=self.config.offer, changed=self.gate.exports_changed
@@ -156,27 +170,43 @@ class Node:
             on_greeted=self.reception.greet,
             on_going=lambda link, reason: None,
             on_lost=self._lost,
+            trials=self.trials,
             expected=self._expected,
-            chance=lambda: int.from_bytes(ports.entropy.random_bytes(4)) / 256**4,
+            chance=self._chance,
             now=ports.clock.monotonic,
         )
+        self.reception.uses = self.router.uses
         self._neighbours = Neighbours(
             self.catalog, self.eventing.logs, nid=self.nid, clock=ports.clock, changed=self.bell.ring
         )
+        self._open_runtime()
+        self._add_platform()
+
+    def _open_runtime(self) -> None:
+        ports = self.ports
+        self._isolator = open_isolator(self.config, self.home, ports)
         self.supervisor = open_supervisor(
-            home.path,
+            self.home.path,
             self.reception,
             processes=ports.processes,
             disk=ports.disk,
             clock=ports.clock,
             entropy=ports.entropy,
+            signer=self._key,
+            engines={"wasm": self._guests},
             settings=os.environ,
-            allow_private=self.config.allow_private_sources,
+            sources=self._source_rules,
+            guard=Guard(self._isolator.confinement if self._isolator else None, guest_bounds(self.config)),
+            evolution=self._evolution(),
         )
-        self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
-        self._add_platform()
+
+    def _evolution(self) -> Evolution:
+        identifiers = Identifiers(self.ports.clock, self.ports.entropy)
+        lifetimes = Lifetimes(self.config.generation_seconds, self.config.generation_idle_seconds)
+        return Evolution(self.trials, Herald(self.broker, self.nid, identifiers).announce, lifetimes)
 
     def _add_platform(self) -> None:
+        self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
         registry = Registry(
             self.catalog,
             self.bell,
@@ -192,6 +222,7 @@ class Node:
             declare=self._declare,
             hidden=self.gate.hidden_from,
             absent=self.router.absent,
+            isolation=lambda: self._isolator.isolation.sandbox if self._isolator is not None else "",
         )
         for service in (
             registry_service(registry),
@@ -237,6 +268,9 @@ class Node:
         if self._door is not None:
             await self._door.stop()
         await self.supervisor.close()
+        await self._guests.close()
+        if self._isolator is not None:
+            await self._isolator.close()
         await self.eventing.stop()
         if self._outside is not None:
             await self._outside.stop()
@@ -250,6 +284,17 @@ class Node:
         self.home.unlock()
 
     # -- what its parts ask -----------------------------------------------------------------------------------------
+
+    def _hear_of_sources(self) -> None:
+        self.broker.subscribe(SOURCE_UPDATED, None, Notices(self.supervisor.renewal.hint, self.ports.clock))
+
+    def _chance(self) -> float:
+        return int.from_bytes(self.ports.entropy.random_bytes(4)) / 256**4
+
+    def _share_again(self) -> None:
+        """Has calls and events shared out anew among generations."""
+        self.router.turn_over()
+        self.eventing.desk.share_again()
 
     def _declare(self, service: str, description: dict[str, Any]) -> None:
         """Takes what a service that registers says of who may know of it and of its topics."""
@@ -291,7 +336,8 @@ class Node:
 
     def status(self) -> dict[str, Any]:
         """Returns the node's id, version, addresses and figures."""
-        return self.condition.status(self.nid)
+        found = self.condition.status(self.nid)
+        return found if self._isolator is None else found | {"isolation": self._isolator.isolation.to_dict()}
 
     def ready(self) -> dict[str, str]:
         """Returns, for each thing the node needs to serve, "ok" or what is wrong."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from micro.errors import Conflict, Fault, Unauthorized
+from micro.errors import Conflict, Fault, Unauthorized, Unavailable
 from micro.mucp.event import Hello
 from micro.mucp.limits import OWNER, Limits
 from micro.network.link import Link, Serving
 from micro.network.transport.transport import Listening, Sockets
+from micro.node.asking import probe, send_back
 from micro.node.gatekeeper import Gatekeeper, Visit
 from micro.node.home import Home
 from micro.ports import Clock
@@ -25,6 +26,12 @@ from micro.trust.policy import Caller
 __all__ = ["Reception"]
 
 IDLE_CHECK_SECONDS = 0.05
+SETTLED_SECONDS = 1.0
+"""So often an instance that is to end is asked whether somebody has something open on it."""
+WEIGHT = 100
+"""What an instance gets of the traffic, relative to others, where nobody says otherwise."""
+WEIGHED_LEASE_SECONDS = 30.0
+"""How long an instance is believed that was just weighed; `renew` prolongs it."""
 DIRECT_GRACE_SECONDS = 0.2
 """How long direct callers of an instance get to notice that it is going away."""
 INSTANCE_LINKS_MAX = 8
@@ -37,9 +44,10 @@ INSTANCE = Limits(exchanges=4096)
 class _Place:
     """One supervised instance, as the node sees it."""
 
-    def __init__(self, badge: Badge, listener: Listening, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, badge: Badge, listener: Listening, direct: str, loop: asyncio.AbstractEventLoop) -> None:
         self.badge = badge
         self.listener = listener
+        self.direct = direct
         self.name = badge.service
         self.links: dict[Link, None] = {}
         self.registered: asyncio.Future[str] = loop.create_future()
@@ -83,7 +91,11 @@ class Reception:
         self._owner_links: dict[Link, None] = {}
         self._visits: dict[Link, Visit] = {}
         self._hello = Hello([], agent="node")
+        self._weights: dict[tuple[str, int], int] = {}
+        self.uses: Mapping[tuple[str, int], int] = {}
+        self._recalls: set[asyncio.Task[int]] = set()
         self.on_change: Callable[[], None] = lambda: None
+        self.on_weight: Callable[[], None] = lambda: None
 
     # -- the owner --------------------------------------------------------------------------------------------------
 
@@ -144,9 +156,10 @@ class Reception:
         loop = asyncio.get_running_loop()
         place_of: list[_Place] = []
         listener = await self._sockets.listen(address, lambda: self._instance_link(place_of[0]))
-        place_of.append(_Place(badge, listener, loop))
+        direct = str(path.with_suffix(".d"))
+        place_of.append(_Place(badge, listener, direct, loop))
         self._places[badge.instance] = place_of[0]
-        return Door(address, str(path.with_suffix(".d")))
+        return Door(address, direct)
 
     def _instance_link(self, place: _Place) -> Link:
         link = Link(self._router(), dialed=False, limits=INSTANCE, hello=self._hello)
@@ -214,6 +227,11 @@ class Reception:
         """Says whether the node started the instance itself."""
         return instance in self._places
 
+    def direct_of(self, instance: str, address: str | None) -> str | None:
+        """Returns where an instance may be dialled: a supervised one at the place that it was given, or nowhere."""
+        place = self._places.get(instance)
+        return address if place is None or address == f"unix:{place.direct}" else None
+
     def generation_of(self, instance: str) -> int:
         """Returns the generation of a supervised instance, 0 for one started by hand."""
         place = self._places.get(instance)
@@ -236,6 +254,77 @@ class Reception:
         await asyncio.sleep(DIRECT_GRACE_SECONDS)
         while link.closed is None and link.session.busy_with_peer:  # noqa: ASYNC110 - exchanges end in many places
             await asyncio.sleep(IDLE_CHECK_SECONDS)
+
+    def weigh(self, service: str, generation: int, weight: int | None) -> None:
+        """Gives the instances of a generation, now and later, a part of the traffic; None is what each other gets."""
+        if weight is None:
+            self._weights.pop((service, generation), None)
+        else:
+            self._weights[service, generation] = weight
+        for link in dict.fromkeys(self._links.values()):
+            for at, record in enumerate(link.facts.instances):
+                if (record.service, record.generation) == (service, generation):
+                    link.facts.instances[at] = self._reweighed(record)
+        self.on_weight()
+        self.on_change()
+
+    def _reweighed(self, record: Instance) -> Instance:
+        """Enters an instance with the weight it has now."""
+        weighed = replace(record, weight=self.weight_of(record.service, record.generation))
+        view = self._catalog.lookup(record.service)
+        known = next((i for i in view.instances if i.key == record.key), None) if view is not None else None
+        found = view.description_of(record) if view is not None else None
+        if known is not None and found is not None:
+            entered = replace(weighed, state=known.state)
+            self._catalog.register(entered, found, WEIGHED_LEASE_SECONDS, self._clock.monotonic())
+        return weighed
+
+    def weight_of(self, service: str, generation: int) -> int:
+        """Returns what instances of a generation get of the traffic, relative to others."""
+        return self._weights.get((service, generation), WEIGHT)
+
+    def generation_over(self, link: Link) -> tuple[str, int, int | None]:
+        """Returns the service and the generation of whoever is at a link, and what it gets; None is what others get."""
+        place: _Place | None = link.door
+        if place is None:
+            return "", 0, None
+        generation = place.badge.generation
+        return place.name, generation, self._weights.get((place.name, generation))
+
+    def recall(self, service: str, generation: int) -> None:
+        """Sends callers that skip the node back to it, for calls of this generation are shared out from now on."""
+        for link in dict.fromkeys(self._links.values()):
+            for record in link.facts.instances:
+                if (record.service, record.generation) == (service, generation) and record.address is not None:
+                    task = asyncio.get_running_loop().create_task(send_back(link, service))
+                    self._recalls.add(task)
+                    task.add_done_callback(self._recalls.discard)
+
+    def activity(self, instance: str) -> int | None:
+        """Returns how often its generation was asked for so far, a number; None while something is open."""
+        link, place = self._links.get(instance), self._places.get(instance)
+        if link is None or place is None:
+            return 0
+        return None if link.session.busy_with_peer else self.uses.get((place.name, place.badge.generation), 0)
+
+    async def settled(self, instance: str) -> None:
+        """Waits until nothing is open on an instance by callers that skip the node."""
+        link = self._links.get(instance)
+        while link is not None and link.closed is None and link.facts.instances:
+            if not await send_back(link, link.facts.instances[0].service):
+                return
+            await asyncio.sleep(SETTLED_SECONDS)
+
+    async def probe(self, instance: str) -> None:
+        """Sees whether an instance that has registered answers.
+
+        Raises:
+            Fault: it does not; code 408 where it says nothing.
+        """
+        link = self._links.get(instance)
+        if link is None or not link.facts.instances:
+            raise Unavailable("it has registered and is gone again")
+        await probe(link, link.facts.instances[0].service)
 
     async def close(self, instance: str) -> None:
         """Closes an instance's door; it has ended."""

@@ -105,6 +105,7 @@ async def _finish(
     ]
     ending = asyncio.ensure_future(process.wait())
     pumps = asyncio.gather(*tasks)
+    pumps.add_done_callback(_heard)
     try:
         await _first(ending, pumps)
         if not pumps.done():
@@ -115,6 +116,12 @@ async def _finish(
     finally:
         for task in (*tasks, ending):
             task.cancel()
+
+
+def _heard(pumps: asyncio.Future[Any]) -> None:
+    """Takes what became of reading, so that nobody is told of it where the whole command was given up."""
+    if not pumps.cancelled():
+        pumps.exception()
 
 
 async def _first(*waited: asyncio.Future[Any], seconds_max: float | None = None) -> None:

@@ -1,154 +1,154 @@
-"""Finds out how a tree of files starts, and says why it thinks so.
+"""Finds out what a tree of files is, which recipe makes a service of it, and says why it thinks so.
 
 Pure.
 
-An author's word (`micro.toml`) comes first, then names that everybody uses, then the only file it can be. Where two
-answers are possible it asks instead of guessing.
+An author's word (`micro.toml`) comes first, then a `Procfile`, then the build file of a language, then what starts by a
+usual name. Where build files of two languages are there, the one in which more was written wins. Where two answers are
+equally good it asks instead of guessing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from micro.errors import SourceError
 from micro.runtime.manifest import MANIFEST, Manifest, read_manifest
-from micro.runtime.requirements import Requirements, read_project, read_requirements
+from micro.runtime.recipe.evidence import description_of
+from micro.runtime.recipe.plan import SHOWN_MAX, Files, Plan
 
-__all__ = ["PYTHON", "Plan", "detect"]
+if TYPE_CHECKING:
+    from micro.runtime.recipe.recipe import Recipe
 
-PYTHON = "python"
-"""As a command's first word: the interpreter that the service's packages are installed for."""
+__all__ = ["detect"]
 
-PYTHONS = frozenset({"python", "python3", "python3.11", "python3.12", "python3.13", "python3.14"})
-PASSED_OVER = re.compile(r"(setup|conftest|noxfile|fabfile|test_.*|.*_test)\.py")
-SERVICE = re.compile(rb"\bService\s*\(")
-SHOWN_MAX = 5
+BUILD_FILES: Mapping[str, tuple[str, ...]] = {
+    "go": ("go.mod",),
+    "rust": ("Cargo.toml",),
+    "node": ("package.json",),
+    "python": ("requirements.txt", "pyproject.toml", "setup.py", "Pipfile.lock"),
+}
+"""What says for sure that a tree is of a recipe's kind."""
+
+BY_NAME = ("python", "node", "make", "site")
+"""Recipes that know a tree by the names of what starts in it, in this order."""
+
+SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "go": (".go",),
+    "rust": (".rs",),
+    "node": (".js", ".mjs", ".cjs", ".ts", ".jsx", ".tsx"),
+    "python": (".py",),
+}
+NOT_COUNTED = re.compile(
+    r"(^|/)(node_modules|vendor|third_party|dist|build|target|tests?|docs?|examples?|static)/|\.min\.js$"
+)
+
+COMPILED = frozenset({"go", "rust"})
+"""Recipes whose build leaves one program: of a command only the arguments count."""
+
+WEB = re.compile(r"^web\s*:\s*(.+)$", re.MULTILINE)
+SHELL = ("/bin/sh", "-c")
+META = re.compile(r"[|&;<>()`\\*?\[\]#~=%]|\$\(|\$(?!PORT\b)")
 
 OTHERS = {
-    "go.mod": "Go",
-    "Cargo.toml": "Rust",
-    "package.json": "JavaScript",
     "build.zig": "Zig",
     "pom.xml": "Java",
     "build.gradle": "Java",
     "Gemfile": "Ruby",
     "composer.json": "PHP",
     "mix.exs": "Elixir",
-    "CMakeLists.txt": "C or C++",
+    "CMakeLists.txt": "C or C++ without a Makefile",
     "Dockerfile": "a container",
 }
-"""What a file in a tree's root says about its language."""
+"""What a file in a tree's root says about a language that has no recipe."""
+
+BELOW = ("/go.mod", "/Cargo.toml", "/package.json", "/requirements.txt")
+"""What says that a folder below holds something that starts."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How a tree becomes a service.
-
-    Attributes:
-        kind: which engine runs it.
-        command: its words; the first is `PYTHON` for the interpreter of the service's own environment.
-        reason: one line that says what led to it.
-        name: the service's name, if its author said it.
-        environment: variables that its author set.
-        requirements: Python packages to install beside it; none is None.
-        import_folder: a folder of the tree from which Python imports.
-    """
-
-    kind: Literal["process"]
-    command: tuple[str, ...]
-    reason: str
-    name: str = ""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    requirements: Requirements | None = None
-    import_folder: str = ""
-
-
-def detect(paths: Collection[str], read: Callable[[str], bytes]) -> Plan:
-    """Returns how the service in a tree starts.
+def detect(files: Files, recipes: Mapping[str, Recipe]) -> Plan:
+    """Returns how the service in a tree is built and starts.
 
     Args:
-        paths: every file, from the tree's root, with slashes.
-        read: returns a file's content.
+        files: the tree's files.
+        recipes: all that there are, by name.
 
     Raises:
         SourceError: nothing that can be started is in it, or more than one thing; the message says what to add.
     """
-    paths = frozenset(paths)
-    manifest = read_manifest(read(MANIFEST)) if MANIFEST in paths else Manifest()
-    command, reason, import_folder = _entry_point(paths, read, manifest)
-    return Plan(
-        kind="process",
-        command=command,
-        reason=reason,
-        name=manifest.name,
-        environment=manifest.environment,
-        requirements=_requirements(paths, read) if command[0] == PYTHON else None,
-        import_folder=import_folder,
-    )
+    manifest = read_manifest(files.read(MANIFEST)) if MANIFEST in files.paths else Manifest()
+    wanted = _with_procfile(files, manifest)
+    plan = _find(files, wanted, recipes).told(manifest)
+    if wanted.command[:2] == SHELL and not manifest.command:
+        plan = replace(plan, serves=manifest.serves or "http", reason=f"{plan.reason}; a Procfile says how it starts")
+        if plan.recipe in COMPILED:
+            line = wanted.command[2]
+            words = () if META.search(line) else shlex.split(line)
+            plan = replace(plan, command=(plan.entry, *words[1:]))
+        else:
+            plan = replace(plan, command=wanted.command)
+    if plan.serves == "functions" and plan.recipe != "python":
+        raise SourceError(f"{MANIFEST} says serves = 'functions', which are Python's: command = \"python FILE.py\"")
+    return plan if plan.description else replace(plan, description=description_of(files))
 
 
-def _entry_point(
-    paths: Collection[str], read: Callable[[str], bytes], manifest: Manifest
-) -> tuple[tuple[str, ...], str, str]:
-    if manifest.command:
-        first = PYTHON if manifest.command[0] in PYTHONS else manifest.command[0]
-        return (first, *manifest.command[1:]), f"{MANIFEST} says so", ""
-    if "main.py" in paths:
-        return (PYTHON, "main.py"), "there is a main.py", ""
-    if "__main__.py" in paths:
-        return (PYTHON, "__main__.py"), "there is a __main__.py", ""
-    lone = sorted(
-        path for path in paths if "/" not in path and path.endswith(".py") and not PASSED_OVER.fullmatch(path)
-    )
-    serving = [path for path in lone if SERVICE.search(read(path))]
-    if len(serving) == 1:
-        return (PYTHON, serving[0]), f"{serving[0]} is the only file that makes a Service", ""
-    if len(serving) > 1:
-        shown = ", ".join(serving[:SHOWN_MAX])
-        raise SourceError(
-            f"{len(serving)} files make a Service ({shown}): call one main.py, or say which. {_example(serving[0])}"
-        )
-    packages = sorted(
-        path.removesuffix("/__main__.py") for path in paths if re.fullmatch(r"(src/)?\w+/__main__\.py", path)
-    )
-    if len(packages) == 1:
-        folder, _, package = packages[0].rpartition("/")
-        return (PYTHON, "-m", package), f"{package} is the only package with a __main__.py", folder
-    if len(packages) > 1:
-        shown = ", ".join(packages[:SHOWN_MAX])
-        raise SourceError(
-            f"{len(packages)} packages can be started ({shown}): say which. {_example('-m ' + packages[0])}"
-        )
-    return _nothing(paths)
+def _with_procfile(files: Files, manifest: Manifest) -> Manifest:
+    """Returns the manifest with the command of a `Procfile`, where the author gave no other."""
+    found = WEB.search(files.text("Procfile"))
+    if manifest.command or not found:
+        return manifest
+    return replace(manifest, command=(*SHELL, found[1].strip()))
 
 
-def _nothing(paths: Collection[str]) -> tuple[tuple[str, ...], str, str]:
-    other = next((language for name, language in OTHERS.items() if name in paths), "")
+def _find(files: Files, manifest: Manifest, recipes: Mapping[str, Recipe]) -> Plan:
+    for name in _candidates(files, manifest, recipes):
+        plan = recipes[name].matches(files, manifest)
+        if plan is not None:
+            return plan
+    raise SourceError(_nothing(files, manifest))
+
+
+def _candidates(files: Files, manifest: Manifest, recipes: Mapping[str, Recipe]) -> Sequence[str]:
+    """Returns the recipes to ask, in order."""
+    if manifest.recipe:
+        if manifest.recipe not in recipes:
+            raise SourceError(f"{MANIFEST}: `recipe` is {manifest.recipe!r}; it is one of {', '.join(recipes)}")
+        return [manifest.recipe]
+    sure = [name for name, names in BUILD_FILES.items() if files.first(*names)]
+    if len(sure) > 1:
+        written = {name: _written(files, SUFFIXES[name]) for name in sure}
+        sure.sort(key=lambda name: -written[name])
+    if manifest.command and manifest.command[:2] != SHELL:
+        first = manifest.command[0]
+        known = "python" if first.startswith("python") else "node" if first in {"node", "npm"} else ""
+        return [known, "command"] if known else ["command"]
+    more = ["command"] if manifest.command else []
+    return [*sure, *(name for name in BY_NAME if name not in sure), *more]
+
+
+def _written(files: Files, suffixes: tuple[str, ...]) -> int:
+    """Returns how many bytes of a language somebody wrote here himself."""
+    return sum(files.size(path) for path in files.ending(*suffixes) if not NOT_COUNTED.search(path))
+
+
+def _nothing(files: Files, manifest: Manifest) -> str:
+    if manifest.recipe:
+        return f"{MANIFEST} says recipe = {manifest.recipe!r}, and nothing here is of that kind"
+    other = next((language for name, language in OTHERS.items() if name in files.paths), "")
     if other:
-        raise SourceError(
-            f"this looks like {other}, and only Python starts by itself so far: say how it starts. {_example('')}"
-        )
-    below = sorted({path.rpartition("/")[0] for path in paths if path.endswith(("/main.py", f"/{MANIFEST}"))})
+        return f"this looks like {other}, for which there is no recipe: say how it starts. {_example('./serve')}"
+    below = sorted({path.rpartition("/")[0] for path in files.paths if path.endswith(("/main.py", f"/{MANIFEST}"))})
+    below += sorted(
+        {path.rpartition("/")[0] for path in files.paths if path.count("/") < 3 and path.endswith(BELOW)} - {*below}
+    )
     if below:
         shown = ", ".join(below[:SHOWN_MAX])
-        raise SourceError(f"nothing here starts, but there are services in {shown}: add the folder to the source")
-    raise SourceError(f"nothing here starts: add a main.py, or say how it starts. {_example('serve.py')}")
+        return f"nothing here starts, but there are services in {shown}: add the folder to the source"
+    return f"nothing here starts: add a main.py, or say how it starts. {_example('python serve.py')}"
 
 
-def _example(what: str) -> str:
-    command = f"python {what}" if what else "./serve"
+def _example(command: str) -> str:
     return f'In {MANIFEST}: [service] on one line, command = "{command}" on the next'
-
-
-def _requirements(paths: Collection[str], read: Callable[[str], bytes]) -> Requirements | None:
-    """Returns the packages asked for; a requirements file knows them more exactly than a project file."""
-    if "requirements.txt" in paths:
-        found = read_requirements(read("requirements.txt"))
-    elif "pyproject.toml" in paths:
-        found = read_project(read("pyproject.toml"))
-    else:
-        return None
-    return found if found.lines else None

@@ -29,6 +29,10 @@ class Feed:
         self._waiting.append(progress)
         self._filled.set()
 
+    def report(self, step: str, detail: str) -> None:
+        """Adds a step as it begins, as a `Report` does."""
+        self.put(Progress(step, detail))
+
     def end(self, fault: Fault | None = None) -> None:
         """Says that there is no more; a fault is what the onlooker gets instead of a last line."""
         self._fault = fault

@@ -15,7 +15,7 @@ from micro.errors import MicroError
 if TYPE_CHECKING:
     from micro.runtime.engine.engine import Launch
 
-__all__ = ["Badge", "Change", "Generation", "Progress", "StartFailed"]
+__all__ = ["Badge", "Change", "Generation", "Progress", "StartFailed", "Wish"]
 
 
 class StartFailed(MicroError):
@@ -35,10 +35,12 @@ class Generation:
         revision: what it is the generation of, as `Revision.id` says it.
         ref: where that came from, as `Revision.ref`.
         tree: the hash of its files.
-        build: the name of its environment in `builds/`; empty for the node's own interpreter.
+        build: the name of its build in `builds/`.
+        packages: the name of what was fetched for it in `packages/`; empty where nothing was.
         kind: which engine runs it.
         launch: how, before the node adds what an instance needs.
         name: what its author calls the service.
+        needs: what it needs beyond its own: `network`, if its author says so.
     """
 
     number: int
@@ -49,6 +51,25 @@ class Generation:
     kind: str
     launch: Launch
     name: str = ""
+    needs: frozenset[str] = frozenset()
+    packages: str = ""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an owner says beside the source of a service that he runs.
+
+    Attributes:
+        name: what it is called, None where he leaves that to its author.
+        environment: variables for its process.
+        allowed: what it may beyond its own, as `micro.runtime.grants` names it.
+        evolve: whether it moves by itself when its source changes, None where he does not say.
+    """
+
+    name: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    allowed: frozenset[str] = frozenset()
+    evolve: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -77,11 +98,12 @@ class Progress:
     """How far a run or an update has come.
 
     Attributes:
-        step: `fetching`, `building`, `starting`, `waiting`, `moving`, `done` or `failed`.
+        step: `fetching`, `building`, `starting`, `waiting`, `moving`, `verifying`, `done` or `failed`.
         detail: one line for a person.
         done: whether it is the last.
         service: the service's name, once it is known for sure.
         tail: of one that failed, the last lines of its log.
+        build: the name of what was built, if that was asked for.
     """
 
     step: str
@@ -89,6 +111,7 @@ class Progress:
     done: bool = False
     service: str = ""
     tail: tuple[str, ...] = ()
+    build: str = ""
 
     @property
     def failed(self) -> bool:
@@ -104,6 +127,7 @@ class Progress:
             "failed": self.failed,
             "service": self.service,
             "tail": list(self.tail),
+            "build": self.build,
         }
 
 
@@ -112,7 +136,8 @@ class Change:
     """Something that happened to a service.
 
     Attributes:
-        kind: `started`, `registered`, `ended`, `replaced`, `stopped` or `trouble`.
+        kind: `started`, `registered`, `ended`, `replaced`, `stopped`, `found` (its source has a new revision) or
+            `trouble`.
         service: its name.
         instance: the id of the instance it is about, if it is about one.
         detail: one line for a person.

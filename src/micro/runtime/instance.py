@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from micro.errors import EngineError
 from micro.ports import Clock, Disk, Entropy
-from micro.runtime.engine.engine import Engine, EngineInstance, Launch
+from micro.runtime.engine.engine import Engine, EngineInstance
 from micro.runtime.generation import Badge, Generation, StartFailed
+from micro.runtime.grants import NETWORK
 from micro.runtime.logs import Logs
 
 __all__ = ["Door", "Instance", "Launcher", "Reception"]
@@ -56,6 +57,21 @@ class Reception(Protocol):
     async def close(self, instance: str) -> None:
         """Closes the instance's door and forgets the instance; it has ended."""
 
+    def weigh(self, service: str, generation: int, weight: int | None) -> None:
+        """Gives the instances of a generation, now and later, a part of the traffic; None is what each other gets."""
+
+    def recall(self, service: str, generation: int) -> None:
+        """Sends callers that skip the node back to it, for calls of this generation are shared out from now on."""
+
+    def activity(self, instance: str) -> int | None:
+        """Returns how often its generation was asked for so far, a number; None while something is open."""
+
+    async def settled(self, instance: str) -> None:
+        """Waits until nothing is open on the instance by callers that skip the node."""
+
+    async def probe(self, instance: str) -> None:
+        """Sees whether an instance that has registered answers. Raises a `Fault` if it does not."""
+
 
 class Instance:
     """One that runs."""
@@ -78,9 +94,9 @@ class Instance:
         """Waits for its end and returns the exit code."""
         return await self._engine_instance.wait()
 
-    async def stop(self) -> None:
+    async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """Ends it: politely, then not."""
-        await self._engine_instance.stop(GRACE_SECONDS)
+        await self._engine_instance.stop(grace_seconds)
 
 
 class Launcher:
@@ -110,6 +126,7 @@ class Launcher:
         self._live: dict[str, Instance] = {}
         self._badges: dict[str, Badge] = {}
         self._names: dict[str, str] = {}
+        self._doors: dict[str, Door] = {}
         self.starts = asyncio.Semaphore(STARTS_MAX)
 
     def clear(self) -> None:
@@ -128,7 +145,13 @@ class Launcher:
         self._names[instance] = service
 
     async def start(
-        self, service: str, generation: Generation, environment: Mapping[str, str], *, named: bool
+        self,
+        service: str,
+        generation: Generation,
+        environment: Mapping[str, str],
+        *,
+        named: bool,
+        allowed: frozenset[str] = frozenset(),
     ) -> Instance:
         """Starts an instance; it has not registered yet.
 
@@ -136,6 +159,7 @@ class Launcher:
             service: the name it is filed under.
             environment: what the owner gave it.
             named: whether it is told to register as `service`, else it chooses.
+            allowed: what its owner allows it beyond its own.
 
         Raises:
             StartFailed: it cannot be started.
@@ -152,9 +176,15 @@ class Launcher:
         try:
             self._disk.make_folder(home)
             door = await self._reception.open(badge)
+            self._doors[instance] = door
             variables = {**self._variables(badge, door, home, named=named), **environment}
-            launch = generation.launch
-            launch = Launch(launch.command, launch.directory, {**launch.environment, **variables})
+            launch = replace(
+                generation.launch,
+                environment={**generation.launch.environment, **variables},
+                network=NETWORK in allowed,
+                door=Path(door.address.removeprefix("unix:")),
+                private=home,
+            )
             running = await engine.start(launch, lambda stream, line: self._log(instance, stream, line))
         except (EngineError, OSError) as error:
             await self._forget(instance, home)
@@ -192,14 +222,25 @@ class Launcher:
         raise StartFailed(reason, instance.id)
 
     async def stop(self, instance: Instance) -> None:
-        """Ends an instance, if it has not ended, and clears away what it had."""
+        """Ends an instance, if it has not ended, and clears away what it had; who stops waiting waits for that."""
+        ending = asyncio.ensure_future(self._end(instance))
+        try:
+            await asyncio.shield(ending)
+        finally:
+            await asyncio.wait([ending])
+
+    async def _end(self, instance: Instance) -> None:
         try:
             await instance.stop()
         finally:
             await self._forget(instance.id, instance.home)
 
-    async def drain(self, instance: Instance, seconds_max: float) -> bool:
-        """Returns whether the instance became idle in time; nothing new reaches it in any case."""
+    async def settled(self, instance: Instance) -> None:
+        """Waits until nothing is open on an instance by callers that skip the node."""
+        await self._reception.settled(instance.id)
+
+    async def drain(self, instance: Instance, seconds_max: float | None) -> bool:
+        """Returns whether the instance became idle in time, if there is any; nothing new reaches it in any case."""
         try:
             async with asyncio.timeout(seconds_max):
                 await self._reception.drain(instance.id)
@@ -231,9 +272,12 @@ class Launcher:
         self._badges.pop(instance, None)
         self._live.pop(instance, None)
         self._names.pop(instance, None)
+        door = self._doors.pop(instance, None)
         await self._reception.close(instance)  # first, as whoever waits for the disk may be stopped in that
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._disk.remove, home)
+            if door is not None and door.socket:
+                self._disk.remove(Path(door.socket))
 
 
 def describe_end(code: int) -> str:

@@ -23,6 +23,9 @@ __all__ = ["Keeper", "Make"]
 DRAIN_SECONDS_MAX = 30.0
 """How long the old generation may take to finish what is open on it."""
 
+FAREWELL_SECONDS = 3_600.0
+"""How long a retired one on which nothing is open may take to end when it is asked."""
+
 Make = Callable[[], Awaitable[Generation]]
 
 
@@ -38,21 +41,36 @@ class Keeper:
         *,
         named: bool,
         environment: Mapping[str, str],
+        allowed: frozenset[str],
+        evolves: bool,
+        revision: str = "",
         clock: Clock,
         entropy: Entropy,
         changed: Callable[[Change], None],
         drain_seconds_max: float = DRAIN_SECONDS_MAX,
     ) -> None:
+        """Keeps a service that runs nothing yet.
+
+        Args:
+            named: whether its owner or author chose the name.
+            environment: variables that its owner gave it.
+            allowed: what its owner allows it beyond its own.
+            evolves: whether it moves by itself when its source changes.
+            revision: what it ran when the node stopped.
+        """
         self.name = name
         self.spec = spec
         self.named = named
         self.environment = dict(environment)
+        self.allowed = allowed
+        self.evolves = evolves
         self.generation: Generation | None = None
         self.instance: Instance | None = None
         self.state = "starting"
         self.restarts = 0
         self.started = 0.0
         self.reason = ""
+        self._before = revision
         self._launcher = launcher
         self._logs = logs
         self._clock = clock
@@ -61,9 +79,21 @@ class Keeper:
         self._drain_seconds_max = drain_seconds_max
         self._keeping: asyncio.Task[None] | None = None
 
+    @property
+    def revision(self) -> str:
+        """The revision it runs, or ran when the node stopped; "" where there is none yet."""
+        return self.generation.revision if self.generation is not None else self._before
+
     def is_at(self, revision: str) -> bool:
         """Whether it runs, and at this revision."""
         return self.state == "running" and self.generation is not None and self.generation.revision == revision
+
+    def has_files_of(self, generation: Generation) -> bool:
+        """Whether it runs, and the files, packages and command of that generation are those it runs already."""
+        mine = self.generation
+        if self.state != "running" or mine is None:
+            return False
+        return (mine.tree, mine.build, mine.launch) == (generation.tree, generation.build, generation.launch)
 
     async def begin(self, generation: Generation, report: Report) -> str:
         """Starts the first instance and returns the name it registered as; `keep` it then.
@@ -114,6 +144,25 @@ class Keeper:
             if old is not None:
                 await self._launcher.stop(old)
 
+    def retire(self) -> None:
+        """From now on, an instance that ends is followed by none, and this one stays as long as it lives."""
+        self._keeping = asyncio.ensure_future(self._outlive(self._keeping))
+
+    def revive(self) -> None:
+        """Is kept again: a retired one whose instance lives."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+        self.state = "running"
+        self.keep()
+
+    async def leave(self) -> None:
+        """Has the instance of a retired generation end: nothing new reaches it, and what is open takes its time."""
+        instance = self.instance
+        if instance is not None:
+            await self._launcher.settled(instance)
+            await self._launcher.drain(instance, None)
+            await instance.stop(FAREWELL_SECONDS)
+
     async def end(self) -> None:
         """Stops the service."""
         self.state = "stopping"
@@ -132,7 +181,9 @@ class Keeper:
             free: whether it may choose the name.
         """
         report("starting", f"generation {generation.number}")
-        instance = await self._launcher.start(self.name, generation, self.environment, named=self.named)
+        instance = await self._launcher.start(
+            self.name, generation, self.environment, named=self.named, allowed=self.allowed
+        )
         self._tell("started", instance, f"generation {generation.number}, process {instance.pid}")
         report("waiting", f"process {instance.pid} has to register")
         name = await self._launcher.confirm(instance)
@@ -171,6 +222,17 @@ class Keeper:
             self._changed(Change("ended", self.name, detail=detail))
             await asyncio.sleep(delay)
             self.state = "starting"
+
+    async def _outlive(self, keeping: asyncio.Task[None] | None) -> None:
+        await _cancel(keeping)
+        instance, reason = self.instance, "it was not running"
+        if instance is not None:
+            self.state = "retired"
+            reason = f"it ended {describe_end(await instance.wait())}"
+            self.instance = None
+            await self._launcher.stop(instance)
+            self._tell("ended", instance, f"{reason}; a retired generation is not started again")
+        self.state, self.reason = "ended", reason
 
     async def _again(self, make: Make | None) -> Instance:
         async with self._launcher.starts:

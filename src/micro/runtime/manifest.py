@@ -5,6 +5,10 @@ Pure.
     [service]
     command = "python serve.py --fast"     # or a list of words; no shell reads it
     name = "greeter"
+    network = true                         # it needs the network; its owner has to allow that
+    serves = "http"                        # what the command is: micro, http, program, functions or site
+    recipe = "python"                      # who builds it, where files leave that open
+    build = "npm run build"                # what is run, without network, before it starts
 
     [service.environment]
     GREETING = "Hello"
@@ -18,22 +22,29 @@ import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args
 
 from micro.errors import SourceError
 
-__all__ = ["MANIFEST", "MANIFEST_BYTES_MAX", "Manifest", "check_environment", "read_manifest"]
+__all__ = ["MANIFEST", "MANIFEST_BYTES_MAX", "Manifest", "Serves", "check_environment", "read_manifest"]
+
+Serves = Literal["micro", "http", "program", "functions", "site"]
+"""What starts: a service that registers itself, a program that listens on `PORT`, one that reads its standard input
+and answers on its standard output, a Python file whose functions are called, or a folder of files."""
 
 MANIFEST = "micro.toml"
 MANIFEST_BYTES_MAX = 65_536
 WORDS_MAX = 64
 VARIABLES_MAX = 64
 VARIABLE_CHARACTERS_MAX = 4096
+DESCRIPTION_CHARACTERS_MAX = 500
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 NAME_CHARACTERS_MAX = 63
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OURS = "MICRO_"
 """Variables that begin so are set by the node alone."""
+
+SAID = {"command", "name", "network", "environment", "serves", "recipe", "build", "description"}
 
 
 @dataclass(frozen=True)
@@ -44,11 +55,21 @@ class Manifest:
         command: the words of the command that starts the service.
         name: the service's name.
         environment: variables for the process.
+        network: whether it needs the machine's network.
+        serves: what the command is.
+        recipe: the name of the recipe that builds it.
+        build: the words of the command that builds it.
+        description: what it is good for.
     """
 
     command: tuple[str, ...] = ()
     name: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    network: bool = False
+    serves: Serves | Literal[""] = ""
+    recipe: str = ""
+    build: tuple[str, ...] = ()
+    description: str = ""
 
 
 def read_manifest(data: bytes) -> Manifest:
@@ -66,14 +87,29 @@ def read_manifest(data: bytes) -> Manifest:
     service = _table(found, {"service"}, "at the top").get("service", {})
     if not isinstance(service, dict):
         _refuse("`service` is a table: write [service]")
-    known = _table(service, {"command", "name", "environment"}, "in [service]")
-    name = known.get("name", "")
-    if not isinstance(name, str) or (name and not is_service_name(name)):
+    known = _table(service, SAID, "in [service]")
+    name = _text(known, "name")
+    if name and not is_service_name(name):
         _refuse(f"`name` is {name!r}; a service's name is lower-case words joined by dashes, as say-hello")
     environment = known.get("environment", {})
     if not isinstance(environment, dict):
         _refuse("`environment` is a table: write [service.environment]")
-    return Manifest(_command(known.get("command", "")), name, check_environment(environment, MANIFEST))
+    network = known.get("network", False)
+    if not isinstance(network, bool):
+        _refuse("`network` is true or false, without quotes")
+    serves = _text(known, "serves")
+    if serves not in {"", *get_args(Serves)}:
+        _refuse(f"`serves` is {serves!r}; it is one of {', '.join(get_args(Serves))}")
+    return Manifest(
+        command=_words("command", known.get("command", "")),
+        name=name,
+        environment=check_environment(environment, MANIFEST),
+        network=network,
+        serves=serves,  # type: ignore[arg-type] # it is one of them
+        recipe=_text(known, "recipe"),
+        build=_words("build", known.get("build", "")),
+        description=_text(known, "description"),
+    )
 
 
 def is_service_name(text: str) -> bool:
@@ -97,15 +133,22 @@ def check_environment(environment: Mapping[str, Any], where: str) -> dict[str, s
     return dict(environment)
 
 
-def _command(said: object) -> tuple[str, ...]:
+def _text(known: Mapping[str, Any], key: str) -> str:
+    said = known.get(key, "")
+    if not isinstance(said, str) or len(said) > DESCRIPTION_CHARACTERS_MAX:
+        _refuse(f"`{key}` is {str(said)[:40]!r}; it is a text of at most {DESCRIPTION_CHARACTERS_MAX} characters")
+    return said
+
+
+def _words(key: str, said: object) -> tuple[str, ...]:
     try:
         words = shlex.split(said) if isinstance(said, str) else said
     except ValueError as error:
-        _refuse(f"`command` cannot be split into words: {error}")
+        _refuse(f"`{key}` cannot be split into words: {error}")
     if not isinstance(words, list) or len(words) > WORDS_MAX or not all(isinstance(word, str) for word in words):
-        _refuse(f'`command` is a text or a list of at most {WORDS_MAX} words, as ["python", "main.py"]')
+        _refuse(f'`{key}` is a text or a list of at most {WORDS_MAX} words, as ["python", "main.py"]')
     if any("\0" in word for word in words) or (words and not words[0]):
-        _refuse("`command` begins with the program's name, and holds no zero characters")
+        _refuse(f"`{key}` begins with the program's name, and holds no zero characters")
     return tuple(words)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from micro.errors import ConfigError, EngineError, SourceError
 from micro.ports import Disk
+from micro.runtime.grants import check_grants
 from micro.runtime.manifest import check_environment, is_service_name
 from micro.runtime.source.spec import parse
 
@@ -34,6 +35,8 @@ class Remembered:
         ref: where that came from.
         generation: its number.
         environment: variables that its owner gave it.
+        allowed: what its owner allows it beyond its own, as `micro.runtime.grants` names it.
+        evolve: whether it moves by itself when its source changes; None where nobody said so.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Remembered:
     ref: str
     generation: int
     environment: dict[str, str] = field(default_factory=dict)
+    allowed: tuple[str, ...] = ()
+    evolve: bool | None = None
 
 
 class Memory:
@@ -88,5 +93,7 @@ def _read(one: dict[str, Any]) -> Remembered:
     parse(service.source)
     if not is_service_name(service.name) or not isinstance(service.generation, int) or service.generation < 1:
         raise ValueError(f"{service.name!r} is no service")
+    if service.evolve not in {None, True, False}:
+        raise ValueError(f"{service.name}: evolve is true or false")
     check_environment(service.environment, service.name)
-    return service
+    return replace(service, allowed=tuple(sorted(check_grants(service.allowed))))

@@ -12,7 +12,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from micro.errors import SourceError
@@ -45,16 +45,28 @@ class Requirements:
         lines: one requirement each, in pip's words.
         hashed: whether each is named by hash, so that nobody in between can exchange it.
         loose: names of those without an exact version.
+        pins: of them and of what they need, exact versions that a lock knows, in the same words.
     """
 
     lines: tuple[str, ...]
     hashed: bool
     loose: tuple[str, ...]
+    pins: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """Names this set of requirements."""
-        return hashlib.sha256("\n".join(sorted(self.lines)).encode()).hexdigest()
+        return hashlib.sha256("\n".join([*sorted(self.lines), *sorted(self.pins)]).encode()).hexdigest()
+
+    def pinned(self, lock: Requirements) -> Requirements:
+        """Returns the same packages with the versions of a lock."""
+        known = {_plain(line.partition("==")[0]) for line in lock.lines}
+        loose = tuple(name for name in self.loose if _plain(name) not in known)
+        return replace(self, loose=loose, pins=lock.lines)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def read_requirements(data: bytes, where: str = "requirements.txt") -> Requirements:
@@ -114,7 +126,7 @@ def _collect(numbered: Iterable[tuple[str, str]]) -> Requirements:
         match = REQUIREMENT.fullmatch(line) if len(line) <= LINE_CHARACTERS_MAX else None
         if not match:
             _refuse(where, line)
-        if re.sub(r"[-_.]+", "-", match["name"]).lower() == OURS:
+        if _plain(match["name"]) == OURS:
             continue
         versions = match["versions"] or ""
         if not re.fullmatch(r"===? *[A-Za-z0-9.+!_-]+", versions):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from micro.errors import Conflict, NotFound, TooManyRequests
@@ -94,8 +95,21 @@ class Roster:
             ref=generation.ref,
             generation=generation.number,
             environment=keeper.environment,
+            allowed=tuple(sorted(keeper.allowed)),
+            evolve=keeper.evolves,
         )
         self._write({**self._remembered, keeper.name: service})
+
+    def evolve(self, keeper: Keeper, *, evolves: bool) -> None:
+        """Has a service move by itself when its source changes, or not, from now on and after the next start.
+
+        Raises:
+            EngineError: the disk does not take it; everything is as it was.
+        """
+        before = self._remembered.get(keeper.name)
+        if before is not None:
+            self._write({**self._remembered, keeper.name: replace(before, evolve=evolves)})
+        keeper.evolves = evolves
 
     def forget(self, name: str) -> None:
         """Has the next start of the node know nothing of a service.
@@ -110,9 +124,9 @@ class Roster:
         self._memory.write(services.values())
         self._remembered = services
 
-    def status(self) -> list[dict[str, Any]]:
-        """Returns all of them, as `Supervisor.status` hands them out."""
-        return [_status(keeper, self._remembered.get(keeper.name)) for keeper in self]
+    def status(self, more: Callable[[Keeper], dict[str, Any]]) -> list[dict[str, Any]]:
+        """Returns all of them, as `Supervisor.status` hands them out, and `more` of each."""
+        return [{**_status(keeper, self._remembered.get(keeper.name)), **more(keeper)} for keeper in self]
 
 
 def _status(keeper: Keeper, remembered: Remembered | None) -> dict[str, Any]:
@@ -120,7 +134,8 @@ def _status(keeper: Keeper, remembered: Remembered | None) -> dict[str, Any]:
     return {
         "name": keeper.name,
         "source": str(keeper.spec),
-        "revision": generation.revision if generation else remembered.revision if remembered else "",
+        "ref": generation.ref if generation else remembered.ref if remembered else "",
+        "revision": keeper.revision,
         "generation": generation.number if generation else remembered.generation if remembered else 1,
         "state": keeper.state,
         "pid": keeper.instance.pid if keeper.instance else 0,

@@ -10,6 +10,7 @@ from micro.errors import Fault, MicroError, Unavailable
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Change, Progress, StartFailed
 from micro.runtime.logs import Logs
+from micro.runtime.workbench import BuildFailed
 
 __all__ = ["Work", "Works"]
 
@@ -74,6 +75,8 @@ class Works:
             await work(feed)
         except Fault as error:
             fault = error
+        except BuildFailed as error:
+            feed.put(Progress("failed", str(error), done=True, service=name, tail=error.tail))
         except StartFailed as error:
             tail = await self._tail_of(error.instance)
             feed.put(Progress("failed", str(error), done=True, service=name, tail=tail))

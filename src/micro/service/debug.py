@@ -21,12 +21,12 @@ LINE_CHARACTERS_MAX = 4_000
 
 
 class Stats:
-    """The figures of one endpoint. `seconds` covers the `timed` exchanges, which need not be all."""
+    """The figures of one endpoint. `seconds` covers the `timed` exchanges, which need not be all; guests use `fuel`."""
 
-    __slots__ = ("cancelled", "errors", "requests", "seconds", "timed")
+    __slots__ = ("cancelled", "errors", "fuel", "requests", "seconds", "timed")
 
     def __init__(self) -> None:
-        self.requests = self.errors = self.cancelled = self.timed = 0
+        self.requests = self.errors = self.cancelled = self.timed = self.fuel = 0
         self.seconds = 0.0
 
 
@@ -129,6 +129,7 @@ class Debug:
                 "errors": found.errors,
                 "cancelled": found.cancelled,
                 "mean_seconds": round(found.seconds / found.timed, 9) if found.timed else None,
+                **({"fuel": found.fuel} if found.fuel else {}),
             }
             for name, found in self._stats().items()
             if found.requests

@@ -15,6 +15,7 @@ from micro.network.link import Link
 from micro.ports import Clock, Entropy
 from micro.service.broker.broker import EPHEMERAL_ID, Broker, Member, Output, StoredEvent, Subscription, check_name
 from micro.service.broker.directory import LogDirectory, LogPlace, split_log
+from micro.service.broker.turns import Part
 from micro.service.gate import Gate
 from micro.service.identifier import Identifiers
 from micro.service.subscriber import OURS, Elsewhere, Subscriber
@@ -123,8 +124,11 @@ class EventDesk:
         entropy: Entropy,
         link_to: Callable[[LogPlace], Link | None],
         copying: Copying,
+        part: Callable[[Link, str], Part] = lambda link, queue: True,
     ) -> None:
+        """Takes events for `broker`; `part` says which events of a queue a subscriber over a link is to have."""
         self.broker = broker
+        self._part_of = part
         self._copying = copying
         self._directory = directory
         self._link_to = link_to
@@ -211,6 +215,7 @@ class EventDesk:
             link.fail(event.number, error)
             return
         self._subscribers[link, event.number] = subscriber
+        subscriber.share(self._part(subscriber))
         if not link.facts.caller.peer:
             self._directory.want(name)
         self.relink(subscriber)
@@ -227,6 +232,15 @@ class EventDesk:
         if only in ("", self._nid):
             return self.broker.subscribe(topic, queue, subscriber)
         return self._copying.subscribe(caller, topic, only, queue, subscriber) if caller.peer else Elsewhere()
+
+    def _part(self, subscriber: Subscriber) -> Part:
+        return self._part_of(subscriber.link, f"{subscriber.topic} {subscriber.queue or ''}")
+
+    def share_again(self) -> None:
+        """Has events shared out anew: generations get other parts of the traffic than before."""
+        for subscriber in list(self._subscribers.values()):
+            if subscriber.share(self._part(subscriber)):
+                self.relink(subscriber)
 
     def judge_again(self) -> None:
         """Ends the subscriptions of those who may have them no longer."""
@@ -307,6 +321,9 @@ class EventDesk:
         """Has a subscriber of this node's subscribe to the logs of other nodes, too, as far as they are in reach."""
         if subscriber.link.facts.caller.peer or subscriber.subscription is None:
             return  # another node asks every log itself; were it asked for in turn, events would go round
+        if subscriber.part is not True:  # their nodes know of no generations here
+            subscriber.follow({})
+            return
         places = self._directory.find(subscriber.name)
         heard = [place for place in places if self._gate.may_hear(place.origin, subscriber.topic)]
         links = {place: self._link_to(place) for place in heard[:UPSTREAMS_MAX]}

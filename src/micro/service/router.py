@@ -7,23 +7,25 @@ look-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from micro.errors import BadRequest, Fault, Forbidden, LinkClosed, NotFound, TooManyRequests, Unavailable
+from micro.errors import BadRequest, Fault, Forbidden, NotFound, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.event import Block, Hello, Opened, Published
-from micro.mucp.headers import Headers, encode
+from micro.mucp.headers import Headers
 from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.network.metering import Asked, Meter
+from micro.service.forward import IDENTITY, Forward, Hop, Pinned, divided, gone
 from micro.service.gate import Gate
 from micro.service.registry import backbone
 from micro.service.registry.catalog import Catalog
-from micro.service.registry.instance import Instance
-from micro.service.selector import Seat, Selector, is_failure, unknown_version
-from micro.service.splice import Passing, judge, splice
+from micro.service.registry.instance import Instance, split_generation
+from micro.service.selector import Selector, unknown_version
+from micro.service.splice import Passing, judge
+from micro.service.trial import Trials
 from micro.trust.identity import NID_BEGINNING, NID_CHARACTERS, is_nid
 from micro.trust.policy import Caller
 
@@ -32,9 +34,8 @@ __all__ = ["Events", "Facts", "LocalServices", "Router", "asked_as"]
 Way = Callable[[Link, Opened], None]
 """What an exchange is handed to."""
 
-IDENTITY = (names.FROM_NODE, names.FROM_SERVICE, names.CALLER, names.ACCOUNT, names.SCOPES)
-"""Headers that say who calls: whatever a caller writes there is replaced by what the node knows."""
 _PUBLISH, _SUBSCRIBE = int(Form.PUBLISH), int(Form.SUBSCRIBE)
+GENERATIONS_SHOWN_MAX = 8
 ONCE = -1
 """No state of the catalog: what stands beside it is worked out anew."""
 
@@ -78,75 +79,10 @@ class Events(Protocol):
         """Takes a subscription."""
 
 
-class _Hop:
-    """One link that leads to an instance, with the bytes that an exchange begins with there."""
-
-    __slots__ = ("_form", "_headers", "_prefix", "_timeout", "link")
-
-    def __init__(self, link: Link, headers: Mapping[str, str]) -> None:
-        self.link = link
-        self._headers = headers
-        self._form = self._timeout = -1
-        self._prefix = b""
-
-    def prefix(self, event: Opened) -> bytes:
-        """Returns how `event` begins on this link."""
-        form, timeout = event.form, event.timeout_milliseconds
-        if event.extra is not None:
-            extra = encode({k: v for k, v in event.extra.items() if k not in IDENTITY})
-            return self.link.session.begin(form, self._headers, timeout, extra)
-        if timeout != self._timeout or form != self._form:
-            self._prefix = self.link.session.begin(form, self._headers, timeout)
-            self._form, self._timeout = form, timeout
-        return self._prefix
-
-
-class _Forward:
-    """Hands exchanges of one header block to the instances of a service, the less loaded of two drawn at random."""
-
-    __slots__ = ("_asked", "_hops", "_instances", "_now", "_only", "_selector", "_service")
-
-    def __init__(
-        self, asked: tuple[str, str], hops: list[tuple[Instance, _Hop]], selector: Selector, now: Callable[[], float]
-    ) -> None:
-        self._asked = asked
-        self._service = asked[0]
-        self._selector = selector
-        self._now = now
-        self._instances = [instance for instance, _ in hops]
-        self._hops = {instance.key: hop for instance, hop in hops}
-        self._only = hops[0][1] if len(hops) == 1 else None
-
-    def __call__(self, link: Link, event: Opened) -> None:
-        seat: Seat | None = None
-        over = None
-        hop = self._only
-        try:
-            if hop is None:
-                seat = self._selector.pick(self._service, self._instances, self._now())
-                hop = self._hops[seat.instance.key]
-                over = partial(self._end, seat)
-            out = hop.link
-            if out.closed is not None:
-                raise LinkClosed(out.closed)
-            if out.full and out.overloaded:
-                raise TooManyRequests(f"{self._service} does not take requests as fast as they come; try again later")
-            if event.exchange is not None:
-                splice(link, event, out, hop.prefix(event), self._asked)
-                return
-            number, passing = event.number, link.facts.passing
-            owner = Passing(link, number, passing, out, over, self._asked)
-            owner.out_number = out.call(owner, hop.prefix(event), event.body)
-            passing[number] = owner
-            if seat is not None:
-                seat.begin()
-        except LinkClosed as closed:
-            link.fail(event.number, Unavailable(f"{self._service} just went away: {closed}"), refused=True)
-        except Fault as fault:
-            link.fail(event.number, fault, refused=True)
-
-    def _end(self, seat: Seat, code: int) -> None:
-        seat.end(not is_failure(code), self._now())
+def _no_generation(service: str, instances: Sequence[Instance], generation: int) -> NotFound:
+    runs = sorted({instance.generation for instance in instances})[-GENERATIONS_SHOWN_MAX:]
+    told = ", ".join(str(number) for number in runs)
+    return NotFound(f"generation {generation} of {service} does not run; these do: {told}", id=service)
 
 
 def _refusal(fault: Fault) -> Way:
@@ -174,6 +110,9 @@ def asked_as(event: Opened) -> Asked:
 class Router:
     """Serves the links of a node.
 
+    Attributes:
+        uses: how often a generation of a service here was asked for by its number.
+
     Args:
         nid: this node.
         catalog: which services are where.
@@ -182,6 +121,7 @@ class Router:
         gate: who may call what.
         link_to: the link that leads to an instance, or None.
         on_lost: told when a link is gone.
+        trials: the services of which a newcomer is on trial.
         expected: why a service that is not there will be, "" where nobody knows of it.
         chance: a number from 0 up to 1, for the choice among instances.
         now: a clock that never goes back, in seconds.
@@ -200,12 +140,16 @@ class Router:
         on_greeted: Callable[[Link, Hello], None],
         on_going: Callable[[Link, str], None],
         on_lost: Callable[[Link, str], None],
+        trials: Trials,
         expected: Callable[[str], str],
         chance: Callable[[], float],
         now: Callable[[], float],
     ) -> None:
         self._nid = nid
         self._expected = expected
+        self._trials = trials
+        self.uses: dict[tuple[str, int], int] = {}
+        self._chance = chance
         self._selector = Selector(chance)
         self._now = now
         self._catalog = catalog
@@ -224,6 +168,14 @@ class Router:
         self._epoch += 1
         for link in list(self._ruled):
             judge(link, partial(self._revoked, link))
+
+    def turn_over(self) -> None:
+        """Has ways found anew that were found already, since services are shared out in another way."""
+        self._epoch += 1
+        for service, generation in list(self.uses):
+            view = self._catalog.lookup(service)
+            if view is None or not any(instance.generation == generation for instance in view.instances):
+                del self.uses[service, generation]
 
     def _revoked(self, link: Link, service: str, endpoint: str) -> Fault | None:
         try:
@@ -293,7 +245,8 @@ class Router:
             return stamp, _refusal(fault)
 
     def _find(self, link: Link, block: Block) -> Way:
-        service, _, version = str(block.headers.get(names.SERVICE, "")).partition("@")
+        named, _, version = str(block.headers.get(names.SERVICE, "")).partition("@")
+        service, generation = split_generation(named)
         endpoint = str(block.headers.get(names.ENDPOINT, ""))
         if not service or not endpoint:
             raise BadRequest("a call names a service and an endpoint, in Micro-Service and Micro-Endpoint")
@@ -301,17 +254,30 @@ class Router:
         refused = self._gate.may_call(caller, service, endpoint)
         if refused is not None:
             raise refused
-        local = self._local.way(link, service, block)
+        local = self._local.way(link, named, block)
         if local is not None:
             return local
-        hops = self._hops(link, block, caller, service, endpoint, version)
+        hops = self._hops(link, block, caller, (service, endpoint), version, generation)
         if not caller.owner:
             self._ruled[link] = None
-        return _Forward((service, endpoint), hops, self._selector, self._now)
+        asked = (service, endpoint)
+        if generation is not None:
+            forward = Forward(asked, hops, self._selector, self._now)
+            return Pinned(forward, (service, generation), self.uses) if hops[0][0].local else forward
+        if not hops[0][0].local or (trial := self._trials.get(service)) is None:
+            return Forward(asked, hops, self._selector, self._now)
+        return divided(trial, asked, hops, self._selector, now=self._now, chance=self._chance, is_pinned=bool(version))
 
     def _hops(
-        self, link: Link, block: Block, caller: Caller, service: str, endpoint: str, version: str
-    ) -> list[tuple[Instance, _Hop]]:
+        self,
+        link: Link,
+        block: Block,
+        caller: Caller,
+        asked: tuple[str, str],
+        version: str,
+        generation: int | None,
+    ) -> list[tuple[Instance, Hop]]:
+        service, endpoint = asked
         view = self._catalog.lookup(service)
         if is_nid(version):  # the one of that node
             view, version = self._catalog.lookup(f"{service}@{version}"), ""
@@ -319,7 +285,13 @@ class Router:
             raise NotFound(f"{version[:80]!a} is no whole node id, which has {NID_CHARACTERS} characters", id=service)
         if view is None:
             raise self.absent(service)
-        instances = [i for i in view.providing(endpoint) if i.state == "serving" and i.weight > 0]
+        instances = [i for i in view.providing(endpoint) if i.state == "serving"]
+        if generation is None:
+            instances = [i for i in instances if i.weight > 0]
+        else:  # who asks for one gets it, whatever its share is
+            instances = [i for i in instances if i.generation == generation]
+            if not any(i.generation == generation for i in view.instances):
+                raise _no_generation(service, view.instances, generation)
         if version:
             unknown = unknown_version(service, [i for i in view.instances if i.local or not caller.peer], version)
             if unknown is not None:
@@ -335,13 +307,14 @@ class Router:
             if (out := self._link_to(instance)) is not None and out.closed is None and out is not link
         ]
         if not reached:
-            raise Unavailable(f"{service} has no instance that answers now; try again", id=service)
+            raise gone(service)
         headers = {k: v for k, v in block.headers.items() if k not in IDENTITY}
-        headers[names.SERVICE] = service
+        is_told = generation is not None and not reached[0][0].local
+        headers[names.SERVICE] = f"{service}#{generation}" if is_told else service
         headers |= self._identity(caller, block.headers)
         if caller.account and reached[0][0].local:  # whom this node knows is no other node's business
             headers |= {names.ACCOUNT: caller.account, names.SCOPES: " ".join(caller.scopes)}
-        return [(instance, _Hop(out, headers)) for instance, out in reached]
+        return [(instance, Hop(out, headers)) for instance, out in reached]
 
     def absent(self, service: str) -> Fault:
         """Returns what is said of a service that is not in the catalog: 503 where it will be there again, else 404."""

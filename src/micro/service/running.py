@@ -30,6 +30,10 @@ from micro.trust.policy import Caller
 
 __all__ = ["Running"]
 
+PART_SECONDS = 1.0
+"""So often is looked whether a caller that was sent away has nothing open any more."""
+
+RECALL = "Debug.Recall"
 BACKOFF_SECONDS_MIN = 0.1
 BACKOFF_SECONDS_MAX = 5.0
 DRAIN_SECONDS = 10.0
@@ -74,7 +78,7 @@ class Running:
         self._stay = stay
         self._listener: Listening | None = None
         self._link: Link | None = None
-        self._direct: dict[Link, None] = {}
+        self._direct: dict[Link, bool] = {}  # each with whether it was sent away
         self._gone = asyncio.Event()
         self._stopping = asyncio.Event()
         self._tasks: dict[asyncio.Task[None], None] = {}
@@ -84,6 +88,8 @@ class Running:
         self._handling = Handling(lambda: service.name, self.client, self._context, self._start)
         self.registered = asyncio.Event()
         self.debug = service.with_debug(clock.now)
+        service.endpoints.pop(RECALL, None)  # of whoever ran it before
+        service.add(RECALL, self._recall, idempotent=True).hidden = True
         self.server = Server(
             service.name, service.endpoints, owner=self, identify=self._identify, traced=self.debug.traced
         )
@@ -127,11 +133,34 @@ class Running:
     def going(self, link: Link, reason: str) -> None:
         if link is self._link:
             log.info("going away: %s", reason)
-            for direct in list(self._direct):
-                direct.session.go_away(reason)
-                direct.schedule()
+            self._send_away(reason)
             for task in self._subscribing:
                 task.cancel()
+
+    async def _recall(self) -> dict[str, int]:
+        """Sends callers that skip the node back to it, and returns how many: their calls are shared out from now on.
+
+        Who has something open stays until that is finished, and is counted until then.
+        """
+        return {"recalled": self._send_away("its node shares calls out among generations")}
+
+    def _send_away(self, reason: str) -> int:
+        """Sends away those who call directly; what they asked for before they hear of it is done as ever."""
+        for link, is_told in list(self._direct.items()):
+            if not is_told:
+                self._direct[link] = True
+                link.session.send_away(reason)
+                link.schedule()
+                self._start(self._part(link))
+        return len(self._direct)
+
+    @staticmethod
+    async def _part(link: Link) -> None:
+        """Ends the link of a caller that was sent away, when nothing is open on it any more."""
+        await asyncio.sleep(PART_SECONDS)
+        while link.closed is None and (link.session.serving or link.session.exchanges):  # noqa: ASYNC110 - anywhere
+            await asyncio.sleep(PART_SECONDS)
+        link.close("whoever called here calls through the node now")
 
     def lost(self, link: Link, reason: str) -> None:
         self.server.lost(link)
@@ -151,7 +180,7 @@ class Running:
                     self.abort("only the owner's programs may call directly")
                     return
                 self.facts = running
-                running._direct[self] = None
+                running._direct[self] = False
 
         return DirectLink(self, dialed=False, limits=OWNER)
 
@@ -200,7 +229,7 @@ class Running:
         self._gone.clear()
         self._subscribing.clear()
         self._link = link = await self._dialer.dial(None, self, instance=self.instance)
-        address = f"{self._socket}" if self._socket is not None else None
+        address = self._listener.address if self._listener is not None else None
         await call_once(
             link,
             "registry",

@@ -17,6 +17,9 @@ __all__ = ["Passing", "Splice", "judge", "splice"]
 
 NOWHERE = ("", "")
 
+Over = Callable[[int], None]
+"""Told how an exchange ended: 0, or the code of the fault."""
+
 
 class Passing(msgspec.Struct, Owner, eq=False):
     """A call that came in on one link and went out on another; a struct, since one is made for every call.
@@ -35,7 +38,7 @@ class Passing(msgspec.Struct, Owner, eq=False):
     number: int
     passing: dict[int, Passing]
     out: Link
-    over: Callable[[int], None] | None = None
+    over: Over | None = None
     asked: tuple[str, str] = NOWHERE
     out_number: int = 0
 
@@ -63,7 +66,7 @@ class Passing(msgspec.Struct, Owner, eq=False):
     def withdraw(self) -> None:
         """The caller no longer waits: neither shall the callee work."""
         if self.over is not None:
-            self.over(0)
+            self.over(Cancelled.code)
         self.out.cancel(self.out_number)
 
     def revoke(self, fault: Fault) -> None:
@@ -139,16 +142,56 @@ class Splice(Owner):
                 half.link.fail(half.exchange.number, fault)
 
 
-def splice(link: Link, event: Opened, out: Link, prefix: bytes, asked: tuple[str, str]) -> None:
+class _Callers(Splice):
+    """The caller's half of a stream of which it matters how it went."""
+
+    __slots__ = ("over",)
+    over: Over
+
+    def failed(self, fault: Fault, *, refused: bool) -> None:
+        self.over(Cancelled.code)  # the caller or its link is gone, before anything came
+        Splice.failed(self, fault, refused=refused)
+
+
+class _Callees(Splice):
+    """The other half: it went well once the callee has said something, or has come to the end."""
+
+    __slots__ = ("over",)
+    over: Over
+
+    def received(self, body: bytes) -> None:
+        self.over(0)
+        Splice.received(self, body)
+
+    def ended(self) -> None:
+        self.over(0)
+        Splice.ended(self)
+
+    def failed(self, fault: Fault, *, refused: bool) -> None:
+        self.over(fault.code)
+        Splice.failed(self, fault, refused=refused)
+
+
+def splice(
+    link: Link, event: Opened, out: Link, prefix: bytes, asked: tuple[str, str], over: Over | None = None
+) -> None:
     """Joins a stream that was opened on `link` to a new one on `out`; `asked` is the service and the endpoint.
+
+    Args:
+        over: told how it went: 0, or the code of a fault. What it is told after the first time counts for nothing.
 
     Raises:
         LinkClosed, TooLarge: nothing was sent.
     """
     if event.exchange is None:
         raise LinkClosed("only streams can be spliced")
-    here = Splice(link, event.exchange, asked)
-    there = Splice(out, event.exchange, asked)
+    here: Splice
+    there: Splice
+    if over is None:
+        here, there = Splice(link, event.exchange, asked), Splice(out, event.exchange, asked)
+    else:
+        here, there = _Callers(link, event.exchange, asked), _Callees(out, event.exchange, asked)
+        here.over = there.over = over
     here.other, there.other = there, here
     event.exchange.owner = here
     there.exchange = out.open(event.form, prefix, event.body, there)

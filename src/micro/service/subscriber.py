@@ -16,6 +16,8 @@ from micro.network.link import Link
 from micro.network.owner import Owner
 from micro.service.broker.broker import Ephemeral, Member, Output, StoredEvent, Subscription
 from micro.service.broker.directory import LogPlace
+from micro.service.broker.turns import Part
+from micro.service.trial import Share
 from micro.service.upstream import Upstream
 from micro.service.waiting import Waiting, shown
 from micro.trust.identity import short
@@ -89,6 +91,9 @@ class Elsewhere:
     def negative(self, sequence: int, delay_seconds: float = 0.0, error: str = "") -> None:
         """There is nothing to give back."""
 
+    def share(self, part: Part) -> None:
+        """There is nothing here to share."""
+
     def resume(self) -> None:
         """There is nothing to come."""
 
@@ -105,6 +110,7 @@ class Subscriber(Owner, Member):
         only: the node behind the `@`, "" without one.
         queue: the queue that it is a member of, None where it is of none.
         subscription: the place at this node's log, None before the subscription begins and after it has ended.
+        part: which events it is to have, as its generation gets traffic.
     """
 
     __slots__ = (
@@ -122,6 +128,7 @@ class Subscriber(Owner, Member):
         "link",
         "name",
         "only",
+        "part",
         "queue",
         "subscription",
         "topic",
@@ -144,6 +151,17 @@ class Subscriber(Owner, Member):
         self._remote_next = REMOTE_FIRST
         self._waiting = Waiting()
         self.subscription: Subscription | None = None
+        self.part: Part = True
+
+    def share(self, part: Part) -> bool:
+        """Says which events it is to have from now on; returns whether that is another part than before."""
+        known = self.part
+        if part is known or (isinstance(part, Share) and isinstance(known, Share) and part.trial is known.trial):
+            return False
+        self.part = part
+        if self.subscription is not None:
+            self.subscription.share(part)
+        return True
 
     # -- the broker's side ------------------------------------------------------------------------------------------
 

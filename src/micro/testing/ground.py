@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from micro.errors import EngineError
-from micro.ports import Limits, Process
+from micro.ports import NOTHING, Handed, Limits, Process
 
 __all__ = ["EPOCH_SECONDS", "WorldClock", "WorldEntropy", "WorldProcesses"]
 
@@ -58,5 +58,7 @@ class WorldProcesses:
         data: bytes = b"",
         errors_apart: bool = False,
         limits: Limits | None = None,
+        handed: Mapping[str, Handed] = NOTHING,
+        proxies: int = 0,
     ) -> Process:
         raise EngineError(f"{command[0]} cannot be started: a simulated machine has no programs; use `World.serve`")

@@ -39,6 +39,8 @@ DOMAIN_BYTES_MAX: Final = 64
 
 _DOMAIN = re.compile(rb"micro-[a-z0-9]+(?:-[a-z0-9]+)*-v[1-9][0-9]*")
 _PURPOSE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_ENVELOPE = b"DSSEv1 "
+"""How the encoding begins that the DSSE protocol (version 1) signs."""
 _DERIVE_PREFIX = b"micro-derive-v1\0"
 
 _SMALL_ORDER: Final = frozenset(
@@ -91,6 +93,22 @@ class NodeKey:
             LocalProtocolError: the domain has another form.
         """
         return self._private.sign(_signed_bytes(domain, message))
+
+    def sign_envelope(self, encoded: bytes) -> bytes:
+        """Returns the 64-byte signature over the pre-authentication encoding of a DSSE envelope.
+
+        That encoding is a domain of its own: it begins with `DSSEv1 `, and no domain of ours does, so that standard
+        tools can check what a node states, and nothing else that it signs can be taken for it.
+
+        Args:
+            encoded: `DSSEv1`, and the lengths and the bytes of the payload's type and of the payload.
+
+        Raises:
+            LocalProtocolError: it is no such encoding.
+        """
+        if not encoded.startswith(_ENVELOPE):
+            raise LocalProtocolError("only the encoding of a DSSE envelope is signed so")
+        return self._private.sign(encoded)
 
     def derive(self, purpose: str) -> bytes:
         """Returns a 32-byte secret that belongs to `purpose` alone (HKDF-SHA256, RFC 5869).

@@ -55,6 +55,12 @@ def test_what_goes_in_comes_out(headers: dict[str, str], body: bytes, *, as_json
     assert envelope.decode(envelope.encode(headers, body, as_json=as_json)) == (headers, body)
 
 
+@pytest.mark.parametrize("body", [b"", b"x", bytes(200)])
+def test_a_body_can_follow_encoded_headers(body: bytes) -> None:
+    """It is the same envelope as if both had been encoded together."""
+    assert envelope.with_body(envelope.encode({"Micro-Id": "1"}, b""), body) == envelope.encode({"Micro-Id": "1"}, body)
+
+
 def test_the_first_byte_tells_the_form() -> None:
     """JSON begins with `{`, and protobuf never does."""
     assert envelope.encode(SAID, b"{}", as_json=True)[:1] == b"{"

@@ -499,6 +499,20 @@ def test_nothing_is_opened_while_going_away() -> None:
     assert session.exchanges == {1: exchange}
 
 
+def test_what_crosses_a_request_to_go_elsewhere_is_served() -> None:
+    """The peer is asked to open nothing new here, and what it had sent by then is done as ever."""
+    session = greeted()
+    session.send_away("calls are shared out")
+    ((kind, number, payload),) = said(session)
+    assert (kind, number, json.loads(payload)["detail"]) == (wire.GOAWAY, 0, "calls are shared out")
+    assert names(session.receive(opening(3))) == ["Opened"]
+
+    session.go_away("restarting")
+    said(session)
+    session.send_away("calls are shared out")
+    assert said(session) == []
+
+
 def test_a_wrong_open_is_wrong_at_any_time() -> None:
     """Refusing for want of room is no excuse for not looking."""
     session = greeted(limits=Limits(exchanges=0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,20 @@ async def test_too_much() -> None:
     """A command that says too much is ended."""
     with pytest.raises(CommandOverran, match="printed more than 1000 bytes"):
         await run("yes")
+
+
+async def test_one_that_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    """Who no longer waits for it ends it, and nobody is told of an error that is none."""
+    began = asyncio.Event()
+    task = asyncio.ensure_future(run("echo here; sleep 60", on_output=lambda part: began.set()))
+    await began.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    del task
+    gc.collect()
+    await asyncio.sleep(0)
+
+    assert not caplog.records
 
 
 async def test_of_complaints_the_end_is_kept() -> None:

@@ -22,6 +22,15 @@ def test_a_command_as_a_list() -> None:
     assert read_manifest(b'[service]\ncommand = ["./serve", "a b"]').command == ("./serve", "a b")
 
 
+def test_how_it_is_built_and_what_it_is() -> None:
+    """An author may say what detection would only guess."""
+    text = b'[service]\nserves = "http"\nrecipe = "node"\nbuild = "npm run build"\ndescription = "Greets."'
+
+    assert read_manifest(text) == Manifest(
+        serves="http", recipe="node", build=("npm", "run", "build"), description="Greets."
+    )
+
+
 def test_nothing_said() -> None:
     """An empty file leaves everything to detection."""
     assert read_manifest(b"") == Manifest()
@@ -35,12 +44,17 @@ def test_nothing_said() -> None:
         (b"service = 1", r"write \[service\]"),
         (b'[service]\ncomand = "x"', "did you mean `command`"),
         (b"[services]", "did you mean `service`"),
+        (b'[service]\nserves = "tea"', "`serves` is 'tea'; it is one of micro, http, program, functions, site"),
+        (b"[service]\nserves = 1", "`serves` is '1'; it is a text"),
+        (b"[service]\nbuild = 1", "`build` is a text or a list"),
+        (b"[service]\ndescription = []", "`description` is"),
         (b"[service]\ncommand = 1", "`command` is a text or a list"),
         (b"[service]\ncommand = [1]", "`command` is a text or a list"),
         (b'[service]\ncommand = "python \'main.py"', "cannot be split into words"),
         (b'[service]\ncommand = [""]', "begins with the program's name"),
         (b'[service]\ncommand = ["a\\u0000b"]', "holds no zero characters"),
         (b'[service]\nname = "Say Hello"', "lower-case words joined by dashes"),
+        (b'[service]\nnetwork = "yes"', "true or false, without quotes"),
         (b"[service]\nenvironment = 1", r"write \[service.environment\]"),
         (b"[service.environment]\nA = 1", "A is a text"),
         (b'[service.environment]\nMICRO_TOKEN = "x"', "the node's own"),
@@ -53,6 +67,13 @@ def test_what_makes_no_sense_is_named(text: bytes, reason: str) -> None:
     """Each mistake is said in its own words."""
     with pytest.raises(SourceError, match=reason):
         read_manifest(text)
+
+
+def test_the_network_is_asked_for() -> None:
+    """By who needs it, and by nobody else."""
+    assert read_manifest(b"[service]\nnetwork = true").network
+    assert not read_manifest(b"[service]\nnetwork = false").network
+    assert not read_manifest(b"[service]").network
 
 
 def test_too_many_variables() -> None:

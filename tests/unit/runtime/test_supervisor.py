@@ -67,6 +67,7 @@ async def test_what_status_says(town: Town, source: Path) -> None:
     assert {**said, "revision": "", "pid": 0, "started": 0} == {
         "name": "greeter",
         "source": str(source),
+        "ref": "",
         "revision": "",
         "generation": 1,
         "state": "running",
@@ -74,6 +75,11 @@ async def test_what_status_says(town: Town, source: Path) -> None:
         "restarts": 0,
         "started": 0,
         "reason": "",
+        "evolves": False,
+        "newest": "",
+        "looked": 0,
+        "look_seconds": 0,
+        "trouble": "",
     }
     assert said["pid"] == (await town.call("greeter"))["pid"]
 
@@ -109,6 +115,35 @@ async def test_it_may_not_register_as_somebody_else(town: Town, source: Path) ->
     assert failed.failed
     assert "it registered as other, and it is to be ann" in failed.detail
     assert town.supervisor.status() == []
+
+
+async def test_what_it_needs_has_to_be_allowed(town: Town, source: Path, home: Path) -> None:
+    """Else it is not started; once it was allowed, updates and the next start of the node know it."""
+    write(source, micro_toml="[service]\nnetwork = true\n")
+    refused = await run(town, source)
+    assert (refused.step, "--allow network" in refused.detail) == ("failed", True)
+    assert town.supervisor.status() == []
+
+    allowed = await last(town.supervisor.run(str(source), allow=["network"]))
+    assert allowed.step == "done"
+    (source / "more.txt").write_text("a new revision")
+    assert (await last(town.supervisor.update("greeter"))).step == "done"
+    assert json.loads((home / "services.json").read_text())["services"][0]["allowed"] == ["network"]
+
+    with pytest.raises(BadRequest, match="'disk' cannot be allowed"):
+        await last(town.supervisor.run(str(source), allow=["disk"]))
+
+
+async def test_an_update_that_needs_more_is_refused(town: Town, source: Path) -> None:
+    """The generation before it goes on, until its owner allows more."""
+    await run(town, source)
+    write(source, micro_toml="[service]\nnetwork = true\n")
+    refused = await last(town.supervisor.update("greeter"))
+
+    assert (refused.step, "--allow network" in refused.detail) == ("failed", True)
+    assert (status(town)["generation"], (await town.call("greeter"))["answer"]) == (1, "1")
+    assert (await last(town.supervisor.run(str(source), allow=["network"]))).step == "done"
+    assert status(town)["generation"] == 2
 
 
 async def test_its_environment_is_its_own(town: Town, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

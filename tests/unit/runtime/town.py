@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import textwrap
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from micro.errors import Unavailable
 from micro.runtime.generation import Badge, Change, Progress
 from micro.runtime.instance import Door
 from micro.runtime.runtime import open_supervisor
 from micro.runtime.supervisor import Supervisor
 from micro.system import SystemClock, SystemDisk, SystemEntropy, SystemProcesses
+from micro.trust.keys import NodeKey
 
 SERVICE = """
 import json, os, signal, socket, sys, time
@@ -76,8 +80,11 @@ class Post:
         finally:
             self.open -= 1
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Hangs up, and waits until that is done: the loop may end right after."""
         self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
 
 
 class Town:
@@ -120,7 +127,24 @@ class Town:
             server.close()
         post = self.posts.pop(instance, None)
         if post is not None:
-            post.close()
+            await post.close()
+
+    def weigh(self, service: str, generation: int, weight: int | None) -> None:
+        """Nothing is shared out here: `call` takes the newest."""
+
+    def recall(self, service: str, generation: int) -> None:
+        """Everybody calls through the town."""
+
+    def activity(self, instance: str) -> int | None:
+        post = self.posts.get(instance)
+        return 0 if post is None or not post.open else None
+
+    async def settled(self, instance: str) -> None:
+        """Everybody calls through the town."""
+
+    async def probe(self, instance: str) -> None:
+        if instance not in self.posts:
+            raise Unavailable("it is gone")
 
     async def call(self, name: str, **request: object) -> dict[str, object]:
         """Calls the newest instance of a service that takes something new."""
@@ -137,7 +161,7 @@ class Town:
         self._arrived[badge.instance].set_result(said["name"])
 
 
-def found(home: Path, disk: SystemDisk | None = None, **options: float) -> Town:
+def found(home: Path, disk: SystemDisk | None = None, **options: Any) -> Town:
     """Returns a town whose supervisor works in `home`."""
     town = Town(home)
     town.supervisor = open_supervisor(
@@ -147,8 +171,9 @@ def found(home: Path, disk: SystemDisk | None = None, **options: float) -> Town:
         disk=disk or SystemDisk(),
         clock=SystemClock(),
         entropy=SystemEntropy(),
+        signer=NodeKey(bytes(32)),
         changed=town.changes.append,
-        **options,  # type: ignore[arg-type]
+        **options,
     )
     return town
 

@@ -10,6 +10,7 @@ from micro.doors.api.call import Asking
 from micro.doors.api.content import passed_on
 from micro.doors.api.directory import Directory
 from micro.doors.api.events import EventDoor
+from micro.doors.api.hook import HookDoor
 from micro.doors.api.metrics import Figures
 from micro.doors.api.pages import Pages
 from micro.doors.api.path import api_path, root_path
@@ -19,6 +20,7 @@ from micro.doors.api.request import Answer, Receive, Request, Scope, Send, answe
 from micro.doors.api.sockets import WebSocket, carry
 from micro.doors.api.target import Target
 from micro.errors import BadRequest, Fault, InternalError, MicroError, NotFound, Unavailable
+from micro.service.registry.instance import bare_name
 
 __all__ = ["Application"]
 
@@ -26,8 +28,8 @@ Outcome = Answer | Fault | None
 Room = Callable[[Request], Awaitable[Outcome]]
 
 CLIENT_CLOSED = 499
-OPEN_PATHS = ("/healthz", "/readyz")
-"""What anybody may read who can reach the door."""
+OPEN_PATHS = ("/healthz", "/readyz", "/hook")
+"""What anybody may ask who can reach the door: there is no secret in it, or its own proof is in the request."""
 
 DOOR = "(door)"
 """Under which name figures count what belongs to no endpoint."""
@@ -42,12 +44,20 @@ class Application:
         directory: what there is.
         asking: calls and streams.
         events: publishing and subscribing.
+        hook: what git forges post.
         pages: what the door says of itself.
         figures: what is counted.
     """
 
     def __init__(
-        self, *, directory: Directory, asking: Asking, events: EventDoor, pages: Pages, figures: Figures
+        self,
+        *,
+        directory: Directory,
+        asking: Asking,
+        events: EventDoor,
+        hook: HookDoor,
+        pages: Pages,
+        figures: Figures,
     ) -> None:
         self._directory = directory
         self._asking = asking
@@ -57,6 +67,7 @@ class Application:
             "": pages.home,
             "api": pages.services,
             "healthz": pages.health,
+            "hook": hook.push,
             "readyz": pages.ready,
             "metrics": pages.metrics,
             "openapi.json": pages.openapi,
@@ -110,7 +121,7 @@ class Application:
     def _count(self, counted: list[Target], status: int, seconds: float) -> None:
         if counted:
             target = counted[0]
-            self._figures.record(target.service.partition("@")[0], target.endpoint, status, seconds)
+            self._figures.record(bare_name(target.service), target.endpoint, status, seconds)
         else:
             self._figures.record(DOOR, DOOR, status, seconds)
 

@@ -18,6 +18,7 @@ from micro.errors import Fault, Unauthorized
 from micro.mucp.codec import BYTES, JSON
 from micro.network.link import Owner
 from micro.service.client import Client
+from micro.service.registry.instance import bare_name
 from micro.trust.policy import Caller, may_call
 
 __all__ = ["Asking", "ClientFor"]
@@ -55,7 +56,7 @@ class Asking:
         Raises:
             Fault: 401 or 403.
         """
-        refused = may_call(caller, target.service.partition("@")[0], target.endpoint)
+        refused = may_call(caller, bare_name(target.service), target.endpoint)
         if refused is not None:
             raise refused
         return self._client_for(caller)

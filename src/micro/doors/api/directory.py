@@ -10,6 +10,7 @@ from typing import Any
 from micro.doors.api.path import Wanted
 from micro.doors.api.target import Target, target_of
 from micro.errors import NotFound
+from micro.service.registry.instance import bare_name
 
 __all__ = ["Describe", "Directory", "ListServices"]
 
@@ -46,8 +47,8 @@ class Directory:
         return self._found.get(path)
 
     def describe(self, service: str) -> Mapping[str, Any] | None:
-        """Returns a service's description, or None; `service` may ask for a version."""
-        return self._describe(service.partition("@")[0])
+        """Returns a service's description, or None; `service` may ask for a version or a generation."""
+        return self._describe(bare_name(service))
 
     def find(self, path: str, readings: Sequence[Wanted]) -> Target:
         """Returns what a path is for.

@@ -10,6 +10,7 @@ from micro.doors.api.application import Application
 from micro.doors.api.call import Asking, ClientFor
 from micro.doors.api.directory import Describe, Directory, ListServices
 from micro.doors.api.events import EventDoor
+from micro.doors.api.hook import HookDoor
 from micro.doors.api.limits import Limits
 from micro.doors.api.listener import Listener
 from micro.doors.api.metrics import Figures, Sample
@@ -37,6 +38,7 @@ class ApiDoor:
         user: returns the user who shows another token; raises `Unauthorized` where it is none.
         seconds_left: returns for how long such a token is good.
         entropy: for names that nobody guesses.
+        hook_secret: what git forges sign with what they post; with "" nothing is taken from them.
         hosts: more names under which the door may be asked, as `name` or `name:port`.
         limits: how much a client may take of it.
     """
@@ -53,6 +55,7 @@ class ApiDoor:
         user: Callable[[str], Caller],
         seconds_left: Callable[[str], float] = lambda token: math.inf,
         entropy: Entropy,
+        hook_secret: str = "",
         hosts: tuple[str, ...] = (),
         limits: Limits | None = None,
     ) -> None:
@@ -69,7 +72,14 @@ class ApiDoor:
         pages = Pages(
             directory, figures, ready=ready, metrics=metrics, connections=lambda: len(self._listener.rules.places)
         )
-        application = Application(directory=directory, asking=self._asking, events=events, pages=pages, figures=figures)
+        application = Application(
+            directory=directory,
+            asking=self._asking,
+            events=events,
+            hook=HookDoor(hook_secret, client_for),
+            pages=pages,
+            figures=figures,
+        )
         self._listener = Listener(application, limits or Limits())
 
     async def start(self, host: str, port: int) -> int:

@@ -33,6 +33,7 @@ async def open_api(node: Node) -> ApiDoor | None:
         user=lambda token: node.gate.visit(token).caller,
         seconds_left=lambda token: node.gate.visit(token).expires - node.ports.clock.now(),
         entropy=node.ports.entropy,
+        hook_secret=config.hook_secret,
         hosts=tuple(host.strip() for host in config.api_hosts.split(",") if host.strip()),
     )
     port = await door.start(config.api_host, config.api_port)

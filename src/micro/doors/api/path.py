@@ -16,11 +16,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from micro.service.registry.instance import bare_name
+
 __all__ = ["Wanted", "api_path", "root_path"]
 
 SEGMENTS_MAX = 5
 _SEGMENT = re.compile(r"[A-Za-z0-9]{1,64}(?:-[A-Za-z0-9]{1,64}){0,16}")
-_SERVICE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,126})(?:@[0-9A-Za-z][0-9A-Za-z.+_-]{0,63})?")
+_SERVICE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,126})(?:#[0-9]{1,18})?(?:@[0-9A-Za-z][0-9A-Za-z.+_-]{0,63})?")
 _ENDPOINT = re.compile(r"[A-Za-z0-9-]{1,64}\.[A-Za-z0-9-]{1,64}")
 _VERSION = re.compile(r"v([0-9]{1,9})")
 
@@ -30,7 +32,7 @@ class Wanted:
     """One reading of a path.
 
     Attributes:
-        service: the service's name, perhaps with `@version`.
+        service: the service's name, perhaps with `@version` or `#generation`.
         endpoint: `Struct.Method`, as well as the path tells.
     """
 
@@ -48,7 +50,7 @@ def api_path(segments: Sequence[str]) -> tuple[Wanted, ...]:
     if not 2 <= len(segments) <= 3 or not _SERVICE.fullmatch(segments[0]):
         return ()
     service, *rest = segments
-    return _endpoint_of(service, service.partition("@")[0], rest)
+    return _endpoint_of(service, bare_name(service), rest)
 
 
 def root_path(segments: Sequence[str]) -> tuple[Wanted, ...]:
@@ -70,7 +72,7 @@ def _plain(segments: Sequence[str]) -> tuple[Wanted, ...]:
     if not rest:
         return _endpoint_of(service, service, ["call"])
     if len(rest) <= 2:
-        return _endpoint_of(service, service.partition("@")[0], rest)
+        return _endpoint_of(service, bare_name(service), rest)
     if len(rest) == 3 and _SEGMENT.fullmatch(rest[0]):
         names = (f"{service}.{rest[0]}", f"{service}-{rest[0]}")
         return tuple(wanted for name in names for wanted in _endpoint_of(name, name, rest[1:]))

@@ -17,6 +17,7 @@ from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import say_bytes
 from micro.doors.cli.values import parse_json
 from micro.errors import Cancelled, LinkClosed, NotFound
+from micro.service.registry.instance import bare_name
 
 __all__ = ["BYTES", "JSON", "exchange_call", "exchange_stream", "item_of", "show_answer"]
 
@@ -60,7 +61,7 @@ async def _advised(session: Session, service: str, endpoint: str, fault: NotFoun
     """Returns the fault, with the names that look like the one nobody has."""
     listed = await session.call("registry", "Registry.List")
     services = [known["name"] for known in listed["services"]]
-    name = service.partition("@")[0]
+    name = bare_name(service)
     if name not in services:
         similar, session.hint = near(name, services), "micro services"
     else:

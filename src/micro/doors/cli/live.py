@@ -13,6 +13,7 @@ from micro.doors.cli.example import example_line
 from micro.doors.cli.naming import dashed, find_endpoint, methods_of, near, spelled, structs_of
 from micro.doors.cli.options import HELP, ExampleGroup, session_of
 from micro.errors import BadRequest, NotFound
+from micro.service.registry.instance import bare_name
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -29,8 +30,8 @@ def service_command(session: Session, name: str) -> ServiceCommand:
         NotFound: no service is called so.
         NoNode: no node runs that could know.
     """
-    found = session.ask("registry", "Registry.Get", {"name": name.partition("@")[0]})
-    return ServiceCommand({**found, "name": name})  # `name@version` is called as such
+    found = session.ask("registry", "Registry.Get", {"name": bare_name(name)})
+    return ServiceCommand({**found, "name": name})  # `name@version` and `name#2` are called as such
 
 
 class ServiceCommand(ExampleGroup):

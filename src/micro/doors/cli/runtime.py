@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 import click
 
+from micro.doors.cli.building import follow, local_source
 from micro.doors.cli.completion import complete_services
 from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import Usage
-from micro.doors.cli.moment import ago, clock_time
+from micro.doors.cli.moment import ago, clock_time, span
 from micro.doors.cli.options import command
 from micro.doors.cli.output import Column, clean, rows_text
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, paint, say, width
-from micro.errors import InternalError
-from micro.runtime.source.spec import parse
+from micro.errors import NotFound
 
 __all__ = ["kill", "logs", "run", "status", "update"]
 
-RUNNING = [Column(name) for name in ("name", "state", "revision", "pid", "restarts", "started", "source")]
+RUNNING = [Column(name) for name in ("name", "state", "revision", "pid", "restarts", "started", "looked", "source")]
 LINES_MAX = 100_000
 REVISION_CHARACTERS = 10
-
-
-def local_source(source: str) -> str:
-    """Returns a source as the node understands it, whose working directory is another one: local paths in full.
-
-    Raises:
-        SourceError: it follows no form that is known.
-    """
-    if "@" in source and os.path.isdir(source):  # a folder that is there is meant, not a reference
-        source = f"file://{quote(os.path.abspath(source))}"
-    return str(parse(source).below(os.getcwd()))
 
 
 @command("run", example="micro run github.com/ann/greeter@main")
@@ -45,16 +32,40 @@ def local_source(source: str) -> str:
 @click.option(
     "--env", "environment", multiple=True, metavar="NAME=VALUE", help="A variable for its process; may be repeated."
 )
-def run(session: Session, source: str, name: str | None, environment: tuple[str, ...]) -> None:
+@click.option(
+    "--evolve/--no-evolve",
+    default=None,
+    help="Whether it moves by itself when its source changes; by default a repository without a pinned commit does.",
+)
+@click.option(
+    "--allow", multiple=True, metavar="WHAT", help="What it may beyond its own: `network`, the machine's network."
+)
+def run(
+    session: Session,
+    source: str,
+    name: str | None,
+    environment: tuple[str, ...],
+    evolve: bool | None,
+    allow: tuple[str, ...],
+) -> None:
     """Run a service from its source.
 
     SOURCE is a folder, or a git URL with an optional sub-path and reference: github.com/owner/repository/path@ref. The
     command ends when the service is registered, or with its log where it does not come up. The node starts it again
     whenever it is needed, until `micro kill`.
+
+    A service sees its source, its packages and its node, and nothing else of the machine. One that needs the network
+    says so, or fails: allow it where you trust it.
     """
     variables = dict(_variable(text) for text in environment)
-    request = {"source": local_source(source), "name": name, "environment": variables}
-    _follow(session, "Runtime.Run", {key: value for key, value in request.items() if value})
+    request = {
+        "source": local_source(source),
+        "name": name,
+        "environment": variables or None,
+        "evolve": evolve,
+        "allow": list(allow) or None,
+    }
+    _follow(session, "Runtime.Run", {key: value for key, value in request.items() if value is not None})
 
 
 def _variable(text: str) -> tuple[str, str]:
@@ -66,37 +77,18 @@ def _variable(text: str) -> tuple[str, str]:
 
 @command("update", example="micro update greeter")
 @click.argument("service", shell_complete=complete_services)
-def update(session: Session, service: str) -> None:
+@click.option("--trial", is_flag=True, help="Try it beside what runs, and move only if it is shown to be no worse.")
+def update(session: Session, service: str, trial: bool) -> None:
     """Move a service to the newest revision of its source.
 
-    The old processes answer until the new ones do; no call fails.
+    The old processes answer until the new ones do; no call fails. With --trial the newest revision gets 5 % of the
+    calls at most until it is shown to be no worse: see `micro evolution`.
     """
-    _follow(session, "Runtime.Update", {"name": service})
+    _follow(session, "Runtime.Offer" if trial else "Runtime.Update", {"name": service})
 
 
 def _follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> None:
-    """Shows the steps of a run or an update as they come, and fails as it fails."""
-
-    async def work() -> Mapping[str, Any]:
-        last: Mapping[str, Any] = {}
-        async for step in session.stream("runtime", endpoint, request):
-            last = step
-            if session.shape() == "json":
-                session.show_item(step)
-            elif not step.get("failed") and not step.get("done"):
-                note(f"{paint(str(step['step']).ljust(9), 'dim', sys.stderr)} {clean(str(step.get('detail', '')))}")
-        return last
-
-    session.hint = "micro status"
-    last = session.run(work, waiting="working", whole=endpoint.rpartition(".")[2].lower())
-    if last.get("failed") or not last.get("done"):
-        for line in last.get("tail") or ():
-            note(f"  {clean(str(line))}")
-        verb = endpoint.rpartition(".")[2].lower()
-        session.hint = typed_line("micro logs", str(last["service"])) if last.get("tail") else f"micro {verb} --help"
-        raise InternalError(str(last.get("detail") or "the node ended the run without saying why"))
-    if session.shape() != "json":
-        say(clean(str(last.get("detail") or "done")))
+    last = follow(session, endpoint, request)
     if session.shape() == "table" and last.get("service"):
         session.next(typed_line("micro", str(last["service"])) + " --help")
 
@@ -117,8 +109,16 @@ def kill(session: Session, service: str) -> None:
 
 
 @command("status", example="micro status --output json")
-def status(session: Session) -> None:
-    """Show the node and the services it runs."""
+@click.argument("service", required=False, shell_complete=complete_services)
+def status(session: Session, service: str | None) -> None:
+    """Show the node and the services it runs, or one of them.
+
+    Of a SERVICE it shows the source: which commit it runs, when the source was last looked at for a newer one, and what
+    was wrong with it.
+    """
+    if service is not None:
+        _show_running(session, service)
+        return
     node = session.ask("node", "Node.Status")
     running = session.ask("runtime", "Runtime.Status")["services"]
     if session.shape() == "json":
@@ -126,19 +126,42 @@ def status(session: Session) -> None:
         return
     session.show_fields(node)
     if session.shape() == "plain":
-        for service in running:
-            say(f"service\t{service['name']}\t{service['state']}\t{service['revision']}\t{service['source']}")
+        for each in running:
+            say(f"service\t{each['name']}\t{each['state']}\t{each['revision']}\t{each['source']}")
     elif running:
-        rows = [
-            {**service, "revision": _short(service["revision"]), "started": ago(service.get("started"))}
-            for service in running
-        ]
         say("")
-        say(rows_text(rows, RUNNING, "table", width=width()))
-        for service in running:
-            if service.get("reason"):
-                note(f"{clean(service['name'])}: {clean(str(service['reason']))}")
-                session.next(typed_line("micro logs", str(service["name"])))
+        say(rows_text([_row(each) for each in running], RUNNING, "table", width=width()))
+        for each in running:
+            for field, look in (("reason", "logs"), ("trouble", "status")):
+                if each.get(field):
+                    note(f"{clean(each['name'])}: {clean(str(each[field]))}")
+                    session.next(typed_line(f"micro {look}", str(each["name"])))
+
+
+def _show_running(session: Session, name: str) -> None:
+    running = session.ask("runtime", "Runtime.Status")["services"]
+    found = next((each for each in running if each["name"] == name), None)
+    if found is None:
+        session.hint = "micro status"
+        raise NotFound(f"no service {name!r} runs on this node")
+    if session.shape() == "table":
+        wait = found.pop("look_seconds", 0.0)
+        found["next look"] = f"in {span(wait)}" if found.get("evolves") else "never"
+        found = {**found, "started": ago(found.get("started")), "looked": ago(found.get("looked"))}
+    if session.shape() == "json":
+        session.show(found)
+    else:
+        session.show_fields(found)
+
+
+def _row(service: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns a service as a line of the table."""
+    return {
+        **service,
+        "revision": _short(service["revision"]),
+        "started": ago(service.get("started")),
+        "looked": ago(service.get("looked")),
+    }
 
 
 def _short(revision: str) -> str:

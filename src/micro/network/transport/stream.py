@@ -1,6 +1,7 @@
 """Unix and TCP sockets as pipes, on asyncio or uvloop: one machine's programs, or one owner's machines.
 
-Addresses are `unix:/path/to/socket` and `tcp:host:port` (`tcp:[2001:db8::7]:4040`). Bytes are not encrypted here:
+Addresses are `unix:/path/to/socket` and `tcp:host:port` (`tcp:[2001:db8::7]:4040`); a program that was handed a socket
+that listens already takes it as `open:7`, by its number. Bytes are not encrypted here:
 a Unix socket is guarded by its mode and by the peer's user, TCP is for loopback and networks of one owner. TCP_NODELAY
 is set, by asyncio and uvloop themselves; the contract test watches that.
 """
@@ -48,11 +49,14 @@ class Listener:
         address: where it listens, with the port it got.
     """
 
-    def __init__(self, server: asyncio.Server, address: str, inode: int | None) -> None:
+    def __init__(
+        self, server: asyncio.Server, address: str, inode: int | None, handed: socket.socket | None = None
+    ) -> None:
         """For `listen`; not to be called otherwise."""
         self.address: Final = address
         self._server = server
         self._inode = inode
+        self._handed = handed
 
     async def start(self) -> None:
         """Begins to accept; whoever is cancelled in this, as the loop takes a turn for it, leaves nobody listening."""
@@ -71,6 +75,9 @@ class Listener:
             with contextlib.suppress(FileNotFoundError), _folder_lock(path):
                 if os.lstat(path).st_ino == self._inode:
                     os.unlink(path)
+        if self._handed is not None:  # others may have it open as well: nobody shall wait at it for ever
+            with contextlib.suppress(OSError):
+                self._handed.shutdown(socket.SHUT_RDWR)
         self._server.close()
 
 
@@ -108,7 +115,8 @@ async def listen(address: str, factory: Callable[[], asyncio.BaseProtocol]) -> L
     place, it is removed only if it is a socket at which nobody listens.
 
     Args:
-        address: `unix:/path` or `tcp:host:port`; port 0 takes any free one.
+        address: `unix:/path` or `tcp:host:port`; port 0 takes any free one. `open:7` is a Unix socket that this process
+            was handed, open as 7; whoever made its file removes it.
         factory: makes a receiver for each connection, best an `asyncio.BufferedProtocol`.
 
     Raises:
@@ -116,6 +124,8 @@ async def listen(address: str, factory: Callable[[], asyncio.BaseProtocol]) -> L
         Conflict: somebody listens there already.
         EngineError: the system refuses the address.
     """
+    if address.startswith("open:"):
+        return await _listen_on(address.removeprefix("open:"), factory)
     path, host, port = _parse(address)
     loop = asyncio.get_running_loop()
     try:
@@ -133,6 +143,18 @@ async def listen(address: str, factory: Callable[[], asyncio.BaseProtocol]) -> L
     bound, bound_port = server.sockets[0].getsockname()[:2]
     shown = f"tcp:[{bound}]:{bound_port}" if ":" in bound else f"tcp:{bound}:{bound_port}"
     listener = Listener(server, shown, None)
+    await listener.start()
+    return listener
+
+
+async def _listen_on(number: str, factory: Callable[[], asyncio.BaseProtocol]) -> Listener:
+    """Accepts connections at a Unix socket that listens already."""
+    try:
+        accepting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=int(number))
+    except (OSError, ValueError) as error:
+        raise EngineError(f"there is no open socket with the number {number!r}: {error}") from error
+    server = await asyncio.get_running_loop().create_unix_server(factory, sock=accepting, start_serving=False)
+    listener = Listener(server, f"unix:{accepting.getsockname()}", None, accepting)
     await listener.start()
     return listener
 

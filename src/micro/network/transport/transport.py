@@ -156,6 +156,10 @@ class Relay(Protocol):
 class Listening(Protocol):
     """A place that programs of this machine can dial."""
 
+    @property
+    def address(self) -> str:
+        """Where they dial it."""
+
     def close(self) -> None:
         """Accepts no more; pipes that are open stay."""
 

@@ -13,7 +13,7 @@ from micro.service.context import Context
 from micro.service.registry.catalog import LIST_MAX, Catalog
 from micro.service.registry.changes import Change
 from micro.service.registry.description import check_description
-from micro.service.registry.instance import Instance
+from micro.service.registry.instance import Instance, split_generation
 from micro.service.registry.view import View
 from micro.service.service import Service
 from micro.trust.identity import is_nid
@@ -23,6 +23,9 @@ __all__ = ["LOCAL_LEASE_SECONDS", "Bell", "registry_service"]
 
 LOCAL_LEASE_SECONDS = 30.0
 """An instance here is believed for so long after its link was last seen; a lost link ends it at once."""
+ISOLATION = "isolation"
+"""In a service's metadata, what its node confines it by."""
+
 WATCHED_MAX = 64
 """So many services are watched by name."""
 WATCH_BEAT_SECONDS = 20.0
@@ -79,6 +82,7 @@ class Registry:
         declare: Callable[[str, dict[str, Any]], None],
         hidden: Callable[[Caller], frozenset[str]],
         absent: Callable[[str], Fault],
+        isolation: Callable[[], str],
     ) -> None:
         self._catalog = catalog
         self._bell = bell
@@ -94,6 +98,7 @@ class Registry:
         self._declare = declare
         self._hidden = hidden
         self._absent = absent
+        self._isolation = isolation
 
     async def list(self, context: Context, limit: int = 1000, offset: int = 0) -> dict[str, Any]:
         """Lists the services in reach, by name."""
@@ -145,12 +150,13 @@ class Registry:
 
     async def route(self, name: str, context: Context) -> dict[str, Any]:
         """Says how to reach a service: its description, and the sockets that this caller may use directly."""
-        service = name.partition("@")[0]
-        platform = self._platform(service)
+        named, _, version = name.partition("@")
+        platform = self._platform(named)
         if platform is not None:
             return {"addresses": [], "description": platform}
+        service, _ = split_generation(named)
         self._check_seen(service, context.caller)
-        wanted = name if is_nid(name.partition("@")[2]) else service
+        wanted = f"{service}@{version}" if is_nid(version) else service
         if not context.caller.peer:
             await self._use(wanted)
         view = self._seen(wanted, context.caller)
@@ -182,16 +188,27 @@ class Registry:
             version=str(description.get("version", "0")),
             id=instance,
             nid=self._nid,
-            address=address,
+            address=self._reception.direct_of(instance, address),
             local=True,
-            generation=self._reception.generation_of(instance),
+            generation=(generation := self._reception.generation_of(instance)),
+            weight=self._reception.weight_of(name, generation),
         )
-        described = check_description(description)
+        described = check_description(self._isolated(description, instance))
         self._declare(name, description)
         self._catalog.register(record, described, LOCAL_LEASE_SECONDS, self._clock.monotonic())
         link.facts.instances.append(record)
         self._reception.registered_now(link, record)
         return {"nid": self._nid, "lease_seconds": LOCAL_LEASE_SECONDS}
+
+    def _isolated(self, description: dict[str, Any], instance: str) -> dict[str, Any]:
+        """Returns a description with what confines the instance, which its node knows and nobody else may say."""
+        metadata = description.get("metadata") or {}
+        if not isinstance(metadata, dict):
+            return description
+        told = {key: value for key, value in metadata.items() if key != ISOLATION}
+        if self._isolation() and self._reception.is_supervised(instance):
+            told[ISOLATION] = self._isolation()
+        return {**description, "metadata": told}
 
     async def deregister(self, instance: str, context: Context) -> dict[str, Any]:
         """Withdraws an instance that registered over this link."""

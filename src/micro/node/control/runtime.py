@@ -20,7 +20,12 @@ class Runtime:
         self._is_platform = is_platform
 
     async def run(
-        self, source: str, name: str | None = None, environment: dict[str, str] | None = None
+        self,
+        source: str,
+        name: str | None = None,
+        environment: dict[str, str] | None = None,
+        evolve: bool | None = None,
+        allow: list[str] | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
         """Runs a service from its source and yields how far it has come; the last item has `done`.
 
@@ -28,10 +33,13 @@ class Runtime:
             source: a git URL, `github.com/owner/repository/path@ref`, or an absolute path.
             name: what to call it.
             environment: variables for its process.
+            evolve: whether it moves by itself when its source changes; where nobody says, a repository without a
+                pinned commit does.
+            allow: what it may beyond its own: `network`.
         """
         if name is not None and self._is_platform(name):
             raise BadRequest(f"{name} is a service of the node itself; choose another name")
-        async for progress in self._supervisor.run(source, name, environment):
+        async for progress in self._supervisor.run(source, name, environment, evolve, allow or []):
             yield dict(progress.to_dict())
 
     async def update(self, name: str) -> AsyncIterator[dict[str, Any]]:
@@ -42,6 +50,58 @@ class Runtime:
         """
         async for progress in self._supervisor.update(name):
             yield dict(progress.to_dict())
+
+    async def detect(self, source: str) -> dict[str, Any]:
+        """Says what a source is and how it would start; nothing of it is run.
+
+        Args:
+            source: a git URL, `github.com/owner/repository/path@ref`, or an absolute path.
+        """
+        return await self._supervisor.inspection.detect(source)
+
+    async def build(self, source: str) -> AsyncIterator[dict[str, Any]]:
+        """Builds a source without running it, and yields how far it has come; the last item names the build.
+
+        Args:
+            source: a git URL, `github.com/owner/repository/path@ref`, or an absolute path.
+        """
+        async for progress in self._supervisor.inspection.build(source):
+            yield dict(progress.to_dict())
+
+    async def verify(self, name: str) -> AsyncIterator[dict[str, Any]]:
+        """Checks what a service was built from, and yields what was found to hold; the last item has `done`.
+
+        Args:
+            name: a service, or the beginning of a build's name.
+        """
+        async for progress in self._supervisor.inspection.verify(name):
+            yield dict(progress.to_dict())
+
+    async def offer(self, name: str) -> AsyncIterator[dict[str, Any]]:
+        """Tries the newest revision of a service's source beside what runs: it gets a small part of the calls.
+
+        Args:
+            name: the service.
+        """
+        async for progress in self._supervisor.offers.offer(name):
+            yield dict(progress.to_dict())
+
+    async def evolution(self, name: str) -> dict[str, Any]:
+        """Lists the generations of a service: what each gets, how it did beside its parent, and why it is so.
+
+        Args:
+            name: the service.
+        """
+        return self._supervisor.offers.status(name)
+
+    async def rollback(self, name: str, generation: int | None = None) -> dict[str, Any]:
+        """Gives all the traffic of a service to another generation that lives.
+
+        Args:
+            name: the service.
+            generation: which one; without it the newcomer's parent, or else the one before the active.
+        """
+        return {"detail": await self._supervisor.offers.rollback(name, generation)}
 
     async def kill(self, name: str) -> dict[str, Any]:
         """Stops a service and forgets it.
@@ -78,6 +138,12 @@ def runtime_service(supervisor: Supervisor, is_platform: Callable[[str], bool]) 
     service = Service("runtime", description="Runs services from their source.", platform=True)
     service.add("Runtime.Run", endpoints.run)
     service.add("Runtime.Update", endpoints.update)
+    service.add("Runtime.Detect", endpoints.detect, idempotent=True)
+    service.add("Runtime.Build", endpoints.build, idempotent=True)
+    service.add("Runtime.Verify", endpoints.verify, idempotent=True)
+    service.add("Runtime.Offer", endpoints.offer)
+    service.add("Runtime.Evolution", endpoints.evolution, idempotent=True)
+    service.add("Runtime.Rollback", endpoints.rollback)
     service.add("Runtime.Kill", endpoints.kill)
     service.add("Runtime.Status", endpoints.status, idempotent=True)
     service.add("Runtime.Logs", endpoints.logs, idempotent=True)

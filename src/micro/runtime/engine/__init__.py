@@ -1,1 +1,1 @@
-"""What a service runs in: today a process, later a sandbox or a WebAssembly worker."""
+"""What a service runs in: a process, or a worker for WebAssembly guests."""

@@ -25,11 +25,19 @@ class Launch:
         command: a program and its arguments.
         directory: the tree it stands in, only to be read.
         environment: all the variables it gets.
+        readable: what else it reads: its interpreter, its packages.
+        network: whether it may use the machine's network.
+        door: the socket at which it reaches its node.
+        private: a folder of its own, empty.
     """
 
     command: tuple[str, ...]
     directory: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    readable: tuple[Path, ...] = ()
+    network: bool = False
+    door: Path | None = None
+    private: Path | None = None
 
 
 class EngineInstance(Protocol):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 
-__all__ = ["address_fault"]
+__all__ = ["address_fault", "is_address"]
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -22,6 +22,15 @@ CLOSED = [
     for text in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16", "3fff::/20", "5f00::/16")
 ]
 """Special ranges that not every version of Python counts as such."""
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is written as an address, which nobody reads in two ways: `010.0.0.1` is none."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def address_fault(text: str) -> str:

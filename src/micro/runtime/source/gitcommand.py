@@ -16,11 +16,16 @@ from micro.errors import EngineError, SourceError
 from micro.ports import Limits, Processes
 from micro.runtime.command import CommandOverran, Finished, run_command
 
-__all__ = ["Git", "Protocol", "error_text"]
+__all__ = ["ASKING_BYTES_MAX", "MEMORY_BYTES_MAX", "Git", "Protocol", "error_text"]
 
 Protocol = Literal["https", "file", "none"]
 
 MEMORY_BYTES_MAX = 2_000_000_000
+"""What a git that fetches may use: it checks what it is brought."""
+
+ASKING_BYTES_MAX = 500_000_000
+"""What a git that only asks for a ref may use, whatever the other side goes on to tell it."""
+
 PROCESSOR_SECONDS_MAX = 120
 ERROR_CHARACTERS_MAX = 400
 
@@ -89,6 +94,7 @@ class Git:
         data: bytes = b"",
         seconds_max: float = 60.0,
         output_bytes_max: int = 1_000_000,
+        memory_bytes_max: int = MEMORY_BYTES_MAX,
         on_errors: Callable[[bytes], None] | None = None,
     ) -> Finished:
         """Runs one git command to its end, whatever its exit code.
@@ -115,7 +121,7 @@ class Git:
                 seconds_max=seconds_max,
                 output_bytes_max=output_bytes_max,
                 data=data,
-                limits=Limits(MEMORY_BYTES_MAX, self.transfer_bytes_max, PROCESSOR_SECONDS_MAX),
+                limits=Limits(memory_bytes_max, self.transfer_bytes_max, PROCESSOR_SECONDS_MAX),
                 on_errors=on_errors,
             )
         except CommandOverran as error:
@@ -124,6 +130,11 @@ class Git:
             raise SourceError(
                 f"{error}; sources other than a folder need git, which your system's packages hold"
             ) from error
+
+    async def version(self) -> tuple[int, int]:
+        """Returns which git it is: the first two numbers of its version, zeros where it tells none."""
+        told = re.search(rb"(\d{1,4})\.(\d{1,4})", (await self.run("version")).output)
+        return (int(told[1]), int(told[2])) if told else (0, 0)
 
     def _environment(self, protocol: Protocol) -> dict[str, str]:
         return {

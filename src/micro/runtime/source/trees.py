@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -18,6 +20,15 @@ PASSED_OVER = frozenset({"__pycache__"})
 
 TREES_MAX = 64
 """How many trees are kept that no service uses."""
+
+TREES_BYTES_MAX = 1_000_000_000
+"""How large they may be together."""
+
+KEYS_MAX = 10_000
+"""How many revisions are remembered to be one of the trees."""
+
+RECENT_MAX = 16
+"""So many trees that were asked for last are kept in any case: a service may be about to be made of one."""
 
 FILES_MAX = 50_000
 """How many files of a folder are looked at; a fetched tree has fewer."""
@@ -55,6 +66,7 @@ class Trees:
     def __init__(self, disk: Disk, entropy: Entropy, folder: Path) -> None:
         self._disk = disk
         self._entropy = entropy
+        self._recent: deque[str] = deque(maxlen=RECENT_MAX)
         self.folder = folder
 
     def draft(self) -> Draft:
@@ -67,7 +79,11 @@ class Trees:
         """Returns the hash of the tree filed under `key` if it is here and unharmed; reads all of it."""
         filed = self._disk.read(self._key_path(key))
         name = (filed or b"").decode("ascii", "replace").strip()
-        return name if re.fullmatch(r"[0-9a-f]{64}", name) and self.is_whole(name) else None
+        if not re.fullmatch(r"[0-9a-f]{64}", name) or not self.is_whole(name):
+            return None
+        with contextlib.suppress(OSError):  # a full disk takes nothing, and what is on it is there
+            self.remember(key, name)  # once more, so that it counts as young
+        return name
 
     def is_whole(self, name: str) -> bool:
         """Whether the tree of that hash is here with every byte in place."""
@@ -84,6 +100,7 @@ class Trees:
         """Files the tree of hash `name` under `key`, which may be any text."""
         self._disk.make_folder(self.folder / KEYS_FOLDER)
         self._disk.write(self._key_path(key), name.encode())
+        self._recent.append(name)
 
     def clear(self) -> None:
         """Removes what a crash left half done; nobody may be drafting."""
@@ -92,12 +109,21 @@ class Trees:
                 self._disk.remove(self.folder / entry.name)
 
     def sweep(self, used: Collection[str]) -> None:
-        """Removes the oldest trees beyond `TREES_MAX` that are not in `used`."""
-        names = re.compile(r"[0-9a-f]{64}")
+        """Removes the oldest trees that are not in `used`, beyond `TREES_MAX` and `TREES_BYTES_MAX`, and old keys."""
+        names, spared = re.compile(r"[0-9a-f]{64}"), {*used, *self._recent}
         found = [entry for entry in self._disk.entries(self.folder) if names.fullmatch(entry.name)]
-        old = sorted((entry for entry in found if entry.name not in used), key=lambda entry: entry.modified)
-        for entry in old[: max(0, len(old) - TREES_MAX)]:
-            self._disk.remove(self.folder / entry.name)
+        idle = [entry for entry in found if entry.name not in spared]
+        total = 0
+        for kept, entry in enumerate(sorted(idle, key=lambda entry: entry.modified, reverse=True)):
+            total += self._size(entry.name)
+            if kept >= TREES_MAX or total > TREES_BYTES_MAX:
+                self._disk.remove(self.folder / entry.name)
+        keys = sorted(self._disk.entries(self.folder / KEYS_FOLDER), key=lambda entry: entry.modified)
+        for entry in keys[: max(0, len(keys) - KEYS_MAX)]:
+            self._disk.remove(self.folder / KEYS_FOLDER / entry.name)
+
+    def _size(self, name: str) -> int:
+        return sum(entry.size for _, entry in walk(self._disk, self.folder / name, lambda entry: False))
 
     def _key_path(self, key: str) -> Path:
         return self.folder / KEYS_FOLDER / hashlib.sha256(key.encode()).hexdigest()

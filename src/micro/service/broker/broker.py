@@ -14,6 +14,7 @@ import msgspec
 from micro.errors import BadRequest, Fault, TooLarge
 from micro.mucp.batch import Batch
 from micro.service.broker.cursor import Cursor
+from micro.service.broker.turns import Part
 
 __all__ = [
     "EPHEMERAL_ID",
@@ -209,6 +210,9 @@ class Subscription(Protocol):
 
     def resume(self) -> None:
         """The member has credit again."""
+
+    def share(self, part: Part) -> None:
+        """Says which events the member is to have from now on: all that come to its turn, none, or a part."""
 
     def close(self) -> None:
         """The member leaves; what it has not acknowledged goes to the others at once, or waits."""

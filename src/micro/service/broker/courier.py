@@ -92,6 +92,8 @@ class Courier:
     def spread(self, topic: Topic, sequence: int, event: StoredEvent) -> None:
         """Gives a new event to every subscriber without a queue, or keeps it for those without credit."""
         for listener in topic.audience:
+            if listener.is_muted:
+                continue
             if not listener.is_clear:
                 listener.hold(sequence, event, self._topics.limits)
             elif self.hand(cast(Member, listener.handle), sequence, event):
@@ -103,6 +105,8 @@ class Courier:
         """Does what `spread` does for events that nobody keeps, all at once."""
         count = events.batch.count
         for listener in topic.audience:
+            if listener.is_muted:
+                continue
             taken = 0
             if listener.is_clear:
                 taken = self._hand_all(cast(Member, listener.handle), events)

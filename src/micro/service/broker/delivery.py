@@ -11,6 +11,7 @@ import msgspec
 
 from micro.service.broker.broker import StoredEvent
 from micro.service.broker.turns import Membership
+from micro.service.trial import Half
 
 __all__ = [
     "BUFFERED_EVENT_BYTES",
@@ -35,6 +36,9 @@ SEQUENCE_BITS = 40
 """A sequence has so many bits. A row's key is the topic's number and, in its low bits, the sequence; so the events of
 a topic lie together, in order."""
 
+UNHANDLED = 500
+"""By this code an event that has to be delivered again is compared with others, while generations are."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 Numbered = tuple[int, StoredEvent]
@@ -43,14 +47,25 @@ Numbered = tuple[int, StoredEvent]
 class Unfinished:
     """An event that was handed out and is not done."""
 
-    __slots__ = ("attempts", "deadline", "error", "member", "sequence")
+    __slots__ = ("attempts", "deadline", "error", "half", "member", "sequence")
 
     def __init__(self, sequence: int, attempts: int = 0, error: str = "") -> None:
         self.sequence = sequence
         self.attempts = attempts
         self.error = error
+        self.half: Half | None = None
         self.member: Membership | None = None
         self.deadline = 0.0
+
+    def tell(self, *, is_done: bool) -> None:
+        """Says how it went, if it is compared with another."""
+        if self.half is not None:
+            self.half.end(0 if is_done else UNHANDLED, 0.0)
+
+    def take_back(self) -> Half | None:
+        """Returns how it is compared, which is so no more: it was not taken."""
+        half, self.half = self.half, None
+        return half
 
     def blame(self, error: str) -> None:
         """Takes note of why its delivery failed."""

@@ -8,8 +8,7 @@ log, *handed out*, and the *unfinished* events before it:
     done, or expired | unfinished: in flight, put off, to be recalled | read ahead, with bodies | not read yet
                                                            handed out ^                         ^ position
 
-An event that was handed out and is not unfinished is done, and never comes again. These two are all that is saved, and
-they stay small however long the log is: unfinished events and events held in memory are both bounded.
+What was handed out and is not unfinished is done, and never comes again. These two are saved, and both are bounded.
 
     an event is      it is held in               and goes on
     read ahead       _ahead, with its body       in flight (next); out of memory (the last member left)
@@ -282,14 +281,12 @@ class Inbox:
             self._take(recalled)
         if not recalled and (not self._ahead or self._is_full):
             return None
-        member = self.turns.take()
-        if member is None:
+        if (member := self.turns.take()) is None:
             return None
         sequence, event = self._take(recalled or self._ahead)
         entry = self._unfinished.setdefault(sequence, Unfinished(sequence))
         entry.attempts += 1
-        entry.member = member
-        entry.deadline = now + self._limits.acknowledge_seconds
+        entry.member, entry.half, entry.deadline = member, self.turns.half, now + self._limits.acknowledge_seconds
         self._flight[sequence] = entry
         member.held.add(sequence)
         self.is_changed = True
@@ -307,6 +304,7 @@ class Inbox:
         if entry is None or entry.member is not delivery.member:
             return  # the member left while it was asked
         delivery.member.is_paused = True
+        self.turns.give_back(entry.take_back())
         self._release(entry)
         entry.attempts -= 1
         held = self._recalled if entry.attempts else self._ahead
@@ -315,7 +313,9 @@ class Inbox:
         held.appendleft((delivery.sequence, delivery.event))
         self._bytes += BUFFERED_EVENT_BYTES + len(delivery.event.body)
 
-    def _release(self, entry: Unfinished) -> None:
+    def _release(self, entry: Unfinished, *, is_done: bool = False) -> None:
+        if entry.half is not None:
+            entry.tell(is_done=is_done)
         member, entry.member = entry.member, None
         if member is not None:
             del self._flight[entry.sequence]
@@ -338,7 +338,7 @@ class Inbox:
         """Ends an event, whoever has it; returns False if it was ended before."""
         entry = self._unfinished.get(sequence)
         if entry is not None:
-            self._release(entry)
+            self._release(entry, is_done=True)
             self._end(sequence)
         return entry is not None
 

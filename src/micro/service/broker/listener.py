@@ -19,13 +19,15 @@ class Listener:
     Attributes:
         handle: what the broker knows it by.
         is_paused: whether it refused the last event and has not resumed since.
+        is_muted: whether it is to have nothing.
         missed: how many events it has missed and was not told of.
     """
 
-    __slots__ = ("_bytes", "_held", "handle", "is_paused", "missed")
+    __slots__ = ("_bytes", "_held", "handle", "is_muted", "is_paused", "missed")
 
     def __init__(self, handle: object) -> None:
         self.handle = handle
+        self.is_muted = False
         self.is_paused = False
         self.missed = 0
         self._held: deque[tuple[int, StoredEvent]] = deque()

@@ -11,6 +11,7 @@ from micro.service.broker.broker import Output
 from micro.service.broker.courier import Courier
 from micro.service.broker.topic import Place
 from micro.service.broker.topics import Topics
+from micro.service.broker.turns import Part
 
 __all__ = ["Seat"]
 
@@ -53,6 +54,10 @@ class Seat:
 
     def resume(self) -> None:
         self._topics.resume(self._place)
+        self._courier.rouse()
+
+    def share(self, part: Part) -> None:
+        self._topics.share(self._place, part)
         self._courier.rouse()
 
     def close(self) -> None:

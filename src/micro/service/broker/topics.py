@@ -57,6 +57,7 @@ from micro.service.broker.delivery import Numbered
 from micro.service.broker.inbox import Inbox
 from micro.service.broker.listener import Listener
 from micro.service.broker.topic import Place, Topic
+from micro.service.broker.turns import Part
 
 __all__ = ["Drop", "Topics"]
 
@@ -241,6 +242,14 @@ class Topics:
             place.listener.is_paused = False
         elif place.inbox is not None and place.member is not None:
             place.inbox.resume(place.member)
+        self._stir(place.topic)
+
+    def share(self, place: Place, part: Part) -> None:
+        """Says which events a member is to have; one without a queue has all or nothing."""
+        if place.listener is not None:
+            place.listener.is_muted = part is not True
+        elif place.inbox is not None and place.member is not None:
+            place.inbox.turns.share(place.member, part)
         self._stir(place.topic)
 
     def acknowledge(self, place: Place, sequence: int) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 from micro.errors import Fault, Forbidden
 from micro.service.broker.broker import Member, Output, StoredEvent, Subscription
 from micro.service.broker.copied import CopyBroker
+from micro.service.broker.turns import Part
 
 __all__ = ["Gathering"]
 
@@ -81,6 +82,9 @@ class Gathering(Subscription):
         if part is not None and part.subscription is not None:
             part.subscription.acknowledge(number)
             self.resume()
+
+    def share(self, part: Part) -> None:
+        """Who gathers is another node, which is of no generation."""
 
     def negative(self, sequence: int, delay_seconds: float = 0.0, error: str = "") -> None:
         part, number = self._unfinished.pop(sequence, (None, 0))

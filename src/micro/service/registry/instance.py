@@ -20,11 +20,13 @@ __all__ = [
     "RECORD_BYTES_MAX",
     "Instance",
     "InstanceKey",
+    "bare_name",
     "check_service",
     "check_version",
     "matches",
     "newest_first",
     "shown",
+    "split_generation",
     "split_version",
 ]
 
@@ -38,6 +40,8 @@ WEIGHT_MAX = 10_000
 SHOWN_CHARACTERS_MAX = 80
 NUMBER_MAX = 2**63 - 1
 """Generation and sequence are non-negative and fit 64 bits."""
+
+GENERATION_DIGITS_MAX = 18
 
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]*")
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]*")
@@ -193,6 +197,25 @@ def split_version(service: str) -> tuple[str, str]:
     """Splits `greeter@1.2` into the service's name and the version asked for, "" where none is."""
     name, _, version = service.partition("@")
     return name, version
+
+
+def split_generation(service: str) -> tuple[str, int | None]:
+    """Splits `greeter#2` into the service's name and the generation asked for, None where none is.
+
+    Raises:
+        BadRequest: what follows `#` is no number of a generation.
+    """
+    name, sign, number = service.partition("#")
+    if not sign:
+        return name, None
+    if not number.isdecimal() or not number.isascii() or len(number) > GENERATION_DIGITS_MAX or int(number) < 1:
+        raise BadRequest(f"{name}#{shown(number)}: a generation is a whole number from 1, as in {name}#2")
+    return name, int(number)
+
+
+def bare_name(service: str) -> str:
+    """Returns a service's name without the version and the generation that are asked for."""
+    return service.partition("@")[0].partition("#")[0]
 
 
 def matches(version: str, wanted: str) -> bool:

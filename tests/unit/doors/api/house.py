@@ -22,6 +22,7 @@ from micro.service.service import Service
 from micro.service.typed import Stream
 
 TOKEN = "secret-token"
+HOOK_SECRET = "known to the forge alone"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
@@ -151,13 +152,21 @@ class House:
         door: the door.
     """
 
-    def __init__(self, folder: Path, *, limits: Limits | None = None, hosts: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        limits: Limits | None = None,
+        hosts: tuple[str, ...] = (),
+        hook_secret: str = HOOK_SECRET,
+    ) -> None:
         self.seen = Seen()
         self.broken: dict[str, str] = {}
         self.port = 0
         self.node = Node(NodeConfig(home=str(folder), api=False, network=False), system_ports())
         self._limits = limits
         self._hosts = hosts
+        self._hook_secret = hook_secret
 
     async def start(self, port: int = 0) -> None:
         """Starts the node and opens the door, on `port` if it can be had."""
@@ -174,6 +183,7 @@ class House:
             token=TOKEN,
             user=lambda token: node.gate.visit(token).caller,
             entropy=node.ports.entropy,
+            hook_secret=self._hook_secret,
             hosts=self._hosts,
             limits=self._limits,
         )

@@ -17,6 +17,8 @@ from micro.doors.api.path import Wanted, api_path, root_path
         ("greeter/hello", "Greeter.Hello"),
         ("word-count/count-all", "WordCount.CountAll"),
         ("greeter@1.2/hello", "Greeter.Hello"),
+        ("greeter#2/hello", "Greeter.Hello"),
+        ("greeter#2/Say.Hello", "Say.Hello"),
     ],
 )
 def test_our_paths_name_service_and_endpoint(path: str, wanted: str) -> None:

@@ -12,13 +12,13 @@ import click
 import pytest
 
 from micro.doors.cli.body import json_body, lines_typed, read_bytes
+from micro.doors.cli.building import local_source
 from micro.doors.cli.call import parse_headers
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.events import content_type_of
 from micro.doors.cli.exchange import item_of
 from micro.doors.cli.moment import ago, span
 from micro.doors.cli.options import seconds
-from micro.doors.cli.runtime import local_source
 from micro.errors import SourceError
 from micro.mucp.codec import decode_json
 

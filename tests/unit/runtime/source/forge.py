@@ -33,10 +33,10 @@ ENVIRONMENT = {
 class Repository:
     """A bare repository whose every object is ours to choose."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
-        self.git("init", "--quiet", "--bare", "--initial-branch=main", ".")
+        self.git("init", "--quiet", "--bare", "--initial-branch=main", *options, ".")
         self.git("config", "uploadpack.allowFilter", "true")
 
     def git(self, *arguments: str, data: bytes = b"") -> str:

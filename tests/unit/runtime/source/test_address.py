@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from micro.runtime.source.address import address_fault
+from micro.runtime.source.address import address_fault, is_address
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
@@ -28,3 +28,12 @@ def test_the_internet(address: str) -> None:
 def test_this_machine_and_its_network(address: str) -> None:
     """Everything else is refused, however it is wrapped."""
     assert address_fault(address)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("8.8.8.8", True), ("[2001:db8:0::1]", True), ("010.0.0.1", False), ("example.org", False), ("2130706433", False)],
+)
+def test_an_address_is_told_from_a_name(host: str, expected: bool) -> None:
+    """What two programs might read differently is looked up like a name."""
+    assert is_address(host) is expected

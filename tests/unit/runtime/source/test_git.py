@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from micro.errors import SourceError
 from micro.runtime.source.git import GitSource
+from micro.runtime.source.host import resolve_host
 from micro.runtime.source.rules import Bounds
 from micro.runtime.source.source import Tree, silent
 from micro.runtime.source.spec import SourceSpec, parse
@@ -121,6 +123,40 @@ async def test_one_private_address_among_others_is_enough(tmp_path: Path, forge:
     source = git_source(tmp_path, forge, allow_private=False, resolve=resolve)
     with pytest.raises(SourceError, match=r"127\.0\.0\.1 is an address of this machine"):
         await get(source, f"https://forge.test:{forge.port}/ann/greeter.git@main")
+
+
+async def test_every_address_that_was_checked_is_tried(tmp_path: Path, repository: Repository, forge: Forge) -> None:
+    """Where nobody is at the first of them, the next one is asked; they may be of both kinds."""
+
+    async def resolve(name: str, port: int) -> list[str]:
+        return ["::1", "127.0.0.1"]
+
+    repository.files(main_py="print(1)\n")
+    tree = await get(git_source(tmp_path, forge, resolve=resolve), f"https://forge.test:{forge.port}/ann/greeter.git")
+
+    assert listing(tree.folder) == {"main.py": b"print(1)\n"}
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+async def test_an_address_in_place_of_a_name(tmp_path: Path, address: str) -> None:
+    """Of either kind: it is connected to as it is."""
+    visits: list[int] = []
+
+    async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visits.append(1)
+        writer.close()
+
+    try:
+        server = await asyncio.start_server(visited, address, 0)
+    except OSError:
+        pytest.skip(f"this machine has no {address}")
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        host = f"[{address}]" if ":" in address else address
+        with pytest.raises(SourceError, match="cannot fetch"):
+            await git_source(tmp_path, resolve=resolve_host).newest(parse(f"https://{host}:{port}/ann/greeter.git"))
+
+    assert visits
 
 
 async def test_a_tag_of_a_local_repository(tmp_path: Path, repository: Repository) -> None:
@@ -264,3 +300,60 @@ async def test_progress_is_told(tmp_path: Path, repository: Repository) -> None:
     await source.fetch(spec, await source.newest(spec), lambda step, detail: told.append((step, detail)))
 
     assert told[-1] == ("fetching", "1 file, 9 bytes")
+
+
+@pytest.mark.parametrize(
+    ("rest", "text"),
+    [
+        ("", "main"),
+        ("@HEAD", "main"),
+        ("@refs/heads/other", "other"),
+        ("@v1", "tagged"),
+        ("//sub/folder@deep", "deep"),
+    ],
+)
+async def test_every_form_of_a_source_over_https(
+    tmp_path: Path, repository: Repository, forge: Forge, rest: str, text: str
+) -> None:
+    """The repository's own choice, a ref in full, an annotated tag, and a folder of a monorepo."""
+    for branch in ("other", "main"):
+        repository.files(branch=branch, main_py=branch)
+    repository.git("tag", "-a", "-m", "first", "v1", repository.files(branch="old", main_py="tagged"))
+    repository.commit(repository.nested(b"sub/folder/main.py", "100644", repository.blob(b"deep")), "deep")
+    tree = await get(git_source(tmp_path, forge), f"https://forge.test:{forge.port}/ann/greeter.git{rest}")
+
+    assert listing(tree.folder) == {"main.py": text.encode()}
+
+
+async def test_history_is_not_fetched(tmp_path: Path, repository: Repository, forge: Forge) -> None:
+    """Of a repository whose past is larger than a transfer may be, the newest commit comes."""
+    old = repository.tree(("100644", repository.blob(os.urandom(2_000_000)), b"noise"))
+    first = repository.git("commit-tree", "-m", "old", old)
+    new = repository.tree(("100644", repository.blob(b"print(1)\n"), b"main.py"))
+    repository.git("update-ref", "refs/heads/main", repository.git("commit-tree", "-p", first, "-m", "new", new))
+    source = git_source(tmp_path, forge, bounds=Bounds(transfer_bytes=500_000))
+    tree = await get(source, f"https://forge.test:{forge.port}/ann/greeter.git@main")
+
+    assert listing(tree.folder) == {"main.py": b"print(1)\n"}
+
+
+async def test_a_look_hands_over_nothing(tmp_path: Path, repository: Repository, forge: Forge) -> None:
+    """Asking which commit a branch is costs two small requests, and no object is handed over."""
+    repository.files(main_py="print(1)\n")
+    await git_source(tmp_path, forge).newest(parse(f"https://forge.test:{forge.port}/ann/greeter.git@main"))
+
+    assert [request.split("/")[-1] for request in forge.requests] == [
+        "refs?service=git-upload-pack",
+        "git-upload-pack",
+    ]
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+async def test_a_repository_with_other_hashes(tmp_path: Path, pinned: bool) -> None:
+    """One that names its objects by SHA-256 becomes its files as well."""
+    folder = tmp_path / "modern"
+    repository = Repository(folder, "--object-format=sha256")
+    commit = repository.files(main_py="print(1)\n")
+    tree = await get(git_source(tmp_path), f"{folder}@{commit if pinned else 'main'}")
+
+    assert (len(commit), listing(tree.folder)) == (64, {"main.py": b"print(1)\n"})

@@ -88,9 +88,46 @@ def test_drafts_of_a_crash_are_cleared(trees: Trees, tmp_path: Path) -> None:
 def test_the_oldest_unused_trees_go(trees: Trees, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of trees that nobody uses only the youngest are kept."""
     monkeypatch.setattr(module, "TREES_MAX", 1)
+    monkeypatch.setattr(module, "RECENT_MAX", 0)
+    trees = Trees(SystemDisk(), SystemEntropy(), tmp_path)
     used, old, young = store(trees, a="1"), store(trees, a="2"), store(trees, a="3")
     for name, age in ((used, 1), (old, 2), (young, 3)):
         os.utime(tmp_path / name, (age, age))
     trees.sweep({used})
 
     assert {path.name for path in tmp_path.iterdir()} == {used, young, "revisions"}
+
+
+def test_large_unused_trees_go_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Together they are no larger than is allowed, however few they are; a young one of no size stays."""
+    monkeypatch.setattr(module, "TREES_BYTES_MAX", 1000)
+    monkeypatch.setattr(module, "RECENT_MAX", 0)
+    trees = Trees(SystemDisk(), SystemEntropy(), tmp_path)
+    old, large, young = store(trees, a="1"), store(trees, a="2" * 1000), store(trees, a="3")
+    for name, age in ((old, 1), (large, 2), (young, 3)):
+        os.utime(tmp_path / name, (age, age))
+    trees.sweep(set())
+
+    assert {path.name for path in tmp_path.iterdir()} == {young, "revisions"}
+
+
+def test_what_was_asked_for_a_moment_ago_stays(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that is being made of a tree does not lose it before it runs."""
+    monkeypatch.setattr(module, "TREES_MAX", 0)
+    name = store(trees, a="1")
+    trees.sweep(set())
+
+    assert trees.find("key") == name
+
+
+def test_old_keys_go(trees: Trees, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that changes for years leaves no more of them than are allowed; one that is asked for is young."""
+    monkeypatch.setattr(module, "KEYS_MAX", 2)
+    for number in range(4):
+        store(trees, key=str(number), a="1")
+        newest = max((tmp_path / "revisions").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        os.utime(newest, (number, number))
+    trees.find("0")
+    trees.sweep(set())
+
+    assert [trees.find(str(number)) is not None for number in range(4)] == [True, False, False, True]

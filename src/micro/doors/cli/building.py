@@ -1,0 +1,101 @@
+"""The commands about source that is not run yet: `detect`, `build` and `verify`; and how long work is followed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from micro.doors.cli.completion import complete_services
+from micro.doors.cli.elsewhere import typed_line
+from micro.doors.cli.options import command
+from micro.doors.cli.output import clean
+from micro.doors.cli.session import Session
+from micro.doors.cli.terminal import note, paint, say
+from micro.errors import InternalError
+from micro.runtime.source.spec import parse
+
+__all__ = ["build", "detect", "follow", "local_source", "verify"]
+
+
+def local_source(source: str) -> str:
+    """Returns a source as the node understands it, whose working directory is another one: local paths in full.
+
+    Raises:
+        SourceError: it follows no form that is known.
+    """
+    if "@" in source and os.path.isdir(source):  # a folder that is there is meant, not a reference
+        source = f"file://{quote(os.path.abspath(source))}"
+    return str(parse(source).below(os.getcwd()))
+
+
+@command("detect", example="micro detect github.com/ann/greeter")
+@click.argument("source")
+def detect(session: Session, source: str) -> None:
+    """Say what a source is, and how it would start.
+
+    SOURCE is a folder or a git URL, as for `micro run`. It is fetched, looked at and left alone: nothing of it is run.
+    """
+    found = session.ask("runtime", "Runtime.Detect", {"source": local_source(source)}, waiting=f"looking at {source}")
+    if session.shape() == "json":
+        session.show(found)
+        return
+    listed = {"command": " ".join, "build": " ".join, "endpoints": ", ".join, "tools": ", ".join, "notes": "; ".join}
+    shown = {key: listed[key](value) if key in listed else value for key, value in found.items()}
+    session.show_fields({key: clean(str(value)) for key, value in shown.items() if value})
+    session.next(f"micro run {clean(source)}")
+
+
+@command("build", example="micro build github.com/ann/greeter")
+@click.argument("source")
+def build(session: Session, source: str) -> None:
+    """Build a source without running it.
+
+    What it asks for is fetched from the registries of its language, and then it is built without a network. The last
+    line names the build, which `micro verify` takes.
+    """
+    last = follow(session, "Runtime.Build", {"source": local_source(source)})
+    if session.shape() == "table" and last.get("build"):
+        session.next(f"micro verify {clean(str(last['build']))[:16]}")
+
+
+@command("verify", example="micro verify greeter")
+@click.argument("service", shell_complete=complete_services)
+def verify(session: Session, service: str) -> None:
+    """Check what a service was built from.
+
+    SERVICE is the name of one that runs here, or the beginning of a build's name. That this node stated the build is
+    checked, that nothing was changed since, and, where its language allows, that it comes out the same again.
+    """
+    follow(session, "Runtime.Verify", {"name": service})
+
+
+def follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Shows the steps of a long work as they come, fails as it fails, and returns the last one."""
+    verb = endpoint.rpartition(".")[2].lower()
+
+    async def work() -> Mapping[str, Any]:
+        last: Mapping[str, Any] = {}
+        async for step in session.stream("runtime", endpoint, request):
+            last = step
+            if session.shape() == "json":
+                session.show_item(step)
+            elif not step.get("failed") and not step.get("done"):
+                note(f"{paint(str(step['step']).ljust(9), 'dim', sys.stderr)} {clean(str(step.get('detail', '')))}")
+        return last
+
+    session.hint = "micro status"
+    last = session.run(work, waiting="working", whole=verb)
+    if last.get("failed") or not last.get("done"):
+        for line in last.get("tail") or ():
+            note(f"  {clean(str(line))}")
+        logged = last.get("tail") and last.get("service") and verb in {"run", "update"}
+        session.hint = typed_line("micro logs", str(last["service"])) if logged else f"micro {verb} --help"
+        raise InternalError(str(last.get("detail") or "the node ended the work without saying why"))
+    if session.shape() != "json":
+        say(clean(str(last.get("detail") or "done")))
+    return last

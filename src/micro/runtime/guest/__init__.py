@@ -1,0 +1,1 @@
+"""WebAssembly guests: what they may say and ask, what runs them, and what builds them."""

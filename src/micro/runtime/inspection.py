@@ -1,0 +1,81 @@
+"""Looks at source and builds without running them: what a source is, what it builds to, what a build is worth."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from micro.errors import BadRequest, NotFound, SourceError
+from micro.runtime.feed import Feed
+from micro.runtime.generation import Progress
+from micro.runtime.roster import Roster
+from micro.runtime.source.source import silent
+from micro.runtime.source.spec import SourceSpec, parse
+from micro.runtime.works import Works
+from micro.runtime.workshop import Workshop
+
+__all__ = ["Inspection"]
+
+
+class Inspection:
+    """What a node's owner may ask about source that is not run yet, and about what runs."""
+
+    def __init__(self, workshop: Workshop, works: Works, roster: Roster) -> None:
+        self._workshop = workshop
+        self._works = works
+        self._roster = roster
+
+    async def detect(self, source: str) -> dict[str, Any]:
+        """Returns what a source is and how it would start; see `Understood.to_dict`. Nothing of it is run.
+
+        Raises:
+            BadRequest: the source cannot be understood, fetched or started; the message says why.
+        """
+        spec = _parse(source)
+        try:
+            found = await self._workshop.understand(spec, await self._workshop.newest(spec), silent)
+        except SourceError as error:
+            raise BadRequest(str(error)) from error
+        return {"source": str(spec), "name": found.plan.name or spec.name, **found.to_dict()}
+
+    async def build(self, source: str) -> AsyncIterator[Progress]:
+        """Builds a source without running it, and yields how far it has come; the last line names the build.
+
+        Raises:
+            BadRequest: the source cannot be understood.
+        """
+        spec = _parse(source)
+        async for progress in self._works.look_on(lambda feed: self._build(spec, feed), spec.name):
+            yield progress
+
+    async def verify(self, name: str) -> AsyncIterator[Progress]:
+        """Checks the build that a service runs, or whose name begins so, and yields what was found to hold.
+
+        Raises:
+            NotFound: there is none.
+        """
+        keeper = self._roster.get(name)
+        generation = keeper.generation if keeper else None
+        try:
+            key = generation.build if generation else self._workshop.artefacts.find(name)
+        except SourceError as error:
+            raise NotFound(f"no service {name!r} runs here, and {error}") from error
+        async for progress in self._works.look_on(lambda feed: self._verify(key, feed), name):
+            yield progress
+
+    async def _build(self, spec: SourceSpec, feed: Feed) -> None:
+        feed.put(Progress("fetching", f"looking for {spec}"))
+        found = await self._workshop.understand(spec, await self._workshop.newest(spec), feed.report)
+        made = await self._workshop.build(spec, found, feed.report)
+        feed.put(Progress("done", f"{spec.name} is built: {made.key}", done=True, service=spec.name, build=made.key))
+
+    async def _verify(self, key: str, feed: Feed) -> None:
+        detail = await self._workshop.verify(key, feed.report)
+        feed.put(Progress("done", detail, done=True, build=key))
+
+
+def _parse(source: str) -> SourceSpec:
+    try:
+        return parse(source)
+    except SourceError as error:
+        raise BadRequest(str(error)) from error

@@ -1,0 +1,116 @@
+"""WebAssembly, for whoever asks for it: source of nine languages, or an artefact that its author has built.
+
+A guest is built from what is there: what it depends on lies in its tree. `micro.runtime.guest` knows the compilers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from micro.errors import EngineError, SourceError
+from micro.runtime.command import Finished
+from micro.runtime.environments import Interpreter
+from micro.runtime.guest.build import build_wasm, find_tools
+from micro.runtime.guest.machine import ARTEFACT_BYTES_MAX, MAGIC
+from micro.runtime.guest.recipes import ARTEFACT
+from micro.runtime.manifest import MANIFEST, Manifest
+from micro.runtime.recipe.plan import Component, Files, Plan
+from micro.runtime.recipe.recipe import Job, Place, Start
+from micro.runtime.recipe.rust import cargo_of
+
+__all__ = ["WasmRecipe"]
+
+NAMED: Mapping[str, tuple[str, ...]] = {
+    "rust": ("Cargo.toml",),
+    "go": ("go.mod",),
+    "zig": ("main.zig",),
+    "assemblyscript": ("index.ts", "assembly/index.ts"),
+    "typescript": ("main.ts",),
+    "javascript": ("main.js",),
+    "python": ("main.py",),
+}
+"""What says for sure of which language a guest is, where its author asked for one."""
+
+ENDING: Mapping[str, tuple[str, ...]] = {"c": (".c",), "cpp": (".cc", ".cpp", ".cxx")}
+PREBUILT = ".wasm"
+
+
+class WasmRecipe:
+    """`Recipe` for guests, which run in a worker of the node instead of a process of their own.
+
+    Args:
+        interpreter: the node's own Python, whose packages may be compilers.
+    """
+
+    name = "wasm"
+    language = "WebAssembly"
+    version = 1
+    reproducible = False
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+
+    def matches(self, files: Files, manifest: Manifest) -> Plan | None:
+        if manifest.recipe != self.name:
+            return None
+        named = manifest.command[0] if manifest.command else ""
+        if named.endswith(PREBUILT):
+            if named not in files.paths:
+                raise SourceError(f"{MANIFEST} says that {named} starts, and it is not there")
+            return self._plan(named, f"{MANIFEST} says so")
+        found = next((language for language, names in NAMED.items() if files.first(*names)), "")
+        found = found or next((one for one, endings in ENDING.items() if files.ending(*endings, depth_max=0)), "")
+        if not found:
+            raise SourceError(
+                f'{MANIFEST} says recipe = "wasm", and nothing here is built to it: the start is one of '
+                f"{', '.join(name for names in NAMED.values() for name in names)}, a file in C or C++, "
+                f'or command = "guest.wasm"'
+            )
+        return self._plan(found, f"{MANIFEST} says so, and its files are {found}")
+
+    def _plan(self, entry: str, reason: str) -> Plan:
+        return Plan(recipe=self.name, serves="micro", command=(), reason=reason, entry=entry, kind="wasm")
+
+    def asks(self, plan: Plan, files: Files) -> bytes:
+        return b""
+
+    async def fetch(self, plan: Plan, job: Job) -> tuple[bytes, tuple[Component, ...]]:
+        return b"", ()
+
+    async def build(self, plan: Plan, job: Job) -> None:
+        disk = job.bench.disk
+        if plan.entry.endswith(PREBUILT):
+            if disk.read_part(job.tree / plan.entry, 0, len(MAGIC)) != MAGIC:
+                raise SourceError(f"{plan.entry} is no WebAssembly")
+            if disk.read_part(job.tree / plan.entry, ARTEFACT_BYTES_MAX, 1):
+                raise SourceError(f"{plan.entry} is larger than the {ARTEFACT_BYTES_MAX} bytes that a guest may have")
+            await job.bench.copy(job.tree, job.scratch, [plan.entry])
+            disk.move(job.scratch / plan.entry, job.out / ARTEFACT)
+            return
+        folder = job.scratch / "source"
+        await job.bench.copy(job.tree, folder, job.files.paths)
+
+        async def run(command: Sequence[str], where: Path, environment: Mapping[str, str]) -> Finished:
+            words, variables, reads = [*command], dict(environment), self._interpreter.folders()
+            if Path(words[0]).name == "cargo":
+                words[0], more = await cargo_of(job)
+                variables |= {**more, "CARGO_HOME": str(job.scratch)}
+                reads = (Path(words[0]).parents[1],)
+            what = f"the build of the guest in {plan.entry} failed"
+            return await job.bench.build(
+                words, directory=where, environment=variables, reads=reads, writes=(job.scratch, where), what=what
+            )
+
+        tools = find_tools([Path(place) for place in job.bench.search_path().split(":")], disk)
+        try:
+            made = await build_wasm(plan.entry, folder, run=run, tools=tools, disk=disk)
+        except EngineError as error:
+            raise SourceError(str(error)) from error
+        disk.move(made, job.out / ARTEFACT)
+
+    def start(self, plan: Plan, place: Place) -> Start:
+        return Start((str(place.out / ARTEFACT),), place.out)
+
+    def tools(self, plan: Plan) -> tuple[str, ...]:
+        return ()
