@@ -171,6 +171,7 @@ class Copier:
         if not copied.continues(answer):
             if copied.is_settled:
                 self._fork()
+                raise Forbidden(f"its copy {FORKED}")
             log.warning("the log of %s is older than its copy at %s; it is copied anew", copied.topic, short(self.nid))
             copied.rename()
             raise Unavailable("the log was set back; it is copied under another name")
@@ -185,16 +186,11 @@ class Copier:
         copied.changed()
 
     def _fork(self) -> None:
-        """Takes note that somebody else writes the copy; it counts for nothing that it was not sent from here.
-
-        Raises:
-            Forbidden: always, so that another super node is chosen.
-        """
+        """Takes note that somebody else writes the copy, and says so once."""
         copied = self._log
         if not copied.forked:
             log.error("the copy of %s at %s %s", copied.topic, short(self.nid), FORKED)
         copied.forked.add(self.nid)
-        raise Forbidden(f"its copy {FORKED}")
 
     async def _write(self, first: int, known: int) -> None:
         """Sends what follows.
@@ -267,6 +263,9 @@ class Copier:
     async def drop(self) -> None:
         """Has the copy dropped, once what queues did there is known, and unless it has what the log does not have."""
         copied = self._log
+        if self.nid in copied.forked:  # it ends with its events
+            copied.replication.dropped(self.nid)
+            return
         sent = copied.replication.last(self.nid) or copied.replication.floor  # the latter, if by a run before this one
         try:
             await self._learn(min(sent, copied.bounds()[1]))
@@ -278,5 +277,5 @@ class Copier:
             if copied.continues(answer):
                 await self._call("Copy.Drop", said.DROP.encode(copied.names()), OPEN_TIMEOUT_SECONDS)
             else:
-                log.warning("the copy of %s at %s %s; it stays there", copied.topic, short(self.nid), FORKED)
+                self._fork()
         copied.replication.dropped(self.nid)

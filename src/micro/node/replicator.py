@@ -48,7 +48,7 @@ class Replicator:
     """The copies of this node's logs.
 
     Args:
-        nid: this node.
+        nid: this node; an attribute, too.
         broker: where its logs are.
         disk, path: where it is remembered which log is which, `copies.json`.
         clock, entropy: the world.
@@ -70,7 +70,7 @@ class Replicator:
         has_network: bool,
         kept_seconds: float,
     ) -> None:
-        self._nid = nid
+        self.nid = nid
         self._broker = broker
         self._disk = disk
         self._path = path
@@ -189,7 +189,7 @@ class Replicator:
     def _taking(self, each: ReplicatedLog) -> TakingBack:
         known = self._known.get(each.topic)
         return TakingBack(
-            self._nid,
+            self.nid,
             each.topic,
             known.log if known is not None else "",
             self._broker,
@@ -213,7 +213,7 @@ class Replicator:
         atlas = self._atlas()
         if atlas is None:
             return []
-        return [member.nid for member in keepers(atlas, self._nid, topic)] if atlas.current is not None else None
+        return [member.nid for member in keepers(atlas, self.nid, topic)] if atlas.current is not None else None
 
     # -- publishers ---------------------------------------------------------------------------------------------------
 
@@ -309,7 +309,7 @@ class Replicator:
         atlas = self._atlas()
         if atlas is None or atlas.current is None or self._reach is None:
             return {}
-        found = candidates(atlas.current.ring, self._nid, topic, itself=public_key_of(self._nid))
+        found = candidates(atlas.current.ring, self.nid, topic, itself=public_key_of(self.nid))
         return {member.nid: member for member in found}
 
     def _place(self, each: ReplicatedLog) -> None:
