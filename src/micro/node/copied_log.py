@@ -33,6 +33,7 @@ class CopiedLog:
         former: the name that the log had before it was given another one, "" where it was not.
         is_settled: whether it keeps its name now: it was given another one since the start, or a copy has begun under
             the one that it has. Else one super node could have it copied under ever new names.
+        forked: the super nodes whose copies have events that the log, which keeps its name, does not have.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class CopiedLog:
         self.floor = 1
         self.former = ""
         self.is_settled = False
+        self.forked: set[str] = set()
 
     def names(self) -> dict[str, Any]:
         """Returns the fields that name it."""

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from micro.errors import Fault, Forbidden, MicroError, NotFound, TooLarge, TooManyRequests, Unavailable
+from micro.errors import Conflict, Fault, Forbidden, MicroError, NotFound, TooLarge, TooManyRequests, Unavailable
 from micro.node.copied_log import CopiedLog
 from micro.service.broker.cursor import Cursor
 from micro.service.broker.restored import LEARNED_QUEUES_MAX
@@ -15,7 +15,7 @@ from micro.service.copies import messages as said
 from micro.service.registry.layout import Layout
 from micro.trust.identity import short
 
-__all__ = ["Copier"]
+__all__ = ["FORKED", "Copier"]
 
 OPEN_TIMEOUT_SECONDS: Final = 5.0
 WRITE_TIMEOUT_SECONDS: Final = 10.0
@@ -29,6 +29,12 @@ CURSORS_SECONDS: Final = 2.0
 
 BEATS = 4
 """After so many such times it is told in any case: a copy is served by its super node once it hears nothing more."""
+
+FORKED: Final = (
+    "has events that this log does not have: another node runs with this key, or the log was set back while it ran; "
+    "stop the other node and give it a home with a key of its own, or start this node again where there is none"
+)
+"""What is wrong, and what to do, where a copy goes on otherwise than its log."""
 
 log = logging.getLogger("micro.copies")
 
@@ -164,13 +170,13 @@ class Copier:
             raise Unavailable("the log was given another name meanwhile; its copy is opened under that one")
         if not copied.continues(answer):
             if copied.is_settled:
-                raise Forbidden(
-                    "its copy has events that the log does not have, and copies elsewhere are as the log is"
-                )
+                self._fork()
+                raise Forbidden(f"its copy {FORKED}")
             log.warning("the log of %s is older than its copy at %s; it is copied anew", copied.topic, short(self.nid))
             copied.rename()
             raise Unavailable("the log was set back; it is copied under another name")
         copied.is_settled = copied.is_settled or answer["last"] > 0
+        copied.forked.discard(self.nid)
         if answer["served"]:
             await self._learn(answer["last"])
         else:
@@ -179,14 +185,29 @@ class Copier:
         copied.replication.opened(self.nid, max(answer["last"], first - 1), copied.now())
         copied.changed()
 
+    def _fork(self) -> None:
+        """Takes note that somebody else writes the copy, and says so once."""
+        copied = self._log
+        if not copied.forked:
+            log.error("the copy of %s at %s %s", copied.topic, short(self.nid), FORKED)
+        copied.forked.add(self.nid)
+
     async def _write(self, first: int, known: int) -> None:
+        """Sends what follows.
+
+        Raises:
+            Conflict: the copy has other events, or more: what it has is asked anew, and compared.
+        """
         copied = self._log
         events = copied.piece(known)
         if not events:
             return  # the log begins later by now
         body = _encoded(said.WRITE, {**copied.names(), "first": first, "events": events})
         answer = said.WRITTEN.decode(await self._call("Copy.Write", body, WRITE_TIMEOUT_SECONDS))
-        copied.replication.stored(self.nid, min(answer["last"], events[-1]["sequence"]), copied.now())
+        sent = events[-1]["sequence"]
+        if answer["last"] > sent:
+            raise Conflict(f"its copy goes up to event {answer['last']}, and it was sent no more than {sent}")
+        copied.replication.stored(self.nid, answer["last"], copied.now())
         copied.changed()
 
     async def _tell_cursors(self) -> None:
@@ -240,13 +261,21 @@ class Copier:
             raise _Hindrance(f"how far {queue} came at the copy cannot be saved: {fault}")
 
     async def drop(self) -> None:
-        """Has the copy dropped, once what queues did there is known."""
+        """Has the copy dropped, once what queues did there is known, and unless it has what the log does not have."""
         copied = self._log
+        if self.nid in copied.forked:  # it ends with its events
+            copied.replication.dropped(self.nid)
+            return
         sent = copied.replication.last(self.nid) or copied.replication.floor  # the latter, if by a run before this one
         try:
             await self._learn(min(sent, copied.bounds()[1]))
         except NotFound:
             pass
         else:
-            await self._call("Copy.Drop", said.DROP.encode(copied.names()), OPEN_TIMEOUT_SECONDS)
+            opening = _encoded(said.OPEN, {**copied.names(), **copied.describe(), "first": 1})
+            answer = said.OPENED.decode(await self._call("Copy.Open", opening, OPEN_TIMEOUT_SECONDS))
+            if copied.continues(answer):
+                await self._call("Copy.Drop", said.DROP.encode(copied.names()), OPEN_TIMEOUT_SECONDS)
+            else:
+                self._fork()
         copied.replication.dropped(self.nid)

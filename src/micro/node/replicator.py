@@ -21,7 +21,7 @@ from micro.node.copied_log import CopiedLog
 from micro.node.copier import Copier
 from micro.node.reach import NodeReach
 from micro.node.replicated import Done, Impatient, Known, ReplicatedLog
-from micro.node.taking_back import Outcome, TakingBack
+from micro.node.taking_back import FIND_SECONDS_MAX, Outcome, TakingBack
 from micro.ports import Clock, Disk, Entropy
 from micro.service.broker.restored import Restorable
 from micro.service.copies.confirming import Confirming, Extent
@@ -48,7 +48,7 @@ class Replicator:
     """The copies of this node's logs.
 
     Args:
-        nid: this node.
+        nid: this node; an attribute, too.
         broker: where its logs are.
         disk, path: where it is remembered which log is which, `copies.json`.
         clock, entropy: the world.
@@ -70,7 +70,7 @@ class Replicator:
         has_network: bool,
         kept_seconds: float,
     ) -> None:
-        self._nid = nid
+        self.nid = nid
         self._broker = broker
         self._disk = disk
         self._path = path
@@ -159,8 +159,9 @@ class Replicator:
         return Known(self._entropy.random_bytes(LOG_DIGITS // 2).hex())
 
     def _end(self, each: ReplicatedLog, why: str) -> None:
-        if each.taking is not None:
-            each.taking.cancel()
+        for task in (each.taking, each.looking):
+            if task is not None:
+                task.cancel()
         for copier in each.copiers.values():
             copier.stop()
         each.waiting.fail(why)
@@ -169,19 +170,7 @@ class Replicator:
 
     async def _take_back(self, each: ReplicatedLog) -> None:
         """Has a log taken back from its copies, as far as it was lost; then it is as open as any."""
-        topic, known = each.topic, self._known.get(each.topic)
-        taking = TakingBack(
-            self._nid,
-            topic,
-            known.log if known is not None else "",
-            self._broker,
-            keepers=partial(self._keepers, topic),
-            call=self._call,
-            begun=partial(self._begun, each),
-            is_begun=known is not None and known.is_begun,
-            date=self._clock.now,
-        )
-        outcome = Outcome()
+        topic, taking, outcome = each.topic, self._taking(each), Outcome()
         try:
             async with asyncio.timeout(START_SECONDS_MAX):
                 await self._started.wait()
@@ -194,7 +183,27 @@ class Replicator:
         former, is_settled = each.found(outcome, self._new_log().log, self._broker.bounds(topic)[1])
         each.copied = self._copied(each)
         each.copied.former, each.copied.is_settled = former, is_settled
+        each.look(taking.listed)
         self._place(each)
+
+    def _taking(self, each: ReplicatedLog) -> TakingBack:
+        known = self._known.get(each.topic)
+        return TakingBack(
+            self.nid,
+            each.topic,
+            known.log if known is not None else "",
+            self._broker,
+            keepers=partial(self._keepers, each.topic),
+            call=self._call,
+            begun=partial(self._begun, each),
+            is_begun=known is not None and known.is_begun,
+            date=self._clock.now,
+        )
+
+    async def _look_again(self, each: ReplicatedLog) -> None:
+        taking = self._taking(each)
+        await taking.look()
+        each.look(taking.listed)
 
     def _begun(self, each: ReplicatedLog, name: str) -> None:
         self._save({**self._known, each.topic: Known(name, each.known.generation, each.known.copies, is_begun=True)})
@@ -204,7 +213,7 @@ class Replicator:
         atlas = self._atlas()
         if atlas is None:
             return []
-        return [member.nid for member in keepers(atlas, self._nid, topic)] if atlas.current is not None else None
+        return [member.nid for member in keepers(atlas, self.nid, topic)] if atlas.current is not None else None
 
     # -- publishers ---------------------------------------------------------------------------------------------------
 
@@ -257,24 +266,6 @@ class Replicator:
             return "no copies are wanted any more"
         return self.hopeless()
 
-    def _why(self, each: ReplicatedLog) -> str:
-        replication = each.replication
-        if replication.is_short:
-            text = f"{replication.wanted} copies are wanted, and {len(replication.chosen)} super nodes can keep one"
-        else:
-            text = f"fewer than {replication.wanted} super nodes have said that it is on their disks"
-        if each.trouble:
-            return f"{text} ({each.trouble})"
-        troubles = [f"{short(nid)}: {copier.trouble}" for nid, copier in each.copiers.items() if copier.trouble]
-        return f"{text} ({'; '.join(troubles)[:600]})" if troubles else text
-
-    def _trouble(self, each: ReplicatedLog) -> str:
-        """Says what is in the way now, "" where nothing is: who only has to drop its copy is in nobody's."""
-        replication = each.replication
-        troubled = any(copier.trouble for nid, copier in each.copiers.items() if nid in replication.chosen)
-        is_late = replication.safe < each.waiting.late
-        return self._why(each) if replication.is_short or troubled or is_late or each.trouble else ""
-
     def hopeless(self) -> str:
         """Says why this node's logs cannot be copied, "" where they can."""
         if not self._has_network:
@@ -285,19 +276,23 @@ class Replicator:
 
     def status(self) -> list[dict[str, Any]]:
         """Returns how each log is copied."""
+        now = self._clock.now()
         return [
-            {
-                "topic": topic,
-                "replicas": each.replication.wanted,
-                "copies": list(each.replication.chosen),
-                "last": self._broker.bounds(topic)[1],
-                "copied": each.replication.safe,
-                "waiting": len(each.waiting),
-                "trouble": self._hopeless(each) or self._trouble(each),
-            }
+            each.status(self._broker.bounds(topic)[1], self._hopeless(each), now, self._kept_seconds)
             for topic, each in sorted(self._logs.items())
             if each.replication.wanted
         ]
+
+    async def older(self, topic: str) -> list[dict[str, Any]]:
+        """Returns what lies at copies of a topic and was not taken back, once that is known; see `status`."""
+        each = self._logs.get(topic)
+        if each is None:
+            return []
+        tasks = [task for task in (each.taking, each.looking) if task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=FIND_SECONDS_MAX)
+        found: list[dict[str, Any]] = next((row["older"] for row in self.status() if row["topic"] == topic), [])
+        return found
 
     # -- super nodes --------------------------------------------------------------------------------------------------
 
@@ -307,14 +302,14 @@ class Replicator:
             for each in tuple(self._logs.values()):
                 each.replication.tick(now)
                 self._place(each)
-                each.waiting.tick(now, self._hopeless(each) or self._why(each))
+                each.waiting.tick(now, self._hopeless(each) or each.why())
             await asyncio.sleep(TICK_SECONDS)
 
     def _members(self, topic: str) -> dict[str, SuperNode]:
         atlas = self._atlas()
         if atlas is None or atlas.current is None or self._reach is None:
             return {}
-        found = candidates(atlas.current.ring, self._nid, topic, itself=public_key_of(self._nid))
+        found = candidates(atlas.current.ring, self.nid, topic, itself=public_key_of(self.nid))
         return {member.nid: member for member in found}
 
     def _place(self, each: ReplicatedLog) -> None:
@@ -376,6 +371,7 @@ class Replicator:
     def _set_back(self, each: ReplicatedLog) -> str:
         """Gives a log another name: a copy has what the log has no more."""
         self._know(each, Known(self._new_log().log, each.known.generation, each.known.copies))
+        each.looking = asyncio.get_running_loop().create_task(self._look_again(each))
         return each.known.log
 
     def _describe(self, each: ReplicatedLog) -> dict[str, Any]:

@@ -95,6 +95,9 @@ class TakingBack:
         call: calls an endpoint of a super node.
         begun: told the name of the log, before the first event is taken; it may raise what hinders that.
         date: returns the date, in seconds since 1970.
+
+    Attributes:
+        listed: what each super node said of the copies that it has of the topic's logs.
     """
 
     def __init__(
@@ -119,6 +122,7 @@ class TakingBack:
         self._begun = begun
         self._is_begun = is_begun
         self._date = date
+        self.listed: dict[str, list[Listed]] = {}
         self._copies: dict[str, Listed] = {}
         self._liars: set[str] = set()
         self._told: dict[str, Sequence[Mapping[str, Any]]] = {}
@@ -130,11 +134,8 @@ class TakingBack:
 
     async def run(self) -> Outcome:
         """Takes back what can be, and returns what was. The log stays detained."""
-        try:
-            async with asyncio.timeout(FIND_SECONDS_MAX):
-                self._copies = log_of(await self._find(), self._known)
-        except TimeoutError:
-            log.info("nobody says in time whether %s has copies; it goes on without", self._topic)
+        await self.look()
+        self._copies = log_of(self.listed, self._known)
         if not self._is_needed():
             return Outcome()
         self._name = next(iter(self._copies.values())).log
@@ -151,6 +152,14 @@ class TakingBack:
         if self._writing is not None:  # it is on its way to the disk, and will be there
             await self._writing
         return self._outcome()
+
+    async def look(self) -> None:
+        """Asks which copies there are, and takes nothing back."""
+        try:
+            async with asyncio.timeout(FIND_SECONDS_MAX):
+                self.listed = await self._find()
+        except TimeoutError:
+            log.info("nobody says in time whether %s has copies; it goes on without", self._topic)
 
     def _is_needed(self) -> bool:
         """Says whether copies have more than is here, or how far they have it is not known any more."""

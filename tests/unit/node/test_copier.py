@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from micro.service.copies import messages as said
 from micro.service.copies.messages import UNHEARD_SECONDS
 from micro.service.registry.layout import Layout
 from tests.unit.node.copied import SUPER, Pair, pair_at
-from tests.unit.service.copies.keep import NODES
+from tests.unit.service.copies.keep import NODES, event
 from tests.waiting import until
 
 
@@ -157,3 +158,38 @@ async def test_a_replay_is_not_undone_by_the_copy(pair: Pair) -> None:
     await until(lambda: not pair.keep.copies.of(NODES[0])[0].served)
     assert pair.broker.cursors("orders") == {"work": Cursor(0, rewinds=2)}
     await until(lambda: pair.keep.broker.cursors(pair.name) == {"work": Cursor(0, rewinds=2)})
+
+
+async def test_an_event_that_the_copy_does_not_have_is_not_safe(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    """Another node with the same key has written one under its number; that is said, and logged once."""
+    copier = await copied(pair)
+    assert await pair.keep.write(NODES[0], event(6, id="of-the-other")) == 6
+    await pair.publish(1)
+    await until(lambda: pair.copied.forked and copier.is_over)
+    assert (pair.replication.safe, pair.copied.forked) == (5, {SUPER})
+    assert "another node runs with this key" in copier.trouble
+    assert pair.events()[-1].id == "of-the-other"
+    assert [record.levelname for record in caplog.records if "this key" in record.message] == ["ERROR"]
+
+
+async def test_more_than_was_sent_is_from_somebody_else(pair: Pair) -> None:
+    """Also where the copy says that all is well: what it has is asked anew, and compared."""
+    copier = await copied(pair)
+    pair.answers["Copy.Write"] = lambda: said.WRITTEN.encode({"last": 7})
+    await pair.publish(1)
+    await until(lambda: copier.trouble != "" or pair.replication.safe > 5)
+    assert (pair.replication.safe, "sent no more than 6" in copier.trouble) == (5, True)
+    del pair.answers["Copy.Write"]
+    await until(lambda: pair.replication.safe == 6 and copier.trouble == "")
+
+
+@pytest.mark.parametrize("more", [event(6), event(6, id="of-the-other")])
+async def test_what_somebody_else_wrote_is_not_dropped(pair: Pair, more: dict[str, Any]) -> None:
+    """It may have been acknowledged there; the copy ends with its events."""
+    copier = await copied(pair)
+    copier.stop()
+    if more["id"] == "of-the-other":
+        await pair.publish(1)
+    await pair.keep.write(NODES[0], more)
+    await copier.drop()
+    assert [each.id for each in pair.events()][5:] == [more["id"]]

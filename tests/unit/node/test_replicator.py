@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from micro.errors import NotFound, Unavailable
+from micro.errors import Fault, NotFound, Unavailable
+from micro.service.broker.broker import StoredEvent
 from micro.service.copies import messages as said
 from micro.service.copies.replication import FULL_SECONDS
 from tests.unit.network.clockwork import run
-from tests.unit.node.street import TOPIC, Street
+from tests.unit.node.street import NODE, TOPIC, Street
 
 Scenario = Callable[[Street], Awaitable[None]]
 
@@ -160,5 +161,96 @@ def test_a_log_that_was_set_back_is_copied_under_one_other_name(play: Callable[[
         for nid in chosen:
             copies = street.supers[nid]
             assert sorted(copies.broker.bounds(kept.name)[1] for kept in copies.all()) == [1, 3]
+
+    play(scenario, 2)
+
+
+async def written_elsewhere(street: Street, nid: str, number: int, id: str) -> None:
+    """Another node with the same key writes an event into a copy."""
+    [kept] = street.supers[nid].of(NODE)
+    event = StoredEvent(id, TOPIC, "me", {}, b"{}", street.log()[-1][1].time)
+    fields = {"topic": TOPIC, "log": kept.log, "first": 1, "events": [said.event_fields((number, event))]}
+    told: asyncio.Future[Fault | None] = asyncio.get_running_loop().create_future()
+    street.supers[nid].write(NODE, fields, lambda last, fault: told.set_result(fault))
+    assert await told is None
+
+
+def test_another_node_with_this_key_is_told(
+    play: Callable[[Scenario, int], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """To the publisher, whose event no copy has, to whoever looks, and in the log once; the other's event stays."""
+
+    async def scenario(street: Street) -> None:
+        street.replicator.wanted({TOPIC: 2})
+        assert await street.publish("one") is None
+        nids = street.chosen()
+        for nid in nids:
+            await written_elsewhere(street, nid, 2, "of-the-other")
+        told = await street.publish("of-this", timeout_seconds=3.0)
+        assert isinstance(told, Unavailable)
+        [row] = street.replicator.status()
+        assert "another node runs with this key" in str(told)
+        assert "another node runs with this key" in row["trouble"]
+        assert (row["last"], row["copied"]) == (2, 1)
+        await asyncio.sleep(3 * FULL_SECONDS)
+        assert [[event.id for _, event in street.copy_at(nid)] for nid in nids] == [["one", "of-the-other"]] * 2
+        assert "another node runs with this key" in street.replicator.status()[0]["trouble"]
+
+    with caplog.at_level(logging.WARNING, "micro.copies"):
+        play(scenario, 2)
+    assert len([record for record in caplog.records if "this key" in record.message]) == 1
+
+
+def test_what_was_not_taken_back_is_told(
+    play: Callable[[Scenario, int], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A log that got an event before it asked for its copies goes on with that; where the older one lies is said."""
+
+    async def scenario(street: Street) -> None:
+        street.replicator.wanted({TOPIC: 2})
+        for number in range(3):
+            assert await street.publish(str(number)) is None
+        [name] = street.logs_at(street.chosen()[0])
+        time, nids = street.log()[-1][1].time, sorted(street.chosen())
+        assert street.replicator.status()[0]["older"] == []
+        street.replicator.stop()
+        await street.wipe()
+        street.forget()
+        street.begin()
+        assert await street.publish("early") is None
+        street.replicator.wanted({TOPIC: 2})
+        older = {"log": name, "first": 1, "last": 3, "time": time, "copies": nids}
+        assert await street.replicator.older(TOPIC) == [older]
+        assert await street.publish("late") is None
+        [row] = street.replicator.status()
+        assert (row["older"], row["copied"], row["trouble"]) == ([older], 2, "")
+        street.replicator.stop()
+        street.begin()
+        street.replicator.wanted({TOPIC: 2})
+        assert await street.replicator.older(TOPIC) == [older]
+
+    with caplog.at_level(logging.WARNING, "micro.copies"):
+        play(scenario, 2)
+    assert any("events 1 to 3, lies at" in record.message for record in caplog.records)
+
+
+def test_what_a_log_leaves_under_another_name_is_told(play: Callable[[Scenario, int], None]) -> None:
+    """Where it is seen only when the copies are opened that they have more."""
+
+    async def scenario(street: Street) -> None:
+        street.replicator.wanted({TOPIC: 2})
+        for number in range(3):
+            assert await street.publish(str(number)) is None
+        chosen = street.chosen()
+        street.replicator.stop()
+        await street.wipe()
+        for nid in chosen:
+            street.lies[nid, "Copy.List"] = older
+        street.begin()
+        street.replicator.wanted({TOPIC: 2})
+        await street.replicator.older(TOPIC)
+        street.lies.clear()
+        assert await street.publish("fresh") is None
+        assert [(each["first"], each["last"]) for each in await street.replicator.older(TOPIC)] == [(1, 3)]
 
     play(scenario, 2)

@@ -10,6 +10,7 @@ import click
 from micro.doors.cli.checks import CHECKS, Check
 from micro.doors.cli.elsewhere import at_home
 from micro.doors.cli.ending import FAULT, Usage
+from micro.doors.cli.kept import older_lines
 from micro.doors.cli.options import command
 from micro.doors.cli.output import clean
 from micro.doors.cli.session import Session
@@ -32,6 +33,8 @@ def doctor(session: Session) -> None:
     found = [check(config) for check in CHECKS]
     if found[-1].state == "ok":
         found.append(_greeting(session))
+    if found[-1].state == "ok":
+        found += _copies(session)
     if session.shape() == "json":
         session.show({"checks": [dataclasses.asdict(check) for check in found]})
     else:
@@ -60,6 +63,17 @@ def _greeting(session: Session) -> Check:
             "version", "warn", f"the node is {status['version']}, this command {VERSION}", "start the node again"
         )
     return Check("version", "ok", VERSION)
+
+
+def _copies(session: Session) -> list[Check]:
+    """What is in the way of the copies of topics, or was not taken back from them; nothing where all is well."""
+    try:
+        topics = session.ask("events", "Events.Copies")["topics"]
+    except (MicroError, OSError, Usage) as error:
+        return [Check("copies", "warn", str(error), "micro events copies")]
+    lines = [f"{each['topic']}: {each['trouble']}" for each in topics if each["trouble"]]
+    lines += [line for each in topics for line in older_lines(each["topic"], each.get("older", []))]
+    return [Check("copies", "warn", line, "micro events copies") for line in lines]
 
 
 def _show(session: Session, check: Check) -> None:

@@ -16,7 +16,7 @@ from micro.doors.cli.output import Column, as_line, cell
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, say
 
-__all__ = ["copy_rows", "events"]
+__all__ = ["copy_rows", "events", "older_lines"]
 
 TOPICS = [Column(name) for name in ("topic", "messages", "bytes", "subscribers", "queues")]
 SUBSCRIBERS = [Column(name) for name in ("topic", "nid", "subscriptions", "announced")]
@@ -25,6 +25,12 @@ OWNED = [Column(name) for name in ("topic", "service", "exported", "replicas")]
 COPIES = [Column(name) for name in ("topic", "replicas", "copies", "last", "copied", "waiting", "trouble")]
 EVENTS = [Column(name) for name in ("sequence", "when", "id", "publisher", "body")]
 LIMIT = 100
+
+READING = (
+    "its copies hand it out while this node is away: stop this node, and read at another node of the network with "
+    "`micro subscribe {topic}@{nid} --queue QUEUE`, which begins within a minute"
+)
+"""How an older log is read."""
 
 
 @group("events", example="micro events list orders --from 1h")
@@ -99,7 +105,11 @@ def export(session: Session, topic: str | None, off: bool, replicas: int | None)
         raise click.UsageError("Say which topic to close, or to have copied.")
     if topic is not None:
         found = session.ask("events", "Events.Export", {"topic": topic, "exported": not off, "replicas": replicas})
-        session.show_fields(found)
+        older = found.get("older", [])
+        is_whole = session.shape() == "json"
+        session.show_fields({name: found[name] for name in found if is_whole or name != "older"})
+        for line in older_lines(topic, older):
+            note(f"{line}; `micro events copies` says how to read it")
         return
     found = session.ask("events", "Events.Exports")
     session.show_rows(found, found["topics"], OWNED)
@@ -136,11 +146,17 @@ def subscriptions(session: Session, topic: str | None) -> None:
 
 @events.command_of("copies", example="micro events copies")
 def copies(session: Session) -> None:
-    """List the topics of which super nodes keep copies, and up to which event they have it."""
+    """List the topics of which super nodes keep copies, and up to which event they have it.
+
+    Where an older log of a topic lies at them that was not taken back, that is said, and how it can be read.
+    """
     found = session.ask("events", "Events.Copies")
     session.show_rows(found, copy_rows(found["topics"], is_plain=session.shape() == "plain"), COPIES)
     if not found["topics"] and session.shape() == "table":
         note("no copies are wanted of any topic; `micro events export TOPIC --replicas 2` says so")
+    for each in found["topics"]:
+        for line in older_lines(each["topic"], each.get("older", [])):
+            note(f"{line}; {READING.format(topic=each['topic'], nid=found['nid'])}")
 
 
 def copy_rows(topics: Sequence[Mapping[str, Any]], *, is_plain: bool) -> list[dict[str, Any]]:
@@ -148,6 +164,15 @@ def copy_rows(topics: Sequence[Mapping[str, Any]], *, is_plain: bool) -> list[di
     return [
         {**each, "copies": ",".join(each["copies"]) if is_plain else [nid[:12] for nid in each["copies"]]}
         for each in topics
+    ]
+
+
+def older_lines(topic: str, older: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns a line on each older log of a topic that lies at copies and was not taken back."""
+    return [
+        f"an older log of {topic}, events {each['first']} to {each['last']}, the newest {ago(each['time'])}, lies at "
+        f"{', '.join(nid[:12] for nid in each['copies'])} and was not taken back"
+        for each in older
     ]
 
 

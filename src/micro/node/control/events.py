@@ -118,11 +118,16 @@ class EventsControl:
         hopeless = self._replicator.hopeless() if replicas else ""
         if hopeless:
             raise Unavailable(f"replicas: {hopeless}")
-        return _owned(self._exports.export(topic, exported=exported, replicas=replicas))
+        owned = _owned(self._exports.export(topic, exported=exported, replicas=replicas))
+        older = await self._replicator.older(topic) if replicas else []
+        return {**owned, "older": older} if older else owned
 
     async def copies(self) -> dict[str, Any]:
-        """Lists the topics of which super nodes keep copies: which ones, and up to which event they have it."""
-        return {"topics": self._replicator.status()}
+        """Lists the topics of which super nodes keep copies: which ones, and up to which event they have it.
+
+        And which older logs of a topic lie at them that the topic's log does not go on with.
+        """
+        return {"nid": self._replicator.nid, "topics": self._replicator.status()}
 
     async def exports(self) -> dict[str, Any]:
         """Lists the topics that belong to a service, or that were opened to other nodes, or closed."""

@@ -101,10 +101,10 @@ class CopyBroker(EmbeddedBroker):
 
         Args:
             name: the copy.
-            events: in the order of the log. Those that are here already are passed over; the first that is not has to
-                follow on the newest that is, unless there never was any.
+            events: in the order of the log. Those that are here already are compared with what is here, and not written
+                again; the first that is not has to follow on the newest that is, unless there never was any.
             done: called with the newest that is on disk here, once it is, else with the fault: `Conflict` where some
-                are missing in between.
+                are missing in between, or another event has the number of one.
         """
         topic = self._topic(name)
         topic.used = self._topics.now

@@ -35,7 +35,10 @@ class Piece(msgspec.Struct, gc=True):
 
 
 def write_piece(connection: apsw.Connection, piece: Piece) -> tuple[int, int] | Fault:
-    """Writes what is new of a piece; returns the newest sequence and how many were new, or why it does not follow."""
+    """Writes what is new of a piece; returns the newest sequence and how many were new, or why it does not follow.
+
+    What is there already is compared: a number alone does not say that it is the same event.
+    """
     low = piece.number << SEQUENCE_BITS
     ends = "SELECT key - ?, total FROM log WHERE key > ? AND key < ? ORDER BY key DESC LIMIT 1"
     tail = connection.execute(ends, (low, low, low + (1 << SEQUENCE_BITS))).fetchone()
@@ -45,6 +48,9 @@ def write_piece(connection: apsw.Connection, piece: Piece) -> tuple[int, int] | 
         tail = connection.execute(kept, (piece.number,)).fetchone()
     assert tail is not None
     last, total = tail
+    other = _other(connection, piece, last)
+    if other is not None:
+        return other
     rows: list[tuple[Any, ...]] = []
     for sequence, event in piece.events:
         if sequence <= last:
@@ -57,3 +63,26 @@ def write_piece(connection: apsw.Connection, piece: Piece) -> tuple[int, int] | 
         rows.append((low + sequence, event.time, total, event.publisher, event.id, headers, event.body))
     connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     return last, len(rows)
+
+
+def _other(connection: apsw.Connection, piece: Piece, last: int) -> Conflict | None:
+    """Says which event of a piece is not the one that a log, up to `last`, has under its number; None where all are.
+
+    Those that the log has let go of are passed over, but not the newest of those that it had: then nothing says that
+    they are of the same log.
+    """
+    known = [each for each in piece.events if each[0] <= last]
+    if not known:
+        return None
+    low, name = piece.number << SEQUENCE_BITS, piece.topic.name
+    rows = connection.execute(
+        "SELECT key - ?, time, publisher, id FROM log WHERE key >= ? AND key <= ?",
+        (low, low + known[0][0], low + known[-1][0]),
+    )
+    kept = {sequence: what for sequence, *what in rows}
+    for sequence, event in known:
+        if kept.get(sequence, [event.time, event.publisher, event.id]) != [event.time, event.publisher, event.id]:
+            return Conflict(f"event {sequence} of {name} is another one here, {kept[sequence][2]} and not {event.id}")
+    if known[-1][0] not in kept:
+        return Conflict(f"event {known[-1][0]} of {name} is not kept here any more, and cannot be compared")
+    return None

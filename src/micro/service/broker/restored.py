@@ -38,8 +38,8 @@ class Restorable(Broker, Protocol):
 
         Args:
             topic: which.
-            events: without a gap. Those that are there are passed over; the first that is not has to follow on the
-                newest that is, unless there never was any.
+            events: without a gap. Those that are there are compared, and not written again; the first that is
+                not has to follow on the newest that is, unless there never was any.
             done: called with the newest event that is on disk, or with the fault: `Conflict` where some are missing in
                 between, or one has the publisher and id of another, `TooManyRequests` where there is no room for them.
         """

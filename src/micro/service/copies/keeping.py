@@ -224,8 +224,9 @@ class Copies:
         Raises:
             NotFound: the copy was not opened.
             TooLarge: there is no room.
-            BadRequest, Conflict: events are missing in between, or cannot be events.
-            Conflict: too many pieces wait.
+            BadRequest: events are missing in between, or cannot be events.
+            Conflict: too many pieces wait; `done` is told it where events are missing after those that are here, or
+                the copy has another event under the number of one.
         """
         kept = self._of(nid, said)
         name = kept.name

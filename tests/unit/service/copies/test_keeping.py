@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from micro.errors import BadRequest, Fault, NotFound, TooLarge
+from micro.errors import BadRequest, Conflict, Fault, NotFound, TooLarge
 from micro.service.broker.cursor import Cursor
+from tests.fault.broker.scene import turns
 from tests.unit.service.copies.keep import NODES, TIME, Keep, event, keep_at
 
 NODE = NODES[0]
@@ -96,3 +97,25 @@ async def test_what_was_acknowledged_here_is_told_before_it_is_forgotten(keep: K
     keep.cursors(NODE, cursor(2))
     assert not keep.open(NODE)["served"]
     keep.cursors(NODE, cursor(2))
+
+
+@pytest.mark.parametrize("fields", [{"id": "other"}, {"publisher": "other"}, {"time": TIME + 1}])
+async def test_another_event_under_a_number_is_refused(keep: Keep, fields: dict[str, Any]) -> None:
+    """Two nodes with one key write it: who hears that its event is here may tell its publisher so."""
+    for piece in ([event(2, **fields)], [event(1), event(2, **fields), event(3)]):
+        with pytest.raises(Conflict, match="is another one here, id-2 and not"):
+            await keep.write(NODE, *piece)
+    assert await keep.write(NODE, event(1), event(2)) == 2
+    assert keep.held(NODE) == [(1, b""), (2, b"")]
+
+
+async def test_what_cannot_be_compared_any_more_is_not_confirmed(keep: Keep) -> None:
+    """What the copy has let go of is passed over where something after it is the same, and else refused."""
+    (kept,) = keep.copies.of(NODE)
+    await keep.write(NODE, event(3))
+    keep.broker.shorten(kept.name, 3, 0.0)
+    await turns()
+    assert keep.held(NODE) == [(3, b"")]
+    assert await keep.write(NODE, event(2), event(3)) == 3
+    with pytest.raises(Conflict, match="cannot be compared"):
+        await keep.write(NODE, event(1), event(2))
