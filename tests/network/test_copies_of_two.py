@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from micro.errors import Unavailable
 from micro.node.front import Client
 from tests.network.places import StartNode, client_of
+from tests.network.test_cli import Shell
 from tests.network.test_copies import Town, export, kept_at, reader, soon, town
 from tests.network.test_exports import numbers, take
 
@@ -55,7 +57,7 @@ async def test_two_nodes_with_one_key_acknowledge_nothing_that_the_copies_have_n
 
 
 @pytest.mark.usefixtures("soon")
-async def test_an_older_log_is_told_and_can_be_read(start_node: StartNode, town: Town) -> None:
+async def test_an_older_log_is_told_and_can_be_read(start_node: StartNode, town: Town, tmp_path: Path) -> None:
     """A node that lost its disk published before it asked for the copies: they hand out both when it is away."""
     supers, node = town
     async with client_of(node) as client:
@@ -73,6 +75,15 @@ async def test_an_older_log_is_told_and_can_be_read(start_node: StartNode, town:
         await client.publish("orders", {"n": 4})
         shown = await client.call("events", "Events.Copies")
         assert (shown["nid"], shown["topics"][0]["older"]) == (node.nid, found["older"])
+    line = "an older log of orders, events 1 to 3, the newest "
+    type_ = Shell(node.home.path, tmp_path)
+    shown = await asyncio.to_thread(type_, "events", "copies")
+    assert line in shown.error
+    assert f"micro subscribe orders@{node.nid} --queue QUEUE" in shown.error
+    shown = await asyncio.to_thread(type_, "events", "export", "orders", "--replicas", "2", "--output", "plain")
+    assert (line in shown.error, "older" in shown.out) == (True, False)
+    checked = await asyncio.to_thread(type_, "doctor", "--output", "plain")
+    assert (f"warn\tcopies\t{line}" in checked.out, checked.code) == (True, 0)
     await node.stop()
     far = await reader(start_node, supers)
     async with client_of(far) as client, client.subscribe(f"orders@{node.nid}", "work") as events:
