@@ -35,7 +35,7 @@ FIRST_SEEKER = 20_000
 WARM_SECONDS = 2.0
 NOTICED_SECONDS = 5.0
 """Calls that begin so long after a provider's end count as calls after it."""
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.5
 FORGOTTEN_SECONDS_MAX = 120.0
 LOOK_TIMEOUT_SECONDS = 5.0
 
