@@ -6,6 +6,7 @@ What a kernel permits depends on its version, its settings and on what the node 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from dataclasses import dataclass, replace
@@ -94,9 +95,11 @@ class Probe:
         self._disk.make_folder(self._folder / "private")
         self._disk.create(source / "trial", b"to be read")
         self._disk.create(secret, self._entropy.random_bytes(16))
-        ours = await self._sockets.listen(f"unix:{self._folder / 's'}", asyncio.Protocol)
-        port = await self._sockets.listen("tcp:127.0.0.1:0", asyncio.Protocol)
-        try:
+        async with contextlib.AsyncExitStack() as ending:  # whoever is stopped anywhere in this leaves nothing
+            ending.push_async_callback(asyncio.to_thread, self._disk.remove, self._folder)
+            ending.callback((await self._sockets.listen(f"unix:{self._folder / 's'}", asyncio.Protocol)).close)
+            port = await self._sockets.listen("tcp:127.0.0.1:0", asyncio.Protocol)
+            ending.callback(port.close)
             tried = {
                 "files": str(secret),
                 "source": str(source),
@@ -112,10 +115,6 @@ class Probe:
             policy = Policy(readable=self._readable, private=self._folder / "private", bounds=BOUNDS)
             holds = await self._run(confinement, source, policy, tried)
             holds |= await self._run(confinement, source, policy, {NO_FURTHER: str(BOUNDS.memory_bytes)}, dies=True)
-        finally:
-            ours.close()
-            port.close()
-            await asyncio.to_thread(self._disk.remove, self._folder)
         names = (*ESSENTIAL, *FURTHER, NO_FURTHER)
         found = Isolation(confinement.sandbox.name, counted=tuple(sorted(confinement.groups.counted)))
         return replace(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from micro.errors import EngineError
+from micro.errors import EngineError, Unavailable
 from micro.network.transport import stream
+from micro.network.transport.transport import Listening, Sockets
 from micro.runtime.environments import Interpreter
 from micro.runtime.sandbox.bubblewrap import Bubblewrap
 from micro.runtime.sandbox.groups import Groups
@@ -27,7 +29,7 @@ class Pretender(Unconfined):
     confines = True
 
 
-def choosing(folder: Path, *sandboxes: Sandbox) -> Isolator:
+def choosing(folder: Path, *sandboxes: Sandbox, sockets: Sockets = stream) -> Isolator:
     def candidates() -> Sequence[Sandbox]:
         return sandboxes
 
@@ -38,7 +40,7 @@ def choosing(folder: Path, *sandboxes: Sandbox) -> Isolator:
         folder / "trial",
         disk=SystemDisk(),
         entropy=SystemEntropy(),
-        sockets=stream,
+        sockets=sockets,
     )
     return Isolator(candidates, probe, Groups("test", "", ""), processes=SystemProcesses(), entropy=SystemEntropy())
 
@@ -61,6 +63,36 @@ async def test_what_does_not_start_is_not_used(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"bubblewrap does not start .*/nowhere/bwrap"):
         await isolator.confinement()
     await isolator.close()
+
+
+class Halting:
+    """Opens one socket, and is stopped at the next."""
+
+    def __init__(self) -> None:
+        self.opened: list[Listening] = []
+        self.stopped = asyncio.Event()
+
+    async def listen(self, address: str, factory: Callable[[], asyncio.BaseProtocol]) -> Listening:
+        if self.opened:
+            self.stopped.set()
+            await asyncio.Event().wait()
+        self.opened.append(await stream.listen(address, factory))
+        return self.opened[0]
+
+    dial, peer_uid = staticmethod(stream.dial), staticmethod(stream.peer_uid)
+
+
+async def test_a_node_that_stops_while_it_tries_leaves_no_socket(tmp_path: Path) -> None:
+    """Nor what was to be kept from the guest."""
+    sockets = Halting()
+    isolator = choosing(tmp_path, Pretender(), sockets=sockets)
+    isolator.start()
+    await sockets.stopped.wait()
+    await isolator.close()
+
+    with pytest.raises(Unavailable):
+        await stream.dial(sockets.opened[0].address, asyncio.Protocol, timeout_seconds=1)
+    assert not (tmp_path / "trial").exists()
 
 
 async def test_nothing_to_try(tmp_path: Path) -> None:
