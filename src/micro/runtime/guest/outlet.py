@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Final
 
 from micro.runtime.guest.fiber import Run
 from micro.runtime.lines import LineSplitter
 
-__all__ = ["Outlet"]
+__all__ = ["WAITING_BYTES_MAX", "Outlet"]
+
+WAITING_BYTES_MAX: Final = 1_048_576
+"""So much of what a guest wrote waits for the loop; what comes beyond is left out, and the log says so."""
 
 
 class Outlet:
@@ -24,9 +28,15 @@ class Outlet:
         self._loop = loop
         self._lines = LineSplitter()
         self._written: deque[bytes] = deque()
+        self._waiting = 0
+        self._missed = 0
 
     def write(self, data: bytes) -> None:
         """Takes what the guest wrote, in whichever thread."""
+        if self._waiting + len(data) > WAITING_BYTES_MAX:
+            self._missed += len(data)
+            return
+        self._waiting += len(data)
         self._written.append(bytes(data))
         if len(self._written) == 1:
             self._loop.call_soon_threadsafe(self._take)
@@ -41,6 +51,10 @@ class Outlet:
         while self._written:
             for line in self._lines.feed(self._written.popleft()):
                 self._say(line)
+        self._waiting = 0
+        missed, self._missed = self._missed, 0
+        if missed:
+            self._say(f"{missed} bytes were written too fast, and left out")
 
     def _say(self, line: str) -> None:
         if self._run.host is not None:
