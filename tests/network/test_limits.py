@@ -62,9 +62,11 @@ async def test_a_visitor_has_a_rate_too(start_node: StartNode, greeter_folder: P
     assert await refused(seeker) == []  # far below what an honest program asks for
     [link] = provider.peers.visits._guests if provider.peers is not None else []
     meter = link.facts.meter
+    stands = meter._now()
+    meter._now = lambda: stands  # else a slow machine gives back what was taken before the next call comes
     while meter.refusal(Asked.CALLS) is None:
         pass
-    assert await refused(seeker)
+    assert len(await refused(seeker)) == CALLS
 
 
 async def test_lookups_calls_and_events_of_a_stranger_have_rates_of_their_own(
