@@ -23,7 +23,7 @@ run: $(STAMPS)/project ## Start a node with the services of the catalogue.
 	@exec $(BIN)/micro server --catalogue services
 
 test: lint ## Check the code and run the tests: all that guards a commit.
-	@$(BIN)/python -m $(if $(PYTEST),pytest $(PYTEST),tests.halves)
+	@$(BIN)/python -m $(if $(PYTEST),pytest $(PYTEST),tests.side_by_side)
 
 # A test is ended that hangs: after five minutes, but a whole campaign may take hours.
 PROVE_SECONDS := 14400

@@ -216,8 +216,11 @@ class IrohEndpoint:
             await asyncio.wait([pipe.gone for pipe in self._pipes], timeout=LINGER_SECONDS_MAX)
         for pipe in list(self._pipes):
             pipe.give_up()
-        for task in self._tasks:
+        ending = [*self._tasks]
+        for task in ending:
             task.cancel()
+        if ending:
+            await asyncio.wait(ending, timeout=CLOSE_SECONDS_MAX)
         if self._wakes is not None:
             self._wakes.close()
         with contextlib.suppress(TimeoutError):  # iroh takes its time over dials that were given up
