@@ -191,10 +191,7 @@ def _left(kept: _Kept) -> float:
 async def _read(context: Context, key: str) -> _Kept | None:
     _check_key(key)
     data = await context.store.read(key, table=TABLE)
-    if data is None:
-        return None
-    kept = msgspec.json.decode(data, type=_Kept)
-    return None if kept.expires and kept.expires <= now() else kept
+    return None if data is None else msgspec.json.decode(data, type=_Kept)
 
 
 async def _write(context: Context, key: str, kept: _Kept) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from micro.errors import BadRequest, Conflict, TooLarge, TooManyRequests
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 25.0
 
 
 async def take(main: ModuleType, context: Any, **options: Any) -> list[Any]:
@@ -112,8 +112,21 @@ async def test_a_message_can_be_given_back(main: ModuleType, context: Any, clock
     assert (held, await take(main, context)) == ([], ["a"])
 
 
-async def test_one_can_wait_for_a_message(main: ModuleType, context: Any) -> None:
-    """And gets it when it is pushed."""
+async def test_dead_messages_hide_no_others(main: ModuleType, context: Any, clock: Any) -> None:
+    """Whoever passes them on his way gets the first that is alive."""
+    for number in range(3):
+        await main.push(context, "q", f"bad {number}", attempts_max=1)
+    await main.take(context, "q", limit=3)
+    for number in range(3):
+        await main.push(context, "q", number)
+    clock.ahead_seconds = 31
+
+    assert (await take(main, context), (await main.status(context, "q")).dead) == ([0], 3)
+
+
+async def test_one_can_wait_for_a_message(main: ModuleType, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is woken when it is pushed: he does not look for it."""
+    monkeypatch.setattr(main, "LOOK_SECONDS", 1000.0)
     waiting = asyncio.ensure_future(take(main, context, wait_seconds=30))
     await asyncio.sleep(0)
     await main.push(context, "q", "a")

@@ -141,6 +141,14 @@ def test_what_was_written_is_read(main: ModuleType, kind: str, feed_address: str
     assert second.id == "https://ann.example/2"
 
 
+def test_an_id_is_no_address(main: ModuleType) -> None:
+    """Though it may look like one."""
+    for kind in ("rss", "atom"):
+        text = main.write("t", "https://a.example", [main.Entry(title="x", id="https://id.example/7")], type=kind)
+        (entry,) = main.read(text).entries
+        assert (entry.id, entry.address) == ("https://id.example/7", "")
+
+
 def test_an_empty_feed_is_written(main: ModuleType) -> None:
     """It may have no entries yet."""
     for kind in ("rss", "atom"):

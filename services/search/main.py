@@ -133,7 +133,7 @@ class Index:
 
 Place = tuple[str, str, str, bool, bool, bool, str]
 _indexes: OrderedDict[Place, Index] = OrderedDict()
-_changing: WeakValueDictionary[Place, asyncio.Lock] = WeakValueDictionary()
+_changing: WeakValueDictionary[tuple[Place, str], asyncio.Lock] = WeakValueDictionary()
 
 
 @service.endpoint(
@@ -154,9 +154,9 @@ async def add(context: Context, index: str, id: str, text: str, title: str = "",
         True, once it is on disk; from then on it is found.
     """
     _check_document(id, title, text, data)
-    async with _lock(context, index):
-        versions = await _versions(context, index)
-        if id not in versions and len(versions) >= DOCUMENTS_MAX:
+    async with _lock(context, index, id):
+        full = await context.store.list(f"{index}/", limit=1, offset=DOCUMENTS_MAX - 1, table=VERSIONS)
+        if full and not await context.store.list(f"{index}/{id}/", limit=1, table=VERSIONS):
             raise errors.TooManyRequests(f"{index} has {DOCUMENTS_MAX} documents, the most; delete some first")
         if await context.store.read(index, table=NAMES) is None:
             if await context.store.list(limit=1, offset=INDEXES_MAX - 1, table=NAMES):
@@ -222,7 +222,7 @@ async def delete(context: Context, index: str, id: str) -> bool:
     Returns:
         Whether it was there.
     """
-    async with _lock(context, index):
+    async with _lock(context, index, id):
         return bool(ID.fullmatch(id)) and await _forget(context, f"{index}/{id}/")
 
 
@@ -341,9 +341,10 @@ def _place(context: Context, index: str) -> Place:
     return (caller.nid, caller.service, caller.account, *kind, index)
 
 
-def _lock(context: Context, index: str) -> asyncio.Lock:
+def _lock(context: Context, index: str, id: str = "") -> asyncio.Lock:
+    """Returns what one has to hold who changes a document, or without an id the index in memory."""
     _check_index(index)
-    return _changing.setdefault(_place(context, index), asyncio.Lock())
+    return _changing.setdefault((_place(context, index), id), asyncio.Lock())
 
 
 if __name__ == "__main__":

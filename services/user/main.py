@@ -98,7 +98,6 @@ class _Session:
     """A session as the store has it, below the hash of its token; one from before the password was set is void."""
 
     name: str
-    expires: float
     changed: float
     created: float
 
@@ -159,9 +158,9 @@ async def login(context: Context, name: str, password: str, session_seconds: flo
         )
     user = (await _authenticated(context, name, password)).user
     token, moment = secrets.token_urlsafe(32), now()
-    session = _Session(user.name, moment + session_seconds, user.changed, user.created)
+    session = _Session(user.name, user.changed, user.created)
     await context.store.write(_key(token), msgspec.json.encode(session), session_seconds, table=SESSIONS)
-    return Session(token, user.name, session.expires)
+    return Session(token, user.name, moment + session_seconds)
 
 
 @service.endpoint(idempotent=True, examples=[{"token": "a-token-that-login-gave"}])
@@ -174,7 +173,7 @@ async def verify(context: Context, token: str) -> User:
     data = await context.store.read(_key(token), table=SESSIONS)
     session = None if data is None else msgspec.json.decode(data, type=_Session)
     kept = None if session is None else await _read(context, session.name)
-    if session is None or kept is None or session.expires <= now():
+    if session is None or kept is None:
         raise errors.Unauthorized("token: there is no such session, or it is over; log in again")
     if (kept.user.changed, kept.user.created) != (session.changed, session.created):
         raise errors.Unauthorized("token: the password was changed since; log in again")
