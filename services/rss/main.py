@@ -18,9 +18,7 @@ from defusedxml.ElementTree import fromstring
 from micro import Service, errors
 
 FEED_CHARACTERS_MAX = 1_000_000
-DEPTH_MAX = 60
-"""Elements within each other."""
-
+DEPTH_MAX = 60  # elements within each other
 ENTRIES_MAX = 500
 HTML_CHARACTERS_MAX = 50_000
 """Longer ones are cut."""
