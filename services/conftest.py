@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -13,10 +14,11 @@ import pytest
 from micro.mucp.headers import Headers
 from micro.service.context import Context
 from micro.store.kv import KeyValue
-from micro.system import SystemClock, SystemDisk
+from micro.system import SystemDisk
 from micro.trust.policy import Caller
 
 OWNER = Caller(nid="b" + "a" * 55, owner=True)
+STRANGER = Caller(nid="b" + "c" * 55)
 
 
 @pytest.fixture(scope="module")
@@ -33,33 +35,61 @@ def main(request: pytest.FixtureRequest) -> ModuleType:
     return module
 
 
+class Clock:
+    """A clock that stands still until a test puts it forward."""
+
+    def __init__(self) -> None:
+        self._start = time.time()
+        self.ahead_seconds = 0.0
+
+    def now(self) -> float:
+        return self._start + self.ahead_seconds
+
+    def monotonic(self) -> float:
+        return self.ahead_seconds
+
+
 class NearStore:
     """A handler's store without the node in between: the same verbs, straight on the engine that the node has."""
 
-    def __init__(self, engine: KeyValue) -> None:
+    def __init__(self, engine: KeyValue, clock: Clock, scope: str) -> None:
         self._engine = engine
+        self._clock = clock
+        self._scope = scope
 
     async def read(self, key: str, *, table: str = "main") -> bytes | None:
-        record = await self._engine.read("", key, table=table)
+        record = await self._engine.read(self._scope, key, table=table)
         return None if record is None else record.value
 
     async def write(self, key: str, value: bytes, expiry_seconds: float | None = None, *, table: str = "main") -> None:
-        assert expiry_seconds is None, "no service of the catalogue lets anything expire"
-        await self._engine.write("", key, value, table=table)
+        expires = None if expiry_seconds is None else self._clock.now() + expiry_seconds
+        await self._engine.write(self._scope, key, value, table=table, expires=expires)
 
     async def delete(self, key: str, *, table: str = "main") -> bool:
-        return await self._engine.delete("", key, table=table)
+        return await self._engine.delete(self._scope, key, table=table)
 
     async def list(self, prefix: str = "", limit: int = 100, offset: int = 0, *, table: str = "main") -> list[str]:
-        found = await self._engine.list("", table=table, prefix=prefix, limit=limit, offset=offset)
+        found = await self._engine.list(self._scope, table=table, prefix=prefix, limit=limit, offset=offset)
         return [record.key for record in found]
 
 
 @pytest.fixture
-async def context(tmp_path: Path) -> AsyncIterator[Context]:
+def clock() -> Clock:
+    """Returns the clock by which things in the store expire."""
+    return Clock()
+
+
+@pytest.fixture
+async def context(tmp_path: Path, clock: Clock) -> AsyncIterator[Context]:
     """Yields what a handler gets where the owner calls it, with an empty store."""
-    engine = KeyValue(SystemDisk(), tmp_path / "store.db", SystemClock())
+    engine = KeyValue(SystemDisk(), tmp_path / "store.db", clock)
     engine.open()
-    store = NearStore(engine)
-    yield Context(SimpleNamespace(store_for=lambda caller: store), OWNER, Headers({"Micro-Id": "7"}), None, None)
+    service = SimpleNamespace(store_for=lambda caller: NearStore(engine, clock, caller.nid))
+    yield Context(service, OWNER, Headers({"Micro-Id": "7"}), None, None)
     await engine.close()
+
+
+@pytest.fixture
+def stranger(context: Context) -> Context:
+    """Returns what a handler gets where somebody else calls it, on another node, in the same store."""
+    return Context(context.service, STRANGER, Headers({"Micro-Id": "8"}), None, None)
