@@ -21,6 +21,11 @@ TEXT_CHARACTERS_MAX = 50_000
 WORDS_MAX = 15_000
 """Words that are remembered; those that were seen once give way first."""
 
+MODEL_BYTES_MAX = 900_000
+"""What is remembered is one value of the store, which takes a MiB. Words of some scripts take three bytes a letter."""
+ENTRY_BYTES = 24
+"""What a word takes beside its letters, at most."""
+
 WORD_CHARACTERS_MIN, WORD_CHARACTERS_MAX = 2, 30
 TELLING_MIN, TELLING_MAX = 3, 60
 """So many words of a text are looked at: those that tell most. Fewer tell too little."""
@@ -123,10 +128,18 @@ class Model:
                 del self.words[word]
 
     def forget_rare(self) -> None:
-        """Forgets words that were seen least, where there are too many."""
-        if len(self.words) > WORDS_MAX:
-            kept = sorted(self.words.items(), key=lambda item: (-sum(item[1]), item[0]))[: WORDS_MAX * 9 // 10]
-            self.words = dict(kept)
+        """Forgets words that were seen least, where there are too many, or they take too much."""
+        sizes = {word: len(word.encode("utf-8", "surrogatepass")) + ENTRY_BYTES for word in self.words}
+        if len(sizes) <= WORDS_MAX and sum(sizes.values()) <= MODEL_BYTES_MAX:
+            return
+        kept, left = {}, MODEL_BYTES_MAX * 9 // 10
+        often = sorted(self.words.items(), key=lambda item: (-sum(item[1]), item[0]))
+        for word, counts in often[: WORDS_MAX * 9 // 10]:
+            left -= sizes[word]
+            if left < 0:
+                break
+            kept[word] = counts
+        self.words = kept
 
 
 _changing: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()

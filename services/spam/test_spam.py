@@ -136,13 +136,15 @@ async def test_rare_words_give_way(main: ModuleType, context: Any, monkeypatch: 
     assert model.words["often"] == (10, 0)
 
 
-async def test_a_full_model_fits_into_the_store(main: ModuleType, context: Any) -> None:
-    """With the longest words there may be."""
+@pytest.mark.parametrize(("letter", "least"), [("é", 10_000), ("語", 7_000), ("𐐀", 5_000)])
+async def test_a_full_model_fits_into_the_store(main: ModuleType, context: Any, letter: str, least: int) -> None:
+    """With the longest words there may be, of two, three and four bytes a letter; the last text is remembered too."""
     for number in range(0, main.WORDS_MAX + 1000, 1000):
-        text = " ".join(f"{one:05d}" + "é" * (main.WORD_CHARACTERS_MAX - 5) for one in range(number, number + 1000))
-        await main.learn(context, text, "ham")
+        words = (f"{one:05d}" + letter * (main.WORD_CHARACTERS_MAX - 5) for one in range(number, number + 1000))
+        status = await main.learn(context, "often " + " ".join(words), "ham")
 
-    assert (await main.status(context)).words > 10_000
+    assert status.words > least
+    assert (await main._read(context)).words["often"] == (0, status.ham) == (0, 16)
 
 
 @pytest.mark.parametrize("text", ["", " \n", "x" * 50_001])
