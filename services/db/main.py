@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from operator import ge, gt, le, lt
 from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
@@ -14,12 +15,8 @@ import msgspec
 
 from micro import Context, Service, errors
 
-TABLES_MAX = 100
-"""Tables of one caller."""
-
-RECORDS_MAX = 5000
-"""Records of one table: a query reads all of them."""
-
+TABLES_MAX = 100  # of one caller
+RECORDS_MAX = 5000  # of one table: a query reads all of them
 RECORD_BYTES_MAX = 32 * 1024
 PAGE_MAX = 1000
 QUERY_CHARACTERS_MAX = 2000
@@ -27,6 +24,7 @@ QUERY_DEPTH_MAX = 20
 TOGETHER = 64  # so many records are read or deleted at once
 
 RECORDS, TABLES = "records", "tables"
+WORDS = {"true": True, "false": False, "null": None}
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}")
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,99}")
 TOKEN = re.compile(
@@ -62,7 +60,7 @@ async def create(context: Context, table: str, record: Record, id: str = "") -> 
         The record's id.
     """
     prefix = _prefix(table)
-    id = id or str(record.get("id", "")) or _new_id()
+    id = id or _id_of(record) or _new_id()
     async with _lock(context, prefix + _check_id(id)):
         if await context.store.read(prefix + id, table=RECORDS) is not None:
             raise errors.Conflict(f"{table} has a record {id!r} already; `db update` changes it")
@@ -224,16 +222,18 @@ class Query:
         return test
 
     def _any(self) -> Test:
-        tests = [self._all()]
-        while self._accept("or"):
-            tests.append(self._all())
+        tests = self._joined("or", self._all)
         return lambda record: any(test(record) for test in tests)
 
     def _all(self) -> Test:
-        tests = [self._one()]
-        while self._accept("and"):
-            tests.append(self._one())
+        tests = self._joined("and", self._one)
         return lambda record: all(test(record) for test in tests)
+
+    def _joined(self, word: str, part: Callable[[], Test]) -> list[Test]:
+        tests = [part()]
+        while self._accept(word):
+            tests.append(part())
+        return tests
 
     def _one(self) -> Test:
         self._depth += 1
@@ -256,10 +256,10 @@ class Query:
         found = self._next("word")
         if found is None:
             self._refuse("the name of a field")
-        operator = next((one for one in COMPARISONS if self._accept(one)), None)
-        if operator is None:
+        sign = next((one for one in COMPARISONS if self._accept(one)), None)
+        if sign is None:
             self._refuse("== != < <= > >= or contains")
-        compare, value = COMPARISONS[operator], self._value()
+        compare, value = COMPARISONS[sign], self._value()
         return lambda record: compare(_field(record, found), value)
 
     def _value(self) -> Any:
@@ -267,10 +267,8 @@ class Query:
             return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
         if number := self._next("number"):
             return float(number) if re.search(r"[.eE]", number) else int(number)
-        for word, value in (("true", True), ("false", False), ("null", None)):
-            if self._accept(word):
-                return value
-        return self._refuse('a number, a "text", true, false or null')
+        word = next((one for one in WORDS if self._accept(one)), None)
+        return WORDS[word] if word else self._refuse('a number, a "text", true, false or null')
 
     def _next(self, kind: str) -> str | None:
         found = TOKEN.match(self._text, self._at)
@@ -317,20 +315,15 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": _equal,
     "=": _equal,
     "!=": lambda left, right: not _equal(left, right),
-    "<": _ordered(lambda left, right: bool(left < right)),
-    "<=": _ordered(lambda left, right: bool(left <= right)),
-    ">": _ordered(lambda left, right: bool(left > right)),
-    ">=": _ordered(lambda left, right: bool(left >= right)),
+    **{sign: _ordered(test) for sign, test in (("<", lt), ("<=", le), (">", gt), (">=", ge))},
     "contains": _contains,
 }
 
 
 def _rank(value: Any) -> tuple[int, Any]:
     """Returns what values are sorted by: nothing, then true and false, numbers, texts, and at last what has parts."""
-    if value is None:
-        return 0, 0
-    if isinstance(value, bool):
-        return 1, value
+    if value is None or isinstance(value, bool):
+        return (0, 0) if value is None else (1, value)
     if isinstance(value, int | float):
         return 2, value
     return (3, value) if isinstance(value, str) else (4, 0)
@@ -350,10 +343,9 @@ async def _find(context: Context, table: str, query: str) -> list[Record]:
     test = Query(query).test() if query.strip() else None
     if await context.store.read(table, table=TABLES) is None:
         raise errors.NotFound(f"you have no table {table!r}; `db tables` shows those you have")
-    keys: list[str] = []
+    keys, found = list[str](), list[Record]()
     while some := await context.store.list(prefix, limit=PAGE_MAX, offset=len(keys), table=RECORDS):
         keys += some
-    found: list[Record] = []
     for at in range(0, len(keys), TOGETHER):
         records = await asyncio.gather(*(_read(context, key) for key in keys[at : at + TOGETHER]))
         found += [record for record in records if record is not None and (test is None or test(record))]
@@ -367,12 +359,20 @@ async def _read(context: Context, key: str) -> Record | None:
 
 async def _write(context: Context, key: str, record: Record) -> None:
     id = key.partition("/")[2]
-    if record.get("id", id) != id:
+    if _id_of(record) not in ("", id):
         raise errors.BadRequest(f"record: its id is {id!r} and cannot become {str(record['id'])[:40]!r}")
     data = msgspec.json.encode({name: value for name, value in record.items() if name != "id"})
     if len(data) > RECORD_BYTES_MAX:
         raise errors.TooLarge(f"record: {len(data):,} bytes exceed the limit of {RECORD_BYTES_MAX:,}; split it")
     await context.store.write(key, data, table=RECORDS)
+
+
+def _id_of(record: Record) -> str:
+    """Returns the id that a record names, "" where it names none; ids that are numbers elsewhere are texts here."""
+    id = record.get("id")
+    if isinstance(id, bool) or not isinstance(id, str | int | None):
+        raise errors.BadRequest(f"record: its id is to be a text or a whole number, got {str(id)[:40]!r}")
+    return "" if id is None else str(id)
 
 
 def _prefix(table: str) -> str:

@@ -39,6 +39,13 @@ async def test_what_was_created_is_read(main: ModuleType, context: Any) -> None:
     assert (named, await main.read(context, "people", "bea")) == ("bea", {"id": "bea", "name": "Bea"})
 
 
+async def test_an_id_may_be_a_number(main: ModuleType, context: Any) -> None:
+    """As other programs number their records; 0 is one, and null is none."""
+    assert [await main.create(context, "t", {"id": number}) for number in (7, 0)] == ["7", "0"]
+    assert len(await main.create(context, "t", {"id": None, "x": 1})) == 24
+    assert await main.update(context, "t", "7", {"id": 7, "x": 2}) == {"id": "7", "x": 2}
+
+
 async def test_ids_are_in_the_order_of_time(main: ModuleType, context: Any) -> None:
     """So that a table lists records as they were made."""
     ids = [await main.create(context, "people", {}) for _ in range(10)]
@@ -192,6 +199,8 @@ async def test_large_tables_are_found_too(main: ModuleType, context: Any) -> Non
         ("create", {"table": "t", "record": {}, "id": "a/b"}),
         ("create", {"table": "t", "record": {}, "id": "x" * 101}),
         ("create", {"table": "t", "record": {"id": "b"}, "id": "a"}),
+        ("create", {"table": "t", "record": {"id": True}}),
+        ("create", {"table": "t", "record": {"id": ["a"]}}),
         ("find", {"table": "t", "limit": 0}),
         ("find", {"table": "t", "limit": 1001}),
         ("find", {"table": "t", "offset": -1}),
