@@ -35,6 +35,9 @@ TOGETHER = 32
 IN_MEMORY_MAX = 8
 """Indexes in memory at once; the one unused for longest gives way, and is made again from the store."""
 
+IN_MEMORY_BYTES_MAX = 64_000_000
+"""What texts of indexes beside the one that is searched may have; an index takes about twice its texts."""
+
 # The store has the truth, in two tables: `versions` says by its keys alone which documents there are, `documents` has
 # them. What is searched is an index in memory, which is brought up to the versions before each search: so it is right
 # after a restart, and where two processes of this service run.
@@ -94,6 +97,7 @@ class Index:
 
     def __init__(self) -> None:
         self.versions: dict[str, str] = {}
+        self.sizes: dict[str, int] = {}
         self._base = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self._base.execute(
             "CREATE VIRTUAL TABLE documents USING fts5"
@@ -110,11 +114,13 @@ class Index:
             fields = (document.id, document.title, text, data)
             added = self._base.execute("INSERT INTO documents VALUES (?, ?, ?, ?)", fields)
             self._rows[document.id] = int(added.lastrowid or 0)
+            self.sizes[document.id] = len(document.title.encode()) + len(text.encode()) + len(data)
             self.versions[document.id] = versions[document.id]
 
     def remove(self, id: str) -> None:
         """Forgets a document."""
         self.versions.pop(id, None)
+        self.sizes.pop(id, None)
         if (row := self._rows.pop(id, None)) is not None:
             self._base.execute("DELETE FROM documents WHERE rowid = ?", (row,))
 
@@ -284,9 +290,7 @@ async def _current(context: Context, index: str) -> Index:
         raise errors.NotFound(f"you have no index {index!r}; `search indexes` shows those you have")
     place, versions = _place(context, index), await _versions(context, index)
     current = _indexes.pop(place, None) or Index()
-    _indexes[place] = current  # last in the order of use
-    while len(_indexes) > IN_MEMORY_MAX:
-        _indexes.popitem(last=False)
+    _make_room(place, current)
     for id in current.versions.keys() - versions.keys():
         current.remove(id)
     changed = sorted(id for id, version in versions.items() if current.versions.get(id) != version)
@@ -296,6 +300,14 @@ async def _current(context: Context, index: str) -> Index:
         documents = [msgspec.json.decode(data, type=Document) for data in some if data is not None]
         await asyncio.to_thread(current.put, documents, versions)
     return current
+
+
+def _make_room(place: Place, current: Index) -> None:
+    """Puts an index last in the order of use, and lets go of the first ones where they are too many or too large."""
+    others = sum(sum(index.sizes.values()) for index in _indexes.values())
+    while _indexes and (len(_indexes) >= IN_MEMORY_MAX or others > IN_MEMORY_BYTES_MAX):
+        others -= sum(_indexes.popitem(last=False)[1].sizes.values())
+    _indexes[place] = current
 
 
 async def _versions(context: Context, index: str) -> dict[str, str]:

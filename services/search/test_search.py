@@ -139,6 +139,21 @@ async def test_few_indexes_are_in_memory(main: ModuleType, context: Any, monkeyp
     assert len(main._indexes) == 2
 
 
+async def test_large_indexes_give_way(main: ModuleType, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few they are; what was deleted counts no more."""
+    monkeypatch.setattr(main, "IN_MEMORY_BYTES_MAX", 3000)
+    for index in "abc":
+        await main.add(context, index, "x", f"word {index * 2000}")
+        await main.find(context, index, "word")
+    assert [place[-1] for place in main._indexes] == ["b", "c"]
+
+    for index in "bc":
+        await main.add(context, index, "x", "word")
+    for index in "bca":
+        assert [one.id for one in await main.find(context, index, "word")] == ["x"]
+    assert [place[-1] for place in main._indexes] == ["b", "c", "a"]
+
+
 async def test_indexes_are_listed_and_dropped(main: ModuleType, recipes: Any) -> None:
     """With all their documents, and nothing of others."""
     await main.add(recipes, "recipes-2", "x", "word")
