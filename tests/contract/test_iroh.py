@@ -414,6 +414,24 @@ async def test_closing_leaves_no_handshake_running(bind: Bind, stranger: iroh.En
     assert await connection.closed()
 
 
+async def test_closing_waits_for_what_takes_a_moment_to_end(bind: Bind) -> None:
+    """Whatever it was doing when it was told to end."""
+    ended = asyncio.Event()
+
+    async def slow() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.3)
+            ended.set()
+
+    ours = await bind(OURS)
+    ours._keep(slow())
+    await asyncio.sleep(0)
+    await ours.close()
+    assert ended.is_set()
+
+
 async def test_nothing_is_left_running(bind: Bind) -> None:
     """An aborted pipe leaves no task behind."""
     before = asyncio.all_tasks()
