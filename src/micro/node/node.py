@@ -25,9 +25,9 @@ from micro.node.direct import direct_addresses
 from micro.node.elsewhere import Elsewhere
 from micro.node.engines import Ports, open_auth, open_broker, open_guests, open_isolator, open_settings, open_stores
 from micro.node.eventing import Eventing
+from micro.node.expectation import Expectation
 from micro.node.figures import Figures
 from micro.node.gatekeeper import Gatekeeper
-from micro.node.herald import Herald
 from micro.node.home import Home
 from micro.node.local import InsideClients, InsideDialer, Platform
 from micro.node.neighbours import Neighbours
@@ -35,13 +35,11 @@ from micro.node.offering import Offering
 from micro.node.outside import Outside
 from micro.node.reception import Reception
 from micro.node.remembered import Remembered
-from micro.node.sandboxes import guest_bounds
+from micro.node.running import open_running
 from micro.node.sourcing import Notices, source_rules
-from micro.runtime.household import Lifetimes
-from micro.runtime.runtime import Evolution, Guard, open_supervisor
+from micro.node.upkeep import Upkeep
 from micro.runtime.source.notice import TOPIC as SOURCE_UPDATED
 from micro.service.client import Client
-from micro.service.identifier import Identifiers
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance
 from micro.service.router import Router
@@ -51,7 +49,6 @@ from micro.trust.ticket import Ticket
 
 __all__ = ["Node"]
 
-TICK_SECONDS = 0.1
 RENEW_SECONDS = LOCAL_LEASE_SECONDS / 3
 FINISH_SECONDS = 5.0
 
@@ -80,7 +77,7 @@ class Node:
         self.token = ""
         self._elsewhere = Elsewhere()
         self.condition = Condition(self.home, ports, self.catalog, self.stopped, self._elsewhere.status)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._upkeep = Upkeep(self._tick, (self._renew, self._collect), RENEW_SECONDS)
         self._outside: Outside | None = None
         self._door: Closing | None = None
         self.client = InsideClients(lambda caller: InsideDialer(self.router, caller), self._client)
@@ -115,8 +112,7 @@ class Node:
         if self._isolator is not None:
             self._isolator.start()
         self.supervisor.restore()
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._tick()), loop.create_task(self._renew())]
+        self._upkeep.start()
         log.info("node %s is ready in %s", self.nid, self.home.path)
 
     async def _open_engines(self) -> None:
@@ -171,7 +167,7 @@ class Node:
             on_going=lambda link, reason: None,
             on_lost=self._lost,
             trials=self.trials,
-            expected=self._expected,
+            expected=lambda service: self._expectation.of(service),
             chance=self._chance,
             now=ports.clock.monotonic,
         )
@@ -183,27 +179,20 @@ class Node:
         self._add_platform()
 
     def _open_runtime(self) -> None:
-        ports = self.ports
-        self._isolator = open_isolator(self.config, self.home, ports)
-        self.supervisor = open_supervisor(
-            self.home.path,
-            self.reception,
-            processes=ports.processes,
-            disk=ports.disk,
-            clock=ports.clock,
-            entropy=ports.entropy,
-            signer=self._key,
-            engines={"wasm": self._guests},
-            settings=os.environ,
+        self._isolator = open_isolator(self.config, self.home, self.ports)
+        self.supervisor = open_running(
+            self._key,
+            self.config,
+            self.home,
+            self.ports,
             sources=self._source_rules,
-            guard=Guard(self._isolator.confinement if self._isolator else None, guest_bounds(self.config)),
-            evolution=self._evolution(),
+            reception=self.reception,
+            broker=self.broker,
+            trials=self.trials,
+            guests=self._guests,
+            isolator=self._isolator,
         )
-
-    def _evolution(self) -> Evolution:
-        identifiers = Identifiers(self.ports.clock, self.ports.entropy)
-        lifetimes = Lifetimes(self.config.generation_seconds, self.config.generation_idle_seconds)
-        return Evolution(self.trials, Herald(self.broker, self.nid, identifiers).announce, lifetimes)
+        self._expectation = Expectation(self.supervisor, self._elsewhere, self._neighbours)
 
     def _add_platform(self) -> None:
         self.figures = Figures(self.catalog, self.nid, self.reception.link_of)
@@ -261,8 +250,7 @@ class Node:
 
     async def stop(self) -> None:
         """Ends everything in order: nobody new comes in, what is under way finishes, what is kept is closed."""
-        for task in self._tasks:
-            task.cancel()
+        self._upkeep.stop()
         if self._outside is not None:
             await self._outside.withdraw()
         if self._door is not None:
@@ -305,15 +293,6 @@ class Node:
         if instance.local:
             return self.reception.link_of(instance.id)
         return self._elsewhere.link(instance.nid)
-
-    def _expected(self, service: str) -> str:
-        """Says why a service that is not in the catalog will be there again; "" where it will not."""
-        for found in self.supervisor.status():
-            if found["name"] == service:
-                return "it is being started again"
-        if self._elsewhere.had(service):
-            return "it is looked for in the network"
-        return "the node it runs on is away" if self._neighbours.had(service) else ""
 
     def _lost(self, link: Link, reason: str) -> None:
         self.platform.lost(link)
@@ -381,19 +360,17 @@ class Node:
         self.eventing.judge_again()
         self.bell.ring()
 
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            now = self.ports.clock.monotonic()
-            self.broker.tick(now)
-            self.reception.expire()
-            if self.catalog.expire(now):
-                self.bell.ring()
+    def _tick(self) -> None:
+        now = self.ports.clock.monotonic()
+        self.broker.tick(now)
+        self.reception.expire()
+        if self.catalog.expire(now):
+            self.bell.ring()
 
     async def _renew(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            self.reception.renew(LOCAL_LEASE_SECONDS)
-            await self._stores.sweep()
-            self._elsewhere.sweep()
-            await self.figures.collect()
+        self.reception.renew(LOCAL_LEASE_SECONDS)
+        await self._stores.sweep()
+        self._elsewhere.sweep()
+
+    async def _collect(self) -> None:
+        await self.figures.collect()
