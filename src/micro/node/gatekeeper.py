@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from micro.errors import Fault, Unauthorized
+from micro.errors import Fault, Forbidden, Unauthorized
+from micro.node.api_tokens import ApiTokens
 from micro.ports import Clock
 from micro.service.copies.messages import READERS_MAX
 from micro.store.auth import AuthStore
 from micro.trust.account import Account
+from micro.trust.api_token import API_TOKEN, ApiToken
 from micro.trust.identity import is_nid, nid_of
 from micro.trust.keys import NodeKey
 from micro.trust.policy import Caller, is_ruled, may_call, may_publish, may_subscribe
 from micro.trust.rules import Resource, Rule, RuleTable, held_by, refusal
 from micro.trust.token import REFRESH_SECONDS, Claims, Use, issue_token, read_token
 
-__all__ = ["Gatekeeper", "Visit"]
+__all__ = ["Ended", "Gatekeeper", "Visit"]
 
 TOKENS_KEPT_MAX = 1_024
 """Tokens whose signature was checked; a check takes some 100 us."""
@@ -28,12 +31,38 @@ class Visit:
     """Who showed a token.
 
     Attributes:
-        caller: the user.
-        expires: until when the token is good, in seconds since 1970.
+        caller: the user; by an API token perhaps the owner.
+        expires: until when the token is good, in seconds since 1970; infinity where it has no end.
     """
 
     caller: Caller
     expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Whose links count no longer, and why.
+
+    Attributes:
+        account: a user that is another now, or gone; "" for none.
+        token: an API token that was deleted, by its name; "" for none.
+    """
+
+    account: str = ""
+    token: str = ""
+
+    def covers(self, caller: Caller) -> bool:
+        """Says whether a caller came by it."""
+        if self.token:
+            return caller.token == self.token
+        return caller.user and caller.account == self.account
+
+    @property
+    def fault(self) -> Fault:
+        """What is said to such a caller."""
+        if self.token:
+            return Forbidden(f"the API token {self.token} was deleted; show another one")
+        return Forbidden(f"a rule changed: the account {self.account} is another, or none, by now; show a new token")
 
 
 class Gatekeeper:
@@ -51,6 +80,7 @@ class Gatekeeper:
         self._clock = clock
         self._table = RuleTable(store.rules)
         self._tokens: dict[str, Claims] = {}
+        self.api_tokens = ApiTokens(store, clock)
         self.nid = nid_of(key.public)
         self.number = 0
         self.exported: Callable[[str], bool] = lambda topic: False
@@ -59,8 +89,8 @@ class Gatekeeper:
         """Returns the services that are not offered to strangers."""
         self.is_wanted: Callable[[str], bool] = lambda nid: False
         """Says whether a node is a neighbour that the owner asked for."""
-        self.on_change: Callable[[str], None] = lambda account: None
-        """Told after each change; with the id of a user whose tokens or links may no longer count, else ""."""
+        self.on_change: Callable[[Ended | None], None] = lambda ended: None
+        """Told after each change; with whose tokens or links may no longer count, if there are any."""
 
     # -- deciding ---------------------------------------------------------------------------------------------------
 
@@ -68,8 +98,10 @@ class Gatekeeper:
         """Returns the caller with the account that it has here now.
 
         Raises:
-            Unauthorized: it is a user whose account is gone or disabled.
+            Unauthorized: it is a user whose account is gone or disabled, or showed an API token that is good no more.
         """
+        if caller.token:
+            self.api_tokens.check(caller)
         if caller.user:
             return replace(caller, scopes=self._user(caller.account).scopes)
         if caller.owner or caller.anonymous:
@@ -82,7 +114,8 @@ class Gatekeeper:
 
     def may_call(self, caller: Caller, service: str, endpoint: str) -> Fault | None:
         """Returns None where a known caller may call or open an endpoint, else the fault to answer with."""
-        refused = may_call(caller, service, endpoint, exported=service not in self.hidden_from(caller))
+        refused = self.api_tokens.refusal(caller, "service", service, endpoint)
+        refused = refused or may_call(caller, service, endpoint, exported=service not in self.hidden_from(caller))
         if refused is not None or not is_ruled(service, endpoint):
             return refused
         if self._table.decide(caller, "service", service, endpoint).granted:
@@ -123,6 +156,9 @@ class Gatekeeper:
         return (everybody, others) if len(others) <= READERS_MAX else (False, let_in[:READERS_MAX])
 
     def _topic(self, caller: Caller, topic: str, verb: str) -> Fault | None:
+        refused = self.api_tokens.refusal(caller, "topic", topic, verb)
+        if refused is not None:
+            return refused
         if self._table.decide(caller, "topic", topic, verb).granted:
             return None
         return refusal(caller, "topic", topic, verb, self.nid)
@@ -181,10 +217,19 @@ class Gatekeeper:
         Raises:
             Unauthorized: see `holder`; or it is good for getting another token alone.
         """
+        if token.startswith(API_TOKEN):
+            return self._lent(self.api_tokens.holder(token))
         account, claims = self.holder(token)
         if claims.use != "access":
             raise Unauthorized("a refresh token gets another token from Auth.Token, and nothing else")
         return Visit(Caller(user=True, account=account.id), claims.expires)
+
+    @staticmethod
+    def _lent(token: ApiToken) -> Visit:
+        expires = token.expires or math.inf
+        if token.account:
+            return Visit(Caller(user=True, account=token.account, token=token.name), expires)
+        return Visit(Caller(owner=True, token=token.name), expires)
 
     def _user(self, id: str) -> Account:
         account = self._store.accounts.get(id)
@@ -204,6 +249,11 @@ class Gatekeeper:
         return self._store.accounts.get(id)
 
     @property
+    def tokens(self) -> list[ApiToken]:
+        """All API tokens, by name."""
+        return sorted(self._store.tokens.values(), key=lambda token: token.name)
+
+    @property
     def rules(self) -> list[Rule]:
         """All rules in the order in which they decide."""
         return list(self._table.rules)
@@ -218,12 +268,12 @@ class Gatekeeper:
         before = self._store.accounts.get(account.id)
         await self._store.change_account(account)
         ended = before is None or before.generation != account.generation or account.disabled
-        self._changed(account.id if ended else "")
+        self._changed(Ended(account.id) if ended else None)
 
     async def delete_account(self, id: str) -> None:
         """Removes an account, and ends its links and tokens. Raises what the store does."""
         await self._store.delete_account(id)
-        self._changed(id)
+        self._changed(Ended(id))
 
     async def add_rule(self, rule: Rule) -> None:
         """Adds a rule; raises what `AuthStore.add_rule` does."""
@@ -235,11 +285,27 @@ class Gatekeeper:
         await self._store.delete_rule(id)
         self._changed()
 
+    async def add_token(self, token: ApiToken) -> None:
+        """Adds an API token; raises what the store does."""
+        await self._store.add_token(token)
+        self._changed()
+
+    async def delete_token(self, name: str) -> None:
+        """Removes an API token, and ends what is open by it. Raises what the store does."""
+        await self._store.delete_token(name)
+        self._changed(Ended(token=name))
+
     def exports_changed(self) -> None:
         """Takes note that other topics or services are open to other nodes than before."""
         self._changed()
 
-    def _changed(self, account: str = "") -> None:
+    async def close(self) -> None:
+        """Keeps what is not kept yet, and closes the store."""
+        await self.api_tokens.keep_used(closing=True)
+        await self._store.close()
+
+    def _changed(self, ended: Ended | None = None) -> None:
         self._table = RuleTable(self._store.rules)
+        self.api_tokens.look_again()
         self.number += 1
-        self.on_change(account)
+        self.on_change(ended)

@@ -13,6 +13,7 @@ from micro.mucp.headers import FROM_SERVICE, Headers
 from micro.mucp.limits import OWNER
 from micro.network.link import Link, Serving
 from micro.network.transport.memory import pair
+from micro.node.gatekeeper import Ended
 from micro.service.client import Client
 from micro.service.dialed import ClientLinks
 from micro.service.router import Facts, Way
@@ -33,7 +34,7 @@ def identify(link: Link, headers: Headers) -> Caller:
     """Returns who calls over one of the node's links."""
     caller: Caller = link.facts.caller
     service = headers.get(FROM_SERVICE)
-    if caller.owner and service and not caller.service:
+    if caller.unlimited and service and not caller.service:
         return Caller(nid=caller.nid, service=str(service), owner=True)
     return caller
 
@@ -166,10 +167,10 @@ class InsideClients:
             raise TooManyRequests(f"{CLIENTS_MAX} callers are at work here; try again in a moment")
         self._end(idle)
 
-    def expel(self, account: str, fault: Fault) -> None:
-        """Ends all that is under way for a user with a fault."""
-        for caller in [caller for caller in self._clients if caller.user and caller.account == account]:
-            self._end(caller, fault)
+    def expel(self, ended: Ended) -> None:
+        """Ends all that is under way for those who are meant with a fault."""
+        for caller in [caller for caller in self._clients if ended.covers(caller)]:
+            self._end(caller, ended.fault)
 
     def _end(self, caller: Caller, fault: Fault | None = None) -> None:
         task = asyncio.get_running_loop().create_task(self._close(*self._clients.pop(caller), fault))

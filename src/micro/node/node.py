@@ -8,7 +8,7 @@ import os
 from functools import partial
 from typing import Any
 
-from micro.errors import ConfigError, Forbidden, MicroError, Unavailable
+from micro.errors import ConfigError, MicroError, Unavailable
 from micro.network.link import Link
 from micro.network.peers import Peers
 from micro.node.backbone import Backbone
@@ -27,7 +27,7 @@ from micro.node.engines import Ports, open_auth, open_broker, open_guests, open_
 from micro.node.eventing import Eventing
 from micro.node.expectation import Expectation
 from micro.node.figures import Figures
-from micro.node.gatekeeper import Gatekeeper
+from micro.node.gatekeeper import Ended, Gatekeeper
 from micro.node.home import Home
 from micro.node.local import InsideClients, InsideDialer, Platform
 from micro.node.neighbours import Neighbours
@@ -122,9 +122,9 @@ class Node:
         self._settings = open_settings(home, ports, self._key.derive("settings-encryption"))
         self._settings.open()
         self._stores = open_stores(home, ports)
-        self._auth = open_auth(home, ports)
-        self._auth.open()
-        self.gate = Gatekeeper(self._auth, self._key, ports.clock)
+        auth = open_auth(home, ports)
+        auth.open()
+        self.gate = Gatekeeper(auth, self._key, ports.clock)
         self.gate.on_change = self._judge_again
 
     async def _open(self) -> None:
@@ -268,7 +268,7 @@ class Node:
         await self.broker.stop()
         await self._stores.close()
         await self._settings.close()
-        await self._auth.close()
+        await self.gate.close()
         self.home.unlock()
 
     # -- what its parts ask -----------------------------------------------------------------------------------------
@@ -350,12 +350,11 @@ class Node:
     def _client(self, dialer: InsideDialer) -> Client:
         return Client(dialer, clock=self.ports.clock, entropy=self.ports.entropy, direct=False)
 
-    def _judge_again(self, account: str) -> None:
-        """Has a change of accounts or rules count at once; `account` is a user whose links end."""
-        if account:
-            fault = Forbidden(f"a rule changed: the account {account} is another, or none, by now; show a new token")
-            self.reception.expel(account, fault)
-            self.client.expel(account, fault)
+    def _judge_again(self, ended: Ended | None) -> None:
+        """Has a change of accounts, tokens or rules count at once; `ended` says whose links end."""
+        if ended is not None:
+            self.reception.expel(ended)
+            self.client.expel(ended)
         self.router.judge_again()
         self.eventing.judge_again()
         self.bell.ring()
@@ -370,6 +369,7 @@ class Node:
     async def _renew(self) -> None:
         self.reception.renew(LOCAL_LEASE_SECONDS)
         await self._stores.sweep()
+        await self.gate.api_tokens.keep_used()
         self._elsewhere.sweep()
 
     async def _collect(self) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from micro.errors import Conflict, Fault, Unauthorized, Unavailable
+from micro.errors import Conflict, Unauthorized, Unavailable
 from micro.mucp.event import Hello
 from micro.mucp.limits import OWNER, Limits
 from micro.network.link import Link, Serving
 from micro.network.transport.transport import Listening, Sockets
 from micro.node.asking import probe, send_back
-from micro.node.gatekeeper import Gatekeeper, Visit
+from micro.node.gatekeeper import Ended, Gatekeeper, Visit
 from micro.node.home import Home
 from micro.ports import Clock
 from micro.runtime.generation import Badge
@@ -140,12 +140,12 @@ class Reception:
             if not link.session.serving:
                 link.close(fault.detail)
 
-    def expel(self, account: str, fault: Fault) -> None:
-        """Ends the links of a user, and all that is open on them, with a fault."""
+    def expel(self, ended: Ended) -> None:
+        """Ends the links of those who are meant, and all that is open on them, with a fault."""
         for link, visit in list(self._visits.items()):
-            if visit.caller.account == account:
-                link.dismiss(fault)
-                link.close(fault.detail)
+            if ended.covers(visit.caller):
+                link.dismiss(ended.fault)
+                link.close(ended.fault.detail)
 
     # -- instances --------------------------------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class Reception:
             if link in self._owner_links and hello.token:  # what was shown has to be good, whatever it looks like
                 visit = self._visits[link] = self._gate.visit(hello.token)
                 link.facts.caller = visit.caller
-            elif link.facts is not None and link.facts.caller.owner and hello.service:
+            elif link.facts is not None and link.facts.caller.unlimited and hello.service:
                 link.facts.caller = replace(link.facts.caller, service=hello.service)
             return
         if not place.badge.admits(hello.token):

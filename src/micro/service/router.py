@@ -258,7 +258,7 @@ class Router:
         if local is not None:
             return local
         hops = self._hops(link, block, caller, (service, endpoint), version, generation)
-        if not caller.owner:
+        if not caller.unlimited:
             self._ruled[link] = None
         asked = (service, endpoint)
         if generation is not None:
@@ -324,7 +324,7 @@ class Router:
         return NotFound(f"no service is called {service}; `micro services` lists what runs", id=service)
 
     def _identity(self, caller: Caller, headers: Headers) -> dict[str, str]:
-        service = caller.service or str(headers.get(names.FROM_SERVICE, "") if caller.owner or caller.peer else "")
+        service = caller.service or str(headers.get(names.FROM_SERVICE, "") if caller.unlimited or caller.peer else "")
         identity = {names.CALLER: caller.kind, names.FROM_NODE: caller.nid or self._nid}
         if service:
             identity[names.FROM_SERVICE] = service

@@ -8,7 +8,7 @@ it is known and may not. Whatever is not allowed here is refused; what is allowe
 
 | who | how it comes | may |
 | --- | --- | --- |
-| owner | `run/node.sock` with his own uid, or the token | everything |
+| owner | `run/node.sock` with his own uid, or the token | everything; by an API token what that covers |
 | instance | a service, on its own socket | call, stream, publish, subscribe; register itself; its own store, config |
 | user | with a token of its account | call services, publish, subscribe, read the registry |
 | peer | another node, over an authenticated link | call services open to it, use exported topics, read the registry |
@@ -79,6 +79,7 @@ class Caller:
         scopes: what that account holds.
         tier: its standing by reputation, 0 for a newcomer.
         paid: this exchange was paid for.
+        token: the API token that it showed, by its name, "" where it showed none: what that does not cover is refused.
 
     Raises:
         LocalProtocolError: two of owner, supervised, user and anonymous, a supervised caller without a service, or a
@@ -95,6 +96,7 @@ class Caller:
     user: bool = False
     account: str = ""
     scopes: tuple[str, ...] = ()
+    token: str = ""
 
     def __post_init__(self) -> None:
         if self.owner + self.supervised + self.anonymous + self.user > 1:
@@ -103,6 +105,11 @@ class Caller:
             raise LocalProtocolError("a user is an account, and has its id")
         if self.supervised and not self.service:
             raise LocalProtocolError("a supervised caller is a service, and has its name")
+
+    @property
+    def unlimited(self) -> bool:
+        """It is the owner himself: neither a rule nor the scopes of an API token say what it may."""
+        return self.owner and not self.token
 
     @property
     def peer(self) -> bool:
@@ -121,6 +128,8 @@ class Caller:
         return "anonymous" if self.anonymous else "peer"
 
     def __str__(self) -> str:
+        if self.token:
+            return f"the API token {self.token}"
         if self.owner:
             return "the owner"
         if self.supervised:

@@ -13,6 +13,7 @@ from micro.store import auth as module
 from micro.store.auth import AuthStore
 from micro.system import SystemDisk
 from micro.trust.account import Account
+from micro.trust.api_token import ApiToken
 from micro.trust.rules import DEFAULT, Resource, Rule
 
 ANN = Account("ann", "user", ("ops", "team/blue"), b"salt and hash", 2**47, created=1.5)
@@ -114,3 +115,36 @@ async def test_a_file_that_holds_something_else_is_refused(store: AuthStore, tmp
     connection.close()
     with pytest.raises(EngineError, match=r"auth\.db"):
         store_at(tmp_path)
+
+
+TOKEN = ApiToken("laptop", b"d" * 32, (Resource("service", "greeter", "*"), DEFAULT.resource), "ann", 7, 1.5, 2.5)
+
+
+async def test_api_tokens_are_there_again(store: AuthStore, tmp_path: Path) -> None:
+    """Whole, and with when they were used."""
+    await store.add_token(TOKEN)
+    await store.add_token(ApiToken("phone", b"e" * 32))
+    await store.keep_used({"laptop": 9.5, "gone": 1.0})
+    again = await reopened(store, tmp_path)
+    assert again.tokens["laptop"] == TOKEN
+    assert dict(again.used) == {"laptop": 9.5, "phone": 0.0}
+    await again.delete_token("laptop")
+    assert (list(again.tokens), dict(again.used)) == (["phone"], {"phone": 0.0})
+    with pytest.raises(NotFound, match="micro auth list tokens"):
+        await again.delete_token("laptop")
+    with pytest.raises(Conflict, match="a token called phone"):
+        await again.add_token(ApiToken("phone", b"f" * 32))
+    await again.close()
+
+
+async def test_a_file_of_before_gets_a_table_of_tokens(store: AuthStore, tmp_path: Path) -> None:
+    """A home that an earlier version wrote keeps its accounts and rules."""
+    await store.add_account(ANN)
+    await store.close()
+    connection = apsw.Connection(str(tmp_path / "auth.db"))
+    connection.execute("DROP TABLE api_tokens; PRAGMA user_version = 1")
+    connection.close()
+    again = store_at(tmp_path)
+    assert (dict(again.accounts), dict(again.tokens)) == ({"ann": ANN}, {})
+    await again.add_token(TOKEN)
+    await again.close()

@@ -1,14 +1,17 @@
-"""Who asks: the owner, who shows the node's token, a user, who shows one of his own, or anybody on this machine."""
+"""Who asks: the owner by the node's token, whoever shows another token, or anybody on this machine."""
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
 import math
+import time
 from collections.abc import Callable
 
+from micro.doors.api.places import group_of
 from micro.doors.api.request import Request
-from micro.errors import Unauthorized
+from micro.errors import TooManyRequests, Unauthorized
+from micro.trust.attempts import Attempts
 from micro.trust.policy import Caller
 
 __all__ = ["ANONYMOUS", "OWNER", "Doorkeeper", "is_local"]
@@ -27,12 +30,14 @@ _SCHEME = "bearer "
 
 def is_local(request: Request) -> bool:
     """Returns whether a request comes from a program on this machine that speaks for itself."""
-    if any(name in request.headers for name in _FORWARDED):
-        return False
-    if request.address in ("127.0.0.1", "::1"):
+    return not any(name in request.headers for name in _FORWARDED) and _is_loopback(request.address)
+
+
+def _is_loopback(address: str) -> bool:
+    if address in ("127.0.0.1", "::1"):
         return True
     try:
-        found = ipaddress.ip_address(request.address.partition("%")[0])
+        found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
     return (getattr(found, "ipv4_mapped", None) or found).is_loopback
@@ -43,22 +48,30 @@ class Doorkeeper:
 
     Args:
         token: the secret of the node's owner; with "" nobody is the owner.
-        user: returns the user who shows a token; raises `Unauthorized` where it is none.
+        user: returns who shows another token, of an account or an API token; raises `Unauthorized` where it is none.
         seconds_left: returns for how long such a token is good.
+        now: a clock that never goes back, in seconds.
     """
 
     def __init__(
-        self, token: str, user: Callable[[str], Caller], seconds_left: Callable[[str], float] = lambda token: math.inf
+        self,
+        token: str,
+        user: Callable[[str], Caller],
+        seconds_left: Callable[[str], float] = lambda token: math.inf,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._token = token.encode()
         self._user = user
         self._seconds_left = seconds_left
+        self._now = now
+        self._attempts = Attempts()
 
     def caller(self, request: Request) -> Caller:
         """Returns who sent a request.
 
         Raises:
             Unauthorized: its token is wrong, or it has none and comes from another machine.
+            TooManyRequests: too many wrong tokens came from that machine.
         """
         shown = request.headers.get(b"authorization")
         if shown is None:
@@ -72,13 +85,24 @@ class Doorkeeper:
         if shown[: len(_SCHEME)].lower() != _SCHEME.encode():
             raise Unauthorized("Authorization: only Bearer and a token are understood", id="api")
         token = shown[len(_SCHEME) :].strip()
+        if _is_loopback(request.address):  # programs here cannot be told apart: a wrong one would shut out all others
+            return self._shown(token)
+        place = group_of(request.address)
+        if not self._attempts.take(place, self._now()):
+            raise TooManyRequests("too many wrong tokens came from your machine; wait ten seconds", id="api")
+        caller = self._shown(token)
+        self._attempts.give_back(place)
+        return caller
+
+    def _shown(self, token: bytes) -> Caller:
         if self._token and hmac.compare_digest(token, self._token):
             return OWNER
         return self._user(token.decode("latin-1"))
 
     def seconds_left(self, request: Request) -> float:
         """Returns for how long what a request showed is good, infinity where it has no end; raises as `caller`."""
-        if not self.caller(request).user:
+        caller = self.caller(request)
+        if caller.anonymous or caller.unlimited:
             return math.inf
         return self._seconds_left(request.headers[b"authorization"][len(_SCHEME) :].strip().decode("latin-1"))
 

@@ -11,7 +11,7 @@ from micro.doors.cli.body import read_bytes
 from micro.doors.cli.completion import complete_endpoints, complete_services
 from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import REFUSED, Usage
-from micro.doors.cli.moment import ago
+from micro.doors.cli.moment import ago, length, until
 from micro.doors.cli.options import FreeOption, group
 from micro.doors.cli.output import Column
 from micro.doors.cli.session import Session
@@ -21,6 +21,8 @@ __all__ = ["auth"]
 
 PUBLIC = "<public>"
 RULES = [Column(name) for name in ("id", "scope", "access", "resource", "priority")]
+NEVER = "never"
+TOKENS = [Column(name) for name in ("name", "scopes", "account", "expires", "used")]
 ACCOUNTS = [Column(name) for name in ("id", "type", "scopes", "state", "created")]
 
 
@@ -35,12 +37,12 @@ def auth() -> None:
 
 @group("list", example="micro auth list rules")
 def listing() -> None:
-    """List rules or accounts."""
+    """List rules, accounts or API tokens."""
 
 
 @group("create", example="micro auth create account ann --scopes ops")
 def create() -> None:
-    """Create a rule or an account."""
+    """Create a rule, an account or an API token."""
 
 
 @group("update", example="micro auth update account ann --scopes ops,dev")
@@ -50,7 +52,7 @@ def update() -> None:
 
 @group("delete", example="micro auth delete rule no-strangers")
 def delete() -> None:
-    """Delete a rule or an account."""
+    """Delete a rule, an account or an API token."""
 
 
 for below in (listing, create, update, delete):
@@ -83,6 +85,26 @@ def list_accounts(session: Session) -> None:
     if not rows and session.shape() == "table":
         note("no accounts yet")
         session.next("micro auth create account NAME")
+
+
+@listing.command_of("tokens", example="micro auth list tokens")
+def list_tokens(session: Session) -> None:
+    """List the API tokens: what each covers, when it ends, and when it was used last."""
+    found = session.ask("auth", "Tokens.List")
+    session.show_rows(found, [_token_row(token) for token in found["tokens"]], TOKENS)
+    if not found["tokens"] and session.shape() == "table":
+        note("no API tokens yet")
+        session.next("micro auth create token NAME")
+
+
+def _token_row(token: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": token["name"],
+        "scopes": ",".join(token["scopes"]),
+        "account": token["account"] or "owner",
+        "expires": "expired" if token["expired"] else until(token["expires"]) or NEVER,
+        "used": ago(token["used"]) or NEVER,
+    }
 
 
 def _rule_row(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,6 +158,32 @@ def create_account(session: Session, id: str, scopes: str, kind: str, secret: st
     _tell_secret(session, found, "" if secret else str(found.get("secret", "")))
     if kind == "user" and session.shape() == "table":
         session.next(typed_line("micro auth token", id))
+
+
+@create.command_of(
+    "token", example="micro auth create token laptop --scope greeter --expire 30d"
+)
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="What it covers.  [default: every service]")
+@click.option("--expire", default="90d", metavar="TIME", help="How long it is good: 12h, 30d, never.  [default: 90d]")
+@click.option("--account", metavar="ID", help="Whose it is.  [default: yours]")
+def create_token(session: Session, name: str, scopes: tuple[str, ...], expire: str, account: str | None) -> None:
+    """Create an API token for a program, and print it, which is told this once.
+
+    A SCOPE is a service, such as greeter, an endpoint, such as greeter:Say.Hello, a topic, such as topic:orders, or a
+    resource as in rules. The program sends the token as `Authorization: Bearer TOKEN`, or has it in MICRO_TOKEN.
+    """
+    session.hint = "micro auth list tokens"
+    seconds = 0 if expire == NEVER else int(length(expire))
+    if expire != NEVER and not seconds:
+        raise Usage(f"--expire {expire!r}: that is no time at all; write 12h, 30d or {NEVER}")
+    request = {"name": name, "scopes": list(scopes), "expiry_seconds": seconds, "account": account or ""}
+    found = session.ask("auth", "Tokens.Create", request)
+    if session.shape() == "json":
+        session.show(found)
+    else:
+        say(found["token"])
+        note("this is the token; it is kept nowhere, so keep it now")
 
 
 def _words(text: str) -> list[str]:
@@ -199,9 +247,16 @@ def delete_account(session: Session, id: str) -> None:
     _delete(session, "Accounts.Delete", id, "micro auth list accounts")
 
 
-def _delete(session: Session, endpoint: str, id: str, hint: str) -> None:
+@delete.command_of("token", example="micro auth delete token laptop")
+@click.argument("name")
+def delete_token(session: Session, name: str) -> None:
+    """Delete an API token. What is open by it ends at once."""
+    _delete(session, "Tokens.Delete", name, "micro auth list tokens", field="name")
+
+
+def _delete(session: Session, endpoint: str, id: str, hint: str, *, field: str = "id") -> None:
     session.hint = hint
-    found = session.ask("auth", endpoint, {"id": id})
+    found = session.ask("auth", endpoint, {field: id})
     if session.shape() == "json":
         session.show(found)
 

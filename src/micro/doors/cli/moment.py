@@ -8,7 +8,7 @@ from datetime import datetime
 
 import click
 
-__all__ = ["ago", "clock_time", "length", "moment", "span"]
+__all__ = ["ago", "clock_time", "length", "moment", "span", "until"]
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
@@ -50,6 +50,11 @@ def moment(text: str) -> float:
 def ago(moment: float | None) -> str:
     """Returns how long ago a moment in seconds since 1970 was; nothing for one that never was."""
     return f"{span(time.time() - moment)} ago" if moment else ""
+
+
+def until(moment: float | None) -> str:
+    """Returns in how long a moment in seconds since 1970 will be; nothing for one that never will."""
+    return f"in {span(moment - time.time())}" if moment else ""
 
 
 def clock_time(moment: float) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from micro.errors import BadRequest, Forbidden, NotFound, TooManyRequests, Unauthorized
+from micro.node.control.tokens import Tokens
 from micro.node.gatekeeper import Gatekeeper
 from micro.ports import Clock, Entropy
 from micro.service.context import Context
@@ -90,7 +91,7 @@ class Accounts:
                 raise Unauthorized("refresh_token: this is an access token; show the refresh token, or the secret")
             refresh, last = refresh_token, claims.expires
         else:
-            account = self._enabled(id) if context.caller.owner and not secret else await self._proved(id, secret)
+            account = self._enabled(id) if context.caller.unlimited and not secret else await self._proved(id, secret)
             last = int(self._clock.now()) + REFRESH_SECONDS
         now = int(self._clock.now())
         seconds = min(token_expiry, last - now)
@@ -316,7 +317,7 @@ def _shown(rule: Rule) -> dict[str, Any]:
 
 def auth_service(gate: Gatekeeper, clock: Clock, entropy: Entropy) -> Service:
     """Returns the service."""
-    accounts, rules = Accounts(gate, clock, entropy), Rules(gate)
+    accounts, rules, tokens = Accounts(gate, clock, entropy), Rules(gate), Tokens(gate, clock, entropy)
     service = Service("auth", description="Accounts, tokens, and the rules for callers.", platform=True)
     service.add("Auth.Generate", accounts.generate)
     service.add("Auth.Token", accounts.token)
@@ -329,4 +330,7 @@ def auth_service(gate: Gatekeeper, clock: Clock, entropy: Entropy) -> Service:
     service.add("Rules.Delete", rules.delete)
     service.add("Rules.List", rules.list, idempotent=True)
     service.add("Rules.Check", rules.check, idempotent=True)
+    service.add("Tokens.Create", tokens.create)
+    service.add("Tokens.List", tokens.list, idempotent=True)
+    service.add("Tokens.Delete", tokens.delete)
     return service

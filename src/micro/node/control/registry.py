@@ -123,7 +123,7 @@ class Registry:
             raise self._absent(name)
         meant = self._meant(name) if context.caller.peer else name
         found = self._catalog.describe(meant, self._clock.monotonic(), self._clock.now())
-        if not context.caller.owner:  # where sockets are is the owner's business
+        if not context.caller.unlimited:  # where sockets are is the owner's business
             for node in found["nodes"]:
                 node.pop("address", None)
         return found
@@ -162,7 +162,7 @@ class Registry:
         view = self._seen(wanted, context.caller)
         if view is None:
             raise self._absent(wanted)
-        addresses = self._direct(name) if context.caller.owner else []
+        addresses = self._direct(name) if context.caller.unlimited else []
         return {"addresses": addresses, "description": view.describe()}
 
     async def register(

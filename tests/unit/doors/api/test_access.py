@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
 from micro.doors.api.access import ANONYMOUS, OWNER, Doorkeeper, is_local
 from micro.doors.api.request import Request
-from micro.errors import Unauthorized
+from micro.errors import TooManyRequests, Unauthorized
+from micro.trust.attempts import TRIES, TRIES_PER_SECOND
 from micro.trust.policy import Caller
 
 ANN = Caller(user=True, account="ann")
@@ -92,3 +94,38 @@ def test_what_needs_somebody_known_takes_no_anonymous_caller() -> None:
     assert KEEPER.known(request(authorization="Bearer ma_ann"), "publishing") is ANN
     with pytest.raises(Unauthorized):
         KEEPER.known(request(), "publishing")
+
+
+def test_an_api_token_ends_what_it_opened() -> None:
+    """The owner himself is never sent away, whoever has a token of his is."""
+    lent = Caller(owner=True, token="laptop")
+    keeper = Doorkeeper("secret", lambda token: lent, lambda token: 7.0)
+    assert keeper.seconds_left(request(authorization="Bearer mp_x")) == 7.0
+    assert keeper.seconds_left(request(authorization="Bearer secret")) == math.inf
+
+
+def test_wrong_tokens_from_another_machine_are_bounded() -> None:
+    """After so many even a right one has to wait, from there; other machines, and this one, are not disturbed."""
+    now = [0.0]
+    keeper = Doorkeeper("secret", user, now=lambda: now[0])
+    wrong, right = {"authorization": "Bearer mp_wrong"}, {"authorization": "Bearer ma_ann"}
+    for _ in range(TRIES):
+        assert keeper.caller(request("192.0.2.1", **right)) is ANN
+        with pytest.raises(Unauthorized):
+            keeper.caller(request("192.0.2.1", **wrong))
+    for shown in (wrong, right):
+        with pytest.raises(TooManyRequests):
+            keeper.caller(request("192.0.2.1", **shown))
+    assert keeper.caller(request("192.0.2.2", **right)) is ANN
+    assert keeper.caller(request(**right)) is ANN
+    now[0] = 1 / TRIES_PER_SECOND
+    assert keeper.caller(request("192.0.2.1", **right)) is ANN
+
+
+def test_wrong_tokens_on_this_machine_shut_nobody_out() -> None:
+    """Programs here cannot be told apart, and one with an old token would stop all others."""
+    keeper = Doorkeeper("secret", user)
+    for _ in range(TRIES * 3):
+        with pytest.raises(Unauthorized):
+            keeper.caller(request(authorization="Bearer wrong"))
+    assert keeper.caller(request(authorization="Bearer secret")) is OWNER
