@@ -1,0 +1,311 @@
+"""The side that is asked: bytes in, calls, streams and events out, and answers back into bytes.
+
+Pure.
+
+Theory. Requests and answers are two sequences that know nothing of each other. A call is answered by one message, and
+calls in the order in which they came, so that any program that speaks HTTP understands. A stream is opened by the
+first message with its `Micro-Stream`; each later one is an item, and one with `Micro-Error` its end: `EOS`, or a
+fault. Either side may say as many items as it likes at any time. What comes for a stream that is over is not heard.
+
+    message                            the stream is     what happens
+    no Micro-Stream, no Micro-Topic                      `Called`
+    Micro-Topic                                          `Called`, with the form of a publish
+    Micro-Stream                       new               `Opened`
+    Micro-Stream                       open              `Item`
+    Micro-Stream and Micro-Error       open              `Closed`; the other side may still be told the rest
+    Micro-Stream                       over              nothing
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, NamedTuple
+
+from micro.errors import BadRequest, Fault, NotFound, TooManyRequests
+from micro.mucp import headers as names
+from micro.mucp.headers import checked
+from micro.mucp.http.head import EOS, Heads, RequestHead
+from micro.mucp.http.reader import Message, MessageReader
+from micro.mucp.http.wrapping import Wrapped, unwrap_request, wrap_answer, wrap_fault
+from micro.mucp.http.writing import CONTINUE, answer, error_value, refusal
+from micro.mucp.message import Form
+
+__all__ = ["Acceptor", "Broken", "Called", "Closed", "Exchange", "Item", "Opened"]
+
+CALLS_MAX = 64
+"""Calls that wait for their answers on one pipe; after that nothing is read until one is answered."""
+
+STREAMS_MAX = 64
+OVER_MAX = 256
+"""Streams that are over are remembered up to here, since what was said to them may still be on its way."""
+
+
+class Exchange:
+    """One call, event or stream that was asked for.
+
+    Attributes:
+        head: what its headers mean.
+        id: its `Micro-Id`.
+        wrapped: its first body, out of its wrapping.
+        owner: whoever serves it.
+        is_closed: the other side says no more on this stream.
+    """
+
+    __slots__ = ("head", "id", "is_closed", "is_last", "output", "owner", "wrapped")
+
+    def __init__(self, head: RequestHead, id: str, wrapped: Wrapped | None, *, is_last: bool) -> None:
+        self.head = head
+        self.id = id
+        self.wrapped = wrapped
+        self.owner: Any = None
+        self.is_closed = False
+        self.is_last = is_last
+        self.output: bytes | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint, from the headers or else from the wrapping."""
+        return self.head.endpoint or (self.wrapped.endpoint if self.wrapped is not None else "")
+
+
+class Called(NamedTuple):
+    """A call or an event came."""
+
+    exchange: Exchange
+
+
+class Opened(NamedTuple):
+    """A stream was opened; go-micro's servers throw the body of this message away, and send it again as an item."""
+
+    exchange: Exchange
+
+
+class Item(NamedTuple):
+    """A message of a stream."""
+
+    exchange: Exchange
+    body: bytes
+
+
+class Closed(NamedTuple):
+    """The other side says no more on a stream; with a fault it failed there."""
+
+    exchange: Exchange
+    fault: Fault | None
+
+
+class Broken(NamedTuple):
+    """The bytes are no such messages: what is to be written was written, and the connection ends."""
+
+    fault: Fault
+
+
+Event = Called | Opened | Item | Closed | Broken
+
+
+class Acceptor:
+    """One connection, as the side that is asked.
+
+    Attributes:
+        is_over: nothing is to be read any more, and the connection ends once `output` is written.
+    """
+
+    def __init__(self, heads: Heads | None = None) -> None:
+        """Begins; `heads` may be shared by many connections."""
+        self.is_over = False
+        self._heads = heads or Heads()
+        self._reader = MessageReader(requests=True)
+        self._calls: deque[Exchange] = deque()
+        self._streams: dict[str, Exchange] = {}
+        self._over: deque[str] = deque(maxlen=OVER_MAX)
+        self._output: list[bytes] = []
+        self._continued = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many calls wait for their answers that no more is to be read."""
+        return len(self._calls) >= CALLS_MAX
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._calls and not self._streams
+
+    def output(self) -> bytes:
+        """Returns what is to be written now, and forgets it."""
+        found, self._output = self._output, []
+        return found[0] if len(found) == 1 else b"".join(found)
+
+    def exchanges(self) -> list[Exchange]:
+        """Returns what is under way."""
+        return [*self._calls, *self._streams.values()]
+
+    # -- what comes -------------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Returns what these bytes say."""
+        events: list[Event] = []
+        if self.is_over:
+            return events
+        for message in self._reader.receive(data):
+            try:
+                self._hear(message, events)
+            except Fault as fault:
+                self._break(fault, events)
+                return events
+            if message.is_last:
+                self.is_over = self.is_idle
+                return events
+        if self._reader.fault is not None:
+            self._break(self._reader.fault, events)
+        elif self._reader.is_waiting != self._continued:
+            self._continued = self._reader.is_waiting
+            if self._continued and not self._calls:
+                self._output.append(CONTINUE)
+        return events
+
+    def _break(self, fault: Fault, events: list[Event]) -> None:
+        self.is_over = True
+        self._output.append(refusal(fault))
+        events.append(Broken(fault))
+
+    def _hear(self, message: Message, events: list[Event]) -> None:
+        head = self._heads.request(message.pairs)
+        if head.stream:
+            self._hear_stream(head, message, events)
+            return
+        id = _text(message.id) or head.id
+        exchange = Exchange(head, id, None, is_last=message.is_last)
+        self._calls.append(exchange)
+        try:
+            _check_target(message.line)
+            if head.fault is not None:
+                raise head.fault
+            exchange.wrapped = unwrap_request(head.content_type, message.body)
+            if head.form is Form.CALL:
+                _check_endpoint(exchange)
+        except Fault as fault:
+            self.fail(exchange, fault)
+            return
+        events.append(Called(exchange))
+
+    def _hear_stream(self, head: RequestHead, message: Message, events: list[Event]) -> None:
+        stream = self._streams.get(head.stream)
+        if stream is None:
+            if head.stream in self._over or head.error:
+                return
+            self._open(head, message, events)
+        elif stream.is_closed:
+            return
+        elif head.error:
+            stream.is_closed = True
+            events.append(Closed(stream, None if head.error == EOS else Fault.parse(head.error)))
+        else:
+            try:
+                body = unwrap_request(head.content_type, message.body).body
+            except Fault as fault:
+                stream.is_closed = True
+                events.append(Closed(stream, fault))
+                return
+            events.append(Item(stream, body))
+
+    def _open(self, head: RequestHead, message: Message, events: list[Event]) -> None:
+        exchange = Exchange(head, _text(message.id) or head.id, None, is_last=message.is_last)
+        self._streams[head.stream] = exchange
+        try:
+            _check_target(message.line)
+            if len(self._streams) > STREAMS_MAX:
+                raise TooManyRequests(f"at most {STREAMS_MAX} streams go over one connection; open another")
+            if head.fault is not None:
+                raise head.fault
+            exchange.wrapped = unwrap_request(head.content_type, message.body)
+            _check_endpoint(exchange)
+        except Fault as fault:
+            self.fail(exchange, fault)
+            return
+        events.append(Opened(exchange))
+
+    # -- what is answered -------------------------------------------------------------------------------------------
+
+    def answer(self, exchange: Exchange, body: bytes, content_type: str = "") -> None:
+        """Answers a call, or an event with nothing; `content_type` where it is not that of the request."""
+        head = exchange.head
+        if exchange.wrapped is not None and not content_type:
+            body = wrap_answer(head.content_type, exchange.wrapped, body)
+        self._answered(exchange, answer(_lines(exchange, content_type), body))
+
+    def fail(self, exchange: Exchange, fault: Fault) -> None:
+        """Answers a call with a fault, or ends a stream with one."""
+        self._end(exchange, error_value(fault), wrap_fault(exchange.head.content_type, exchange.wrapped, fault))
+
+    def item(self, exchange: Exchange, body: bytes) -> None:
+        """Says a message of a stream."""
+        assert exchange.wrapped is not None, "a stream that was refused says nothing"
+        body = wrap_answer(exchange.head.content_type, exchange.wrapped, body)
+        self._output.append(answer(_lines(exchange, ""), body))
+
+    def end(self, exchange: Exchange) -> None:
+        """Ends a stream that did not fail."""
+        self._end(exchange, EOS, b"")
+
+    def _end(self, exchange: Exchange, error: str, body: bytes) -> None:
+        failed = [(names.ERROR, error)]
+        if exchange.head.is_legacy:
+            failed.append((f"X-{names.ERROR}", error))
+        data = answer((*_lines(exchange, ""), *failed), body)
+        if exchange.head.form is not Form.STREAM:
+            self._answered(exchange, data)
+            return
+        if self._streams.pop(exchange.head.stream, None) is not None:
+            self._over.append(exchange.head.stream)
+            self._output.append(data)
+            self.is_over = self.is_over or (exchange.is_last and self.is_idle)
+
+    def _answered(self, exchange: Exchange, data: bytes) -> None:
+        """Writes an answer, once those of the calls before it are written."""
+        exchange.output = data
+        calls = self._calls
+        while calls and calls[0].output is not None:
+            first = calls.popleft()
+            self._output.append(first.output or b"")
+            if first.is_last:
+                self.is_over = True
+
+
+def _lines(exchange: Exchange, content_type: str) -> list[tuple[str, str]]:
+    head = exchange.head
+    declared = content_type or head.content_type
+    if not declared and exchange.wrapped is not None:
+        declared = exchange.wrapped.content_type
+    lines = [(names.CONTENT_TYPE, declared)] if declared else []
+    if exchange.id:
+        lines.append((names.ID, exchange.id))
+        if head.is_legacy:
+            lines.append((f"X-{names.ID}", exchange.id))
+    if head.stream:
+        lines.append((names.STREAM, head.stream))
+    return lines
+
+
+def _check_target(target: bytes) -> None:
+    if target != b"/" and not target.startswith(b"/?"):
+        raise NotFound(f"this port is asked at /, not at {target[:80].decode('latin-1')!a}")
+
+
+def _check_endpoint(exchange: Exchange) -> None:
+    if not exchange.head.service or not exchange.endpoint:
+        raise BadRequest("a call names a service and an endpoint, in Micro-Service and Micro-Endpoint")
+    if exchange.endpoint.count(".") != 1 or not all(exchange.endpoint.split(".")):
+        raise BadRequest(f"rpc: service/endpoint request ill-formed: {exchange.endpoint[:80]}")
+
+
+def _text(id: bytes) -> str:
+    """Returns an id.
+
+    Raises:
+        BadRequest: it is no text.
+    """
+    try:
+        return checked(id.decode())
+    except ValueError as error:
+        raise BadRequest(f"Micro-Id: {error}") from None

@@ -1,0 +1,69 @@
+"""Writes messages of HTTP/1.1 as go-micro reads them.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from micro.errors import BadRequest, Fault
+from micro.mucp.headers import VALUE_BYTES_MAX, canonical, checked
+
+__all__ = ["CONTINUE", "answer", "error_value", "refusal", "request"]
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_REASONS = {
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    429: "Too Many Requests",
+    503: "Service Unavailable",
+}
+_ESCAPE_CHARACTERS = 12
+"""The most that a character of text needs in JSON: two halves of six."""
+
+
+def error_value(fault: Fault) -> str:
+    """Returns a fault as `Micro-Error` carries it, cut so that it fits into a header."""
+    text = fault.to_json()
+    while len(text) > VALUE_BYTES_MAX:
+        over = len(text) - VALUE_BYTES_MAX
+        kept = max(0, len(fault.detail) - max(1, over // _ESCAPE_CHARACTERS))
+        fault = Fault.make(fault.code, fault.detail[:kept], id=fault.id[:64], status=fault.status[:64])
+        text = fault.to_json()
+    return text
+
+
+def answer(headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
+    """Returns an answer; its status is always 200, and `Micro-Error` says what failed."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b\r\n%b" % (len(body), lines.encode(), body)
+
+
+def request(host: str, headers: Mapping[str, str], body: bytes, *, target: str = "/") -> bytes:
+    """Returns a request.
+
+    Raises:
+        BadRequest: a header cannot be spelled.
+    """
+    lines = [f"POST {target} HTTP/1.1", f"Host: {host}", f"Content-Length: {len(body)}"]
+    try:
+        lines += [f"{canonical(name)}: {checked(value)}" for name, value in headers.items()]
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
+    return "\r\n".join((*lines, "", "")).encode() + body
+
+
+def refusal(fault: Fault) -> bytes:
+    """Returns what is answered to bytes that are no request; the connection ends after it."""
+    body = fault.to_json().encode()
+    allow = "Allow: POST\r\n" if fault.code == 405 else ""
+    head = (
+        f"HTTP/1.1 {fault.code} {_REASONS.get(fault.code, 'Error')}\r\n{allow}Content-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
