@@ -160,6 +160,9 @@ BOUNDS: tuple[Bound, ...] = (
     Bound("guest_python_large", "1 MB through a Python guest and back", 0.5, "s", once=True),
     Bound("guest_javascript", "call of a JavaScript guest, warm", 200e-6, "s", once=True),
     Bound("guest_javascript_cold", "call of a JavaScript guest, with a new instance", 0.002, "s", once=True),
+    Bound("mcp_http", "call of a tool by MCP over HTTP, over the call itself", 0.01, "s"),
+    Bound("mcp_pipe", "call of a tool by MCP over a pipe, over the call itself", 0.01, "s"),
+    Bound("mcp_bytes", "node that speaks MCP, PSS", 130, "MB"),
     Bound("loss", "a node that stands still is known dead to an open call", 0.6, "s"),
 )
 

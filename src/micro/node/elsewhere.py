@@ -31,6 +31,15 @@ class Elsewhere:
         if self.outside is not None:
             await self.outside.strangers.use(name)
 
+    async def offering(self, name: str) -> tuple[str, ...]:
+        """Returns the strangers that offer a name which nobody vouches for yet."""
+        return await self.outside.strangers.offering(name) if self.outside is not None else ()
+
+    async def pin(self, name: str) -> None:
+        """Takes a name for what it means now."""
+        if self.outside is not None:
+            await self.outside.strangers.pin(name)
+
     async def search(self, text: str, limit: int) -> list[dict[str, Any]]:
         """Returns what fits words in the network."""
         return await self.outside.strangers.search(text, limit) if self.outside is not None else []

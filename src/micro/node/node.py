@@ -76,6 +76,8 @@ class Node:
         self.nid = ""
         self.token = ""
         self._elsewhere = Elsewhere()
+        self.unverified, self.confirm = self._elsewhere.offering, self._elsewhere.pin
+        """Return the strangers that offer a name which nobody vouches for yet, and take it for what it means now."""
         self.condition = Condition(self.home, ports, self.catalog, self.stopped, self._elsewhere.status)
         self._upkeep = Upkeep(self._tick, (self._renew, self._collect), RENEW_SECONDS)
         self._outside: Outside | None = None

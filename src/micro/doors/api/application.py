@@ -11,6 +11,7 @@ from micro.doors.api.content import passed_on
 from micro.doors.api.directory import Directory
 from micro.doors.api.events import EventDoor
 from micro.doors.api.hook import HookDoor
+from micro.doors.api.machines import MachineDoor
 from micro.doors.api.metrics import Figures
 from micro.doors.api.pages import Pages
 from micro.doors.api.path import api_path, root_path
@@ -45,6 +46,7 @@ class Application:
         asking: calls and streams.
         events: publishing and subscribing.
         hook: what git forges post.
+        machines: what programs say in protocols of their own.
         pages: what the door says of itself.
         figures: what is counted.
     """
@@ -56,6 +58,7 @@ class Application:
         asking: Asking,
         events: EventDoor,
         hook: HookDoor,
+        machines: MachineDoor,
         pages: Pages,
         figures: Figures,
     ) -> None:
@@ -68,6 +71,7 @@ class Application:
             "api": pages.services,
             "healthz": pages.health,
             "hook": hook.push,
+            "mcp": machines.mcp,
             "readyz": pages.ready,
             "metrics": pages.metrics,
             "openapi.json": pages.openapi,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from micro.doors.api.access import Doorkeeper
 from micro.doors.api.application import Application
@@ -13,6 +13,7 @@ from micro.doors.api.events import EventDoor
 from micro.doors.api.hook import HookDoor
 from micro.doors.api.limits import Limits
 from micro.doors.api.listener import Listener
+from micro.doors.api.machines import Knowing, MachineDoor
 from micro.doors.api.metrics import Figures, Sample
 from micro.doors.api.pages import Pages
 from micro.ports import Entropy
@@ -23,6 +24,11 @@ __all__ = ["ApiDoor", "Limits", "Sample"]
 NAME_BYTES = 16
 TOLD_SECONDS = 1.0
 """How long clients of streams have to read that the door closes."""
+
+
+async def nobody(name: str) -> tuple[str, ...]:
+    """Says that nobody has to be asked about a name."""
+    return ()
 
 
 class ApiDoor:
@@ -37,6 +43,9 @@ class ApiDoor:
         token: the secret that makes a request the owner's.
         user: returns the user who shows another token; raises `Unauthorized` where it is none.
         seconds_left: returns for how long such a token is good.
+        may: says whether a caller may use an endpoint of a service.
+        unverified: returns the strangers that offer a name which nobody vouches for yet.
+        confirm: takes such a name for what it means now.
         entropy: for names that nobody guesses.
         hook_secret: what git forges sign with what they post; with "" nothing is taken from them.
         hosts: more names under which the door may be asked, as `name` or `name:port`.
@@ -54,6 +63,9 @@ class ApiDoor:
         token: str,
         user: Callable[[str], Caller],
         seconds_left: Callable[[str], float] = lambda token: math.inf,
+        may: Callable[[Caller, str, str], bool] = lambda caller, service, endpoint: True,
+        unverified: Callable[[str], Awaitable[tuple[str, ...]]] = nobody,
+        confirm: Callable[[str], Awaitable[object]] = nobody,
         entropy: Entropy,
         hook_secret: str = "",
         hosts: tuple[str, ...] = (),
@@ -63,6 +75,7 @@ class ApiDoor:
         directory, figures = Directory(describe, list_services), Figures()
         self._hosts = hosts
         self._asking = Asking(doorkeeper, client_for)
+        self._machines = MachineDoor(self._asking, Knowing(client_for, may, unverified, confirm))
         events = EventDoor(
             known=doorkeeper.known,
             client_for=client_for,
@@ -77,6 +90,7 @@ class ApiDoor:
             asking=self._asking,
             events=events,
             hook=HookDoor(hook_secret, client_for),
+            machines=self._machines,
             pages=pages,
             figures=figures,
         )
@@ -93,4 +107,5 @@ class ApiDoor:
     async def stop(self) -> None:
         """Ends streams with a fault that says so, lets calls under way finish for a while, and closes."""
         await self._asking.stop(TOLD_SECONDS)
+        await self._machines.stop()
         await self._listener.stop()

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from micro.doors.api.door import ApiDoor, Sample
-from micro.errors import NotFound
+from micro.errors import Fault, NotFound
+from micro.trust.policy import Caller
 
 if TYPE_CHECKING:
     from micro.node.node import Node
@@ -32,6 +33,9 @@ async def open_api(node: Node) -> ApiDoor | None:
         token=node.token,
         user=lambda token: node.gate.visit(token).caller,
         seconds_left=lambda token: node.gate.visit(token).expires - node.ports.clock.now(),
+        may=lambda caller, service, endpoint: _may(node, caller, service, endpoint),
+        unverified=node.unverified,
+        confirm=node.confirm,
         entropy=node.ports.entropy,
         hook_secret=config.hook_secret,
         hosts=tuple(host.strip() for host in config.api_hosts.split(",") if host.strip()),
@@ -47,6 +51,13 @@ def _describe(node: Node, name: str) -> dict[str, Any] | None:
         return node.describe(name)
     except NotFound:
         return None
+
+
+def _may(node: Node, caller: Caller, service: str, endpoint: str) -> bool:
+    try:
+        return node.gate.may_call(node.gate.known(caller), service, endpoint) is None
+    except Fault:
+        return False
 
 
 def _samples(node: Node) -> Iterator[Sample]:

@@ -43,6 +43,7 @@ ENTRIES: dict[str, Entry] = {
     "stream": Entry("call", "stream", TALK, "Open a stream and print what comes."),
     "publish": Entry("events", "publish", TALK, "Publish an event on a topic."),
     "subscribe": Entry("events", "subscribe", TALK, "Print the events of a topic as they come."),
+    "mcp": Entry("mcp", "mcp", TALK, "Speak MCP on the standard input and output."),
     "status": Entry("runtime", "status", LOOK, "Show the node and the services it runs, or one of them."),
     "services": Entry("services", "services", LOOK, "List the services in reach, or search the network."),
     "describe": Entry("services", "describe", LOOK, "Show what a service offers."),

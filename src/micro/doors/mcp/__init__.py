@@ -1,0 +1,1 @@
+"""The door for whoever speaks MCP: services as tools; loaded when somebody first knocks."""
