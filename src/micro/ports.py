@@ -102,6 +102,9 @@ class Disk(Protocol):
     def move(self, path: Path, target: Path) -> None:
         """Renames a file or folder at once; a file takes the place of one already there."""
 
+    def link(self, path: Path, target: Path) -> None:
+        """Gives a file or a socket another name, at which it stays when the first one is removed."""
+
     def remove(self, path: Path) -> None:
         """Removes a file, a link (not what it leads to), or a folder with all it holds, if there is one."""
 
@@ -129,8 +132,9 @@ class Limits:
     dumps: bool = True
 
 
-Handed: TypeAlias = "bytes | Path"
-"""What a child finds open: bytes to read, or a Unix socket that listens at a path and is made for it."""
+Handed: TypeAlias = "bytes | Path | None"
+"""What a child finds open: bytes to read, a Unix socket that listens at a path and is made for it, or (None) a channel
+by which it is handed such sockets later, see `Process.hand`."""
 
 NOTHING: Mapping[str, Handed] = {}
 """Nothing is handed over."""
@@ -160,6 +164,13 @@ class Process(Protocol):
 
     def signal(self, number: int) -> None:
         """Sends a signal to the process and all it started; nothing happens if they are gone."""
+
+    def hand(self, name: str, path: Path) -> None:
+        """Makes a Unix socket that listens at a path, and hands it over the channel in a message that says `name`.
+
+        Raises:
+            EngineError: the child has no channel, or does not take what it is handed.
+        """
 
 
 class Processes(Protocol):

@@ -9,7 +9,6 @@ import fcntl
 import os
 import resource
 import signal as signals
-import socket
 import stat
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from micro.errors import EngineError
+from micro.handing import Channel, opened
 from micro.ports import NOTHING, Access, Entry, Handed, Limits
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ __all__ = ["SystemClock", "SystemDisk", "SystemEntropy", "SystemProcesses", "res
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal a child gets when its parent ends."""
-
-LISTENING_MAX = 128
-"""So many connections may wait at a socket that a child is handed, before it takes them."""
 
 C_LIBRARY = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 """Loaded here, for between fork and exec nothing may be loaded."""
@@ -149,6 +146,9 @@ class SystemDisk:
     def move(self, path: Path, target: Path) -> None:
         path.replace(target)
 
+    def link(self, path: Path, target: Path) -> None:
+        target.hardlink_to(path)
+
     def remove(self, path: Path) -> None:
         try:
             if path.is_symlink() or not path.is_dir():
@@ -178,12 +178,18 @@ class SystemProcess:
     """A child in a process group of its own."""
 
     def __init__(
-        self, child: asyncio.subprocess.Process, output: Pipe, errors: Pipe | None, proxies: int = 0
+        self,
+        child: asyncio.subprocess.Process,
+        output: Pipe,
+        errors: Pipe | None,
+        proxies: int = 0,
+        channel: Channel | None = None,
     ) -> None:
         self._child = child
         self._output = output
         self._errors = errors
         self._proxies = proxies
+        self._channel = channel
         self._gone = False
 
     @property
@@ -219,6 +225,13 @@ class SystemProcess:
         for pipe in (self._output, self._errors):
             if pipe is not None:
                 pipe.close()
+        if self._channel is not None:
+            self._channel.close()
+
+    def hand(self, name: str, path: Path) -> None:
+        if self._channel is None:
+            raise EngineError("this process was started without a channel for sockets")
+        self._channel.hand(name, path)
 
     def signal(self, number: int) -> None:
         if self._gone:
@@ -336,7 +349,8 @@ class SystemProcesses:
             output, output_end = _pipe(ours)
             errors, errors_end = _pipe(ours) if errors_apart else (None, asyncio.subprocess.STDOUT)
             try:
-                numbers = {name: _opened(ours, what) for name, what in handed.items()}
+                given = {name: opened(ours, what) for name, what in handed.items()}
+                numbers = {name: number for name, (number, _) in given.items()}
                 child = await asyncio.create_subprocess_exec(
                     *(str(numbers.get(word, word)) for word in command),
                     cwd=directory,
@@ -357,7 +371,8 @@ class SystemProcesses:
                     os.killpg(child.pid, signals.SIGKILL)
                 await child.wait()
                 raise
-        return SystemProcess(child, pipes[0], pipes[1] if errors_apart else None, proxies)
+        channel = next((channel for _, channel in given.values() if channel is not None), None)
+        return SystemProcess(child, pipes[0], pipes[1] if errors_apart else None, proxies, channel)
 
 
 def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
@@ -370,26 +385,4 @@ def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
 
 def _input(stack: contextlib.ExitStack, data: bytes) -> int:
     """Returns what a child reads `data` from."""
-    return _file(stack, data) if data else asyncio.subprocess.DEVNULL
-
-
-def _opened(stack: contextlib.ExitStack, what: Handed) -> int:
-    """Returns the number of something that is handed to a child, closed by `stack`."""
-    if isinstance(what, bytes):
-        return _file(stack, what)
-    listening = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-    listening.bind(str(what))
-    what.chmod(0o600)
-    listening.listen(LISTENING_MAX)
-    return listening.fileno()
-
-
-def _file(stack: contextlib.ExitStack, data: bytes) -> int:
-    """Returns the number of a file with `data` in it: nobody has to write while the child runs."""
-    import tempfile  # only who hands over data pays for it
-
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
-    stack.callback(file.close)
-    file.write(data)
-    file.seek(0)
-    return file.fileno()
+    return opened(stack, data)[0] if data else asyncio.subprocess.DEVNULL

@@ -6,6 +6,10 @@ CLOCK, DISK, ENTROPY, NETWORK, PROCESSES = "clock", "disk", "entropy", "network"
 
 SEAMS: dict[str, tuple[set[str], str]] = {
     "micro.system": ({CLOCK, DISK, ENTROPY, NETWORK, PROCESSES}, "the real ports; a child is handed a socket"),
+    "micro.handing": (
+        {DISK, NETWORK},
+        "what the real ports hand to a child: files without a name, sockets that listen",
+    ),
     "micro.network.transport.*": ({DISK, NETWORK}, "the network's port, `Transport`, and its socket files"),
     "micro.network.relay.server": ({NETWORK}, "what strangers connect to so that the network reaches them"),
     "micro.service.registry.commons.opendht": ({NETWORK}, "OpenDHT has sockets and threads of its own"),

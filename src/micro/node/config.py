@@ -44,6 +44,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "generation_idle_seconds": (1, 31_536_000),
     "wasm_workers": (0, 1_024),
     "wasm_memory_bytes": (65_536, 4_294_967_296),
+    "wasm_worker_memory_bytes": (268_435_456, 1e15),
     "wasm_fuel": (1_000_000, 1e18),
     "wasm_seconds": (0.01, 86_400),
     "kept_days": (0.001, 3_650),
@@ -224,6 +225,9 @@ class NodeConfig:
         0, "How many processes run WebAssembly guests; 0 is one for each core. They start when they are needed."
     )
     wasm_memory_bytes: int = _setting(268_435_456, "How much memory one instance of a guest may have.")
+    wasm_worker_memory_bytes: int = _setting(
+        4_294_967_296, "How much memory one process that runs WebAssembly guests may use, with all of them."
+    )
     wasm_fuel: int = _setting(
         50_000_000_000,
         "How much a guest may compute for one exchange, and for each message of a stream: about one unit an "

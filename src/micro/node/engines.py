@@ -6,8 +6,9 @@ import hashlib
 import importlib.util
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from importlib.metadata import version
 
 import msgspec
 
@@ -22,7 +23,10 @@ from micro.node.config import NodeConfig
 from micro.node.home import Home
 from micro.node.sandboxes import system_sandboxes
 from micro.ports import Clock, Disk, Entropy, Processes
+from micro.runtime.engine.cell import Cells
+from micro.runtime.engine.compiling import Compiling
 from micro.runtime.engine.wasm import WasmEngine
+from micro.runtime.engine.worker import BOUNDS, Hut
 from micro.runtime.environments import Interpreter
 from micro.runtime.guest.grant import Grant
 from micro.runtime.sandbox.groups import Groups
@@ -167,18 +171,28 @@ def open_stores(home: Home, ports: Ports) -> Stores:
     return Stores(ports.disk, home.path / "kv", ports.clock, threaded=ports.threaded)
 
 
-def open_guests(config: NodeConfig, home: Home, ports: Ports, *, interpreter: Interpreter | None = None) -> WasmEngine:
+def open_guests(config: NodeConfig, home: Home, ports: Ports, isolator: Isolator | None) -> WasmEngine:
     """Returns what runs WebAssembly guests, which is an extra: without it no guest starts, and says why."""
-    python = interpreter or Interpreter.of_this_process()
+    python = Interpreter.of_this_process()
     grant = Grant(memory_bytes=config.wasm_memory_bytes, fuel=config.wasm_fuel, seconds=config.wasm_seconds)
-    words = ("-m", "micro.node.worker", str(home.path / "guests"), msgspec.json.encode(grant).decode())
+    granted = msgspec.json.encode(grant).decode()
+    confinement = isolator.confinement if isolator is not None else None
+    cells = Cells(ports.processes, confinement, python.folders(), python.environment())
+    hut = Hut(
+        cells,
+        (str(python.program), "-m", "micro.node.worker", granted),
+        home.run,
+        home.path / "guests",
+        ports.sockets,
+        ports.disk,
+        bounds=replace(BOUNDS, memory_bytes=config.wasm_worker_memory_bytes),
+    )
+    compiler = (str(python.program), "-m", "micro.node.compile", granted)
+    engine = cache(lambda: f"wasmtime-{version('wasmtime')}")
     is_there = importlib.util.find_spec("wasmtime") is not None
     return WasmEngine(
-        ports.processes,
-        ports.sockets,
-        (str(python.program), *words),
-        folder=home.run,
-        environment=python.environment(),
+        hut,
+        Compiling(cells, compiler, home.path / "guests", ports.disk, engine=engine),
         workers=config.wasm_workers or os.cpu_count() or 1,
         missing="" if is_there else "guests need wasmtime, which is not there: pip install 'micro-network[wasm]'",
     )

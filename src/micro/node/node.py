@@ -67,7 +67,6 @@ class Node:
         self.config = config
         self.home = Home(config.home)
         self.ports = ports
-        self._guests = open_guests(config, self.home, ports)
         self.catalog = Catalog()
         self.trials: Trials = {}
         self.bell = Bell()
@@ -182,6 +181,7 @@ class Node:
 
     def _open_runtime(self) -> None:
         self._isolator = open_isolator(self.config, self.home, self.ports)
+        self._guests = open_guests(self.config, self.home, self.ports, self._isolator)
         self.supervisor = open_running(
             self._key,
             self.config,

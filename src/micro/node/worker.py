@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from micro.handing import Receiving
 from micro.mucp.event import Hello, Opened, Published
 from micro.mucp.headers import Headers
 from micro.mucp.limits import OWNER
@@ -22,17 +22,20 @@ from micro.runtime.guest.life import Surroundings
 from micro.runtime.guest.machine import Machine
 from micro.runtime.guest.worker import worker_service
 from micro.service.server import Server
-from micro.system import SystemClock, SystemDisk, SystemEntropy
+from micro.system import SystemClock, SystemEntropy
 from micro.trust.policy import Caller
 
 __all__ = ["main"]
+
+SOCKET_MASK = 0o177
+"""What it listens at is its owner's alone, in a sandbox too that lets nobody change modes."""
 
 
 class _Desk:
     """Serves the node, and nobody else: the socket's other end was checked."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        service = worker_service(surroundings)
+    def __init__(self, surroundings: Surroundings, handed: Receiving) -> None:
+        service = worker_service(surroundings, handed)
         self._uid = surroundings.uid
         self._server = Server(
             service.name,
@@ -79,19 +82,18 @@ def _owner(link: Link, headers: Headers) -> Caller:
     return Caller(owner=True)
 
 
-async def _serve(cache: Path, grant: Grant, address: str) -> None:
-    clock, entropy, disk = SystemClock(), SystemEntropy(), SystemDisk()
+async def _serve(grant: Grant, address: str, channel: int | None) -> None:
+    clock, entropy = SystemClock(), SystemEntropy()
     surroundings = Surroundings(
-        Machine(clock, entropy, disk, cache),
+        Machine(clock, entropy),
         lambda address, token, service: NodeDialer(address, token=token, service=service),
         grant,
         clock=clock,
         entropy=entropy,
-        disk=disk,
         sockets=stream,
         uid=os.getuid(),
     )
-    listener = await stream.listen(address, _Desk(surroundings).accept)
+    listener = await stream.listen(address, _Desk(surroundings, Receiving(channel)).accept)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     try:
@@ -101,9 +103,15 @@ async def _serve(cache: Path, grant: Grant, address: str) -> None:
 
 
 def main(words: list[str]) -> None:
-    """Hosts guests until the node ends it: `python -m micro.node.worker CACHE GRANT ADDRESS`, the grant in JSON."""
-    cache, grant, address = words
-    run_loop(_serve(Path(cache), msgspec.json.decode(grant, type=Grant), address))
+    """Hosts guests until the node ends it: `python -m micro.node.worker GRANT ADDRESS CHANNEL`.
+
+    The grant is in JSON. Numbers stand for what is open already: a socket to listen at, and the channel by which the
+    node hands over sockets; `-` is none.
+    """
+    os.umask(SOCKET_MASK)
+    grant, address, channel = words
+    place = f"open:{address}" if address.isdigit() else address
+    run_loop(_serve(msgspec.json.decode(grant, type=Grant), place, int(channel) if channel.isdigit() else None))
 
 
 if __name__ == "__main__":

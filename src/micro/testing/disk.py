@@ -271,6 +271,10 @@ class MemoryDisk:
         for old in [name for name in self._folders if name == str(path) or name.startswith(f"{path}/")]:
             self._folders[f"{target}{old.removeprefix(str(path))}"] = self._folders.pop(old)
 
+    def link(self, path: Path, target: Path) -> None:
+        self._check()
+        self._files[str(target)] = self._files[str(path)]
+
     def remove(self, path: Path) -> None:
         self._check()
         for known in (self._files, self._folders):

@@ -13,7 +13,7 @@ from micro.runtime.guest.grant import Grant
 from micro.runtime.guest.guest import Guest
 from micro.runtime.guest.machine import Machine
 from micro.runtime.guest.pool import Pool
-from micro.system import SystemClock, SystemDisk, SystemEntropy
+from micro.system import SystemClock, SystemEntropy
 from tests.unit.runtime.guest.guests import ECHO, HEADERS, RELAY, SMALL, SPINNING, KeptHost, guest, machine
 from tests.waiting import until
 
@@ -207,7 +207,7 @@ async def test_a_guest_gives_way_when_its_host_takes_time(tmp_path: Path) -> Non
             self.seconds += 1.0
             return self.seconds
 
-    engine = Machine(Leaping(), SystemEntropy(), SystemDisk(), tmp_path)
+    engine = Machine(Leaping(), SystemEntropy())
     one = await (await engine.load(guest(FLOOD.format(FLOODS["it logs"])), SMALL)).instantiate()
     host = KeptHost()
     flooding = asyncio.ensure_future(one.call(HEADERS, b"", host))

@@ -160,9 +160,7 @@ def create_account(session: Session, id: str, scopes: str, kind: str, secret: st
         session.next(typed_line("micro auth token", id))
 
 
-@create.command_of(
-    "token", example="micro auth create token laptop --scope greeter --expire 30d"
-)
+@create.command_of("token", example="micro auth create token laptop --scope greeter --expire 30d")
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="What it covers.  [default: every service]")
 @click.option("--expire", default="90d", metavar="TIME", help="How long it is good: 12h, 30d, never.  [default: 90d]")

@@ -198,7 +198,8 @@ def _bind_unix(path: str) -> socket.socket:
         with _folder_lock(path):
             _remove_stale(path)
             accepting.bind(path)
-            os.chmod(path, SOCKET_MODE)
+            if stat.S_IMODE(os.lstat(path).st_mode) != SOCKET_MODE:  # where modes cannot be set, a mask has done it
+                os.chmod(path, SOCKET_MODE)
             accepting.listen(BACKLOG)  # within the lock, or the next starter would take this one for stale
     except BaseException:
         accepting.close()

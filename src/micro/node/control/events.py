@@ -149,7 +149,6 @@ class EventsControl:
         ]
         return {"subscribers": lines, "total": len(found)}
 
-
     async def subscriptions(self, topic: str = "") -> dict[str, Any]:
         """Lists the logs of other nodes that subscribers here are given, or wait for: each with its state and why.
 

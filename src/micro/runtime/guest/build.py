@@ -10,7 +10,7 @@ from typing import Protocol
 
 from micro.errors import EngineError, SourceError
 from micro.ports import Disk
-from micro.runtime.guest.machine import ARTEFACT_BYTES_MAX, MAGIC
+from micro.runtime.guest.compiled import ARTEFACT_BYTES_MAX, MAGIC
 from micro.runtime.guest.recipes import ARTEFACT, BUILT, RUST_TARGET, Recipe, Tools, recipe_for
 
 __all__ = ["Outcome", "Runner", "build_wasm", "find_tools"]

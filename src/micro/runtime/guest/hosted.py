@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["ENDPOINT", "PREPARE", "READY", "SERVICE", "Asked", "Launching", "Told"]
+__all__ = ["ENDPOINT", "READY", "SERVICE", "Asked", "Launching", "Told"]
 
 SERVICE = "guests"
 ENDPOINT = "Guests.Host"
-PREPARE = "Guests.Prepare"
 READY = b"ready"
 """The line by which a worker says that it can be dialled."""
 
 
 class Launching(msgspec.Struct, frozen=True):
-    """What to host: the path of an artefact, and the variables that a process would get."""
+    """What to host.
 
-    artefact: str
+    Attributes:
+        compiled: the path of what its artefact was compiled to.
+        environment: the variables that a process would get.
+        socket: the name of the socket that is handed over for direct callers; without one there are none.
+    """
+
+    compiled: str
     environment: dict[str, str]
+    socket: str = ""
 
 
 class Told(msgspec.Struct, frozen=True, omit_defaults=True):

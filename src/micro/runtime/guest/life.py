@@ -9,20 +9,20 @@ from typing import cast
 
 from micro.errors import EngineError, Fault, MicroError, NoNode
 from micro.network.transport.transport import Sockets
-from micro.ports import Clock, Disk, Entropy
+from micro.ports import Clock, Entropy
 from micro.runtime.guest.description import Declared, command_description, read_description
 from micro.runtime.guest.grant import Grant
 from micro.runtime.guest.guest import Program
 from micro.runtime.guest.host import Host
 from micro.runtime.guest.hosting import DescribingHost, Log
-from micro.runtime.guest.machine import ARTEFACT_BYTES_MAX, Machine
+from micro.runtime.guest.machine import Machine
 from micro.runtime.guest.pool import Pool
 from micro.runtime.guest.service import guest_service
 from micro.service.dialed import Dialer
 from micro.service.running import Running
 from micro.service.service import Service
 
-__all__ = ["EXIT_DONE", "EXIT_REFUSED", "Life", "Surroundings", "load"]
+__all__ = ["EXIT_DONE", "Life", "Surroundings"]
 
 EXIT_DONE, EXIT_FAULT, EXIT_NO_NODE, EXIT_DIED, EXIT_REFUSED = 0, 1, 3, 70, 71
 LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
@@ -48,7 +48,6 @@ class Surroundings:
         *,
         clock: Clock,
         entropy: Entropy,
-        disk: Disk,
         sockets: Sockets,
         uid: int,
     ) -> None:
@@ -57,21 +56,8 @@ class Surroundings:
         self.grant = grant
         self.clock = clock
         self.entropy = entropy
-        self.disk = disk
         self.sockets = sockets
         self.uid = uid
-
-
-async def load(around: Surroundings, artefact: Path) -> Program:
-    """Makes an artefact ready, compiling it where that was not done before.
-
-    Raises:
-        EngineError: it is not there, or refused.
-    """
-    data = around.disk.read_part(artefact, 0, ARTEFACT_BYTES_MAX + 1)
-    if not data:
-        raise EngineError(f"there is no artefact at {artefact}; update the service, and it is built again")
-    return await around.machine.load(data, around.grant)
 
 
 class Life:
@@ -79,7 +65,7 @@ class Life:
 
     Args:
         surroundings: what it lives in.
-        artefact: its file.
+        compiled: the file of what its artefact was compiled to.
         environment: what the node says to an instance, as it says it to a process.
         write: takes each line for the service's log, with its stream, `out` or `err`.
     """
@@ -87,12 +73,12 @@ class Life:
     def __init__(
         self,
         surroundings: Surroundings,
-        artefact: Path,
+        compiled: Path,
         environment: Mapping[str, str],
         write: Callable[[str, str], None],
     ) -> None:
         self._around = surroundings
-        self._artefact = artefact
+        self._compiled = compiled
         self._environment = environment
         self._write = write
         self._running: Running | None = None
@@ -128,7 +114,7 @@ class Life:
 
     async def _live(self) -> None:
         around, environment = self._around, self._environment
-        program = await load(around, self._artefact)
+        program = await around.machine.open(self._compiled, around.grant)
         declared = await self._describe(program)
         name = environment.get("MICRO_SERVICE") or declared.name
         if not name:
@@ -155,7 +141,7 @@ class Life:
             clock=around.clock,
             entropy=around.entropy,
             instance=environment["MICRO_INSTANCE"],
-            socket=f"unix:{socket}" if socket else None,
+            socket=socket or None,
             uid=around.uid,
             sockets=around.sockets,
             stay=False,

@@ -1,46 +1,33 @@
-"""One WebAssembly engine: compiles artefacts, keeps what it compiled, and makes programs of them."""
+"""One WebAssembly engine: compiles artefacts, and makes programs of what was compiled."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from importlib.metadata import version
 from pathlib import Path
 
 import wasmtime
 from wasmtime import component as components
 
 from micro.errors import EngineError
-from micro.ports import Clock, Disk, Entropy
+from micro.ports import Clock, Entropy
+from micro.runtime.guest.compiled import COMPONENT, CORE, kind_of
 from micro.runtime.guest.component import ComponentLinker, ComponentProgram
 from micro.runtime.guest.coremodule import CoreLinker, CoreProgram
 from micro.runtime.guest.fiber import Fibers
 from micro.runtime.guest.grant import Grant
 from micro.runtime.guest.guest import Program
 
-__all__ = ["ARTEFACT_BYTES_MAX", "Machine"]
-
-ARTEFACT_BYTES_MAX = 134_217_728
-ENGINE = f"wasmtime-{version('wasmtime')}-1"
-"""What compiled code depends on besides the artefact: the engine and, by the last number, our settings of it."""
+__all__ = ["Machine"]
 
 STACK_BYTES_MAX = 1_048_576
-CORE_VERSION, COMPONENT_VERSION = bytes((1, 0, 0, 0)), bytes((13, 0, 1, 0))
-"""What stands behind the mark, as the component model's binary format has it."""
 
-MAGIC = b"\0asm"
-CACHED_MAX = 64
-"""So many compiled artefacts are kept; the oldest go."""
+_Compiled = wasmtime.Module | components.Component
 
 
 class Machine:
-    """The engine of one process. All that it runs is run by one event loop.
+    """The engine of one process. All that it runs is run by one event loop."""
 
-    Args:
-        cache: the folder of what was compiled here. What it holds is run as it is: it must be this owner's alone.
-    """
-
-    def __init__(self, clock: Clock, entropy: Entropy, disk: Disk, cache: Path) -> None:
+    def __init__(self, clock: Clock, entropy: Entropy) -> None:
         settings = wasmtime.Config()
         settings.consume_fuel = True
         settings.max_wasm_stack = STACK_BYTES_MAX
@@ -53,50 +40,46 @@ class Machine:
         self.fibers = Fibers(clock.monotonic)
         self._core = CoreLinker(self.engine, self.fibers, clock, entropy)
         self._components = ComponentLinker(self.engine, self.fibers, clock)
-        self._disk = disk
-        self._cache = cache
 
     async def load(self, artefact: bytes, grant: Grant) -> Program:
-        """Makes an artefact ready to be instantiated; a new one is compiled first, which may take seconds.
+        """Makes an artefact ready to be instantiated, for this process alone; compiling it may take seconds.
 
         Raises:
             EngineError: it is no WebAssembly, or asks for what no guest gets.
         """
-        if len(artefact) > ARTEFACT_BYTES_MAX:
-            raise EngineError(f"the artefact has {len(artefact)} bytes; {ARTEFACT_BYTES_MAX} are taken")
-        if artefact[:4] != MAGIC:
-            raise EngineError("the artefact is no WebAssembly: it does not begin with its mark")
+        return self._program(await self._compiled(artefact), grant)
+
+    async def compile(self, artefact: bytes, grant: Grant) -> bytes:
+        """Returns what an engine on this machine opens at once; may take seconds.
+
+        Raises:
+            EngineError: as for `load`.
+        """
+        compiled = await self._compiled(artefact)
+        self._program(compiled, grant)
+        return bytes(compiled.serialize())
+
+    async def open(self, compiled: Path, grant: Grant) -> Program:
+        """Makes ready what was compiled; its name says of what kind it is. It is run as it is.
+
+        Raises:
+            EngineError: it is not there, or is of another engine or another machine.
+        """
+        kinds: dict[str, type[_Compiled]] = {CORE: wasmtime.Module, COMPONENT: components.Component}
         try:
-            if artefact[4:8] == CORE_VERSION:
-                return CoreProgram(self._core, await asyncio.to_thread(self._module, artefact), grant)
-            if artefact[4:8] == COMPONENT_VERSION:
-                return ComponentProgram(self._components, await asyncio.to_thread(self._component, artefact), grant)
+            kind = kinds[compiled.suffixes[-2].removeprefix(".")]
+            return self._program(await asyncio.to_thread(kind.deserialize_file, self.engine, str(compiled)), grant)
+        except (IndexError, KeyError, wasmtime.WasmtimeError) as error:
+            raise EngineError(f"{compiled.name} cannot be run here: {error}") from error
+
+    async def _compiled(self, artefact: bytes) -> _Compiled:
+        kind = wasmtime.Module if kind_of(artefact) == CORE else components.Component
+        try:
+            return await asyncio.to_thread(kind, self.engine, artefact)
         except wasmtime.WasmtimeError as error:
             raise EngineError(f"the artefact is refused: {error}") from error
-        raise EngineError("the artefact is of a kind of WebAssembly that is not known here")
 
-    def _module(self, artefact: bytes) -> wasmtime.Module:
-        place = self._place(artefact)
-        if self._disk.read_part(place, 0, 1):
-            return wasmtime.Module.deserialize_file(self.engine, str(place))
-        module = wasmtime.Module(self.engine, artefact)
-        self._keep(place, bytes(module.serialize()))
-        return module
-
-    def _component(self, artefact: bytes) -> components.Component:
-        place = self._place(artefact)
-        if self._disk.read_part(place, 0, 1):
-            return components.Component.deserialize_file(self.engine, str(place))
-        component = components.Component(self.engine, artefact)
-        self._keep(place, bytes(component.serialize()))
-        return component
-
-    def _place(self, artefact: bytes) -> Path:
-        return self._cache / f"{hashlib.sha256(artefact).hexdigest()}-{ENGINE}.cwasm"
-
-    def _keep(self, place: Path, compiled: bytes) -> None:
-        self._disk.make_folder(self._cache)
-        self._disk.write(place, compiled)
-        kept = sorted(self._disk.entries(self._cache), key=lambda entry: entry.modified)
-        for entry in kept[: max(0, len(kept) - CACHED_MAX)]:
-            self._disk.remove(self._cache / entry.name)
+    def _program(self, compiled: _Compiled, grant: Grant) -> Program:
+        if isinstance(compiled, wasmtime.Module):
+            return CoreProgram(self._core, compiled, grant)
+        return ComponentProgram(self._components, compiled, grant)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from micro.errors import EngineError
-from micro.runtime.guest.hosted import ENDPOINT, PREPARE, SERVICE, Asked, Told
-from micro.runtime.guest.life import EXIT_DONE, EXIT_REFUSED, Life, Surroundings, load
+from micro.runtime.guest.hosted import ENDPOINT, SERVICE, Asked, Told
+from micro.runtime.guest.life import Life, Surroundings
 from micro.service.service import Service
 from micro.service.typed import Stream
 
@@ -19,14 +18,21 @@ LINES_MAX = 1_000
 """So many lines of an instance may wait for the node; those beyond are lost, and counted."""
 
 
-def worker_service(surroundings: Surroundings) -> Service:
+Handed = Callable[[str], Awaitable[str]]
+"""Waits for a socket that the node hands over by a name, and returns where to listen."""
+
+
+def worker_service(surroundings: Surroundings, handed: Handed) -> Service:
     """Returns the service by which the engine in the node has instances hosted."""
     service = Service(SERVICE, description="Hosts WebAssembly guests.")
 
-    async def host(artefact: str, environment: dict[str, str], asked: Stream[Asked]) -> AsyncIterator[Told]:
+    async def host(
+        compiled: str, environment: dict[str, str], asked: Stream[Asked], socket: str = ""
+    ) -> AsyncIterator[Told]:
         """Hosts an instance until it ends, or until whoever asked withdraws: then it is gone at once."""
         outbox = _Outbox()
-        life = Life(surroundings, Path(artefact), environment, outbox.put)
+        place = {"MICRO_SOCKET": await handed(socket)} if socket else {}
+        life = Life(surroundings, Path(compiled), {**environment, **place}, outbox.put)
         living = asyncio.ensure_future(life.run())
         listening = asyncio.ensure_future(_listen(asked, life))
         living.add_done_callback(lambda _: outbox.filled.set())
@@ -42,17 +48,7 @@ def worker_service(surroundings: Surroundings) -> Service:
             living.cancel()
             await asyncio.gather(living, listening, return_exceptions=True)
 
-    async def prepare(artefact: str) -> AsyncIterator[Told]:
-        """Compiles an artefact, so that it starts at once from then on; says why it is refused, where it is."""
-        try:
-            await load(surroundings, Path(artefact))
-        except EngineError as error:
-            yield Told("err", str(error), EXIT_REFUSED)
-        else:
-            yield Told(exit_code=EXIT_DONE)
-
     service.add(ENDPOINT, host)
-    service.add(PREPARE, prepare)
     return service
 
 

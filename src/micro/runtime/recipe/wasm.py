@@ -12,7 +12,7 @@ from micro.errors import EngineError, SourceError
 from micro.runtime.command import Finished
 from micro.runtime.environments import Interpreter
 from micro.runtime.guest.build import build_wasm, find_tools
-from micro.runtime.guest.machine import ARTEFACT_BYTES_MAX, MAGIC
+from micro.runtime.guest.compiled import ARTEFACT_BYTES_MAX, MAGIC
 from micro.runtime.guest.recipes import ARTEFACT
 from micro.runtime.manifest import MANIFEST, Manifest
 from micro.runtime.recipe.plan import Component, Files, Plan

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from micro.errors import EngineError
 from micro.ports import Handed
-from micro.runtime.sandbox.sandbox import DIRECT, MEGABYTE, Bounds, Policy, Wrapped
+from micro.runtime.sandbox.sandbox import CHANNEL, DIRECT, MEGABYTE, Bounds, Policy, Wrapped
 
 __all__ = ["Bubblewrap", "bubblewrap_programs"]
 
@@ -112,6 +112,8 @@ class Bubblewrap:
             for name in [name for name, value in variables.items() if value == DIRECT]:
                 words += ["--setenv", name, DIRECT]
                 del variables[name]
+        if policy.channel:
+            handed[CHANNEL] = None
         arguments = [
             *_namespaces(network=policy.network),
             *self._files(Path(command[0]), directory, policy),

@@ -160,6 +160,9 @@ class ConfinedProcess:
     def signal(self, number: int) -> None:
         self._process.signal(number)
 
+    def hand(self, name: str, path: Path) -> None:
+        self._process.hand(name, path)
+
     async def _end(self) -> int:
         code = await self._process.wait()
         if self._watching is not None:

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
     from micro.ports import Handed
 
-__all__ = ["DIRECT", "MEGABYTE", "Bounds", "Policy", "Sandbox", "Wrapped"]
+__all__ = ["CHANNEL", "DIRECT", "MEGABYTE", "Bounds", "Policy", "Sandbox", "Wrapped"]
 
 MEGABYTE = 1_048_576
 
 DIRECT = "@direct"
 """As the value of a variable, and as a word of a command: the number of the socket of `Policy.direct`."""
+
+CHANNEL = "@channel"
+"""As a word of a command: the number of the channel by which it is handed sockets later."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Policy:
         network: whether it may use the machine's network.
         private: a folder of its own on this machine, empty; a sandbox that makes one itself does without.
         direct: where a socket shall listen that it is handed, open already.
+        channel: whether it is handed more of them later, where the sandbox hands sockets.
         bounds: how much it may use.
     """
 
@@ -68,6 +72,7 @@ class Policy:
     network: bool = False
     private: Path | None = None
     direct: Path | None = None
+    channel: bool = False
     bounds: Bounds = field(default_factory=Bounds)
 
 

@@ -14,7 +14,7 @@ from micro.mucp.headers import Headers
 from micro.runtime.guest.grant import Grant
 from micro.runtime.guest.guest import Program
 from micro.runtime.guest.machine import Machine
-from micro.system import SystemClock, SystemDisk, SystemEntropy
+from micro.system import SystemClock, SystemEntropy
 
 HEADERS = {"Micro-Endpoint": "Test.Echo", "Content-Type": "application/json"}
 SMALL = Grant(fuel=50_000_000, memory_bytes=16_777_216, seconds=5.0)
@@ -149,7 +149,7 @@ class KeptHost:
 
 def machine(folder: Path) -> Machine:
     """Returns an engine that keeps what it compiles in a folder."""
-    return Machine(SystemClock(), SystemEntropy(), SystemDisk(), folder)
+    return Machine(SystemClock(), SystemEntropy())
 
 
 async def program(folder: Path, artefact: bytes, grant: Grant = SMALL) -> Program:

@@ -9,7 +9,6 @@ import pytest
 
 from micro.errors import EngineError, Fault, InternalError, NotFound
 from micro.mucp import envelope
-from micro.system import SystemDisk
 from tests.unit.runtime.guest.guests import (
     ECHO,
     GIVE,
@@ -185,14 +184,17 @@ async def test_what_is_no_guest_is_refused_before_it_runs(tmp_path: Path, artefa
         await program(tmp_path, artefact)
 
 
-async def test_an_artefact_is_compiled_once(tmp_path: Path) -> None:
-    """A second engine finds what the first one compiled."""
-    one = machine(tmp_path)
-    await one.load(ECHO, SMALL)
-    compiled = SystemDisk().entries(tmp_path)
-    await machine(tmp_path).load(ECHO, SMALL)
-    assert SystemDisk().entries(tmp_path) == compiled
-    assert len(compiled) == 1
+async def test_what_was_compiled_is_opened_by_another_engine(tmp_path: Path) -> None:
+    """Without the artefact; and what is no code of this engine is refused with its name."""
+    place = tmp_path / "echo.core.cwasm"
+    place.write_bytes(await machine(tmp_path).compile(ECHO, SMALL))
+    one = await (await machine(tmp_path).open(place, SMALL)).instantiate()
+    assert (await one.call(HEADERS, b"again", KeptHost())).endswith(b"again")
+    for name in ("echo.component.cwasm", "echo.cwasm", "other.core.cwasm"):
+        if name != "other.core.cwasm":
+            (tmp_path / name).write_bytes(place.read_bytes())
+        with pytest.raises(EngineError, match=name):
+            await machine(tmp_path).open(tmp_path / name, SMALL)
 
 
 async def test_codes_that_are_none_become_the_guests_own_fault(tmp_path: Path) -> None:
