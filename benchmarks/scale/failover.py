@@ -76,14 +76,21 @@ async def _kill(client: Client, seeker: Seeker, name: str, dies: Member, stays: 
 
     async def find_both() -> bool:
         """Says whether the callers' node, which pins the name, and somebody else find both."""
+        await asyncio.sleep(LOOK_SECONDS)
         met = await client.call("network", "Network.Meet", {"name": name})
         return set(nids) <= {*met["nodes"]} & await _offering(seeker, name)
+
+    async def both_are_met() -> bool:
+        """Says whether the callers' node has met both, the second perhaps some seconds after its first call."""
+        known = await client.call("registry", "Registry.Get", {"name": name})
+        return set(nids) <= {node["nid"] for node in known["nodes"]}
 
     await until(find_both)
     calls: list[tuple[float, float]] = []
     calling = [asyncio.create_task(_call(client, name, calls)) for _ in range(CALLERS)]
     try:
         await asyncio.sleep(WARM_SECONDS)
+        await until(both_are_met)
         signal_all([dies], signal.SIGKILL)
         died = time.perf_counter()
         while nids[0] in await _offering(seeker, name):

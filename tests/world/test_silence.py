@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from micro.mucp.limits import VISIT
 from micro.node.backbone import Backbone
 from micro.service.registry.holder import Holder
 from micro.service.registry.outbox import Outbox
@@ -38,6 +39,7 @@ async def acquainted(world: World) -> None:
 async def dying(world: World) -> None:
     """A provider loses power while its home lives; soon nobody finds it, whether by its name or by its words."""
     await acquainted(world)
+    await world.sleep(world.random.random() * VISIT.ping_seconds)  # its home heard of it just now, or a while ago
     world.crash("f")
     nid = world.machines["f"].nid
     await world.sleep(GONE_SECONDS)

@@ -115,7 +115,9 @@ class Liveness:
 
 NETWORK = Liveness(idle_ping_seconds=3.0, idle_dead_seconds=9.0)
 """Also where nothing is open a dead neighbour is known within ten seconds, so that nobody finds its services longer."""
-VISIT = Liveness(ping_seconds=3.0, dead_seconds=9.0, idle_ping_seconds=20.0, idle_dead_seconds=40.0)
+VISIT = Liveness(ping_seconds=3.0, dead_seconds=8.0, idle_ping_seconds=20.0, idle_dead_seconds=40.0)
 """Of a visit nothing depends in a hurry: whoever asks has a deadline of its own, and a super node has many visitors."""
+HOME = Liveness(ping_seconds=2.5, dead_seconds=5.5, idle_ping_seconds=20.0, idle_dead_seconds=40.0)
+"""What a node allows its home, which misses it soon after: it is elsewhere by then."""
 LOCAL = Liveness(ping_seconds=10.0, dead_seconds=60.0, idle_ping_seconds=30.0, idle_dead_seconds=120.0)
 """On one machine the operating system reports a dead process at once; a busy one must not be taken for dead."""

@@ -36,14 +36,16 @@ class Vigil:
 
     Attributes:
         interval: how often to look, in seconds.
+        liveness: how long the peer may be silent.
+        heard_at: when something was heard last, as far as looks tell.
     """
 
-    __slots__ = ("_asked_at", "_began", "_heard_at", "_liveness", "_ticked_at", "interval")
+    __slots__ = ("_asked_at", "_began", "_ticked_at", "heard_at", "interval", "liveness")
 
     def __init__(self, liveness: Liveness, now: float) -> None:
         self.interval = min(SWEEP_SECONDS, liveness.ping_seconds / 2)
-        self._liveness = liveness
-        self._began = self._heard_at = self._ticked_at = now
+        self.liveness = liveness
+        self._began = self.heard_at = self._ticked_at = now
         self._asked_at: float | None = None
 
     def look(self, now: float, *, heard: bool, greeted: bool, busy: bool) -> tuple[Literal["wait", "ask", "end"], str]:
@@ -58,15 +60,15 @@ class Vigil:
         stalled = now - self._ticked_at > STALL_INTERVALS * self.interval
         self._ticked_at = now
         if heard or stalled:
-            self._heard_at = now
+            self.heard_at = now
             self._asked_at = None
         if not greeted:
             late = now - self._began > HANDSHAKE_SECONDS
             return ("end", f"no HELLO within {HANDSHAKE_SECONDS:g} s") if late else ("wait", "")
-        liveness, early = self._liveness, EARLY_INTERVALS * self.interval
+        liveness, early = self.liveness, EARLY_INTERVALS * self.interval
         dead = liveness.dead_seconds if busy else liveness.idle_dead_seconds
         ask = liveness.ping_seconds if busy else liveness.idle_ping_seconds
-        silence = now - self._heard_at
+        silence = now - self.heard_at
         if self._asked_at is None:
             if silence < ask - self.interval - early:
                 return "wait", ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import astuple
 from typing import Any
 
 from micro.errors import Timeout
@@ -45,6 +46,15 @@ class Watch:
         """Looks no more; deadlines of their own pass all the same."""
         if self._next is not None:
             self._next.cancel()
+
+    def hasten(self, liveness: Liveness) -> None:
+        """Allows the peer in no case more silence than this."""
+        present, now = self.vigil.liveness, self._loop.time()
+        self.vigil = Vigil(Liveness(*map(min, astuple(present), astuple(liveness))), now)
+
+    def silent_seconds(self) -> float:
+        """Returns for how long nothing has been heard, to an interval of the looks."""
+        return 0.0 if self.heard else self._loop.time() - self.vigil.heard_at
 
     def expire(self, number: int, seconds: float) -> asyncio.TimerHandle:
         """Gives a call a deadline of its own; cancel the handle when the answer came."""

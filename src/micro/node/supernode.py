@@ -25,7 +25,7 @@ __all__ = ["SuperRole"]
 
 STORE_TIMEOUT_SECONDS: Final = 3.0
 TICK_SECONDS: Final = 5.0
-HUSH_SECONDS: Final = 0.5
+HUSH_SECONDS: Final = 0.25
 """So often it is looked whether a node has been away from its home for too long."""
 
 GATHER_SECONDS: Final = 0.02

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable
 
 from micro.errors import MicroError
-from micro.mucp.limits import VISIT
 from micro.service.registry.presence import LEASE_SECONDS
 from micro.service.registry.record import SKEW_SECONDS
 from micro.service.registry.ring import HOLDERS_MAX
@@ -31,8 +30,8 @@ SLEEP_SECONDS_MIN, SLEEP_SECONDS_MAX = 60.0, 30 * 3600.0
 """How long everybody sleeps at the same time: some leases end, or all records."""
 FORGET_SECONDS = LEASE_SECONDS + SKEW_SECONDS + 30.0
 """When a node that is gone is found by nobody: its lease as the others' clocks have it, and an answer that was kept."""
-GONE_SECONDS = VISIT.dead_seconds + 1.0 + 10.0
-"""The same where its home lives: when that has found the link dead, and ten seconds more."""
+GONE_SECONDS = 10.0
+"""The same where its home lives."""
 GOES_SHARE = 0.25
 """In so many of all worlds one goes for good: waiting for that is most of the work."""
 KEEPER_SHARE = 0.25

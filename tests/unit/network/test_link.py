@@ -10,7 +10,7 @@ import pytest
 
 from micro.errors import BadRequest, Forbidden, LinkClosed, MicroError, Timeout, TooManyRequests, Unavailable
 from micro.mucp.event import Opened
-from micro.mucp.limits import NETWORK, NUMBER_MAX, Limits
+from micro.mucp.limits import HOME, NETWORK, NUMBER_MAX, VISIT, Limits
 from micro.mucp.message import Form
 from micro.network.link import CLOSE_SECONDS_MAX, FLUSH_PIECES, Link
 from micro.network.transport.memory import pair
@@ -531,6 +531,23 @@ def test_idle_links_are_asked_now_and_then() -> None:
         await asyncio.sleep(2)
         assert link.closed is not None
         assert "silent" in desk.told("lost")[0]
+
+    run(scenario())
+
+
+def test_a_watch_can_be_hastened() -> None:
+    """From then on the peer is allowed the shorter of each two silences; how long it lasted is told to a look."""
+
+    async def scenario() -> None:
+        link, hand, _ = await handled(liveness=VISIT, dialed=True)
+        link.watch.hasten(HOME)
+        link.watch.hasten(VISIT)
+        began = loop().time()
+        _, future = called(link)
+        assert isinstance(await fault_of(future), Unavailable)
+        assert HOME.dead_seconds - 2 * SWEEP_SECONDS <= loop().time() - began <= HOME.dead_seconds + ROUNDING
+        assert loop().time() - began - SWEEP_SECONDS <= link.watch.silent_seconds() <= loop().time() - began + ROUNDING
+        assert hand.kinds().count(wire.PING) == 1
 
     run(scenario())
 

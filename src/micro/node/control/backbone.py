@@ -139,8 +139,9 @@ class BackboneService:
                     version = holder.atlas.version
                     yield self._word(version, heard)
         finally:
-            if context.link is not None and context.link.closed is not None:
-                holder.partings.part(sender, stay, self._clock.monotonic())
+            link = context.link
+            if link is not None and link.closed is not None:
+                holder.partings.part(sender, stay, self._clock.monotonic(), link.watch.silent_seconds())
             else:
                 holder.partings.leave(sender, stay)
 

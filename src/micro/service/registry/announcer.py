@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from micro.errors import LinkClosed, MicroError, Unavailable
+from micro.mucp.limits import HOME
 from micro.ports import Clock, Entropy
 from micro.service.registry.announcement import Announcement, Place, told
 from micro.service.registry.backbone import HEARD
@@ -170,6 +171,7 @@ class Announcer:
     async def _stay(self, member: SuperNode) -> None:
         """Stays with a home until the map says that it is none any more; raises when it is lost."""
         stream = await self._reach.open(member.ticket(), "Backbone.Home", b"")
+        stream.link.watch.hasten(HOME)
         reading: asyncio.Task[None] | None = None
         try:
             self._again_at, self._again_seconds = None, AGAIN_SECONDS_MIN

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from micro.service.registry.partings import CROWD_MIN, CUT_OFF_SECONDS, GRACE_SECONDS, Partings
+import pytest
+
+from micro.service.registry.partings import CROWD_MIN, CUT_OFF_SECONDS, GRACE_SECONDS, SILENCE_SECONDS, Partings
 
 ANN, BOB = b"ann", b"bob"
 
@@ -57,6 +59,25 @@ def test_the_grace_begins_with_the_last_parting() -> None:
 
     assert partings.due(11.0 + GRACE_SECONDS) == [BOB]
     assert partings.due(12.0 + GRACE_SECONDS) == [ANN]
+
+
+@pytest.mark.parametrize(
+    ("silent_seconds", "left"),
+    [
+        (0.0, GRACE_SECONDS),
+        (SILENCE_SECONDS - GRACE_SECONDS, GRACE_SECONDS),
+        (SILENCE_SECONDS - 1.5, 1.5),
+        (SILENCE_SECONDS, 0.0),
+    ],
+)
+def test_silence_before_the_break_is_part_of_the_grace(silent_seconds: float, left: float) -> None:
+    """A node whose link was found dead has been away for longer than its link is broken."""
+    partings = Partings()
+    partings.part(BOB, partings.come(BOB), 10.0)
+    partings.part(ANN, partings.come(ANN), 10.0, silent_seconds)
+
+    assert ANN not in partings.due(10.0 + left - 0.001)
+    assert ANN in partings.due(10.0 + left + 0.001)
 
 
 def test_a_home_that_was_cut_off_waits_longer() -> None:
