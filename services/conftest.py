@@ -1,21 +1,29 @@
-"""What the catalogue's tests share: each service's module, and the real store and context that a handler gets."""
+"""What the catalogue's tests share.
+
+Services in Python are tested as modules, with the real store and context that a handler gets; those in other languages
+through a node that runs the whole catalogue, which also shows that each does what its README says.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
+from micro import BlockingClient
 from micro.mucp.headers import Headers
 from micro.service.context import Context
 from micro.store.kv import KeyValue
 from micro.system import SystemDisk
 from micro.trust.policy import Caller
+from services.running import Running, skip_without_tools, started_node
 
 OWNER = Caller(nid="b" + "a" * 55, owner=True)
 STRANGER = Caller(nid="b" + "c" * 55)
@@ -93,3 +101,21 @@ async def context(tmp_path: Path, clock: Clock) -> AsyncIterator[Context]:
 def stranger(context: Context) -> Context:
     """Returns what a handler gets where somebody else calls it, on another node, in the same store."""
     return Context(context.service, STRANGER, Headers({"Micro-Id": "8"}), None, None)
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Running]:
+    """Yields a node with the catalogue, one for all tests; what Go compiled of itself before is used again."""
+    cache = Path(os.environ.get("GOCACHE") or Path.home() / ".cache" / "go-build")
+    with started_node(Path(__file__).parent, {"GOCACHE": str(cache)} if cache.is_dir() else {}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def call(request: pytest.FixtureRequest, node: Running) -> Iterator[Callable[..., Any]]:
+    """Yields what calls an endpoint of the service beside the test: its name, and the request's fields."""
+    service = request.path.parent.name
+    skip_without_tools(service)
+    assert service in node.services, node.output.read_text()
+    with BlockingClient(home=str(node.home)) as client:
+        yield lambda endpoint, **fields: client.call(service, endpoint, fields)

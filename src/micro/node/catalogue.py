@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from micro.errors import ConfigError, MicroError
+from micro.runtime.manifest import MANIFEST
 from micro.runtime.supervisor import Supervisor
 
 __all__ = ["run_catalogue", "services_below"]
@@ -55,4 +56,7 @@ async def _run_place(supervisor: Supervisor, place: Path, room: asyncio.Semaphor
 
 def services_below(folder: Path) -> list[Path] | None:
     """Returns the folders of services in a folder, in the order of their names; None where there is no such folder."""
-    return sorted(file.parent.resolve() for file in folder.glob("*/main.py")) if folder.is_dir() else None
+    if not folder.is_dir():
+        return None
+    found = (file for name in (MANIFEST, "main.py") for file in folder.glob(f"*/{name}"))
+    return sorted({file.parent.resolve() for file in found})

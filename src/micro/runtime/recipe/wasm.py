@@ -93,13 +93,17 @@ class WasmRecipe:
 
         async def run(command: Sequence[str], where: Path, environment: Mapping[str, str]) -> Finished:
             words, variables, reads = [*command], dict(environment), self._interpreter.folders()
+            writes: tuple[Path, ...] = (job.scratch, where)
             if Path(words[0]).name == "cargo":
                 words[0], more = await cargo_of(job)
                 variables |= {**more, "CARGO_HOME": str(job.scratch)}
                 reads = (Path(words[0]).parents[1],)
+            elif Path(words[0]).name == "go":  # the next guest finds what this one compiled of Go itself
+                variables["GOCACHE"] = job.bench.settings.get("GOCACHE") or str(job.kept)
+                writes = (*writes, Path(variables["GOCACHE"]))
             what = f"the build of the guest in {plan.entry} failed"
             return await job.bench.build(
-                words, directory=where, environment=variables, reads=reads, writes=(job.scratch, where), what=what
+                words, directory=where, environment=variables, reads=reads, writes=writes, what=what
             )
 
         tools = find_tools([Path(place) for place in job.bench.search_path().split(":")], disk)

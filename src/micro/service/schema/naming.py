@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import keyword
 import re
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ __all__ = [
     "check_endpoint_name",
     "check_service_name",
     "endpoint_name",
+    "field_name",
     "function_name",
     "struct_name",
 ]
@@ -113,6 +115,12 @@ def function_name(function: Callable[..., Any]) -> str:
         function = function.func
     name = getattr(function, "__name__", None) or type(function).__name__
     return str(name)
+
+
+def field_name(parameter: str) -> str:
+    """Returns the field that a parameter is: `from_` is `from`, which Python keeps for itself (PEP 8)."""
+    plain = parameter.removesuffix("_")
+    return plain if keyword.iskeyword(plain) else parameter
 
 
 def struct_name(name: str) -> str:

@@ -15,7 +15,7 @@ from msgspec import Meta, inspect
 
 from micro.mucp.codec import BYTES
 from micro.service.schema.json import RESULT_KEY, schema_of
-from micro.service.schema.naming import struct_name
+from micro.service.schema.naming import field_name, struct_name
 from micro.service.schema.shape import bare, is_object, shape_of
 from micro.service.schema.signature import REQUIRED, Parameter, Signature
 from micro.service.schema.strict import strict_twin
@@ -108,7 +108,9 @@ def _declared(name: str, parameters: Sequence[Parameter]) -> type[msgspec.Struct
         if parameter.description:
             annotation = Annotated[annotation, Meta(description=parameter.description)]
         fields.append((parameter.name, annotation, *_default(parameter)))
-    return msgspec.defstruct(name, fields, forbid_unknown_fields=True, kw_only=_unordered(parameters))
+    return msgspec.defstruct(
+        name, fields, rename=_renamed(parameters), forbid_unknown_fields=True, kw_only=_unordered(parameters)
+    )
 
 
 def _strict(parameters: Sequence[Parameter]) -> Any:
@@ -119,7 +121,15 @@ def _strict(parameters: Sequence[Parameter]) -> Any:
         if not same:
             return None
         fields.append((parameter.name, twin, *_default(parameter)))
-    return msgspec.defstruct("Strict", fields, forbid_unknown_fields=True, kw_only=_unordered(parameters))
+    return msgspec.defstruct(
+        "Strict", fields, rename=_renamed(parameters), forbid_unknown_fields=True, kw_only=_unordered(parameters)
+    )
+
+
+def _renamed(parameters: Sequence[Parameter]) -> dict[str, str] | None:
+    """Returns what fields are called whose names Python keeps for itself; None where none is."""
+    names = {one.name: field_name(one.name) for one in parameters}
+    return {own: name for own, name in names.items() if own != name} or None
 
 
 def _unordered(parameters: Sequence[Parameter]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from micro.service.schema.part import answer_part, item_part, request_part
@@ -47,6 +48,19 @@ def test_parameters_are_a_struct() -> None:
 def test_plain_parameters_have_a_strict_struct() -> None:
     """One pass reads and checks them."""
     assert request_part(read(say_hi)).strict is not None
+
+
+def test_a_field_may_be_called_as_python_calls_none() -> None:
+    """`from_` is the field `from`, in the schema and in what is read."""
+
+    def walk(from_: str, to: str) -> None: ...
+
+    part = request_part(read(walk))
+    assert list(part.schema["properties"]) == ["from", "to"]
+    assert part.schema["required"] == ["from", "to"]
+    assert part.strict is not None
+    assert msgspec.json.decode(b'{"from": "a", "to": "b"}', type=part.strict).from_ == "a"
+    assert msgspec.json.encode(msgspec.convert({"from": "a", "to": "b"}, part.annotation)) == b'{"from":"a","to":"b"}'
 
 
 def test_other_parameters_have_none() -> None:

@@ -1,0 +1,3 @@
+module location
+
+go 1.21
