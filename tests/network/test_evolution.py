@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -24,6 +25,7 @@ from tests.network.places import StartNode, client_of, until
 SOURCE = """
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from micro import Event, Service
 
@@ -37,6 +39,13 @@ def version(text: str = "") -> int:
 def broken(text: str = "") -> int:
     if BROKEN:
         raise ValueError("broken")
+    return VERSION
+
+@greeter.endpoint("Say.Dear")
+async def dear(text: str = "") -> int:
+    until = time.thread_time() + 0.004 * (VERSION - 1)
+    while time.thread_time() < until:
+        pass
     return VERSION
 
 @greeter.endpoint("Say.Count")
@@ -136,6 +145,38 @@ async def test_a_worse_newcomer_gets_a_twentieth_of_the_calls_and_then_none(
         assert await client.call("greeter#1", "Say.Version") == 1
         with pytest.raises(NotFound, match="generation 3 of greeter does not run; these do: 1, 2"):
             await client.call("greeter#3", "Say.Version")
+
+
+async def test_a_newcomer_that_costs_more_gets_nothing_any_more(start_node: StartNode, folder: Path) -> None:
+    """Its answers are right and hardly later, and it takes four milliseconds of a processor for each."""
+    node = await start_node()
+    await run(node, folder)
+    async with client_of(node) as client:
+        write(folder, 2)
+        await offer(node)
+        for _ in range(20):
+            await call_many(client, "Say.Dear", 100, at_once=4)
+            node.supervisor.offers.succession.look()
+            if generation(node, 2)["state"] == "zero":
+                break
+        assert generation(node, 2)["state"] == "zero"
+        assert generation(node, 2)["cost"]["worse"] > 5
+        assert "costs more than its parent" in " ".join(generation(node, 2)["reasons"])
+
+
+async def test_a_newcomer_alone_is_not_called_around_the_node(start_node: StartNode, folder: Path) -> None:
+    """While its parent is away it is the only one there, and still on trial: nobody is led past those who count."""
+    node = await start_node()
+    await run(node, folder)
+    write(folder, 2)
+    await offer(node)
+    (parent,) = (instance for instance in node.supervisor._launcher._live.values() if instance.badge.generation == 1)
+    os.kill(parent.pid, signal.SIGKILL)
+    await until(lambda: [i.generation for i in instances(node) if i.state == "serving"] == [2])
+    async with client_of(node) as client:
+        found = await client.call("registry", "Registry.Route", {"name": "greeter"})
+        assert found["addresses"] == []
+        assert is_through_the_node(client)
 
 
 async def test_a_newcomer_that_is_no_worse_takes_over_without_a_failed_call(

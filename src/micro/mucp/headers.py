@@ -55,6 +55,7 @@ TIMESTAMP = "Micro-Timestamp"
 ATTEMPT = "Micro-Attempt"
 DROPPED = "Micro-Dropped"
 WAITING = "Micro-Waiting"
+COST = "Micro-Cost"
 CONTENT_TYPE = "Content-Type"
 
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}\Z")

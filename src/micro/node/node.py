@@ -204,7 +204,7 @@ class Node:
             nid=self.nid,
             clock=self.ports.clock,
             platform=self.platform.describe,
-            direct=partial(direct_addresses, self.catalog),
+            direct=partial(direct_addresses, self.catalog, self.trials),
             reception=self.reception,
             look=self._elsewhere.look,
             use=self._elsewhere.use,

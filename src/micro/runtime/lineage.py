@@ -48,7 +48,7 @@ class Member(msgspec.Struct):
         since: when it came, in seconds since 1970.
         stepped_at: how many pairs were complete when its weight was last raised.
         reasons: why it is where it is, a sentence each, the newest last.
-        answers, speed: how pairs with its parent compared: better, same, worse.
+        answers, speed, cost: how pairs with its parent compared: better, same, worse.
         crashes: the same of ends: the parent's, none, its own.
         calls, failed, buckets: of the calls that were compared; see `micro.service.trial.Tally`.
     """
@@ -64,6 +64,7 @@ class Member(msgspec.Struct):
     reasons: list[str] = []
     answers: list[int] = field(default_factory=lambda: [0, 0, 0])
     speed: list[int] = field(default_factory=lambda: [0, 0, 0])
+    cost: list[int] = field(default_factory=lambda: [0, 0, 0])
     crashes: list[int] = field(default_factory=lambda: [0, 0, 0])
     calls: int = 0
     failed: int = 0
@@ -81,21 +82,24 @@ class Member(msgspec.Struct):
     def begin_trial(self, parent: Member) -> Trial:
         """Returns its trial, which goes on from what was counted before."""
         trial = Trial(self.number, self.weight)
-        trial.answers, trial.speed = Counts(*self.answers), Counts(*self.speed)
+        trial.answers, trial.speed, trial.cost = Counts(*self.answers), Counts(*self.speed), Counts(*self.cost)
         trial.newcomer_tally = Tally(self.calls, self.failed, list(self.buckets))
         trial.parent_tally = Tally(parent.calls, parent.failed, list(parent.buckets))
         return trial
 
     def take(self, trial: Trial, parent: Member) -> None:
         """Takes over what a trial has counted so far, for its parent too."""
-        self.answers, self.speed = trial.answers.listed(), trial.speed.listed()
+        self.answers, self.speed, self.cost = trial.answers.listed(), trial.speed.listed(), trial.cost.listed()
         for member, tally in ((self, trial.newcomer_tally), (parent, trial.parent_tally)):
             member.calls, member.failed, member.buckets = tally.calls, tally.failed, list(tally.buckets)
 
     def evidence(self, awaited: int) -> Evidence:
         """Returns what was counted, where so many pairs await an answer."""
-        answers, speed, crashes = (Pairs(*counts) for counts in (self.answers, self.speed, self.crashes))
-        return Evidence(answers=replace(answers, open=awaited), speed=replace(speed, open=awaited), crashes=crashes)
+        answers, speed, cost, crashes = (
+            Pairs(*counts) for counts in (self.answers, self.speed, self.cost, self.crashes)
+        )
+        answers, speed = replace(answers, open=awaited), replace(speed, open=awaited)
+        return Evidence(answers=answers, speed=speed, cost=cost, crashes=crashes)
 
     def to_dict(self) -> dict[str, object]:
         """Returns it as the endpoints hand it out."""
@@ -111,7 +115,12 @@ class Member(msgspec.Struct):
             "failed": self.failed,
         }
         found |= {name: tally.quantile_microseconds(parts) for name, parts in QUANTILES.items()}
-        for name, counts in (("answers", self.answers), ("speed", self.speed), ("crashes", self.crashes)):
+        for name, counts in (
+            ("answers", self.answers),
+            ("speed", self.speed),
+            ("cost", self.cost),
+            ("crashes", self.crashes),
+        ):
             found[name] = dict(zip(("better", "same", "worse"), counts, strict=True))
         return {**found, "reasons": self.reasons}
 

@@ -11,6 +11,7 @@ from micro.trust.policy import Caller
 
 if TYPE_CHECKING:
     from micro.service.client import Client
+    from micro.service.cost import Cost
     from micro.service.keeping import Settings, Store
 
 __all__ = ["Context"]
@@ -25,9 +26,10 @@ class Context:
         deadline: when the caller stops waiting, on the loop's clock; None where it waits for ever.
         service: the `Service` whose handler this is.
         exchange: of a stream, what the link knows of it; for the node's own services.
+        cost: what it came to so far, where the handler counts that in another unit than processor time.
     """
 
-    __slots__ = ("_extra", "_headers", "caller", "deadline", "exchange", "link", "service")
+    __slots__ = ("_extra", "_headers", "caller", "cost", "deadline", "exchange", "link", "service")
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class Context:
         self.deadline = deadline
         self.link = link
         self.exchange = exchange
+        self.cost: Cost | None = None
         self._headers = headers
         self._extra = extra
 

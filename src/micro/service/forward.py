@@ -8,8 +8,9 @@ from functools import partial
 from micro.errors import Fault, LinkClosed, TooManyRequests, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.event import Opened
-from micro.mucp.headers import encode
+from micro.mucp.headers import Headers, encode
 from micro.network.link import Link
+from micro.service.cost import ASKED, read_cost
 from micro.service.registry.instance import Instance
 from micro.service.selector import Seat, Selector, is_failure
 from micro.service.splice import Over, Passing, splice
@@ -25,13 +26,20 @@ UNSENT = Unavailable.code
 class Hop:
     """One link that leads to an instance, with the bytes that an exchange begins with there."""
 
-    __slots__ = ("_form", "_headers", "_prefix", "_timeout", "link")
+    __slots__ = ("_form", "_headers", "_prefix", "_timeout", "asking", "link")
 
     def __init__(self, link: Link, headers: Mapping[str, str]) -> None:
         self.link = link
         self._headers = headers
         self._form = self._timeout = -1
         self._prefix = b""
+        self.asking: Hop | None = None
+
+    def asks(self) -> Hop:
+        """Returns the same hop, for exchanges whose cost is to be told."""
+        if self.asking is None:
+            self.asking = Hop(self.link, {**self._headers, names.COST: ASKED})
+        return self.asking
 
     def prefix(self, event: Opened) -> bytes:
         """Returns how `event` begins on this link."""
@@ -72,6 +80,7 @@ class Forward:
                 over = partial(self._end, seat)
             if half is not None:
                 over = partial(self._end_half, half, self._now(), over)
+                hop = hop.asks()
             out = hop.link
             if out.closed is not None:
                 raise LinkClosed(out.closed)
@@ -97,11 +106,14 @@ class Forward:
             half.end(fault.code, 0.0)
         link.fail(event.number, fault, refused=True)
 
-    def _end(self, seat: Seat, code: int) -> None:
+    def _end(self, seat: Seat, code: int, headers: Headers | None = None, /) -> None:
         seat.end(not is_failure(code), self._now())
 
-    def _end_half(self, half: Half, began: float, over: Over | None, code: int) -> None:
-        half.end(code, self._now() - began)
+    def _end_half(
+        self, half: Half, began: float, over: Over | None, code: int, headers: Headers | None = None, /
+    ) -> None:
+        seconds = self._now() - began
+        half.end(code, seconds, read_cost(headers[names.COST], seconds) if headers and names.COST in headers else None)
         if over is not None:
             over(code)
 

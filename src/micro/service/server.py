@@ -22,6 +22,7 @@ from micro.network.link import Link
 from micro.service.context import Context
 from micro.service.endpoint import Endpoint
 from micro.service.schema.binding import Codec
+from micro.service.spending import Spending
 from micro.service.stream import RawStream
 from micro.service.typed import TypedStream
 from micro.trust.policy import Caller, may_call
@@ -130,7 +131,7 @@ class Server:
     def _serving(self, endpoint: Endpoint, codec: Codec, caller: Caller, headers: Headers) -> Way:
         if endpoint.kind == "stream":
             return self._streaming(endpoint, codec, caller, headers)
-        if endpoint.inline and not endpoint.wants_context:
+        if endpoint.inline and not endpoint.wants_context and names.COST not in headers:
             return self._inline(endpoint, codec, caller)
         return self._tasked(endpoint, codec, caller, headers)
 
@@ -195,10 +196,15 @@ class Server:
         deadline = began + timeout if timeout is not None else None
         context = Context(self._owner, caller, headers, event.extra, deadline, link) if endpoint.wants_context else None
         expiry = asyncio.timeout(timeout)
+        spending = Spending() if names.COST in headers else None
         try:
             async with expiry:
-                result = await self._run(endpoint, arguments, context)
-            link.reply(event.number, codec.encode(result))
+                result = await self._run(endpoint, arguments, context, spending)
+            body = codec.encode(result)
+            if spending is not None:
+                told = context.cost if context is not None and context.cost is not None else spending.cost
+                link.session.note(event.number, {names.COST: str(told)})
+            link.reply(event.number, body)
         except asyncio.CancelledError:
             endpoint.stats.cancelled += 1
             link.fail(event.number, self._stopped(endpoint))
@@ -214,12 +220,14 @@ class Server:
             endpoint.stats.seconds += loop.time() - began
             endpoint.stats.timed += 1
 
-    async def _run(self, endpoint: Endpoint, arguments: Any, context: Context | None) -> Any:
+    async def _run(self, endpoint: Endpoint, arguments: Any, context: Context | None, spending: Spending | None) -> Any:
         if endpoint.is_async:
-            return await endpoint.call(arguments, context)
+            work = endpoint.call(arguments, context)
+            return await (work if spending is None else spending.of(work))
         if self._pool is None:
             self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix=self.name)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, endpoint.call, arguments, context)
+        call = endpoint.call if spending is None else spending.in_thread(endpoint.call)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call, arguments, context)
 
     def _fail(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -17,8 +18,11 @@ __all__ = ["Passing", "Splice", "judge", "splice"]
 
 NOWHERE = ("", "")
 
-Over = Callable[[int], None]
-"""Told how an exchange ended: 0, or the code of the fault."""
+
+class Over(Protocol):
+    """Told how an exchange ended: 0, or the code of the fault, and the headers of its answer, if it had any."""
+
+    def __call__(self, code: int, headers: Headers | None = None, /) -> None: ...
 
 
 class Passing(msgspec.Struct, Owner, eq=False):
@@ -45,7 +49,7 @@ class Passing(msgspec.Struct, Owner, eq=False):
     def replied(self, body: bytes, headers: Headers | None) -> None:
         self.passing.pop(self.number, None)
         if self.over is not None:
-            self.over(0)
+            self.over(0, headers)
         link = self.link
         if link.closed is not None:
             return

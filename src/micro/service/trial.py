@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from micro.service.cost import Cost
+
 __all__ = ["Counts", "Half", "Share", "Tally", "Trial", "Trials", "part_of"]
 
 WHOLE = 10_000
@@ -96,12 +98,13 @@ class Tally:
 class Half:
     """One call of a pair. `end` it, once."""
 
-    __slots__ = ("_other", "_trial", "is_failed", "is_newcomer", "microseconds")
+    __slots__ = ("_other", "_trial", "cost", "is_failed", "is_newcomer", "microseconds")
 
     def __init__(self, trial: Trial, is_newcomer: bool) -> None:
         self.is_newcomer = is_newcomer
         self.is_failed = False
         self.microseconds = -1
+        self.cost: Cost | None = None
         self._trial = trial
         self._other: Half | None = None
 
@@ -112,10 +115,11 @@ class Half:
         self._other = other
         return other
 
-    def end(self, code: int, seconds: float) -> None:
-        """Notes how the call ended: 0 or the code of its fault, and how long it took."""
+    def end(self, code: int, seconds: float, cost: Cost | None = None) -> None:
+        """Notes how the call ended: 0 or the code of its fault, how long it took, and what it says it cost."""
         if self.microseconds >= 0:
             return
+        self.cost = cost
         self.is_failed = code != 0
         self.microseconds = max(0, int(seconds * SECOND_MICROSECONDS))
         trial = self._trial
@@ -140,7 +144,7 @@ class Trial:
         calls: how many calls came since the weight was set.
         taken: how many of them are the newcomer's, those included that it gets as the second of a pair.
         open: pairs that have begun and are not complete.
-        answers, speed: how pairs compared.
+        answers, speed, cost: how pairs compared; in cost only those of which both told theirs in the same unit.
         newcomer_tally, parent_tally: what both did in compared calls.
     """
 
@@ -149,6 +153,7 @@ class Trial:
         "_waiting",
         "answers",
         "calls",
+        "cost",
         "newcomer",
         "newcomer_tally",
         "open",
@@ -163,6 +168,7 @@ class Trial:
         self.open = 0
         self.answers = Counts()
         self.speed = Counts()
+        self.cost = Counts()
         self.newcomer_tally = Tally()
         self.parent_tally = Tally()
         self._waiting: dict[str, Half] = {}
@@ -211,6 +217,9 @@ class Trial:
             return
         self.answers.add(newcomer.is_failed and not parent.is_failed, parent.is_failed and not newcomer.is_failed)
         self.speed.add(newcomer.is_slower(parent), parent.is_slower(newcomer))
+        its, before = newcomer.cost, parent.cost
+        if its is not None and before is not None and its.unit == before.unit:
+            self.cost.add(its.is_dearer(before), before.is_dearer(its))
 
 
 class Share:

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from micro.service.cost import FUEL, MICROSECONDS, Cost
 from micro.service.trial import ENDPOINTS_MAX, PAIRS_OPEN_MAX, SLACK_MICROSECONDS, WHOLE, Half, Tally, Trial
 
 SECONDS = SLACK_MICROSECONDS / 1e6
@@ -116,6 +117,28 @@ def test_a_pair_of_which_both_failed_says_nothing() -> None:
     for half in pair_of(trial):
         half.end(404, SECONDS)
     assert (trial.open, trial.answers.listed(), trial.speed.listed()) == (0, [0, 0, 0], [0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("newcomer", "parent", "cost"),
+    [
+        (Cost(5_000, MICROSECONDS), Cost(1_000, MICROSECONDS), [0, 0, 1]),
+        (Cost(1_000, MICROSECONDS), Cost(5_000, MICROSECONDS), [1, 0, 0]),
+        (Cost(1_900, MICROSECONDS), Cost(1_000, MICROSECONDS), [0, 1, 0]),
+        (Cost(900, MICROSECONDS), Cost(10, MICROSECONDS), [0, 1, 0]),
+        (Cost(9_000_000, FUEL), Cost(1_000_000, FUEL), [0, 0, 1]),
+        (Cost(9_000_000, FUEL), Cost(1_000, MICROSECONDS), [0, 0, 0]),
+        (None, Cost(1_000, MICROSECONDS), [0, 0, 0]),
+    ],
+)
+def test_what_calls_cost_is_compared_in_one_unit(newcomer: Cost | None, parent: Cost | None, cost: list[int]) -> None:
+    """Clearly more is more than twice as much, and not only a trifle; who tells nothing is not compared."""
+    trial = Trial(2, 5_000)
+    its, before = pair_of(trial)
+    its.end(0, SECONDS, newcomer)
+    before.end(0, SECONDS, parent)
+    assert trial.cost.listed() == cost
+    assert trial.speed.listed() == [0, 1, 0]
 
 
 def test_calls_of_endpoints_without_end_do_not_stop_a_trial() -> None:

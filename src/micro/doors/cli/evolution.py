@@ -18,7 +18,7 @@ __all__ = ["evolution", "rollback"]
 
 COLUMNS = [
     Column(name)
-    for name in ("generation", "state", "weight", "revision", "since", "calls", "answers", "speed", "crashes")
+    for name in ("generation", "state", "weight", "revision", "since", "calls", "answers", "speed", "cost", "crashes")
 ]
 REVISION_CHARACTERS = 10
 WEIGHT_WHOLE = 10_000
@@ -30,8 +30,9 @@ def evolution(session: Session, service: str) -> None:
     """Show the generations of a service, and why each gets what it gets.
 
     A new revision is a newcomer: it gets 5 % of the calls at most until it is shown to be no worse than its parent, and
-    nothing once it is shown to be worse. Both are compared in pairs of concurrent calls: `answers` and `speed` say in
-    how many the newcomer was better, the same and worse. Any generation that lives can be called as SERVICE#GENERATION.
+    nothing once it is shown to be worse. Both are compared in pairs of concurrent calls: `answers`, `speed` and
+    `cost` say in how many the newcomer was better, the same and worse. Any generation that lives can be called as
+    SERVICE#GENERATION.
     """
     session.hint = "micro status"
     found = session.ask("runtime", "Runtime.Evolution", {"name": service})
@@ -47,7 +48,7 @@ def evolution(session: Session, service: str) -> None:
 
 
 def _row(each: Mapping[str, Any]) -> dict[str, Any]:
-    counts = {name: _counts(each[name]) for name in ("answers", "speed", "crashes")}
+    counts = {name: _counts(each[name]) for name in ("answers", "speed", "cost", "crashes")}
     revision = str(each["revision"]).rpartition("-")[2][:REVISION_CHARACTERS]
     weight = f"{each['weight'] * 100 / WEIGHT_WHOLE:g} %"
     return {**each, **counts, "revision": revision, "weight": weight, "since": ago(each["since"])}

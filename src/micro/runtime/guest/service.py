@@ -15,6 +15,7 @@ from micro.runtime.guest.guest import Guest
 from micro.runtime.guest.hosting import ContextHost, Log
 from micro.runtime.guest.pool import Pool
 from micro.service.context import Context
+from micro.service.cost import FUEL, Cost
 from micro.service.debug import Stats
 from micro.service.endpoint import Endpoint
 from micro.service.schema.binding import Codec
@@ -114,6 +115,7 @@ def _calling(pool: Pool, grant: Grant, log: Log) -> Callable[..., Any]:
                 return await guest.call(context.headers, body, host)
             finally:
                 stats.fuel += guest.fuel_used
+                context.cost = Cost(guest.fuel_used, FUEL)
 
         return await pool.run(work, host)
 
