@@ -42,6 +42,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "source_look_seconds_max": (60, 86_400),
     "generation_seconds": (1, 31_536_000),
     "generation_idle_seconds": (1, 31_536_000),
+    "trial_lapse_seconds": (1, 31_536_000),
     "wasm_workers": (0, 1_024),
     "wasm_memory_bytes": (65_536, 4_294_967_296),
     "wasm_worker_memory_bytes": (268_435_456, 1e15),
@@ -220,6 +221,11 @@ class NodeConfig:
     )
     generation_idle_seconds: float = _setting(
         600.0, "After how long such a generation ends that nobody asks for, without waiting for the time above."
+    )
+    trial_lapse_seconds: float = _setting(
+        86_400.0,
+        "After how long a trial ends to which nobody's calls come: the newcomer gets nothing then, or everything if it "
+        "had been shown to be no worse before.",
     )
     wasm_workers: int = _setting(
         0, "How many processes run WebAssembly guests; 0 is one for each core. They start when they are needed."

@@ -49,7 +49,7 @@ def open_running(
         isolator: confines what runs, None where the owner wants none.
     """
     herald = Herald(broker, nid_of(key.public), Identifiers(ports.clock, ports.entropy))
-    lifetimes = Lifetimes(config.generation_seconds, config.generation_idle_seconds)
+    lifetimes = Lifetimes(config.generation_seconds, config.generation_idle_seconds, config.trial_lapse_seconds)
     return open_supervisor(
         home.path,
         reception,

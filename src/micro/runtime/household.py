@@ -29,10 +29,17 @@ Announce = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Lifetimes:
-    """How long a generation that gets no traffic lives on: so long at most, and less where nobody asks for it."""
+    """How long what gets no traffic goes on.
+
+    Attributes:
+        seconds: a generation that is retired lives so long at most.
+        idle_seconds: and so long where nobody asks for it.
+        lapse_seconds: a trial that gets no calls ends after so long.
+    """
 
     seconds: float = 86_400.0
     idle_seconds: float = 600.0
+    lapse_seconds: float = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class Household:
         self.is_adopting = False
         self._grounds = grounds
         self._parent_restarts = 0
+        self._asked, self._asked_at = -1, 0.0
         self._old: dict[int, _Old] = {}
 
     @property
@@ -114,6 +122,7 @@ class Household:
         if self.newcomer is not None:
             self.newcomer.restarts += member.crashes[2]
         self._grounds.trials[self.service] = member.begin_trial(before)
+        self._asked = -1
         self._weigh(member)
         self._grounds.reception.recall(self.service, member.parent)
 
@@ -131,7 +140,7 @@ class Household:
         member.because(*decision.reasons)
         standing = decision.standing
         if standing == before:
-            return None
+            return self._lapse(member) if self._has_lapsed() else None
         if standing.state == "zero":
             self.condemn(*decision.reasons)
         elif standing.state == "ramping":
@@ -140,6 +149,25 @@ class Household:
             self._weigh(member)
             self.tell("ramping", member, *decision.reasons)
         return standing
+
+    def _has_lapsed(self) -> bool:
+        """Whether the trial has had no calls for as long as it may."""
+        trial, now = self._grounds.trials.get(self.service), self._grounds.clock.monotonic()
+        if trial is None or trial.calls != self._asked:
+            self._asked, self._asked_at = trial.calls if trial is not None else -1, now
+        return now - self._asked_at >= self._grounds.lifetimes.lapse_seconds
+
+    def _lapse(self, member: Member) -> Standing:
+        """Ends a trial that nobody's calls decide: for the parent, unless the newcomer was found no worse before."""
+        quiet = f"nobody called {self.service} for {self._grounds.lifetimes.lapse_seconds:g} s"
+        if member.state == "ramping":
+            member.because(f"{quiet}, and it had been shown to be no worse")
+            return Standing("active", WHOLE)
+        self.condemn(
+            f"its trial has lapsed: {quiet}, so nothing was shown; "
+            f"`micro rollback {self.service} {member.number}` gives it all calls while it lives"
+        )
+        return Standing("zero", 0)
 
     def count(self) -> int:
         """Takes over what was counted, and returns how many pairs await an answer."""
