@@ -164,23 +164,6 @@ async def test_a_newcomer_that_costs_more_gets_nothing_any_more(start_node: Star
         assert "costs more than its parent" in " ".join(generation(node, 2)["reasons"])
 
 
-async def test_a_trial_that_gets_no_calls_lapses(start_node: StartNode, folder: Path) -> None:
-    """Calls put it off; without them the parent has everything again, and the reason is shown."""
-    node = await start_node(trial_lapse_seconds=3.0)
-    await run(node, folder)
-    write(folder, 2)
-    await offer(node)
-    async with client_of(node) as client:
-        for _ in range(8):
-            await call_many(client, "Say.Version", 2)
-            await asyncio.sleep(0.5)
-        assert generation(node, 2)["state"] == "canary"
-        await until(lambda: generation(node, 2)["state"] == "zero", 20)
-        assert "its trial has lapsed: nobody called greeter for 3 s" in generation(node, 2)["reasons"][0]
-        assert node.trials == {}
-        assert await call_many(client, "Say.Version", 40) == {1: 40}
-
-
 async def test_a_newcomer_alone_is_not_called_around_the_node(start_node: StartNode, folder: Path) -> None:
     """While its parent is away it is the only one there, and still on trial: nobody is led past those who count."""
     node = await start_node()

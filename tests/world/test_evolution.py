@@ -235,3 +235,31 @@ def test_a_retired_generation_that_crashes_is_not_started_again() -> None:
         await descent.end()
 
     World(1, nodes=1).run(scenario, seconds_max=3_600)
+
+
+def test_a_trial_lapses_to_which_no_calls_come() -> None:
+    """A canary gets nothing any more; whoever had been shown to be no worse takes over; calls put it off."""
+
+    async def scenario(world: World) -> None:
+        await until_linked(world, "b", "a")
+        descent = Descent(world.machines["a"], "greeter", lifetimes=Lifetimes(seconds=9_999.0, lapse_seconds=100.0))
+        await descent.begin(version(1))
+        await descent.offer("unasked", version(2))
+        crowd = Crowd(world, "b")
+        for _ in range(4):
+            await crowd.call(descent, 1, lambda: False)
+            await world.sleep(60.0)
+        assert descent.generation(2)["state"] == "canary"
+        await world.sleep(60.0)
+        assert descent.generation(2)["state"] == "zero"
+        assert descent.generation(2)["reasons"][0].startswith("its trial has lapsed: nobody called greeter for 100 s")
+        await descent.offer("asked", version(3))
+        await crowd.call(descent, 20_000, lambda: descent.generation(3)["state"] == "ramping")
+        await world.sleep(60.0)
+        assert descent.generation(3)["state"] == "ramping"
+        await world.sleep(60.0)
+        assert descent.generation(3)["state"] == "active"
+        assert "it had been shown to be no worse" in descent.generation(3)["reasons"][0]
+        await descent.end()
+
+    World(5, nodes=2).run(scenario, seconds_max=7_200)

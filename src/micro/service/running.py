@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from micro.errors import LinkClosed, NoNode
@@ -25,6 +25,7 @@ from micro.service.once import call_once
 from micro.service.raw import Dialer
 from micro.service.server import Server, caller_from
 from micro.service.service import Service, Subscriber
+from micro.service.spending import Spending
 from micro.service.subscription import Event
 from micro.trust.policy import Caller
 
@@ -54,6 +55,7 @@ class Running:
         uid: the user whose callers those are.
         sockets: where they come in.
         stay: whether to wait for a node that is gone; a supervised instance ends with its node instead.
+        spending: makes what counts the processor time of one exchange.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Running:
         uid: int,
         sockets: Sockets,
         stay: bool = True,
+        spending: Callable[[], Spending] = Spending,
     ) -> None:
         self.service = service
         self.instance = instance
@@ -91,7 +94,12 @@ class Running:
         service.endpoints.pop(RECALL, None)  # of whoever ran it before
         service.add(RECALL, self._recall, idempotent=True).hidden = True
         self.server = Server(
-            service.name, service.endpoints, owner=self, identify=self._identify, traced=self.debug.traced
+            service.name,
+            service.endpoints,
+            owner=self,
+            identify=self._identify,
+            traced=self.debug.traced,
+            spending=spending,
         )
         self.opened = self.server.opened  # type: ignore[method-assign] # one call less for each exchange
         self._service_name = service.name

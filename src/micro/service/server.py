@@ -64,6 +64,7 @@ class Server:
         owner: the object that contexts call their service.
         identify: who calls over a link whose headers are these.
         traced: told of exchanges that failed, and of a part of the others.
+        spending: makes what counts the processor time of one exchange.
     """
 
     def __init__(
@@ -74,12 +75,14 @@ class Server:
         owner: Any,
         identify: Callable[[Link, Headers], Caller],
         traced: Callable[[str, str, float, str], None],
+        spending: Callable[[], Spending] = Spending,
     ) -> None:
         self.name = name
         self.endpoints = endpoints
         self._owner = owner
         self._identify = identify
         self._traced = traced
+        self._spending = spending
         self._running: dict[tuple[Link, int], asyncio.Task[None]] = {}
         self._pool: ThreadPoolExecutor | None = None
 
@@ -196,7 +199,7 @@ class Server:
         deadline = began + timeout if timeout is not None else None
         context = Context(self._owner, caller, headers, event.extra, deadline, link) if endpoint.wants_context else None
         expiry = asyncio.timeout(timeout)
-        spending = Spending() if names.COST in headers else None
+        spending = self._spending() if names.COST in headers else None
         try:
             async with expiry:
                 result = await self._run(endpoint, arguments, context, spending)

@@ -16,12 +16,14 @@ class Spending:
 
     Attributes:
         nanoseconds: so much so far.
+        processor: tells the time that this thread has had of a processor, in nanoseconds.
     """
 
-    __slots__ = ("nanoseconds",)
+    __slots__ = ("nanoseconds", "processor")
 
-    def __init__(self) -> None:
+    def __init__(self, processor: Callable[[], int] = time.thread_time_ns) -> None:
         self.nanoseconds = 0
+        self.processor = processor
 
     def of(self, work: Coroutine[Any, Any, Any]) -> _Counted:
         """Returns what is awaited in place of `work`: each of its steps counts, what others do meanwhile does not."""
@@ -31,11 +33,11 @@ class Spending:
         """Returns what is run in a thread in place of `work`."""
 
         def run(*arguments: Any) -> Any:
-            began = time.thread_time_ns()
+            began = self.processor()
             try:
                 return work(*arguments)
             finally:
-                self.nanoseconds += time.thread_time_ns() - began
+                self.nanoseconds += self.processor() - began
 
         return run
 
@@ -57,13 +59,13 @@ class _Counted:
     def __await__(self) -> Generator[Any, Any, Any]:
         step, given = self._work.send, None
         while True:
-            began = time.thread_time_ns()
+            began = self._spending.processor()
             try:
                 wanted = step(given)
             except StopIteration as done:
                 return done.value
             finally:
-                self._spending.nanoseconds += time.thread_time_ns() - began
+                self._spending.nanoseconds += self._spending.processor() - began
             try:
                 step, given = self._work.send, (yield wanted)
             except GeneratorExit:

@@ -29,6 +29,7 @@ from micro.runtime.turns import Turns
 from micro.service.running import Running
 from micro.service.service import Service
 from micro.service.trial import Trial
+from micro.testing.ground import unspent
 from micro.testing.machine import Machine
 
 __all__ = ["Descent"]
@@ -106,6 +107,7 @@ class _Versions(Engine):
             uid=os.getuid(),
             sockets=machine.sockets,
             stay=False,
+            spending=unspent,
         )
         number = int(launch.command[1])
         self.running = [instance for instance in self.running if not instance.is_over]

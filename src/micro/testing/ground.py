@@ -9,8 +9,9 @@ from pathlib import Path
 
 from micro.errors import EngineError
 from micro.ports import NOTHING, Handed, Limits, Process
+from micro.service.spending import Spending
 
-__all__ = ["EPOCH_SECONDS", "WorldClock", "WorldEntropy", "WorldProcesses"]
+__all__ = ["EPOCH_SECONDS", "WorldClock", "WorldEntropy", "WorldProcesses", "unspent"]
 
 EPOCH_SECONDS = 1_800_000_000.0
 """The date on which every world begins, in seconds since 1970."""
@@ -43,6 +44,11 @@ class WorldEntropy:
 
     def random_bytes(self, count: int) -> bytes:
         return self._random.randbytes(count)
+
+
+def unspent() -> Spending:
+    """Returns what counts no processor time: in a world it takes none, or no two would be alike."""
+    return Spending(lambda: 0)
 
 
 class WorldProcesses:

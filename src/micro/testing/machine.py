@@ -25,7 +25,7 @@ from micro.service.registry.record import mark_of_log, mark_of_subscription
 from micro.service.running import Running
 from micro.service.service import Service
 from micro.testing.disk import MemoryDisk
-from micro.testing.ground import WorldClock, WorldEntropy, WorldProcesses
+from micro.testing.ground import WorldClock, WorldEntropy, WorldProcesses, unspent
 from micro.testing.ledger import Ledger
 from micro.testing.loop import Life, VirtualLoop
 from micro.testing.network import Internet, WorldSockets
@@ -268,6 +268,7 @@ class Machine:
                 socket=f"{self._address.removesuffix(NODE_SOCKET)}s/{instance}.sock",
                 uid=os.getuid(),
                 sockets=self.sockets,
+                spending=unspent,
             )
             try:
                 await running.run()
