@@ -14,21 +14,21 @@ INSTALL := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --r
 PYTHON := $(shell for name in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (4,))' 2>/dev/null && echo "$$name" && break; done)
 
-.PHONY: help run test prove bench scale lint format lock setup clean
+.PHONY: help run test prove bench scale lint format lock setup clean ui
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: $(STAMPS)/project ## Start a node with the services of the catalogue.
+run: $(STAMPS)/project ui ## Start a node with the services of the catalogue.
 	@exec $(BIN)/micro server --catalogue services
 
-test: lint ## Check the code and run the tests: all that guards a commit.
+test: lint ui $(STAMPS)/browser ## Check the code and run the tests: all that guards a commit.
 	@$(BIN)/python -m $(if $(PYTEST),pytest $(PYTEST),tests.side_by_side)
 
 # A test is ended that hangs: after five minutes, but a whole campaign may take hours.
 PROVE_SECONDS := 14400
 
-prove: lint ## Run the tests with the campaigns at full length, and write docs/reference/proofs.md.
+prove: lint ui $(STAMPS)/browser ## Run the tests with the campaigns at full length, and write docs/reference/proofs.md.
 	@$(BIN)/python -m pytest --prove -o faulthandler_timeout=$(PROVE_SECONDS) $(PYTEST)
 
 lint: $(STAMPS)/test $(STAMPS)/lint ## Run the quick checks: style, floors, types, dependencies.
@@ -49,6 +49,26 @@ scale: $(STAMPS)/test $(STAMPS)/bench ## Measure how cost grows with nodes, reco
 
 setup: $(STAMPS)/project $(STAMPS)/test $(STAMPS)/lint ## Install everything the code, its tests and its checks need.
 
+# The web app, built into the package. Without Node.js the node serves a plain page, which says how to build it.
+UI_SOURCES := $(shell find ui -type f -not -path 'ui/node_modules/*')
+
+ui: $(STAMPS)/ui ## Build the web app.
+
+$(STAMPS)/ui-packages: ui/package.json ui/package-lock.json ui/.npmrc | $(BIN)/python
+	@if command -v npm >/dev/null; then echo "Installing ui/package-lock.json"; (cd ui && npm ci --silent) && touch $@; fi
+
+$(STAMPS)/ui: $(UI_SOURCES) $(STAMPS)/ui-packages | $(BIN)/python
+	@if command -v npm >/dev/null; then (cd ui && npm run --silent build -- --logLevel warn) && touch $@; \
+	else echo "The web app is not built, for which Node.js 20 or newer and npm are needed; all else works."; fi
+
+# Chromium, for the tests that use the web app as a person would. Without it they are skipped, and say so.
+$(STAMPS)/browser: | $(BIN)/python
+	@if command -v chromium >/dev/null; then touch $@; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo "Installing Chromium"; \
+	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } >/dev/null 2>&1 && touch $@ \
+	|| echo "Chromium could not be installed; the tests in a browser are skipped."; \
+	else echo "There is no chromium, so the tests in a browser are skipped: install it, for instance with apt-get install chromium"; fi
+
 # `make lock UPGRADE=--upgrade` moves every pin to the newest version allowed, `UPGRADE="-P name"` moves one.
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(UPGRADE)
@@ -62,7 +82,7 @@ lock: $(STAMPS)/lock ## Write the pins again: requirements/*.txt.
 		-c $(REQUIREMENTS)/test.txt -c $(REQUIREMENTS)/lint.txt -o $(REQUIREMENTS)/$$name.txt || exit; done
 
 clean: ## Remove what these commands made; the node's home stays.
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) ui/node_modules src/micro/doors/web/built dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

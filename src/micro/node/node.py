@@ -34,6 +34,7 @@ from micro.node.neighbours import Neighbours
 from micro.node.offering import Offering
 from micro.node.outside import Outside
 from micro.node.reception import Reception
+from micro.node.record import Record
 from micro.node.remembered import Remembered
 from micro.node.running import open_running
 from micro.node.sourcing import Notices, source_rules
@@ -77,6 +78,7 @@ class Node:
         self._elsewhere = Elsewhere()
         self.unverified, self.confirm = self._elsewhere.offering, self._elsewhere.pin
         """Return the strangers that offer a name which nobody vouches for yet, and take it for what it means now."""
+        self.record = Record()
         self.condition = Condition(self.home, ports, self.catalog, self.stopped, self._elsewhere.status)
         self._upkeep = Upkeep(self._tick, (self._renew, self._collect), RENEW_SECONDS)
         self._outside: Outside | None = None
@@ -217,7 +219,7 @@ class Node:
         )
         for service in (
             registry_service(registry),
-            node_service(self.status, self.stopped.set, self.broker),
+            node_service(self.status, self.stopped.set, self.broker, self.record),
             runtime_service(self.supervisor, lambda name: self.platform.describe(name) is not None),
             store_service(self._stores, self.ports.clock),
             config_service(self._settings),

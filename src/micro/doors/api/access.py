@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 from micro.doors.api.places import group_of
 from micro.doors.api.request import Request
+from micro.doors.web.sessions import Proof, Sessions
 from micro.errors import TooManyRequests, Unauthorized
 from micro.trust.attempts import Attempts
 from micro.trust.policy import Caller
 
-__all__ = ["ANONYMOUS", "OWNER", "Doorkeeper", "is_local"]
+__all__ = ["ANONYMOUS", "OWNER", "Doorkeeper", "cookie_name", "is_local"]
 
 OWNER = Caller(owner=True)
 ANONYMOUS = Caller(anonymous=True)
@@ -26,6 +27,9 @@ _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 """What a proxy on this machine adds: whoever it speaks for is somewhere else."""
 
 _SCHEME = "bearer "
+_SESSION = b"micro-session"
+"""The header with the half of a session that a page shows; the other half is a cookie."""
+COOKIES_MAX = 64
 
 
 def is_local(request: Request) -> bool:
@@ -43,6 +47,12 @@ def _is_loopback(address: str) -> bool:
     return (getattr(found, "ipv4_mapped", None) or found).is_loopback
 
 
+def cookie_name(request: Request) -> str:
+    """Returns the name of the cookie of this door's sessions: cookies do not tell ports apart, so their names do."""
+    _, _, port = (request.header("host") or "").rpartition(":")
+    return f"micro-session-{port}" if port.isdigit() else "micro-session"
+
+
 class Doorkeeper:
     """Tells who asks.
 
@@ -51,6 +61,7 @@ class Doorkeeper:
         user: returns who shows another token, of an account or an API token; raises `Unauthorized` where it is none.
         seconds_left: returns for how long such a token is good.
         now: a clock that never goes back, in seconds.
+        sessions: of browsers in which the owner signed in; None for none.
     """
 
     def __init__(
@@ -59,7 +70,10 @@ class Doorkeeper:
         user: Callable[[str], Caller],
         seconds_left: Callable[[str], float] = lambda token: math.inf,
         now: Callable[[], float] = time.monotonic,
+        *,
+        sessions: Sessions | None = None,
     ) -> None:
+        self._sessions = sessions
         self._token = token.encode()
         self._user = user
         self._seconds_left = seconds_left
@@ -75,6 +89,9 @@ class Doorkeeper:
         """
         shown = request.headers.get(b"authorization")
         if shown is None:
+            if self._sessions is not None and (proof := self.proof(request)) is not None:
+                self._sessions.check(proof)
+                return OWNER
             if is_local(request) or request.path in OPEN_PATHS:
                 return ANONYMOUS
             raise Unauthorized(
@@ -98,6 +115,19 @@ class Doorkeeper:
         if self._token and hmac.compare_digest(token, self._token):
             return OWNER
         return self._user(token.decode("latin-1"))
+
+    @staticmethod
+    def proof(request: Request) -> Proof | None:
+        """Returns both halves of a session, None where the page showed none; a cookie alone proves nothing."""
+        key = request.headers.get(_SESSION)
+        if key is None:
+            return None
+        wanted = cookie_name(request)
+        for part in (request.header("cookie") or "").split(";", COOKIES_MAX):
+            name, _, value = part.strip().partition("=")
+            if name == wanted:
+                return Proof(value, key.decode("latin-1"))
+        return Proof("", key.decode("latin-1"))
 
     def seconds_left(self, request: Request) -> float:
         """Returns for how long what a request showed is good, infinity where it has no end; raises as `caller`."""

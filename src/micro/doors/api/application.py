@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from micro.doors.api.app import AppDoor
 from micro.doors.api.call import Asking
 from micro.doors.api.content import passed_on
 from micro.doors.api.directory import Directory
@@ -48,6 +49,7 @@ class Application:
         hook: what git forges post.
         machines: what programs say in protocols of their own.
         pages: what the door says of itself.
+        app: the web app.
         figures: what is counted.
     """
 
@@ -60,6 +62,7 @@ class Application:
         hook: HookDoor,
         machines: MachineDoor,
         pages: Pages,
+        app: AppDoor,
         figures: Figures,
     ) -> None:
         self._directory = directory
@@ -67,7 +70,7 @@ class Application:
         self._events = events
         self._figures = figures
         self._rooms: Mapping[str, Room] = {
-            "": pages.home,
+            "": self._home,
             "api": pages.services,
             "healthz": pages.health,
             "hook": hook.push,
@@ -77,7 +80,7 @@ class Application:
             "openapi.json": pages.openapi,
             "rpc": self._remote,
         }
-        self._pages = pages
+        self._pages, self._app = pages, app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -132,6 +135,8 @@ class Application:
     async def _route(self, request: Request, counted: list[Target]) -> Outcome:
         if request.path in OPEN_PATHS:
             return await self._rooms[request.path[1:]](request)
+        if request.segments[:2] == ("-", "session") and len(request.segments) == 2 and request.method == "POST":
+            return await self._app.session(request)  # the code in its body is its proof
         caller = self._asking.caller(request)
         target = self._directory.recall(request.path)
         if target is None:
@@ -149,6 +154,10 @@ class Application:
         segments = request.segments
         if len(segments) <= 1:
             return self._rooms.get(segments[0] if segments else "")
+        if segments[0] == "assets":
+            return self._app.asset
+        if segments[:2] == ("-", "session"):  # no service is called so
+            return self._app.session
         if segments[0] != "api":
             return None
         if segments[1] in ("publish", "subscribe"):
@@ -156,6 +165,10 @@ class Application:
             _check_topic_is_last(segments, 1 if acknowledges else 0)
             return self._events.publish if segments[1] == "publish" else self._events.subscribe
         return self._pages.service if len(segments) == 2 else None
+
+    async def _home(self, request: Request) -> Outcome:
+        """Answers `/`: with the app where it is built, else with a page that says how to build it."""
+        return await self._pages.home(request) if (page := self._app.page(request)) is None else page
 
     def _find(self, request: Request) -> Target:
         segments = request.segments

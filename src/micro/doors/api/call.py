@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from micro.doors.api.access import Doorkeeper
 from micro.doors.api.content import Said, passed_on, read_said, timeout_of
@@ -21,9 +22,32 @@ from micro.service.client import Client
 from micro.service.registry.instance import bare_name
 from micro.trust.policy import Caller, may_call
 
-__all__ = ["Asking", "ClientFor"]
+__all__ = ["Asking", "ClientFor", "Note", "Noted"]
 
 ClientFor = Callable[[Caller], Client]
+
+
+class Noted(NamedTuple):
+    """A call or stream that has ended, for the node's record.
+
+    Attributes:
+        caller: who asked.
+        target: what.
+        said: with what.
+        seconds: how long it took.
+        fault: what it ended with, None for an answer.
+        answer_bytes: how many came back; 0 where nobody counted.
+    """
+
+    caller: Caller
+    target: Target
+    said: Said
+    seconds: float
+    fault: Fault | None
+    answer_bytes: int
+
+
+Note = Callable[[Noted], None]
 IMAGE_POLICY = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
 
 
@@ -33,9 +57,11 @@ class Asking:
     Args:
         doorkeeper: tells who asks.
         client_for: returns a client with that one's rights.
+        note: told of each call that has ended.
     """
 
-    def __init__(self, doorkeeper: Doorkeeper, client_for: ClientFor) -> None:
+    def __init__(self, doorkeeper: Doorkeeper, client_for: ClientFor, note: Note = lambda noted: None) -> None:
+        self._note = note
         self._doorkeeper = doorkeeper
         self._client_for = client_for
         self._open: set[Owner] = set()
@@ -77,9 +103,22 @@ class Asking:
         client = self.client(caller, target)
         body = await request.body()
         said = read_said(target, request.query, request.header("content-type"), body)
-        if target.stream:
-            return await self._stream(request, target, client, said)
-        return await self.call(request, target, client, said)
+        began = asyncio.get_running_loop().time()
+        fault: Fault | None = None
+        size = 0
+        try:
+            if target.stream:
+                fault = await self._stream(request, target, client, said)
+                return fault
+            answer = await self.call(request, target, client, said)
+            size = len(answer.body)
+            return answer
+        except Fault as raised:
+            fault = raised
+            raise
+        finally:
+            seconds = asyncio.get_running_loop().time() - began
+            self._note(Noted(caller, target, said, seconds, fault, size))
 
     async def call(self, request: Request, target: Target, client: Client, said: Said) -> Answer:
         """Calls an endpoint."""

@@ -6,8 +6,9 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from micro.doors.api.access import Doorkeeper
+from micro.doors.api.app import AppDoor
 from micro.doors.api.application import Application
-from micro.doors.api.call import Asking, ClientFor
+from micro.doors.api.call import Asking, ClientFor, Note
 from micro.doors.api.directory import Describe, Directory, ListServices
 from micro.doors.api.events import EventDoor
 from micro.doors.api.hook import HookDoor
@@ -16,6 +17,8 @@ from micro.doors.api.listener import Listener
 from micro.doors.api.machines import Knowing, MachineDoor
 from micro.doors.api.metrics import Figures, Sample
 from micro.doors.api.pages import Pages
+from micro.doors.web.files import Files
+from micro.doors.web.sessions import Sessions
 from micro.ports import Entropy
 from micro.trust.policy import Caller
 
@@ -48,6 +51,9 @@ class ApiDoor:
         confirm: takes such a name for what it means now.
         entropy: for names that nobody guesses.
         hook_secret: what git forges sign with what they post; with "" nothing is taken from them.
+        note: told of each call that has ended.
+        sessions: of browsers.
+        files: of the web app; a folder without any leaves a plain page.
         hosts: more names under which the door may be asked, as `name` or `name:port`.
         limits: how much a client may take of it.
     """
@@ -68,13 +74,16 @@ class ApiDoor:
         confirm: Callable[[str], Awaitable[object]] = nobody,
         entropy: Entropy,
         hook_secret: str = "",
+        note: Note = lambda noted: None,
+        sessions: Sessions,
+        files: Files,
         hosts: tuple[str, ...] = (),
         limits: Limits | None = None,
     ) -> None:
-        doorkeeper = Doorkeeper(token, user, seconds_left)
+        doorkeeper = Doorkeeper(token, user, seconds_left, sessions=sessions)
         directory, figures = Directory(describe, list_services), Figures()
         self._hosts = hosts
-        self._asking = Asking(doorkeeper, client_for)
+        self._asking = Asking(doorkeeper, client_for, note)
         self._machines = MachineDoor(self._asking, Knowing(client_for, may, unverified, confirm))
         events = EventDoor(
             known=doorkeeper.known,
@@ -92,6 +101,7 @@ class ApiDoor:
             hook=HookDoor(hook_secret, client_for),
             machines=self._machines,
             pages=pages,
+            app=AppDoor(files, sessions, doorkeeper),
             figures=figures,
         )
         self._listener = Listener(application, limits or Limits())

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from micro.doors.api.call import Noted
 from micro.doors.api.door import ApiDoor, Sample
+from micro.doors.web.files import BUILT, Files
+from micro.doors.web.sessions import Sessions
 from micro.errors import Fault, NotFound
 from micro.trust.policy import Caller
 
@@ -13,6 +16,9 @@ if TYPE_CHECKING:
     from micro.node.node import Node
 
 __all__ = ["open_api"]
+
+SESSIONS = "web-sessions.json"
+"""What is kept in the node's home of browsers in which its owner signed in."""
 
 
 async def open_api(node: Node) -> ApiDoor | None:
@@ -37,6 +43,9 @@ async def open_api(node: Node) -> ApiDoor | None:
         unverified=node.unverified,
         confirm=node.confirm,
         entropy=node.ports.entropy,
+        note=lambda noted: _note(node, noted),
+        sessions=_sessions(node),
+        files=Files(BUILT),
         hook_secret=config.hook_secret,
         hosts=tuple(host.strip() for host in config.api_hosts.split(",") if host.strip()),
     )
@@ -44,6 +53,34 @@ async def open_api(node: Node) -> ApiDoor | None:
     host = f"[{config.api_host}]" if ":" in config.api_host else config.api_host
     node.attach(door, f"http://{host}:{port}")
     return door
+
+
+def _sessions(node: Node) -> Sessions:
+    path, disk = node.home.path / SESSIONS, node.ports.disk
+    return Sessions(
+        draw=node.ports.entropy.random_bytes,
+        now=node.ports.clock.now,
+        load=lambda: disk.read(path),
+        save=lambda data: disk.write(path, data),
+    )
+
+
+def _note(node: Node, noted: Noted) -> None:
+    """Has the node remember a call."""
+    fault = noted.fault
+    node.record.add(
+        node.ports.clock.now() - noted.seconds,
+        noted.seconds,
+        door="http",
+        caller=noted.caller,
+        service=noted.target.service,
+        endpoint=noted.target.endpoint,
+        code=0 if fault is None else fault.code,
+        detail="" if fault is None else fault.detail,
+        content_type=noted.said.content_type,
+        request=noted.said.body,
+        answer_bytes=noted.answer_bytes,
+    )
 
 
 def _describe(node: Node, name: str) -> dict[str, Any] | None:

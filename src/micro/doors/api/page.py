@@ -48,6 +48,8 @@ def home_page(services: Sequence[Mapping[str, Any]], descriptions: Iterable[Mapp
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head><body>'
         f"<h1>A Micro node</h1><p>These services answer here. Call one by name, over HTTP as shown, or with"
         f" <code>micro call</code>.</p>{shown}{rest}"
+        f"<p>There is an app for this page, which this node has not built: <code>make ui</code> in its checkout does,"
+        f" with Node.js 20 or newer and npm.</p>"
         f"<h2>For programs</h2><p><a href='/openapi.json'>/openapi.json</a> describes all of this,"
         f" <a href='/api'>/api</a> lists the services, <a href='/healthz'>/healthz</a> and"
         f" <a href='/readyz'>/readyz</a> tell how the node is.</p></body></html>\n"

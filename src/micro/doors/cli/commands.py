@@ -28,6 +28,7 @@ SECTIONS = (RUN, TALK, LOOK, KEEP, MORE)
 
 ENTRIES: dict[str, Entry] = {
     "server": Entry("server", "server", RUN, "Start a node, and stop it with Ctrl-C."),
+    "web": Entry("web", "web", RUN, "Open the web app of the node, signed in."),
     "new": Entry("new", "new", RUN, "Write the folder of a new service."),
     "run": Entry("runtime", "run", RUN, "Run a service from its source."),
     "detect": Entry("building", "detect", RUN, "Say what a source is, and how it would start."),

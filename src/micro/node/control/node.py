@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from micro.node.record import Record
 from micro.service.broker.broker import Broker
 from micro.service.service import Service
 
@@ -14,7 +15,10 @@ __all__ = ["node_service"]
 class NodeControl:
     """The endpoints."""
 
-    def __init__(self, status: Callable[[], dict[str, Any]], stop: Callable[[], None], broker: Broker) -> None:
+    def __init__(
+        self, status: Callable[[], dict[str, Any]], stop: Callable[[], None], broker: Broker, record: Record
+    ) -> None:
+        self._record = record
         self._status = status
         self._stop = stop
         self._broker = broker
@@ -53,12 +57,24 @@ class NodeControl:
             )
         return {"topics": found}
 
+    async def calls(self, limit: int = 200, since: int = 0) -> dict[str, Any]:
+        """Lists the last calls that came in through a door of this node, newest first, with what was asked.
 
-def node_service(status: Callable[[], dict[str, Any]], stop: Callable[[], None], broker: Broker) -> Service:
+        Args:
+            limit: how many at most.
+            since: those after this number alone.
+        """
+        return {"calls": [call.to_dict() for call in self._record.last(limit, since=since)]}
+
+
+def node_service(
+    status: Callable[[], dict[str, Any]], stop: Callable[[], None], broker: Broker, record: Record
+) -> Service:
     """Returns the service."""
-    endpoints = NodeControl(status, stop, broker)
+    endpoints = NodeControl(status, stop, broker, record)
     service = Service("node", description="This node itself.", platform=True)
     service.add("Node.Status", endpoints.status, idempotent=True)
     service.add("Node.Stop", endpoints.stop)
     service.add("Node.Topics", endpoints.topics, idempotent=True)
+    service.add("Node.Calls", endpoints.calls, idempotent=True)
     return service

@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from micro.doors.api.call import Noted
 from micro.doors.api.door import ApiDoor, Sample
 from micro.doors.api.limits import Limits
+from micro.doors.web.files import Files
+from micro.doors.web.sessions import Sessions
 from micro.errors import Conflict, Unavailable
 from micro.node.config import NodeConfig
 from micro.node.engines import system_ports
@@ -159,7 +162,10 @@ class House:
         limits: Limits | None = None,
         hosts: tuple[str, ...] = (),
         hook_secret: str = HOOK_SECRET,
+        files: Path = Path("nowhere"),
     ) -> None:
+        self.noted: list[Noted] = []
+        self._files = files
         self.seen = Seen()
         self.broken: dict[str, str] = {}
         self.port = 0
@@ -183,6 +189,9 @@ class House:
             token=TOKEN,
             user=lambda token: node.gate.visit(token).caller,
             entropy=node.ports.entropy,
+            note=self.noted.append,
+            sessions=Sessions(draw=node.ports.entropy.random_bytes, now=node.ports.clock.now),
+            files=Files(self._files),
             hook_secret=self._hook_secret,
             hosts=self._hosts,
             limits=self._limits,

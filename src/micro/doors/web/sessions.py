@@ -1,0 +1,150 @@
+"""Sessions of browsers: a code that works once opens one, and two secrets together prove it.
+
+Pure.
+
+One secret is a cookie that no script can read, the other a key that only pages of this very address can read: cookies
+do not tell ports apart (RFC 6265, 8.5), so that any other server on this machine is shown the cookie; and what a script
+can read, a script that slipped in could send away. Neither half alone is of use. Only their hashes are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from micro.errors import Unauthorized
+
+__all__ = ["CODE_SECONDS", "SESSION_SECONDS", "Proof", "Sessions"]
+
+SECRET_BYTES = 32
+CODE_SECONDS = 600.0
+"""How long a code waits for whoever opens it."""
+CODES_MAX = 16
+SESSION_SECONDS = 30 * 86_400.0
+SESSIONS_MAX = 64
+"""So many browsers have a session; the oldest gives way."""
+KEPT_BYTES_MAX = 65_536
+
+
+class Proof(NamedTuple):
+    """What a browser shows.
+
+    Attributes:
+        cookie: the half that no script reads.
+        key: the half that no other address reads.
+    """
+
+    cookie: str
+    key: str
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What is kept of a session: hashes of its halves in hex, and its end in seconds since 1970."""
+
+    cookie: str
+    key: str
+    expires: float
+
+
+class Sessions:
+    """The sessions of one node.
+
+    Args:
+        draw: returns so many random bytes.
+        now: seconds since 1970.
+        load: returns what was saved last, None where nothing was.
+        save: keeps that.
+    """
+
+    def __init__(
+        self,
+        *,
+        draw: Callable[[int], bytes],
+        now: Callable[[], float],
+        load: Callable[[], bytes | None] = lambda: None,
+        save: Callable[[bytes], None] = lambda data: None,
+    ) -> None:
+        self._draw = draw
+        self._now = now
+        self._load = load
+        self._save = save
+        self._codes: dict[str, float] = {}
+        self._known: list[Kept] | None = None
+
+    def offer(self) -> str:
+        """Returns a code with which one browser opens one session, soon."""
+        now = self._now()
+        alive = [(code, end) for code, end in self._codes.items() if end > now]
+        self._codes = dict(alive[-(CODES_MAX - 1) :])
+        code = self._draw(SECRET_BYTES).hex()
+        self._codes[code] = now + CODE_SECONDS
+        return code
+
+    def open(self, code: str) -> Proof:
+        """Opens a session.
+
+        Raises:
+            Unauthorized: the code is none of ours, was used, or waited too long.
+        """
+        end = self._codes.pop(code, 0.0)
+        if end <= self._now():
+            raise Unauthorized("this link was used already, or is too old; type `micro web` for a new one", id="web")
+        proof = Proof(self._draw(SECRET_BYTES).hex(), self._draw(SECRET_BYTES).hex())
+        kept = Kept(_hash(proof.cookie), _hash(proof.key), self._now() + SESSION_SECONDS)
+        self._keep([*self._alive(), kept][-SESSIONS_MAX:])
+        return proof
+
+    def check(self, proof: Proof) -> None:
+        """Checks both halves.
+
+        Raises:
+            Unauthorized: they are of no session, or not of the same, or it has ended.
+        """
+        if self._of(proof) is None:
+            raise Unauthorized("this session has ended; type `micro web` in a terminal to begin another", id="web")
+
+    def end(self, proof: Proof) -> None:
+        """Ends a session, if there is one."""
+        found = self._of(proof)
+        if found is not None:
+            self._keep([each for each in self._alive() if each != found])
+
+    def end_all(self) -> None:
+        """Ends every session, and forgets the codes."""
+        self._codes.clear()
+        self._keep([])
+
+    def _of(self, proof: Proof) -> Kept | None:
+        cookie, key = _hash(proof.cookie), _hash(proof.key)
+        for each in self._alive():
+            if hmac.compare_digest(each.cookie, cookie) & hmac.compare_digest(each.key, key):
+                return each
+        return None
+
+    def _alive(self) -> list[Kept]:
+        if self._known is None:
+            self._known = _read(self._load())
+        now = self._now()
+        return [each for each in self._known if each.expires > now]
+
+    def _keep(self, known: list[Kept]) -> None:
+        self._known = known
+        self._save(msgspec.json.encode(known))
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _read(data: bytes | None) -> list[Kept]:
+    """Reads what was saved; whoever spoils the file has everybody sign in again."""
+    if data is None or len(data) > KEPT_BYTES_MAX:
+        return []
+    try:
+        return msgspec.json.decode(data, type=list[Kept])[-SESSIONS_MAX:]
+    except (msgspec.MsgspecError, ValueError):
+        return []

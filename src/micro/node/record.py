@@ -1,0 +1,143 @@
+"""The record of calls that came in through a door of the node: the last ones, with what was asked.
+
+Pure.
+
+It is in memory alone, bounded by count and by bytes, and shown to the owner only: what is asked may be private. What
+the node's own services are asked is not in it, for that would be the owner looking at himself, and holds secrets.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from micro.errors import BadRequest
+from micro.mucp.codec import BYTES, JSON, decode_json
+from micro.service.registry.instance import bare_name
+from micro.trust.policy import Caller, is_ruled
+
+__all__ = ["Call", "Record"]
+
+CALLS_MAX = 500
+BODY_BYTES_MAX = 16_384
+"""A longer request is not kept; the call is."""
+BODIES_BYTES_MAX = 4 * 1024 * 1024
+DETAIL_CHARACTERS_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call or stream.
+
+    Attributes:
+        number: which one it is since the node started, from 1.
+        time: when it began, in seconds since 1970.
+        seconds: how long it took.
+        door: through which it came, such as `http`.
+        caller: who asked, in words.
+        service, endpoint: what was asked.
+        code: 0, or the code of the fault it ended with.
+        detail: that fault's, "" without one.
+        content_type: of the request.
+        request: its bytes, None where they were too many.
+        request_bytes: how many they were.
+        answer_bytes: how many came back; 0 where nobody counted.
+    """
+
+    number: int
+    time: float
+    seconds: float
+    door: str
+    caller: str
+    service: str
+    endpoint: str
+    code: int
+    detail: str
+    content_type: str
+    request: bytes | None
+    request_bytes: int
+    answer_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns it as `Node.Calls` hands it out: `request` is JSON, or absent where it is none."""
+        found: dict[str, Any] = {name: getattr(self, name) for name in _SHOWN}
+        if self.request is not None and self.content_type == JSON:
+            try:
+                found["request"] = decode_json(self.request) if self.request else {}
+            except BadRequest:  # whoever asks may send anything
+                pass
+        return found
+
+
+_SHOWN = (
+    "number",
+    "time",
+    "seconds",
+    "door",
+    "caller",
+    "service",
+    "endpoint",
+    "code",
+    "detail",
+    "content_type",
+    "request_bytes",
+    "answer_bytes",
+)
+
+
+class Record:
+    """The last calls."""
+
+    def __init__(self) -> None:
+        self._calls: deque[Call] = deque()
+        self._number = 0
+        self._bytes = 0
+
+    def add(
+        self,
+        time: float,
+        seconds: float,
+        *,
+        door: str,
+        caller: Caller,
+        service: str,
+        endpoint: str,
+        code: int = 0,
+        detail: str = "",
+        content_type: str = BYTES,
+        request: bytes = b"",
+        answer_bytes: int = 0,
+    ) -> None:
+        """Takes note of a call that has ended; see `Call` for what is said of it."""
+        if not is_ruled(bare_name(service), endpoint):
+            return
+        self._number += 1
+        kept = request if len(request) <= BODY_BYTES_MAX else None
+        call = Call(
+            number=self._number,
+            time=time,
+            seconds=seconds,
+            door=door,
+            caller=str(caller),
+            service=service,
+            endpoint=endpoint,
+            code=code,
+            detail=detail[:DETAIL_CHARACTERS_MAX],
+            content_type=content_type,
+            request=kept,
+            request_bytes=len(request),
+            answer_bytes=answer_bytes,
+        )
+        self._calls.append(call)
+        self._bytes += len(kept or b"")
+        while len(self._calls) > CALLS_MAX or self._bytes > BODIES_BYTES_MAX:
+            self._bytes -= len(self._calls.popleft().request or b"")
+
+    def last(self, limit: int, *, since: int = 0) -> Iterator[Call]:
+        """Yields the last calls, newest first: at most `limit`, and none up to the number `since`."""
+        for call, _ in zip(reversed(self._calls), range(max(0, limit)), strict=False):
+            if call.number <= since:
+                return
+            yield call

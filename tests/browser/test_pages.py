@@ -1,0 +1,234 @@
+"""The other pages, the frame around them, and who may see what."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, Running
+from tests.tidy.reading import ROOT
+
+AXE = ROOT / "ui" / "node_modules" / "axe-core" / "axe.min.js"
+PAGES = (
+    "services",
+    "services/everything/Order.Place",
+    "services/no-such-service",
+    "network",
+    "events/orders",
+    "settings",
+)
+SIZES = ((390, 844), (1280, 860))
+THEMES = ("light", "dark")
+
+
+def test_the_network_is_drawn_and_said(visit: Open) -> None:
+    """The table has what the picture has."""
+    page = visit("network")
+
+    expect(page.get_by_role("row", name="this node")).to_contain_text("here")
+    expect(page.locator("svg.graph")).to_contain_text("greeter")
+    expect(page.get_by_text("Memory", exact=True)).to_be_visible()
+
+
+def test_a_ticket_that_is_none_is_refused_beside_its_field(visit: Open) -> None:
+    """With what is wrong about it."""
+    page = visit("network")
+
+    page.get_by_label("Ticket of another node").fill("micro1nonsense")
+    page.get_by_role("button", name="Join its network").click()
+
+    expect(page.get_by_label("Ticket of another node")).to_have_attribute("aria-invalid", "true")
+
+
+def test_an_event_reaches_who_listens(visit: Open) -> None:
+    """Published on one side, heard on the other, and kept."""
+    listener = visit("events/browser-orders")
+    listener.get_by_role("button", name="Listen").click()
+    expect(listener.get_by_text("Listening to browser-orders")).to_be_visible()
+    page = visit("events")
+
+    page.get_by_label("Topic", exact=True).fill("browser-orders")
+    page.get_by_label("What happened").fill('{"kind": "ordered"}')
+    page.get_by_role("button", name="Publish", exact=True).click()
+
+    expect(listener.get_by_label("Inbox").get_by_role("article")).to_contain_text("ordered")
+    kept = visit("events/browser-orders")
+    expect(kept.get_by_label("Kept events").get_by_role("article").first).to_contain_text("ordered")
+
+
+def test_an_event_without_a_topic_is_not_published(visit: Open) -> None:
+    """What is missing has the focus."""
+    page = visit("events")
+
+    page.get_by_role("button", name="Publish", exact=True).click()
+
+    expect(page.get_by_label("Topic", exact=True)).to_be_focused()
+
+
+def test_the_palette_reaches_everything(visit: Open) -> None:
+    """A part of a name and Enter."""
+    page = visit("settings")
+    page.get_by_role("heading", level=1).wait_for()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("everyth")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("everything")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("dark")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_language_and_theme_last(visit: Open) -> None:
+    """What was chosen holds after the page was loaded again."""
+    page = visit("settings")
+    page.get_by_label("Language").select_option("de")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Einstellungen")
+    page.get_by_label("Dunkel").check()
+
+    page.reload()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Einstellungen")
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_the_keyboard_alone_is_enough(visit: Open) -> None:
+    """From the search over the form to the answer, without a pointer."""
+    page = visit("services")
+    page.get_by_role("listitem").first.wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type("greeter")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    _tab_to(page, "Say.Hello")
+    _tab_to(page, "Name")
+    page.keyboard.type("Ann")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("region", name="Result").locator(".big")).to_have_text("Hello Ann")
+    expect(page.get_by_role("status").first).to_contain_text("Answered in")
+
+
+def _tab_to(page: Page, name: str) -> None:
+    """Presses Tab until what has the focus is called so."""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        found = page.evaluate("document.activeElement.labels?.[0]?.textContent ?? document.activeElement.textContent")
+        if found.startswith(name):
+            return
+    raise AssertionError(f"{name} is not reached with Tab")
+
+
+def test_a_phone_shows_every_page_without_scrolling_aside(visit: Open) -> None:
+    """Nothing is wider than the screen, and the rail leads everywhere."""
+    page = visit("services", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    for name in ("Network", "Events", "Settings", "Services"):
+        page.get_by_role("navigation").get_by_role("link", name=name).tap()
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+    page.get_by_role("listitem").filter(has_text="hostile").tap()
+    page.get_by_role("heading", name="hostile").wait_for()
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_without_the_node_what_was_known_is_shown(visit: Open) -> None:
+    """The app opens, says that the node is not reached, and has the list and the forms."""
+    page = visit("services")
+    page.evaluate("navigator.serviceWorker.ready")
+    page.reload()
+    page.get_by_role("listitem").first.wait_for()
+    page.goto(page.url.split("#")[0] + "#/services/greeter")
+    page.get_by_label("Name").wait_for()
+    page.context.set_offline(True)
+
+    page.goto(page.url.split("#")[0] + "#/services")
+    page.reload()
+
+    expect(page.get_by_role("listitem")).to_have_count(3)
+    expect(page.get_by_text("What you see is what was known last.")).to_be_visible()
+    page.get_by_role("listitem").filter(has_text="greeter").click()
+    page.get_by_label("Name").fill("Ann")
+    page.get_by_role("button", name="Call").click()
+    expect(page.get_by_role("alert").first).to_contain_text("does not answer")
+
+
+def test_whoever_did_not_sign_in_is_told_how(visit: Open) -> None:
+    """Services answer anybody on this machine; the rest says what to type."""
+    page = visit("network", owner=False)
+
+    expect(page.get_by_text("micro web", exact=True)).to_be_visible()
+    page.get_by_label("Or paste the link here").fill("nonsense")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("type `micro web`")
+
+
+def test_signing_out_ends_the_session(visit: Open, node: Running) -> None:
+    """Neither half of it is of use afterwards."""
+    page = visit("", owner=False)
+    page.goto(node.link())
+    page.get_by_text("signed in").wait_for()
+    assert "login" not in page.url
+    key = page.evaluate("JSON.parse(localStorage.getItem('micro.session'))")
+    cookies = page.context.cookies()
+    assert [(one["httpOnly"], one["sameSite"]) for one in cookies] == [(True, "Strict")]
+    cookie = f"{cookies[0]['name']}={cookies[0]['value']}"
+    assert _status(node, cookie, key) == 200
+    assert _status(node, cookie, "wrong") == _status(node, "micro-session-1=wrong", key) == 401
+    page.goto(f"{node.address}/#/settings")
+
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    expect(page.get_by_text("This part is the owner's")).to_be_visible()
+
+    assert _status(node, cookie, key) == 401
+
+
+def _status(node: Running, cookie: str, key: str) -> int:
+    headers = {"Cookie": cookie, "Micro-Session": key}
+    request = urllib.request.Request(f"{node.address}/api/node/Node.Status", headers=headers)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+def test_a_link_works_once(visit: Open, node: Running) -> None:
+    """Whoever finds it later in a history gets nothing."""
+    link = node.link()
+    visit("", owner=False).goto(link)
+    page = visit("network", owner=False)
+
+    page.goto(link)
+    page.goto(f"{node.address}/#/network")
+
+    expect(page.get_by_role("alert")).to_contain_text("used already")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES, ids=("phone", "desktop"))
+def test_axe_finds_nothing(visit: Open, theme: str, size: tuple[int, int]) -> None:
+    """On any page, in either theme and size."""
+    script = Path(AXE).read_text()
+    page = visit(
+        "services", viewport={"width": size[0], "height": size[1]}, color_scheme=theme, reduced_motion="reduce"
+    )
+    found: list[str] = []
+    for where in PAGES:
+        page.goto(page.url.split("#")[0] + f"#/{where}")
+        page.get_by_role("heading", level=1).wait_for()
+        expect(page.locator(".skeleton")).to_have_count(0)
+        page.evaluate(script)
+        for violation in page.evaluate("axe.run().then((result) => result.violations)"):
+            places = [each["target"] for each in violation["nodes"]]
+            found.append(f"{where}: {violation['id']}: {violation['help']} at {places[:3]}")
+
+    assert found == []

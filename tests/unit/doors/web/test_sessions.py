@@ -1,0 +1,146 @@
+"""Sessions of browsers."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from micro.doors.web.sessions import CODE_SECONDS, CODES_MAX, SESSION_SECONDS, SESSIONS_MAX, Proof, Sessions
+from micro.errors import Unauthorized
+
+
+class Time:
+    """A clock that is set."""
+
+    now = 1000.0
+
+
+class Drawer:
+    """What was saved."""
+
+    data: bytes | None = None
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def drawer() -> Drawer:
+    return Drawer()
+
+
+@pytest.fixture
+def sessions(time: Time, drawer: Drawer) -> Sessions:
+    return opened(time, drawer)
+
+
+def opened(time: Time, drawer: Drawer, first: int = 0) -> Sessions:
+    numbers = itertools.count(first)
+    return Sessions(
+        draw=lambda count: next(numbers).to_bytes(count),
+        now=lambda: time.now,
+        load=lambda: drawer.data,
+        save=lambda data: setattr(drawer, "data", data),
+    )
+
+
+def test_a_code_opens_one_session(sessions: Sessions) -> None:
+    """Whoever comes second with it gets none."""
+    code = sessions.offer()
+    sessions.check(sessions.open(code))
+
+    with pytest.raises(Unauthorized, match="used already"):
+        sessions.open(code)
+
+
+def test_a_code_waits_for_a_while_only(sessions: Sessions, time: Time) -> None:
+    """Afterwards it opens nothing."""
+    code = sessions.offer()
+    time.now += CODE_SECONDS
+
+    with pytest.raises(Unauthorized):
+        sessions.open(code)
+
+
+def test_codes_are_bounded(sessions: Sessions) -> None:
+    """The oldest gives way."""
+    codes = [sessions.offer() for _ in range(CODES_MAX + 1)]
+
+    sessions.open(codes[-1])
+    sessions.open(codes[1])
+    with pytest.raises(Unauthorized):
+        sessions.open(codes[0])
+
+
+def test_neither_half_is_enough(sessions: Sessions) -> None:
+    """Nor are halves of two sessions."""
+    one, other = sessions.open(sessions.offer()), sessions.open(sessions.offer())
+
+    for proof in (Proof(one.cookie, ""), Proof("", one.key), Proof(one.cookie, other.key), Proof("", "")):
+        with pytest.raises(Unauthorized, match="micro web"):
+            sessions.check(proof)
+
+
+def test_a_session_ends_by_itself(sessions: Sessions, time: Time) -> None:
+    """After its time."""
+    proof = sessions.open(sessions.offer())
+    time.now += SESSION_SECONDS
+
+    with pytest.raises(Unauthorized):
+        sessions.check(proof)
+
+
+def test_ending_one_leaves_the_others(sessions: Sessions) -> None:
+    """Each browser signs out for itself."""
+    one, other = sessions.open(sessions.offer()), sessions.open(sessions.offer())
+
+    sessions.end(one)
+
+    sessions.check(other)
+    with pytest.raises(Unauthorized):
+        sessions.check(one)
+
+
+def test_all_end_at_once(sessions: Sessions) -> None:
+    """And no code that was given out opens another."""
+    proof, code = sessions.open(sessions.offer()), sessions.offer()
+
+    sessions.end_all()
+
+    with pytest.raises(Unauthorized):
+        sessions.check(proof)
+    with pytest.raises(Unauthorized):
+        sessions.open(code)
+
+
+def test_sessions_outlive_the_node(sessions: Sessions, time: Time, drawer: Drawer) -> None:
+    """What is kept of them tells nobody a secret."""
+    proof = sessions.open(sessions.offer())
+
+    opened(time, drawer).check(proof)
+    assert drawer.data is not None
+    assert proof.cookie.encode() not in drawer.data
+    assert proof.key.encode() not in drawer.data
+
+
+def test_sessions_are_bounded(sessions: Sessions) -> None:
+    """The oldest gives way."""
+    first = sessions.open(sessions.offer())
+    for _ in range(SESSIONS_MAX):
+        last = sessions.open(sessions.offer())
+
+    sessions.check(last)
+    with pytest.raises(Unauthorized):
+        sessions.check(first)
+
+
+@pytest.mark.parametrize("data", [b"", b"[", b"{}", b'[{"cookie": 1}]', b"[" * 100_000, b"\xff"])
+def test_a_spoilt_file_has_everybody_sign_in_again(time: Time, drawer: Drawer, data: bytes) -> None:
+    """And the node goes on."""
+    drawer.data = data
+    sessions = opened(time, drawer)
+
+    sessions.check(sessions.open(sessions.offer()))

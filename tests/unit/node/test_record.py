@@ -1,0 +1,86 @@
+"""The record of calls."""
+
+from __future__ import annotations
+
+from micro.mucp.codec import BYTES, JSON
+from micro.node.record import BODIES_BYTES_MAX, BODY_BYTES_MAX, CALLS_MAX, Record
+from micro.trust.policy import Caller
+
+ANYBODY = Caller(anonymous=True)
+
+
+def added(record: Record, service: str = "greeter", *, request: bytes = b"{}", content_type: str = JSON) -> None:
+    endpoint = "Say.Hello"
+    record.add(
+        1.0,
+        0.5,
+        door="http",
+        caller=ANYBODY,
+        service=service,
+        endpoint=endpoint,
+        content_type=content_type,
+        request=request,
+    )
+
+
+def test_the_newest_call_comes_first() -> None:
+    """With what was asked, by whom, and how it went."""
+    record = Record()
+    added(record)
+    record.add(
+        2.0, 0.1, door="http", caller=ANYBODY, service="a", endpoint="B.C", code=404, detail="none", content_type=JSON
+    )
+    newest, oldest = (call.to_dict() for call in record.last(10))
+
+    assert (newest["number"], newest["code"], newest["detail"], newest["request"]) == (2, 404, "none", {})
+    assert (oldest["service"], oldest["caller"], oldest["request"]) == ("greeter", "an anonymous caller", {})
+
+
+def test_calls_after_a_number() -> None:
+    """Whoever asks again is told what is new."""
+    record = Record()
+    for _ in range(5):
+        added(record)
+
+    assert [call.number for call in record.last(10, since=3)] == [5, 4]
+    assert [call.number for call in record.last(2)] == [5, 4]
+    assert [] == list(record.last(-1))
+
+
+def test_calls_are_bounded() -> None:
+    """The oldest goes first."""
+    record = Record()
+    for _ in range(CALLS_MAX + 7):
+        added(record)
+
+    numbers = [call.number for call in record.last(CALLS_MAX * 2)]
+    assert (len(numbers), numbers[0], numbers[-1]) == (CALLS_MAX, CALLS_MAX + 7, 8)
+
+
+def test_bodies_are_bounded() -> None:
+    """Long ones are not kept, and all together are not too many bytes."""
+    record = Record()
+    added(record, request=bytes(BODY_BYTES_MAX + 1), content_type=BYTES)
+    for _ in range(CALLS_MAX):
+        added(record, request=bytes(BODY_BYTES_MAX), content_type=BYTES)
+    calls = list(record.last(CALLS_MAX))
+
+    assert sum(len(call.request or b"") for call in calls) <= BODIES_BYTES_MAX
+    assert len(calls) == BODIES_BYTES_MAX // BODY_BYTES_MAX
+
+
+def test_what_the_owner_asks_his_node_is_not_recorded() -> None:
+    """It would be the record looking at itself, and holds secrets."""
+    record = Record()
+    for service in ("node", "auth", "registry", "store", "config"):
+        added(record, service)
+
+    assert [] == list(record.last(10))
+
+
+def test_what_only_claims_to_be_json_is_not_shown() -> None:
+    """The call is, all the same."""
+    record = Record()
+    added(record, request=b"{nonsense")
+
+    assert "request" not in next(iter(record.last(1))).to_dict()

@@ -1,0 +1,18 @@
+// Starts the app: words first, then the page, then what can wait.
+import { render } from "preact";
+import { App } from "./app.jsx";
+import { load } from "./catalog.js";
+import { applyTheme } from "./theme.js";
+import { enter } from "./session.js";
+import { speak } from "./words.js";
+
+applyTheme();
+speak().catch(() => speak("en")).then(() => {
+  render(<App />, document.getElementById("app"));
+  enter();
+  load();
+});
+
+if ("serviceWorker" in navigator) {
+  addEventListener("load", () => navigator.serviceWorker.register("/assets/sw.js", { scope: "/" }).catch(() => {}));
+}

@@ -1,0 +1,96 @@
+// All services in reach: found as one types, ten thousand of them without a pause.
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { catalog, load, search } from "../catalog.js";
+import { Icon } from "../icons.jsx";
+import { announce } from "../notice.jsx";
+import { Heading, Offline, Skeleton, State, Trouble } from "../parts.jsx";
+import { latencies } from "../record.js";
+import { replace, route, to } from "../route.js";
+import { useStore } from "../store.js";
+import { duration, number, t } from "../words.js";
+import { Window } from "../window.jsx";
+
+const AGAIN_SECONDS = 15;
+const SAID_AFTER = 600; // milliseconds without a key, so that a screen reader is not told about each
+
+export default function Services() {
+  const { services, fault } = useStore(catalog);
+  const [query, setQuery] = useState(route.get().query.get("search") ?? "");
+  const [where, setWhere] = useState("all");
+  const list = useRef();
+  useEffect(() => {
+    load();
+    const timer = setInterval(() => document.hidden || load(), AGAIN_SECONDS * 1000);
+    return () => clearInterval(timer);
+  }, []);
+  const found = useMemo(() => (services ? search(services, query, where) : []), [services, query, where]);
+  useEffect(() => {
+    replace("services", [], { search: query });
+    const timer = setTimeout(() => services && announce(t("{count} services", { count: number(found.length) })), SAID_AFTER);
+    return () => clearTimeout(timer);
+  }, [query, where]);
+  const open = (event) => {
+    if (event.key === "ArrowDown") {
+      event.preventDefault();
+      list.current?.querySelector("a")?.focus();
+    }
+  };
+  return (
+    <div class="column">
+      <Heading aside={services && <span class="soft mid">{t("{count} services", { count: number(found.length) })}</span>}>{t("Services")}</Heading>
+      <Offline />
+      <div class="tight">
+        <label class="search">
+          <Icon name="search" />
+          <span class="unseen">{t("Search services")}</span>
+          <input type="search" value={query} placeholder={t("What do you need?")} onInput={(event) => setQuery(event.currentTarget.value)} onKeyDown={open} />
+        </label>
+        <div class="row" role="group" aria-label={t("Which services")}>
+          {[["all", t("All")], ["local", t("On this node")], ["network", t("Elsewhere")]].map(([key, name]) => (
+            <button type="button" class="chip" key={key} aria-pressed={where === key} onClick={() => setWhere(key)}>{name}</button>
+          ))}
+        </div>
+      </div>
+      {fault && !services ? <Trouble fault={fault} again={load} />
+        : !services ? <Skeleton lines={6} />
+        : found.length ? <div ref={list}><Window items={found} draw={Card} /></div>
+        : services.length ? <NothingFits clear={() => { setQuery(""); setWhere("all"); }} />
+        : <NoneYet />}
+    </div>
+  );
+}
+
+function Card(service) {
+  const seconds = latencies.get()[service.name];
+  const facts = [
+    service.version && `v${service.version}`,
+    t(service.endpoints === 1 ? "{count} endpoint" : "{count} endpoints", { count: service.endpoints }),
+    service.where === "local" ? t("on this node") : t(service.nodes === 1 ? "{count} node" : "{count} nodes", { count: service.nodes }),
+    seconds && duration(seconds),
+  ].filter(Boolean);
+  return {
+    key: service.name,
+    address: to("services", [service.name]),
+    body: (
+      <>
+        <b class="line">{service.name}</b>
+        <span class="line mid">{service.description}</span>
+        <span class="line small soft">{facts.join(" · ")}</span>
+      </>
+    ),
+  };
+}
+
+const NothingFits = ({ clear }) => (
+  <State title={t("Nothing fits")}>
+    <p class="mid">{t("No service in reach has all these words.")}</p>
+    <button class="quiet" onClick={clear}>{t("Show all services")}</button>
+  </State>
+);
+
+const NoneYet = () => (
+  <State title={t("No service runs yet")}>
+    <p class="mid">{t("Publish one from a git address or a folder, or join a network that has some.")}</p>
+    <div class="row"><a class="button" href={to("publish")}>{t("Publish a service")}</a><a class="button quiet" href={to("network")}>{t("Join a network")}</a></div>
+  </State>
+);

@@ -1,0 +1,46 @@
+// Who uses this page: the owner, once a one-time link from `micro web` was opened here, else anybody on this machine.
+import { online, pageKey, post, read } from "./node.js";
+import { store } from "./store.js";
+
+/** `null` while nobody knows yet, then whether the owner uses this page. */
+export const owner = store(null);
+/** Why a sign-in failed, "" where none did. */
+export const signInTrouble = store("");
+
+pageKey.listen(() => {
+  if (!pageKey.get()) owner.set(false);
+});
+
+addEventListener("hashchange", () => location.hash.startsWith("#login=") && enter());
+
+export async function enter() {
+  const code = /^#login=([\w-]{1,128})/.exec(location.hash)?.[1];
+  if (code) {
+    history.replaceState(null, "", "#/"); // a code in the address would be read by whoever looks at the screen
+    dispatchEvent(new HashChangeEvent("hashchange"));
+    await signIn(code);
+    return;
+  }
+  try {
+    owner.set(pageKey.get() ? (await read("/-/session")).owner : false);
+  } catch {
+    owner.set(!online.get() && pageKey.get() !== null);
+  }
+}
+
+export async function signIn(code) {
+  signInTrouble.set("");
+  try {
+    const found = await post("/-/session", { code: code.trim().replace(/^.*#login=/, "") });
+    pageKey.set(found.key);
+    owner.set(true);
+  } catch (fault) {
+    signInTrouble.set(fault.detail ?? String(fault));
+    owner.set(owner.get() ?? false);
+  }
+}
+
+export async function signOut() {
+  await post("/-/session/end", {}).catch(() => {}); // the key is forgotten here in any case
+  pageKey.set(null);
+}

@@ -1,0 +1,135 @@
+// An answer as a person reads it: text, a number, a table, a picture, sound, a map; the raw data is one press away.
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { lazy } from "./lazy.jsx";
+import { CopyButton } from "./parts.jsx";
+import { placesIn } from "./places.js";
+import { label, resolve } from "./schema.js";
+import { bytesWithin, mediaType } from "./sniff.js";
+import { bytes, number, t } from "./words.js";
+
+const Map = lazy(() => import("./map.jsx"));
+const ROWS_MAX = 200, COLUMNS_MAX = 12, BIG_CHARACTERS_MAX = 80, RAW_CHARACTERS_MAX = 200_000, DEPTH_MAX = 4;
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+const isTable = (value) => Array.isArray(value) && value.length > 0 && value.every(isObject);
+
+/** Takes the value out of `{"result": …}` where the schema says that it was wrapped. */
+export function unwrapped(value, schema) {
+  if (schema?.["x-micro-result"] && isObject(value) && "result" in value) return [value.result, schema.properties?.result];
+  return [value, schema];
+}
+
+/** A whole answer with the ways to look at it. */
+export function Answer({ value: given, blob, schema: whole = {} }) {
+  const [value, schema] = unwrapped(given, whole);
+  const places = useMemo(() => (blob ? [] : placesIn(value)), [value, blob]);
+  const views = [["answer", t("Answer")], ...(places.length ? [["map", t("Map")]] : []), ...(blob ? [] : [["raw", t("Raw")]])];
+  const [view, setView] = useState(places.length ? "map" : "answer");
+  const raw = blob ? "" : JSON.stringify(given, null, 2) ?? "";
+  return (
+    <div class="tight">
+      {views.length > 1 && (
+        <div class="tabs" role="group" aria-label={t("How to show it")}>
+          {views.map(([key, name]) => <button type="button" key={key} aria-pressed={view === key} onClick={() => setView(key)}>{name}</button>)}
+          <span class="end"><CopyButton text={typeof value === "string" ? value : raw} label={t("Copy the answer")} /></span>
+        </div>
+      )}
+      {view === "raw" ? <pre tabIndex={0}>{raw.slice(0, RAW_CHARACTERS_MAX)}</pre>
+        : view === "map" ? <Map places={places} />
+        : blob ? <Bytes blob={blob} /> : <Value value={value} schema={resolve(schema, whole)} root={whole} />}
+    </div>
+  );
+}
+
+/** One value, whatever it is. */
+export function Value({ value, schema = {}, root = schema, depth = 0 }) {
+  if (value === null || value === undefined) return <p class="soft">{t("Done; there is nothing to show.")}</p>;
+  if (typeof value === "string") return <Text text={value} schema={schema} depth={depth} />;
+  if (typeof value === "number") return <p class={depth ? "" : "big"}>{Number.isInteger(value) ? number(value) : String(value)}</p>;
+  if (typeof value === "boolean") return <p class={depth ? "" : "big"}>{value ? t("Yes") : t("No")}</p>;
+  if (Array.isArray(value) && value.length === 0) return <p class="soft">{t("An empty list.")}</p>;
+  if (isTable(value)) return <Table rows={value} schema={resolve(schema.items, root)} root={root} depth={depth} />;
+  if (depth >= DEPTH_MAX) return <code>{JSON.stringify(value)}</code>;
+  if (Array.isArray(value)) {
+    return (
+      <ol class="tight" style={{ paddingLeft: "24px" }}>
+        {value.slice(0, ROWS_MAX).map((one, index) => <li key={index}><Value value={one} schema={resolve(schema.items, root)} root={root} depth={depth + 1} /></li>)}
+        {value.length > ROWS_MAX && <More count={value.length - ROWS_MAX} />}
+      </ol>
+    );
+  }
+  const entries = Object.entries(value);
+  if (!entries.length) return <p class="soft">{t("Done; there is nothing to show.")}</p>;
+  return (
+    <dl class="facts">
+      {entries.slice(0, ROWS_MAX).map(([name, one]) => {
+        const inner = resolve(schema.properties?.[name] ?? {}, root);
+        return <><dt>{label(name, inner)}</dt><dd><Value value={one} schema={inner} root={root} depth={depth + 1} /></dd></>;
+      })}
+    </dl>
+  );
+}
+
+const More = ({ count }) => <p class="hint">{t("And {count} more; Raw has them all.", { count: number(count) })}</p>;
+
+function Text({ text, schema, depth }) {
+  const within = useMemo(() => bytesWithin(text, schema), [text, schema]);
+  if (within) return <Bytes blob={within} />;
+  if (/^https?:\/\/[^\s<>"]{1,2000}$/i.test(text)) {
+    return <a href={text} target="_blank" rel="noopener noreferrer nofollow" referrerpolicy="no-referrer">{text}</a>;
+  }
+  const short = text.length <= BIG_CHARACTERS_MAX && !text.includes("\n");
+  return <p class={depth === 0 && short ? "big" : "text"}>{text || <span class="soft">{t("An empty text.")}</span>}</p>;
+}
+
+function Table({ rows, schema, root, depth }) {
+  const columns = [...new Set(rows.slice(0, ROWS_MAX).flatMap(Object.keys))].slice(0, COLUMNS_MAX);
+  const numeric = (column) => rows.every((row) => row[column] === undefined || row[column] === null || typeof row[column] === "number");
+  const kinds = Object.fromEntries(columns.map((column) => [column, numeric(column) ? "number" : ""]));
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label={t("Table")}>
+      <table>
+        <thead><tr>{columns.map((column) => <th scope="col" class={kinds[column]} key={column}>{label(column)}</th>)}</tr></thead>
+        <tbody>
+          {rows.slice(0, ROWS_MAX).map((row, index) => (
+            <tr key={index}>
+              {columns.map((column) => <td class={kinds[column]} key={column}>{row[column] === undefined || row[column] === null ? "" : <Value value={row[column]} schema={resolve(schema?.properties?.[column] ?? {}, root)} root={root} depth={depth + 2} />}</td>)}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {rows.length > ROWS_MAX && <More count={rows.length - ROWS_MAX} />}
+    </div>
+  );
+}
+
+/** Bytes: a picture, sound, film or text by what they are, else something to keep. */
+export function Bytes({ blob }) {
+  const [found, setFound] = useState(null);
+  useEffect(() => {
+    let address = "", alive = true;
+    (async () => {
+      const type = await mediaType(blob);
+      const text = type === "text/plain" ? await blob.text() : "";
+      if (!alive) return;
+      address = URL.createObjectURL(new Blob([blob], { type: type || "application/octet-stream" }));
+      setFound({ type, text, address });
+    })();
+    return () => {
+      alive = false;
+      if (address) URL.revokeObjectURL(address);
+    };
+  }, [blob]);
+  if (!found) return <p class="soft">{bytes(blob.size)}</p>;
+  const [kind, ending] = (found.type || "application/bin").split("/");
+  const name = `answer.${{ jpeg: "jpg", "svg+xml": "svg", mpeg: "mp3", plain: "txt" }[ending] ?? ending}`;
+  return (
+    <div class="tight">
+      {kind === "image" && <img class="result" src={found.address} alt={t("The picture that the service answered with")} />}
+      {kind === "audio" && <audio class="result" src={found.address} controls />}
+      {kind === "video" && <video class="result" src={found.address} controls />}
+      {kind === "text" && <pre tabIndex={0}>{found.text.slice(0, RAW_CHARACTERS_MAX)}</pre>}
+      <p class="hint"><a href={found.address} download={name}>{t("Save {name}", { name })}</a> · {bytes(blob.size)}</p>
+    </div>
+  );
+}
