@@ -28,7 +28,7 @@ def test_every_service_of_the_catalogue_runs(node: Running) -> None:
 def test_a_missing_compiler_is_named_and_the_rest_runs(tmp_path: Path) -> None:
     """In one line for each service, with the command that installs it, on a machine that has nothing but Python."""
     few = tmp_path / "few"
-    for name in ("units", "csv", "helloworld"):
+    for name in ("units", "csv", "ip", "emoji", "helloworld"):
         shutil.copytree(FOLDER / name, few / name)
     programs = tmp_path / "programs"
     programs.mkdir()
@@ -38,7 +38,7 @@ def test_a_missing_compiler_is_named_and_the_rest_runs(tmp_path: Path) -> None:
         lines = node.output.read_text().splitlines()
 
     assert node.services == {"helloworld"}
-    for name, tool in (("units", "cargo"), ("csv", "go")):
+    for name, tool in (("units", "cargo"), ("csv", "go"), ("ip", "make"), ("emoji", "npm")):
         (said,) = [line for line in lines if f"{name} did not start" in line]
         assert re.search(rf"needs `?{tool}`?\b.*install", said), said
 
