@@ -26,7 +26,7 @@ _METAVARS = {
     "integer": "INTEGER",
     "number": "NUMBER",
     "bytes": "TEXT|@FILE",
-    "pairs": "KEY=VALUE",
+    "pairs": "KEY=VALUE|JSON",
     "json": "JSON",
     "any": "VALUE",
 }

@@ -31,7 +31,10 @@ def parse_field(field: Field, texts: Sequence[str], read: Read) -> Any:
         ValueError: a text has another form; the message says what was expected.
     """
     if field.kind == "pairs":
-        return dict(_pair(text, field.value, read) for text in texts)
+        entries: dict[str, Any] = {}
+        for text in texts:
+            entries.update(_entries(text, field.value, read))
+        return entries
     if not field.many:
         return parse_value(field.kind, texts[-1], read, field.choices)
     if len(texts) == 1 and texts[0].startswith("[") and field.kind not in ("text", "bytes"):
@@ -121,11 +124,23 @@ def _choice(text: str, choices: Sequence[Any]) -> Any:
     raise ValueError(f"{_short(text)} is not one of {', '.join(str(value) for value in choices)}")
 
 
-def _pair(text: str, kind: str, read: Read) -> tuple[str, Any]:
+def _entries(text: str, kind: str, read: Read) -> dict[str, Any]:
+    """Returns the entries of a map that one text holds: `KEY=VALUE`, or a JSON object, here or in `@FILE`."""
+    if text.startswith("{") and text.rstrip().endswith("}"):
+        return _object(text)
     key, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"{_short(text)} is no pair; write KEY=VALUE")
-    return key, parse_value(kind, value, read)
+    if equals:
+        return {key: parse_value(kind, value, read)}
+    if text.startswith("@"):
+        return _object(read(text[1:]).decode())
+    raise ValueError(f"{_short(text)} is no pair; write KEY=VALUE, or a JSON object")
+
+
+def _object(text: str) -> dict[str, Any]:
+    whole = parse_json(text)
+    if not isinstance(whole, dict):
+        raise ValueError(f"{_short(text)} is no JSON object")
+    return whole
 
 
 def _short(text: str) -> str:

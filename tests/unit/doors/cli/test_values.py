@@ -89,6 +89,32 @@ def test_the_last_of_several_counts_where_one_is_wanted() -> None:
     assert parse_field(Field(("n",), "integer"), ["1", "2"], read) == 2
 
 
+@pytest.mark.parametrize(
+    ("texts", "value"),
+    [
+        (['{"name": "Ann", "age": 31}'], {"name": "Ann", "age": 31}),
+        (["name=Ann", '{"tags": ["a=b"]}'], {"name": "Ann", "tags": ["a=b"]}),
+        (['{"name": "Ann"}', "name=Bob"], {"name": "Bob"}),
+        (["@notes.json"], {"a": 1}),
+        (["@a=1"], {"@a": 1}),
+        (["{a=1"], {"{a": 1}),
+        (["{}"], {}),
+    ],
+)
+def test_a_map_is_typed_in_pairs_or_as_json(texts: list[str], value: dict[str, Any]) -> None:
+    """One after the other, and what comes later counts."""
+    assert parse_field(Field(("record",), "pairs", value="any"), texts, read) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"), [("{a: 1}", "no JSON"), ("{name}", "no JSON"), ("@photo", "utf-8"), ("name", "JSON object")]
+)
+def test_a_map_that_is_none_is_refused(text: str, complaint: str) -> None:
+    """The message says what was expected."""
+    with pytest.raises(ValueError, match=complaint):
+        parse_field(Field(("record",), "pairs", value="any"), [text], read)
+
+
 def test_pairs_make_an_object() -> None:
     """The first equals sign divides."""
     field = Field(("labels",), "pairs", value="any")
