@@ -26,6 +26,7 @@ SEAMS: dict[str, tuple[set[str], str]] = {
 LATE_IMPORTS: dict[tuple[str, str], str] = {
     ("micro.node.engines", "micro.service.registry.commons.opendht.*"): "an extra that may not be installed",
     ("micro.doors.api.machines", "micro.doors.mcp.*"): "an extra that takes memory, loaded when somebody speaks MCP",
+    ("micro.node.assisting", "micro.assistant.semantic.*"): "an extra that may not be installed",
     ("micro.doors.cli.*", "micro.*"): "a command loads only what it uses: the command line starts within 150 ms",
 }
 """(module pattern, imported pattern) -> why this import of ours may stand inside a function."""

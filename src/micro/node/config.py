@@ -48,6 +48,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "wasm_worker_memory_bytes": (268_435_456, 1e15),
     "wasm_fuel": (1_000_000, 1e18),
     "wasm_seconds": (0.01, 86_400),
+    "assistant_price_max": (0, 1e12),
     "kept_days": (0.001, 3_650),
     "copies_bytes": (0, 1e15),
     "copies_bytes_per_node": (0, 1e15),
@@ -241,6 +242,9 @@ class NodeConfig:
     )
     wasm_seconds: float = _setting(
         60.0, "How long a guest may take for a call or an event, waiting included; a stream may last."
+    )
+    assistant_price_max: float = _setting(
+        0.0, "Up to which price of one call the assistant does not ask first; it asks before what changes something."
     )
     kept_days: float = _setting(7.0, "How long events are kept, in days.")
     copies_bytes: int = _setting(

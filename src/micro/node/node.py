@@ -8,13 +8,16 @@ import os
 from functools import partial
 from typing import Any
 
+from micro.assistant.assistant import Assistant
 from micro.errors import ConfigError, MicroError, Unavailable
 from micro.network.link import Link
 from micro.network.peers import Peers
+from micro.node.assisting import open_assistant
 from micro.node.backbone import Backbone
 from micro.node.closing import Closing
 from micro.node.condition import Condition
 from micro.node.config import NodeConfig
+from micro.node.control.assistant import assistant_service
 from micro.node.control.auth import auth_service
 from micro.node.control.config import config_service
 from micro.node.control.node import node_service
@@ -225,8 +228,20 @@ class Node:
             config_service(self._settings),
             auth_service(self.gate, self.ports.clock, self.ports.entropy),
             self.eventing.service(self.catalog),
+            assistant_service(self._assistant()),
         ):
             self.platform.add(service)
+
+    def _assistant(self) -> Assistant:
+        return open_assistant(
+            self.catalog,
+            self._stores,
+            client_for=self.client,
+            hidden=self.gate.hidden_from,
+            clock=self.ports.clock,
+            entropy=self.ports.entropy,
+            price_max=self.config.assistant_price_max,
+        )
 
     async def _go_out(self) -> None:
         """Opens the network; a node without one still serves its own machine."""

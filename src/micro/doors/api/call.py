@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from micro.doors.api.access import Doorkeeper
 from micro.doors.api.content import Said, passed_on, read_said, timeout_of
-from micro.doors.api.media import media_type
 from micro.doors.api.refusal import Refused
 from micro.doors.api.request import Answer, Request
 from micro.doors.api.streams import Events, Lines, pour, stopping, wants_events
@@ -19,6 +18,7 @@ from micro.errors import Fault, Unauthorized
 from micro.mucp.codec import BYTES, JSON
 from micro.network.link import Owner
 from micro.service.client import Client
+from micro.service.media import media_type
 from micro.service.registry.instance import bare_name
 from micro.trust.policy import Caller, may_call
 

@@ -15,13 +15,13 @@ from micro.doors.cli.completion import complete_endpoints, complete_services
 from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.example import example_request, opening_of
-from micro.doors.cli.fields import is_raw
 from micro.doors.cli.options import command
 from micro.doors.cli.options import seconds as length
 from micro.doors.cli.output import Column
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import SIGN
 from micro.errors import MicroError, NotFound, Unavailable
+from micro.service.schema.fields import is_raw
 
 if TYPE_CHECKING:
     from micro.node.client import Client

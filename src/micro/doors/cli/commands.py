@@ -40,6 +40,7 @@ ENTRIES: dict[str, Entry] = {
     ),
     "rollback": Entry("evolution", "rollback", RUN, "Give all calls of a service to a generation that lives."),
     "kill": Entry("runtime", "kill", RUN, "Stop a service and forget it."),
+    "chat": Entry("chat", "chat", TALK, "Say what you want, and have it done by a service."),
     "call": Entry("call", "call", TALK, "Call an endpoint."),
     "stream": Entry("call", "stream", TALK, "Open a stream and print what comes."),
     "publish": Entry("events", "publish", TALK, "Publish an event on a topic."),

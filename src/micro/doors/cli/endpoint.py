@@ -13,11 +13,11 @@ from micro.doors.cli.ending import Usage
 from micro.doors.cli.example import example_line, opening_of, option_of, takes_items, yields_items
 from micro.doors.cli.exchange import BYTES, JSON, exchange_call, exchange_stream, item_of, show_answer
 from micro.doors.cli.fieldoptions import field_option, given_values
-from micro.doors.cli.fields import Field, assemble, is_raw, missing, read_fields
 from micro.doors.cli.naming import spelled
 from micro.doors.cli.options import HELP, Command, general_options, session_of
 from micro.doors.cli.session import Session
 from micro.doors.cli.values import parse_json
+from micro.service.schema.fields import Field, assemble, is_raw, missing, read_fields
 
 __all__ = ["EndpointCommand"]
 

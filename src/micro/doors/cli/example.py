@@ -10,9 +10,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from micro.doors.cli.fields import ABSENT, Field, is_raw, read_fields
 from micro.doors.cli.naming import dashed, spelled
 from micro.doors.cli.output import as_line
+from micro.service.schema.fields import ABSENT, Field, is_raw, read_fields
 
 __all__ = ["example_line", "example_request", "opening_of", "option_of", "takes_items", "yields_items"]
 

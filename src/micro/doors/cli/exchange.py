@@ -10,7 +10,6 @@ from typing import Any
 
 from micro.doors.cli.body import lines_typed
 from micro.doors.cli.ending import Usage
-from micro.doors.cli.fields import is_raw
 from micro.doors.cli.naming import near
 from micro.doors.cli.output import Form, unwrap
 from micro.doors.cli.session import Session
@@ -18,6 +17,7 @@ from micro.doors.cli.terminal import say_bytes
 from micro.doors.cli.values import parse_json
 from micro.errors import Cancelled, LinkClosed, NotFound
 from micro.service.registry.instance import bare_name
+from micro.service.schema.fields import is_raw
 
 __all__ = ["BYTES", "JSON", "exchange_call", "exchange_stream", "item_of", "show_answer"]
 

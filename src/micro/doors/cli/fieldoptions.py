@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from micro.doors.cli.example import option_of
-from micro.doors.cli.fields import ABSENT, Field
 from micro.doors.cli.options import FreeOption
 from micro.doors.cli.output import as_line, clean
 from micro.doors.cli.values import parse_field
+from micro.service.schema.fields import ABSENT, Field
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -11,11 +11,11 @@ import click
 from micro.doors.cli.completion import complete_services
 from micro.doors.cli.example import example_line, opening_of, option_of
 from micro.doors.cli.fieldoptions import about_field, type_of
-from micro.doors.cli.fields import read_fields
 from micro.doors.cli.options import command
 from micro.doors.cli.output import Column, cell, clean, rows_text
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, paint, say, width
+from micro.service.schema.fields import read_fields
 
 __all__ = ["describe", "services"]
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from micro.doors.cli.fields import Field
+from micro.service.schema.fields import Field
 
 __all__ = ["parse_field", "parse_json", "parse_value"]
 

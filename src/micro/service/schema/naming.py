@@ -34,7 +34,20 @@ RESERVED_NAMES = frozenset(
 """The roots of the node's HTTP server: a service of such a name could not be reached there."""
 
 PLATFORM_NAMES = frozenset(
-    {"auth", "backbone", "config", "debug", "events", "network", "node", "owner", "registry", "runtime", "store"}
+    {
+        "assistant",
+        "auth",
+        "backbone",
+        "config",
+        "debug",
+        "events",
+        "network",
+        "node",
+        "owner",
+        "registry",
+        "runtime",
+        "store",
+    }
 )
 """The node's own services: only the node itself may bear these names, and no peer can offer them to us."""
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from micro.doors.cli.endpoint import EndpointCommand
 from micro.doors.cli.example import example_line, example_request, opening_of, option_of, takes_items, yields_items
-from micro.doors.cli.fields import Field
 from micro.mucp.codec import decode_json
+from micro.service.schema.fields import Field
 from micro.service.service import Service
 from micro.service.typed import Stream
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from micro.doors.cli.fields import Field
 from micro.doors.cli.values import parse_field, parse_json, parse_value
+from micro.service.schema.fields import Field
 
 
 def read(name: str) -> bytes:

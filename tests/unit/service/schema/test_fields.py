@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pytest
 
 from micro.doors.cli.example import opening_of
-from micro.doors.cli.fields import ABSENT, FIELDS_MAX, Field, assemble, is_raw, missing, read_fields
+from micro.service.schema.fields import ABSENT, FIELDS_MAX, Field, assemble, is_raw, missing, read_fields
 from micro.service.service import Service
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from micro.doors.api.media import media_type
+from micro.service.media import media_type
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""Says how well the assistant understands, and fits its weights anew: `python -m benchmarks.assistant --help`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import micro.assistant.weights
+from benchmarks.assistant.fitting import fit_ranking, fit_refusal, measured, source
+from benchmarks.assistant.report import Row, page, report
+from benchmarks.assistant.utterances import catalogue_offers, read_utterances
+from micro.assistant.lexical import LexicalEngine
+from micro.assistant.semantic import SemanticEngine, UniversalEncoder
+
+__all__ = ["main"]
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "understanding.md"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measures, or fits, and returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.assistant", description=__doc__)
+    parser.add_argument("--fit", action="store_true", help="fit the weights on tuned.jsonl and write them")
+    parser.add_argument("--misses", action="store_true", help="show what is not understood of tuned.jsonl")
+    parser.add_argument("--write", action="store_true", help=f"write docs/reference/{PAGE.name}")
+    options = parser.parse_args(words)
+    if options.fit:
+        _fit()
+        return 0
+    rows: list[Row] = [report(name, misses=options.misses) for name in ("tuned", "held_out")]
+    text = page(rows)
+    if options.write:
+        PAGE.write_text(text, encoding="utf-8")
+    print(text)
+    return 0
+
+
+def _fit() -> None:
+    offers, utterances = catalogue_offers(), read_utterances("tuned")
+    meaning, by_words = SemanticEngine(UniversalEncoder()), LexicalEngine()
+    meaning.learn(offers)
+    by_words.learn(offers)
+    samples = measured(utterances, offers, (meaning, by_words))
+    ranking = fit_ranking(samples)
+    alone = fit_ranking(measured(utterances, offers, (by_words,)))
+    text = source(ranking, fit_refusal(samples, ranking), alone)
+    Path(micro.assistant.weights.__file__).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""The assistant: takes what somebody says, in a conversation, and does what was meant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final
+
+from micro.assistant.calling import Caller as Calls
+from micro.assistant.calling import Event
+from micro.assistant.conversation import Conversation, Conversations
+from micro.assistant.evidence import Engine
+from micro.assistant.knowledge import Knowledge, Services
+from micro.assistant.learned import Learned, OpenStore
+from micro.assistant.offers import Offer
+from micro.assistant.said import Said, check_said
+from micro.assistant.sentence import SENTENCE_CHARACTERS_MAX, Sentence
+from micro.assistant.turn import Turn, Who
+from micro.errors import BadRequest, Conflict, Forbidden, TooManyRequests
+from micro.ports import Clock, Entropy
+from micro.trust.policy import Caller
+
+__all__ = ["Assistant"]
+
+TURNS_MAX: Final = 16
+NAME_BYTES: Final = 12
+FOUND_MAX: Final = 50
+SEARCH_SCORE_PART: Final = 0.02
+"""A service whose best endpoint has a smaller share of the likelihood is not found."""
+
+
+class Assistant:
+    """One node's assistant.
+
+    Args:
+        services: what is in reach.
+        engines: makes what compares sentences with endpoints, when something is said for the first time.
+        client_for: returns what calls with a caller's rights.
+        hidden: returns the services that a caller is not shown.
+        open_store: returns the store where choices are kept.
+        clock, entropy: the time, and names of conversations.
+        price_max: up to which price of a call nobody asks.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        engines: Callable[[], Sequence[Engine]],
+        *,
+        client_for: Callable[[Caller], Calls],
+        hidden: Callable[[Caller], frozenset[str]],
+        open_store: OpenStore,
+        clock: Clock,
+        entropy: Entropy,
+        price_max: float = 0.0,
+    ) -> None:
+        self._knowledge = Knowledge(services, engines)
+        self._learned = Learned(open_store)
+        self._conversations = Conversations()
+        self._client_for = client_for
+        self._hidden = hidden
+        self._clock = clock
+        self._entropy = entropy
+        self._price_max = price_max
+        self._turns = 0
+
+    def begin(self, caller: Caller, said: Said, conversation: str = "") -> AsyncIterator[Event]:
+        """Checks what was said, and returns the events that follow; see `docs/reference/assistant.md`.
+
+        Raises:
+            Fault: 400 or 413 where it has the wrong form, 403 for another node, 409 while the last turn of the
+                conversation is under way, 429 while too many turns are.
+        """
+        key = _key_of(caller)
+        check_said(said)
+        if self._turns >= TURNS_MAX:
+            raise TooManyRequests(f"{TURNS_MAX} turns are under way; try again in a moment", id="assistant")
+        name = conversation or self._entropy.random_bytes(NAME_BYTES).hex()
+        talk = self._conversations.open(key, name, self._clock.monotonic())
+        if talk.busy:
+            raise Conflict("the last turn of this conversation is under way; end it, or wait", id="assistant")
+        return self._events(caller, key, talk, said)
+
+    async def _events(self, caller: Caller, key: str, talk: Conversation, said: Said) -> AsyncIterator[Event]:
+        turn = Turn(
+            talk,
+            Who(key, self._client_for(caller), self._hidden(caller), caller.owner or caller.user),
+            knowledge=self._knowledge,
+            learned=self._learned,
+            price_max=self._price_max,
+            now=self._clock.monotonic,
+        )
+        talk.busy = True
+        self._turns += 1
+        try:
+            async for event in turn.events(said):
+                yield event
+        finally:
+            talk.busy = False
+            self._turns -= 1
+
+    async def search(self, caller: Caller, query: str, limit: int) -> list[dict[str, Any]]:
+        """Returns the services that fit a wish, the best first, each with the endpoint that fits best.
+
+        Raises:
+            Fault: 400 where the query or the limit is out of bounds, 403 for another node.
+        """
+        _key_of(caller)
+        if not query.strip() or len(query) > SENTENCE_CHARACTERS_MAX:
+            raise BadRequest(f"query: expected 1 to {SENTENCE_CHARACTERS_MAX} characters")
+        if not 1 <= limit <= FOUND_MAX:
+            raise BadRequest(f"limit: expected 1 to {FOUND_MAX}, got {limit}")
+        ranking = await self._knowledge.rank(Sentence(query), hidden=self._hidden(caller))
+        found: dict[str, dict[str, Any]] = {}
+        for candidate in ranking.candidates:
+            if candidate.share >= SEARCH_SCORE_PART or not found:
+                found.setdefault(candidate.offer.service, _found(candidate.offer, candidate.share * ranking.fits))
+        return list(found.values())[:limit]
+
+    async def forget(self, caller: Caller) -> int:
+        """Forgets what was learned from a caller, and returns how many sentences that were."""
+        return await self._learned.forget(_key_of(caller))
+
+
+def _key_of(caller: Caller) -> str:
+    """Returns what tells a caller from all others.
+
+    Raises:
+        Forbidden: it is another node, which has an assistant of its own.
+    """
+    if caller.peer:
+        raise Forbidden(f"the assistant of this node does not work for {caller}; it has its own", id="assistant")
+    return json.dumps([caller.kind, caller.account, caller.service, caller.token])
+
+
+def _found(offer: Offer, score: float) -> dict[str, Any]:
+    return {
+        "name": offer.service,
+        "endpoint": offer.endpoint,
+        "title": offer.title,
+        "description": offer.about or offer.description,
+        "score": round(score, 4),
+    }

@@ -1,0 +1,117 @@
+"""Carries out a plan: calls the endpoint with the caller's rights, and tells what comes as events."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, Protocol
+
+from micro.assistant.conversation import Plan
+from micro.assistant.phrases import phrase
+from micro.errors import Fault, MicroError, Unavailable
+from micro.service.media import media_type
+from micro.service.stream import RawStream
+
+__all__ = ["Caller", "Event", "carry_out", "spoken"]
+
+Event = dict[str, Any]
+
+BYTES_MAX: Final = 4 * 1024 * 1024
+"""A larger answer is told and not shown."""
+
+SPOKEN_CHARACTERS_MAX: Final = 300
+SPOKEN_ITEMS_MAX: Final = 5
+
+
+class Caller(Protocol):
+    """Calls with somebody's rights; a `Client` does."""
+
+    async def call_raw(self, service: str, endpoint: str, body: bytes = b"") -> bytes:
+        """Calls an endpoint with a JSON body, and returns the bytes of its answer."""
+
+    async def stream_raw(self, service: str, endpoint: str, body: bytes = b"") -> RawStream:
+        """Opens a stream."""
+
+
+async def carry_out(plan: Plan, client: Caller, language: str, now: Callable[[], float]) -> AsyncIterator[Event]:
+    """Yields `calling`, then `result`, or items and `result`, or `failed`.
+
+    Args:
+        plan: what to call, with which request.
+        client: calls with the rights of whoever speaks.
+        language: of what is said.
+        now: a clock that never goes back, in seconds.
+    """
+    offer = plan.offer
+    where = {"service": offer.service, "endpoint": offer.endpoint}
+    yield {"kind": "calling", **where, "fields": plan.fields}
+    began = now()
+    body = json.dumps(plan.fields, ensure_ascii=False).encode()
+    shown: Event = {}
+    try:
+        if offer.kind == "stream":
+            async for item in _items(plan, client, body):
+                yield {"kind": "item", **item}
+            shown = {"text": phrase("done", language)}
+        else:
+            answer = await client.call_raw(offer.service, offer.endpoint, body)
+            shown = _shown(answer, language, raw=offer.raw_response)
+    except MicroError as error:
+        fault = error if isinstance(error, Fault) else Unavailable(str(error), id=offer.service)
+        text = phrase("failed", language, service=offer.service, detail=fault.detail)
+        yield {"kind": "failed", "text": text, "fault": fault.to_dict()}
+        return
+    yield {"kind": "result", **where, **shown, "seconds": round(now() - began, 6)}
+
+
+async def _items(plan: Plan, client: Caller, body: bytes) -> AsyncIterator[Event]:
+    stream = await client.stream_raw(plan.offer.service, plan.offer.endpoint, body)
+    async with stream:
+        await stream.end()
+        async for message in stream.messages():
+            yield _content(message, raw=plan.offer.raw_response)
+
+
+def _content(body: bytes, *, raw: bool) -> Event:
+    if raw:
+        return {"bytes": base64.b64encode(body).decode("ascii"), "content_type": media_type(body)}
+    try:
+        value = json.loads(body) if body else None
+    except (ValueError, RecursionError):
+        return {"bytes": base64.b64encode(body).decode("ascii"), "content_type": media_type(body)}
+    if isinstance(value, dict) and list(value) == ["result"]:
+        value = value["result"]
+    return {"value": value}
+
+
+def _shown(body: bytes, language: str, *, raw: bool) -> Event:
+    if len(body) > BYTES_MAX:
+        return {"text": phrase("too_large", language, count=len(body))}
+    content = _content(body, raw=raw)
+    if "value" not in content:
+        return {**content, "text": content["content_type"]}
+    return {**content, "text": spoken(content["value"]) or phrase("done", language)}
+
+
+def spoken(value: Any) -> str:
+    """Returns a short form of an answer, to be read out; "" where there is nothing to say."""
+    text = _spoken(value)
+    return text if len(text) <= SPOKEN_CHARACTERS_MAX else text[: SPOKEN_CHARACTERS_MAX - 1] + "…"
+
+
+def _spoken(value: Any) -> str:
+    if isinstance(value, str):
+        return value[: SPOKEN_CHARACTERS_MAX + 1]
+    if value is None or value in ([], {}):
+        return ""
+    if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
+        return ", ".join(str(item) for item in value[:SPOKEN_ITEMS_MAX]) + (
+            " …" if len(value) > SPOKEN_ITEMS_MAX else ""
+        )
+    if isinstance(value, dict):
+        plain = {key: item for key, item in value.items() if isinstance(item, str | int | float) and item != ""}
+        return ", ".join(f"{key} {item}" for key, item in list(plain.items())[:SPOKEN_ITEMS_MAX])
+    if isinstance(value, list):
+        return "; ".join(_spoken(item) for item in value[:SPOKEN_ITEMS_MAX])
+    return json.dumps(value, ensure_ascii=False)

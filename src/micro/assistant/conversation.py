@@ -1,0 +1,117 @@
+"""Conversations under way: what each waits for, and what was done last; bounded, each its caller's own.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from micro.assistant.explaining import NOTHING, Why
+from micro.assistant.offers import Offer
+from micro.errors import BadRequest
+
+__all__ = ["Conversation", "Conversations", "Plan", "Waiting"]
+
+CONVERSATIONS_MAX: Final = 1_024
+CONVERSATIONS_OF_CALLER_MAX: Final = 32
+SILENCE_SECONDS_MAX: Final = 3_600.0
+
+Waiting = Literal["", "choice", "field", "confirmation"]
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass
+class Plan:
+    """A call that is being prepared, or was made.
+
+    Attributes:
+        offer: the endpoint.
+        fields: the request, as far as it is filled in.
+        said: the sentence that led here, "" where it was chosen without one.
+        why: what spoke for the endpoint.
+    """
+
+    offer: Offer
+    fields: dict[str, Any]
+    said: str = ""
+    why: Why = NOTHING
+
+
+@dataclass
+class Conversation:
+    """One conversation.
+
+    Attributes:
+        name: its name.
+        language: the language of the answers so far.
+        waits_for: what is expected next.
+        plan: what waits, None where nothing does.
+        asked: the path of the field that is asked for.
+        chips: the names of the endpoints that are shown as chips.
+        said: the sentence that the chips are for.
+        last: the last plan that was carried out.
+        busy: whether a turn is under way.
+        heard: when something was last said, on the clock of the table.
+    """
+
+    name: str
+    language: str = ""
+    waits_for: Waiting = ""
+    plan: Plan | None = None
+    asked: tuple[str, ...] = ()
+    chips: tuple[str, ...] = ()
+    said: str = ""
+    last: Plan | None = None
+    busy: bool = False
+    heard: float = field(default=0.0)
+
+    def rest(self) -> None:
+        """Waits for nothing any more."""
+        self.waits_for, self.plan, self.asked, self.chips, self.said = "", None, (), (), ""
+
+
+class Conversations:
+    """All conversations, the one that was silent for longest first."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], Conversation] = {}
+
+    def __len__(self) -> int:
+        """Returns how many are remembered."""
+        return len(self._kept)
+
+    def open(self, caller: str, name: str, now: float) -> Conversation:
+        """Returns a caller's conversation of a name, a new one where there is none (any more).
+
+        Raises:
+            BadRequest: that is no possible name.
+        """
+        if not _NAME.fullmatch(name):
+            raise BadRequest("conversation: expected 1 to 64 letters, digits, - and _")
+        self._expire(now)
+        found = self._kept.pop((caller, name), None)
+        if found is None:
+            self._make_room(caller)
+            found = Conversation(name)
+        found.heard = now
+        self._kept[caller, name] = found
+        return found
+
+    def _expire(self, now: float) -> None:
+        for key, conversation in list(self._kept.items()):
+            if now - conversation.heard <= SILENCE_SECONDS_MAX:
+                return  # those behind it were heard later
+            if not conversation.busy:
+                del self._kept[key]
+
+    def _make_room(self, caller: str) -> None:
+        own = [key for key, found in self._kept.items() if key[0] == caller and not found.busy]
+        if len(own) >= CONVERSATIONS_OF_CALLER_MAX:
+            del self._kept[own[0]]
+        elif len(self._kept) >= CONVERSATIONS_MAX:
+            idle = next((key for key, found in self._kept.items() if not found.busy), None)
+            if idle is not None:
+                del self._kept[idle]

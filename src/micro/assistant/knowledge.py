@@ -1,0 +1,111 @@
+"""What the assistant knows of the services in reach, learned on first use and again where they change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from micro.assistant.evidence import Engine
+from micro.assistant.offers import Offer, offers_of
+from micro.assistant.ranking import NOTHING_LEARNED, Ranking, rank
+from micro.assistant.sentence import Sentence
+
+__all__ = ["Described", "Knowledge", "Services"]
+
+OFFERS_MAX: Final = 20_000
+"""So many endpoints are known by meaning; those of this node come first."""
+
+
+class Described(Protocol):
+    """A service as the registry knows it, see `micro.service.registry.description.Description`."""
+
+    @property
+    def name(self) -> str:
+        """The service."""
+
+    @property
+    def hash(self) -> str:
+        """The name of the description's content."""
+
+    def decode(self) -> dict[str, Any]:
+        """Returns the description."""
+
+
+class Services(Protocol):
+    """The services in reach."""
+
+    @property
+    def number(self) -> int:
+        """Changes whenever they do."""
+
+    def descriptions(self) -> Iterable[Described]:
+        """Returns what each says of itself, those of this node first."""
+
+
+class Knowledge:
+    """The endpoints in reach, and engines that compare sentences with them.
+
+    Args:
+        services: what is in reach.
+        engines: makes the engines, when something is said for the first time.
+    """
+
+    def __init__(self, services: Services, engines: Callable[[], Sequence[Engine]]) -> None:
+        self._services = services
+        self._make_engines = engines
+        self._engines: Sequence[Engine] = ()
+        self._by_hash: dict[str, list[Offer]] = {}
+        self._offers: list[Offer] = []
+        self._by_name: dict[str, Offer] = {}
+        self._number: int | None = None
+        self._hashes: tuple[str, ...] | None = None
+        self._lock = asyncio.Lock()
+
+    async def rank(
+        self, sentence: Sentence, *, learned: Mapping[str, float] = NOTHING_LEARNED, hidden: Container[str] = ()
+    ) -> Ranking:
+        """Returns what a sentence may mean, of what is in reach now; the work is done in a thread."""
+        async with self._lock:
+            await self._refresh(learn=True)
+            return await asyncio.to_thread(rank, sentence, self._offers, self._engines, learned=learned, hidden=hidden)
+
+    async def offer(self, name: str) -> Offer | None:
+        """Returns the endpoint of a name, `SERVICE ENDPOINT`, or None where it is not in reach (any more)."""
+        async with self._lock:
+            await self._refresh(learn=False)
+            return self._by_name.get(name)
+
+    async def offers(self) -> Sequence[Offer]:
+        """Returns all endpoints in reach."""
+        async with self._lock:
+            await self._refresh(learn=False)
+            return self._offers
+
+    async def _refresh(self, *, learn: bool) -> None:
+        """Takes in what has changed; what is known by its hash is not read again."""
+        number = self._services.number
+        if number != self._number:
+            described = list(self._services.descriptions())
+            self._by_hash = {found.hash: self._by_hash.get(found.hash) or _read(found) for found in described}
+            offers = [offer for found in described for offer in self._by_hash[found.hash]]
+            self._offers = offers[:OFFERS_MAX]
+            self._by_name = {offer.name: offer for offer in offers}
+            self._number = number
+        if not learn:
+            return
+        hashes = tuple(self._by_hash)
+        if hashes != self._hashes:
+            if not self._engines:
+                self._engines = self._make_engines()
+            await asyncio.to_thread(_teach, self._engines, list(self._offers))
+            self._hashes = hashes
+
+
+def _read(described: Described) -> list[Offer]:
+    return offers_of(described.decode())
+
+
+def _teach(engines: Sequence[Engine], offers: Sequence[Offer]) -> None:
+    for engine in engines:
+        engine.learn(offers)

@@ -1,0 +1,67 @@
+"""The service `assistant`: what somebody says becomes a call."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from micro.assistant.assistant import Assistant
+from micro.assistant.said import Said
+from micro.service.context import Context
+from micro.service.service import Service
+
+__all__ = ["assistant_service"]
+
+
+class AssistantControl:
+    """The endpoints."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
+
+    async def say(
+        self,
+        context: Context,
+        text: str = "",
+        conversation: str = "",
+        choose: str = "",
+        fields: dict[str, Any] | None = None,
+        confirm: bool | None = None,
+        language: str = "",
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Say something, and get what follows: the endpoint that is meant, questions, and the answer.
+
+        Args:
+            text: a sentence, at most 2,000 characters.
+            conversation: which one goes on; empty begins a new one.
+            choose: instead of text: the endpoint that was chosen, as `SERVICE ENDPOINT`.
+            fields: instead of text, or with choose: values of the request.
+            confirm: instead of text: whether to do what waits for a yes.
+            language: of the answers, such as de; empty follows what is said.
+        """
+        said = Said(text, choose, fields, confirm, language)
+        async for event in self._assistant.begin(context.caller, said, conversation):
+            yield event
+
+    async def search(self, query: str, context: Context, limit: int = 10) -> dict[str, Any]:
+        """Finds services for a wish, by meaning, the best first.
+
+        Args:
+            query: what somebody wants, in any words.
+            limit: at most so many, up to 50.
+        """
+        return {"services": await self._assistant.search(context.caller, query, limit)}
+
+    async def forget(self, context: Context) -> dict[str, Any]:
+        """Forgets the sentences that were learned from the caller's choices."""
+        return {"forgotten": await self._assistant.forget(context.caller)}
+
+
+def assistant_service(assistant: Assistant) -> Service:
+    """Returns the service."""
+    endpoints = AssistantControl(assistant)
+    service = Service("assistant", description="Does what you say, with the services in reach.", platform=True)
+    service.add("Assistant.Say", endpoints.say)
+    service.add("Assistant.Search", endpoints.search, idempotent=True)
+    service.add("Assistant.Forget", endpoints.forget, idempotent=True)
+    return service
