@@ -187,7 +187,7 @@ def test_an_answer_is_kept_and_watched(play: Any) -> None:
         finder = bob.backbone.finder
         assert finder is not None
         service = supers[0].router._local._servers["backbone"]  # type: ignore[attr-defined]
-        asked = service.endpoints["Backbone.Find"].stats
+        asked = service.endpoints["Backbone.Lookup"].stats
         before = asked.requests
         for _ in range(5):
             assert [offer.nid for offer in await finder.find("greeter")] == [ann.nid]

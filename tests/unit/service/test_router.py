@@ -16,6 +16,7 @@ from micro.service.router import asked_as
     ("endpoint", "kind"),
     [
         ("Backbone.Find", Asked.LOOKUPS),
+        ("Backbone.Lookup", Asked.LOOKUPS),
         ("Backbone.Join", Asked.WRITES),
         ("Copy.Open", Asked.WRITES),
         ("Copy.Write", Asked.EVENTS),

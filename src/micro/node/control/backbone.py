@@ -3,7 +3,7 @@
 | endpoint | who may |
 | --- | --- |
 | `Map`, `Commons` | every node, at every node of a network |
-| `Find`, `Search`, `Presence`, `Watch` | every node, at super nodes |
+| `Find`, `Lookup`, `Search`, `Presence`, `Watch` | every node, at super nodes |
 | `Home` | every node for itself, at the super nodes of its shard |
 | `Store`, `Silence` | super nodes of the newest map or the one before |
 | `Join` | every node for itself, at the keeper |
@@ -23,6 +23,7 @@ from micro.service.registry.charting import Charting
 from micro.service.registry.heard import Heard, Moment
 from micro.service.registry.holder import Holder
 from micro.service.registry.layout import Layout
+from micro.service.registry.record import key_in
 from micro.service.registry.shardmap import SuperNode
 from micro.service.service import Service
 from micro.service.typed import Stream
@@ -85,6 +86,15 @@ class BackboneService:
         asked = said.FIND.decode(body)
         found = holder.find(asked["name"], asked["limit"] or said.KEYS_MAX, asked["key"], self._chance())
         return self._found(holder, found.sealed, found.total)
+
+    async def lookup(self, body: bytes, context: Context) -> bytes:
+        """Returns records of a name, and where their nodes are as far as that is known here."""
+        holder = self._holder(self._sender(context))
+        asked = said.FIND.decode(body)
+        found = holder.find(asked["name"], asked["limit"] or said.KEYS_MAX, asked["key"], self._chance())
+        living = holder.present([key_in(sealed) for sealed in found.sealed[: said.KEYS_MAX]], self._clock.now())
+        fields = {"map_version": holder.atlas.version, "records": found.sealed, "total": found.total}
+        return said.LOCATED.encode({**fields, "presences": [each.fields() for each in living]})
 
     async def search(self, body: bytes, context: Context) -> bytes:
         """Returns records under words."""
@@ -281,6 +291,7 @@ def backbone_service(endpoints: BackboneService) -> Service:
     service.add("Backbone.Map", endpoints.map, idempotent=True)
     service.add("Backbone.Commons", endpoints.commons, idempotent=True)
     service.add("Backbone.Find", endpoints.find, idempotent=True)
+    service.add("Backbone.Lookup", endpoints.lookup, idempotent=True)
     service.add("Backbone.Search", endpoints.search, idempotent=True)
     service.add("Backbone.Presence", endpoints.presence, idempotent=True)
     service.add("Backbone.Store", endpoints.store, idempotent=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
 
-from micro.errors import MicroError, Unavailable
+from micro.errors import MicroError, NotFound, Unavailable
 from micro.ports import Clock, Entropy
-from micro.service.registry.backbone import FOUND
+from micro.service.registry.backbone import FOUND, LOCATED
 from micro.service.registry.charting import Charting
 from micro.service.registry.doubts import Doubts
 from micro.service.registry.locating import Locating
@@ -22,7 +22,12 @@ from micro.service.registry.record import SignedRecord
 from micro.service.registry.shardmap import SuperNode
 from micro.trust.identity import short
 
-__all__ = ["ASKED", "Asker"]
+__all__ = ["ASKED", "LOOKUP", "Asker"]
+
+LOOKUP: Final = "Backbone.Lookup"
+
+OLDER_SECONDS: Final = 600.0
+"""A super node that does not know `Backbone.Lookup` is asked for it again after so long."""
 
 ASKED: Final = 2
 """So many super nodes are asked for everything."""
@@ -47,6 +52,7 @@ class Asker:
         self._clock = clock
         self._entropy = entropy
         self._doubts = Doubts()
+        self._older: dict[bytes, float] = {}  # until when a super node is asked as it was of old
 
     async def records(
         self,
@@ -54,24 +60,31 @@ class Asker:
         endpoint: str,
         body: bytes,
         believe: Callable[[Sequence[bytes], float], tuple[list[SignedRecord], bool]],
-        told: Callable[[list[SignedRecord]], None] = lambda answer: None,
+        told: Callable[[list[SignedRecord], Sequence[Mapping[str, Any]]], None] = lambda answer, presences: None,
     ) -> list[list[SignedRecord]]:
-        """Returns the believed answers of two holders of a shard, of one where only one answers; `told` hears each.
+        """Returns the believed answers of two holders of a shard, of one where only one answers.
 
         Where these have nothing the others are asked too, those by the map before included: shards may be moving.
+
+        Args:
+            shard: whose holders are asked.
+            endpoint: `Backbone.Lookup` or another one with such an answer.
+            body: the question.
+            believe: returns the records of an answer that are believed, and whether all were fit to be sent.
+            told: hears each answer, with the presences in it, which nobody has checked.
 
         Raises:
             Unavailable: none answers.
         """
 
         async def ask(member: SuperNode) -> list[SignedRecord]:
-            answer = FOUND.decode(await self._call(member, endpoint, body))
+            answer = await self._answer(member, endpoint, body)
             self._charting.heard(answer["map_version"], member.ticket())
             records, honest = believe(answer["records"], self._clock.now())
             if not honest:
                 log.warning("%s sent a record that its node never signed; it is asked last now", short(member.nid))
                 self._doubts.distrust(member, self._clock.monotonic())
-            told(records)
+            told(records, answer.get("presences", ()))
             return records
 
         return await self._first(self.ordered(shard), ask)
@@ -113,9 +126,22 @@ class Asker:
             raise Unavailable(f"no super node that holds this answers now: {trouble}; try again in a moment")
         return answers
 
+    async def _answer(self, member: SuperNode, endpoint: str, body: bytes) -> dict[str, Any]:
+        """Asks one super node; one that cannot tell of names and nodes at once is asked for the names alone."""
+        if endpoint == LOOKUP:
+            if self._clock.monotonic() >= self._older.get(member.key, 0.0):
+                try:
+                    return LOCATED.decode(await self._call(member, endpoint, body))
+                except NotFound:
+                    self._older[member.key] = self._clock.monotonic() + OLDER_SECONDS
+            endpoint = "Backbone.Find"
+        return FOUND.decode(await self._call(member, endpoint, body))
+
     async def _call(self, member: SuperNode, endpoint: str, body: bytes) -> bytes:
         try:
             answer = await self._reach.call(member.ticket(), endpoint, body, timeout_seconds=ASK_TIMEOUT_SECONDS)
+        except NotFound:
+            raise  # it answers, and is older than this program
         except (MicroError, TimeoutError):
             self._doubts.silent(member, self._clock.monotonic())
             raise

@@ -29,6 +29,7 @@ __all__ = [
     "HEARD",
     "JOIN",
     "KEYS_MAX",
+    "LOCATED",
     "MAP_ANSWER",
     "MAP_REQUEST",
     "NAMES_MAX",
@@ -194,6 +195,20 @@ FOUND: Final = Layout(
     records=Part(2, "bytes", most=STORE_ITEMS_MAX, bytes_max=RECORD_BYTES_MAX),
     total=Part(3, "number"),
 )
+
+LOCATED: Final = Layout(
+    "the records found, and where their nodes are",
+    ANSWER_BYTES_MAX,
+    map_version=Part(1, "number"),
+    records=Part(2, "bytes", most=STORE_ITEMS_MAX, bytes_max=RECORD_BYTES_MAX),
+    total=Part(3, "number"),
+    presences=Part(4, _LIVING, most=KEYS_MAX),
+)
+"""What `FOUND` has, and the presences of the nodes that this super node holds too; of the others their holders tell.
+
+It is the answer of an endpoint of its own: an older program has none, and would take a question with one more field,
+or such an answer, for no message at all.
+"""
 
 PRESENCE: Final = Layout("the search for nodes", 4096, keys=Part(1, "bytes", most=KEYS_MAX, bytes_max=KEY_BYTES))
 

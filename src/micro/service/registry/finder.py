@@ -1,7 +1,8 @@
-"""Finds what strangers offer: asks two super nodes who has a record of a name, and then where those nodes are.
+"""Finds what strangers offer: asks two super nodes who has a record of a name, and where those nodes are.
 
 Answers are kept, watched, and renewed before they are old while they are used; that nobody offers a name is kept for
-a few seconds. Of a name one of its holders tells, of each node one of the holders of that (`lookout`). While the
+a few seconds. Whoever holds the name tells at once of the nodes that it holds too; of the others their holders are
+asked. Of changes of a name one of its holders tells, of each node one of the holders of that (`lookout`). While the
 backbone is away, what was known goes on being the answer: whether a node is still there its caller finds out by
 calling it.
 
@@ -15,13 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from micro.errors import MicroError, Unavailable
 from micro.ports import Clock, Entropy
-from micro.service.registry.asker import ASKED, Asker
+from micro.service.registry.asker import ASKED, LOOKUP, Asker
 from micro.service.registry.backbone import FIND, KEYS_MAX, SEARCH
 from micro.service.registry.charting import Charting
 from micro.service.registry.commons.seeker import Seeker
@@ -210,7 +211,7 @@ class Finder:
         answers: list[list[SignedRecord]] = []
         trouble: Unavailable | None = None
         try:
-            answers = await self._ask_name(service, key, lambda answer: locating.begin(_keys_of(answer)))
+            answers = await self._ask_name(service, key, lambda answer, there: locating.told(_keys_of(answer), there))
         except Unavailable as error:
             if self._second is None:
                 raise
@@ -236,11 +237,14 @@ class Finder:
         return known.offers
 
     async def _ask_name(
-        self, service: str, key: bytes, told: Callable[[list[SignedRecord]], None] = lambda answer: None
+        self,
+        service: str,
+        key: bytes,
+        told: Callable[[list[SignedRecord], Sequence[Mapping[str, Any]]], None] = lambda answer, there: None,
     ) -> list[list[SignedRecord]]:
         return await self._asker.records(
             shard_of_name(service),
-            "Backbone.Find",
+            LOOKUP,
             FIND.encode({"name": service, "limit": OFFERS_MAX, "key": key}),
             partial(genuine_records, name=service, key=key, checked={}),
             told,

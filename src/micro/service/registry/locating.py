@@ -1,14 +1,15 @@
 """Finds out where nodes are, while it is still being found out which: each is asked for as soon as it is named.
 
-A lookup asks two super nodes who offers a name. What the first of them shows leads on at once; what the other one
-shows besides is asked for when it comes. So the slower one holds up only what nobody else shows, and still counts.
+A lookup asks two super nodes who offers a name, which also tell of the nodes that they know themselves. What the first
+of them shows leads on at once; what the other one shows besides is asked for when it comes. So the slower one holds up
+only what nobody else shows, and still counts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from micro.errors import MicroError
@@ -58,6 +59,7 @@ class Locating:
         self._begun: dict[bytes, None] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._found: dict[bytes, Living] = {}
+        self._checked: dict[tuple[bytes, int, bytes], Living] = {}
 
     def begin(self, keys: Sequence[bytes]) -> None:
         """Asks for those of these nodes that were not asked for yet, `OFFERS_MAX` of them at most."""
@@ -65,6 +67,16 @@ class Locating:
         if fresh:
             self._begun.update(dict.fromkeys(fresh))
             self._tasks.append(asyncio.get_running_loop().create_task(self._locate(fresh)))
+
+    def told(self, keys: Sequence[bytes], presences: Sequence[Mapping[str, Any]]) -> None:
+        """Hears where some of these nodes are, from who named them, and asks for the others.
+
+        Where more than one holder is to be asked for each node this is none of them.
+        """
+        there = self._take(presences, keys)
+        if self._holders == 1:
+            self._begun.update(dict.fromkeys(there))
+        self.begin(keys)
 
     async def found(self) -> dict[bytes, Living]:
         """Returns where those are that are believed alive, when everybody was asked."""
@@ -89,25 +101,33 @@ class Locating:
             if not groups:
                 break
             asked = [self._presences(member, part) for member, part in groups.values()]
-            for part in await asyncio.gather(*asked):
-                for living in part:
-                    known = found.get(living.record.key)
-                    if known is None or (known.record.sequence, known.ends) < (living.record.sequence, living.ends):
-                        found[living.record.key] = living
+            await asyncio.gather(*asked)
 
     @staticmethod
     def _shared(members: list[SuperNode], groups: dict[bytes, Any]) -> SuperNode:
         """Returns the one of these that is asked for others too, else the first."""
         return next((member for member in members if member.key in groups), members[0])
 
-    async def _presences(self, member: SuperNode, keys: list[bytes]) -> list[Living]:
+    async def _presences(self, member: SuperNode, keys: list[bytes]) -> None:
         try:
             answer = PRESENT.decode(await self._ask(member, "Backbone.Presence", PRESENCE.encode({"keys": keys})))
         except (MicroError, TimeoutError) as error:
             log.info("%s does not say where nodes are: %s", short(member.nid), error)
-            return []
+            return
         self._charting.heard(answer["map_version"], member.ticket())
-        wanted = dict.fromkeys(keys)
-        now = self._clock.now()
-        found = [genuine_presence(living, now, wanted) for living in answer["presences"]]
-        return [living for living in found if living is not None]
+        self._take(answer["presences"], keys)
+
+    def _take(self, presences: Sequence[Mapping[str, Any]], keys: Sequence[bytes]) -> list[bytes]:
+        """Takes what proves that some of these nodes are alive; what was checked before is not checked again."""
+        wanted, now, there = dict.fromkeys(keys), self._clock.now(), []
+        for each in presences:
+            mark = (each["sealed"], each["step"], each["value"])
+            living = self._checked.get(mark) or genuine_presence(each, now, wanted)
+            if living is None or living.record.key not in wanted:
+                continue
+            self._checked[mark] = living
+            key, known = living.record.key, self._found.get(living.record.key)
+            there.append(key)
+            if known is None or (known.record.sequence, known.ends) < (living.record.sequence, living.ends):
+                self._found[key] = living
+        return there

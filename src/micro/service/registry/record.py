@@ -52,6 +52,7 @@ __all__ = [
     "described",
     "has_later_kind",
     "is_timely",
+    "key_in",
     "listed",
     "mark_of_log",
     "mark_of_subscription",
@@ -255,6 +256,12 @@ def read_record(sealed: bytes) -> SignedRecord:
     except ValueError:
         raise BadRequest("the record is of a kind that is not known here; a newer program signed it") from None
     return SignedRecord(ServiceRecord(**fields, kind=kind), sealed)
+
+
+def key_in(sealed: bytes) -> bytes:
+    """Returns the public key in a record that was read before: behind the version, which takes two bytes."""
+    start = SIGNATURE_BYTES + 4
+    return sealed[start : start + KEY_BYTES]
 
 
 def _fields_of(sealed: bytes) -> dict[str, Any]:

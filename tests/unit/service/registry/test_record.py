@@ -12,6 +12,7 @@ from micro.service.registry.record import (
     SKEW_SECONDS,
     SignedRecord,
     is_timely,
+    key_in,
     read_record,
     terms_of,
     written,
@@ -31,6 +32,7 @@ def test_a_record_comes_back_as_it_was() -> None:
 
     assert found == signed
     assert found.is_genuine()
+    assert key_in(signed.sealed) == ANN.public
 
 
 def test_the_bytes_of_a_record() -> None:
