@@ -25,7 +25,7 @@ class Condition:
         elsewhere: returns what is to be said about other nodes.
 
     Attributes:
-        api_address: where its HTTP door is, "" without one.
+        addresses: where its doors are, by name: `api`, `mucp`.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Condition:
         self._stopped = stopped
         self._elsewhere = elsewhere
         self._started = ports.clock.monotonic()
-        self.api_address = ""
+        self.addresses: dict[str, str] = {}
 
     def status(self, nid: str) -> dict[str, Any]:
         """Returns the id, the version, the addresses and figures of the node."""
@@ -57,9 +57,12 @@ class Condition:
             "services": len({instance.service for instance in local}),
             "services_in_reach": len(self._catalog),
         }
-        if self.api_address:
-            found["api"] = self.api_address
-        return found | self._elsewhere()
+        return found | self.addresses | self._elsewhere()
+
+    @property
+    def api_address(self) -> str:
+        """Where its HTTP API is, "" without one."""
+        return self.addresses.get("api", "")
 
     def ready(self) -> dict[str, str]:
         """Returns, for each thing the node needs to serve, "ok" or what is wrong."""

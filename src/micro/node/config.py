@@ -28,6 +28,7 @@ OTHER_VARIABLES = ("MICRO_ADDRESS", "MICRO_INSTANCE", "MICRO_PROGRAM", "MICRO_SE
 
 RANGES: dict[str, tuple[float, float]] = {
     "api_port": (0, 65_535),
+    "mucp_port": (0, 65_535),
     "network_port": (0, 65_535),
     "relay_port": (0, 65_535),
     "dht_port": (0, 65_535),
@@ -86,6 +87,17 @@ class NodeConfig:
         "",
         "More names under which the HTTP API may be asked, as `name` or `name:port`, separated by commas. "
         "Loopback names are always allowed.",
+    )
+    mucp: bool = _setting(
+        True, "Whether go-micro programs can ask this node: MUCP over HTTP is served, for their MICRO_PROXY."
+    )
+    mucp_host: str = _setting(
+        "127.0.0.1",
+        "The address on which go-micro programs are served. Anything but loopback opens it to others, who then need a "
+        "token, and a name of it in `api_hosts`.",
+    )
+    mucp_port: int = _setting(
+        8081, "The port on which they are served; if it is taken, any free one is used. 0 takes any free one."
     )
     hook_secret: str = _setting(
         "",

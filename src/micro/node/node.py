@@ -85,7 +85,7 @@ class Node:
         self.condition = Condition(self.home, ports, self.catalog, self.stopped, self._elsewhere.status)
         self._upkeep = Upkeep(self._tick, (self._renew, self._collect), RENEW_SECONDS)
         self._outside: Outside | None = None
-        self._door: Closing | None = None
+        self._doors: list[Closing] = []
         self.client = InsideClients(lambda caller: InsideDialer(self.router, caller), self._client)
         """Returns a client inside the node that has the rights of a caller."""
 
@@ -272,8 +272,8 @@ class Node:
         self._upkeep.stop()
         if self._outside is not None:
             await self._outside.withdraw()
-        if self._door is not None:
-            await self._door.stop()
+        for door in self._doors:
+            await door.stop()
         await self.supervisor.close()
         await self._guests.close()
         if self._isolator is not None:
@@ -341,10 +341,10 @@ class Node:
         """Returns, for each thing the node needs to serve, "ok" or what is wrong."""
         return self.condition.ready()
 
-    def attach(self, door: Closing, address: str) -> None:
-        """Takes note of a door that was opened for this node, to be closed with it."""
-        self._door = door
-        self.condition.api_address = address
+    def attach(self, door: Closing, name: str, address: str) -> None:
+        """Takes note of a door that was opened for this node, closed with it; `name` is its line in the status."""
+        self._doors.append(door)
+        self.condition.addresses[name] = address
 
     def ticket(self) -> Ticket:
         """Returns where this node can be reached now.

@@ -15,7 +15,7 @@ from micro.errors import TooManyRequests, Unauthorized
 from micro.trust.attempts import Attempts
 from micro.trust.policy import Caller
 
-__all__ = ["ANONYMOUS", "OWNER", "Doorkeeper", "cookie_name", "is_local"]
+__all__ = ["ANONYMOUS", "OWNER", "Doorkeeper", "cookie_name", "is_local", "is_loopback"]
 
 OWNER = Caller(owner=True)
 ANONYMOUS = Caller(anonymous=True)
@@ -34,10 +34,11 @@ COOKIES_MAX = 64
 
 def is_local(request: Request) -> bool:
     """Returns whether a request comes from a program on this machine that speaks for itself."""
-    return not any(name in request.headers for name in _FORWARDED) and _is_loopback(request.address)
+    return not any(name in request.headers for name in _FORWARDED) and is_loopback(request.address)
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Returns whether an address is one of this machine alone."""
     if address in ("127.0.0.1", "::1"):
         return True
     try:
@@ -99,12 +100,16 @@ class Doorkeeper:
                 "gives one for an account's secret",
                 id="api",
             )
+        return self.bearer(shown, request.address)
+
+    def bearer(self, shown: bytes, address: str) -> Caller:
+        """Returns who shows what stands in `Authorization`, from an address; raises as `caller`."""
         if shown[: len(_SCHEME)].lower() != _SCHEME.encode():
             raise Unauthorized("Authorization: only Bearer and a token are understood", id="api")
         token = shown[len(_SCHEME) :].strip()
-        if _is_loopback(request.address):  # programs here cannot be told apart: a wrong one would shut out all others
+        if is_loopback(address):  # programs here cannot be told apart: a wrong one would shut out all others
             return self._shown(token)
-        place = group_of(request.address)
+        place = group_of(address)
         if not self._attempts.take(place, self._now()):
             raise TooManyRequests("too many wrong tokens came from your machine; wait ten seconds", id="api")
         caller = self._shown(token)
@@ -131,10 +136,13 @@ class Doorkeeper:
 
     def seconds_left(self, request: Request) -> float:
         """Returns for how long what a request showed is good, infinity where it has no end; raises as `caller`."""
-        caller = self.caller(request)
+        return self.left(request.headers.get(b"authorization", b""), self.caller(request))
+
+    def left(self, shown: bytes, caller: Caller) -> float:
+        """Returns for how long what stands in a caller's `Authorization` is good, infinity where it has no end."""
         if caller.anonymous or caller.unlimited:
             return math.inf
-        return self._seconds_left(request.headers[b"authorization"][len(_SCHEME) :].strip().decode("latin-1"))
+        return self._seconds_left(shown[len(_SCHEME) :].strip().decode("latin-1"))
 
     def known(self, request: Request, what: str) -> Caller:
         """Returns who sent a request that nobody may send without a token.

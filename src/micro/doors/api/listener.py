@@ -35,7 +35,7 @@ _LOOPBACK = {"127.0.0.1": "::1", "localhost": "::1", "::1": "127.0.0.1"}
 """Both families of loopback are listened on: `localhost` may mean either."""
 
 
-def bound(host: str, port: int) -> list[socket.socket]:
+def bound(host: str, port: int, setting: str = "api_host") -> list[socket.socket]:
     """Returns bound sockets: on `port` where it is free, else on any free port; all on the same.
 
     Raises:
@@ -45,11 +45,11 @@ def bound(host: str, port: int) -> list[socket.socket]:
         return _bound_on(host, port)
     except OSError as error:
         if port == 0 or error.errno not in (errno.EADDRINUSE, errno.EACCES):
-            raise EngineError(f"cannot listen on {host} port {port}: {error}; see the setting api_host") from error
+            raise EngineError(f"cannot listen on {host} port {port}: {error}; see the setting {setting}") from error
     try:
         return _bound_on(host, 0)
     except OSError as error:
-        raise EngineError(f"cannot listen on {host} at all: {error}; see the setting api_host") from error
+        raise EngineError(f"cannot listen on {host} at all: {error}; see the setting {setting}") from error
 
 
 def _bound_on(host: str, port: int) -> list[socket.socket]:

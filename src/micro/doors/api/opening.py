@@ -15,7 +15,7 @@ from micro.trust.policy import Caller
 if TYPE_CHECKING:
     from micro.node.node import Node
 
-__all__ = ["open_api"]
+__all__ = ["describe_or_none", "open_api"]
 
 SESSIONS = "web-sessions.json"
 """What is kept in the node's home of browsers in which its owner signed in."""
@@ -32,7 +32,7 @@ async def open_api(node: Node) -> ApiDoor | None:
         return None
     door = ApiDoor(
         client_for=node.client,
-        describe=lambda name: _describe(node, name),
+        describe=lambda name: describe_or_none(node, name),
         list_services=lambda: [view.summary() for view in node.catalog.list()],
         ready=node.ready,
         metrics=lambda: _samples(node),
@@ -51,7 +51,7 @@ async def open_api(node: Node) -> ApiDoor | None:
     )
     port = await door.start(config.api_host, config.api_port)
     host = f"[{config.api_host}]" if ":" in config.api_host else config.api_host
-    node.attach(door, f"http://{host}:{port}")
+    node.attach(door, "api", f"http://{host}:{port}")
     return door
 
 
@@ -83,7 +83,8 @@ def _note(node: Node, noted: Noted) -> None:
     )
 
 
-def _describe(node: Node, name: str) -> dict[str, Any] | None:
+def describe_or_none(node: Node, name: str) -> dict[str, Any] | None:
+    """Returns the description of a service of a node, None where it has none of that name; raises `Unavailable`."""
     try:
         return node.describe(name)
     except NotFound:

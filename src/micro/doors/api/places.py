@@ -57,6 +57,10 @@ class Places:
         """Returns how many connections have a place."""
         return len(self._guests)
 
+    def guests(self) -> list[Guest]:
+        """Returns who has a place."""
+        return list(self._guests)
+
     def take(self, guest: Guest, address: str) -> None:
         """Gives a connection a place.
 

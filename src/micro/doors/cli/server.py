@@ -78,12 +78,12 @@ def run(config: NodeConfig, catalogue: Path | None) -> None:
     """Runs the node until it is told to stop."""
     import uvloop
 
-    from micro.doors.api.opening import open_api
+    from micro.doors.opening import open_doors
     from micro.node.foreground import serve
 
     welcome = Welcome(catalogue is not None)
     uvloop.run(
-        serve(config, catalogue=catalogue, open_doors=open_api, on_ready=welcome.ready, on_service=welcome.service),
+        serve(config, catalogue=catalogue, open_doors=open_doors, on_ready=welcome.ready, on_service=welcome.service),
     )
     note("the node has stopped")
 
@@ -101,7 +101,7 @@ class Welcome:
         self._node = node
         status = node.status()
         say(f"{paint('micro', 'bold', sys.stdout)} {status['version']}  node {status['nid']}")
-        for name in ("home", "socket", "api", "network"):
+        for name in ("home", "socket", "api", "mucp", "network"):
             found = status.get(name)
             if found:
                 say(f"  {name:<8} {clean(', '.join(found) if isinstance(found, list) else str(found))}")

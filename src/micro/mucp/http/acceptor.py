@@ -136,6 +136,25 @@ class Acceptor:
         found, self._output = self._output, []
         return found[0] if len(found) == 1 else b"".join(found)
 
+    @property
+    def held_bytes(self) -> int:
+        """How much of a body has come that is not whole yet."""
+        return self._reader.held_bytes
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a message has begun that is not whole yet."""
+        return self._reader.is_reading
+
+    def give_up(self, fault: Fault) -> None:
+        """Hears no more, and says why: what has begun to come takes too long, or there is no room for it."""
+        if not self.is_over:
+            self._break(fault, [])
+
+    def stop(self) -> None:
+        """Hears no more; what is under way may still be answered."""
+        self.is_over = True
+
     def exchanges(self) -> list[Exchange]:
         """Returns what is under way."""
         return [*self._calls, *self._streams.values()]

@@ -41,6 +41,7 @@ _OURS = frozenset(
 )
 """What concerns this connection, or proves who asks, and so does not travel on."""
 
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
 _PASSED = frozenset(("Micro-Trace", "Micro-Trace-Id", "Micro-Span-Id", "Micro-Namespace"))
 _PASSED_PREFIX = "Micro-Meta-"
 
@@ -56,6 +57,7 @@ class RequestHead:
         error: what `Micro-Error` says; at the end of a stream `EOS`.
         content_type: as it was declared, "" where it was not.
         timeout_milliseconds: how long the caller waits; 0 where it does not say.
+        is_forwarded: whether a proxy says that it speaks for somebody else.
         is_legacy: whether its names are from before go-micro 1.0.
         host, origin, site, authorization: what a door looks at.
         passed: the headers that travel on to whoever serves it.
@@ -73,6 +75,7 @@ class RequestHead:
         "form",
         "host",
         "id",
+        "is_forwarded",
         "is_legacy",
         "kept",
         "origin",
@@ -84,13 +87,13 @@ class RequestHead:
         "topic",
     )
 
-    def __init__(self, found: Mapping[str, str], fault: Fault | None) -> None:
+    def __init__(self, found: Mapping[str, str]) -> None:
         def micro(name: str) -> str:
             return found.get(name) or found.get(LEGACY + name, "")
 
         self.kept: Any = None
         self.answer_lines: bytes | None = None
-        self.fault = fault
+        self.fault: Fault | None = None
         self.host, self.origin = found.get("Host", ""), found.get("Origin")
         self.site, self.authorization = found.get("Sec-Fetch-Site"), found.get("Authorization", "")
         self.service = micro(names.SERVICE)
@@ -99,6 +102,7 @@ class RequestHead:
         self.id = micro(names.ID)
         self.content_type = found.get(names.CONTENT_TYPE, "")
         self.is_legacy = any(name.startswith("X-Micro-") for name in found) and names.SERVICE not in found
+        self.is_forwarded = any(name in found for name in _FORWARDED)
         self.form = Form.PUBLISH if self.topic else Form.STREAM if self.stream else Form.CALL
         self.timeout_milliseconds = 0
         self.passed = {name: value for name, value in found.items() if _travels(name)}
@@ -106,7 +110,7 @@ class RequestHead:
             self.timeout_milliseconds = _milliseconds(found.get("Timeout", ""))
             kind_of(self.content_type)
         except BadRequest as wrong:
-            self.fault = self.fault or wrong
+            self.fault = wrong
 
 
 class AnswerHead:
@@ -153,10 +157,9 @@ def read_request(pairs: Pairs) -> RequestHead:
         BadRequest: a header cannot be read in one way only, so nothing after it on this pipe can be trusted.
     """
     found = _named(pairs)
-    target_fault = None
     if "Host" not in found:
         raise BadRequest("Host: every request names the host it is for")
-    return RequestHead(found, target_fault)
+    return RequestHead(found)
 
 
 def read_answer(status: int, pairs: Pairs) -> AnswerHead:

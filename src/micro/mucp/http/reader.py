@@ -77,6 +77,16 @@ class MessageReader:
         self._has_head = False
         self._is_sized = self._is_chunked = False
 
+    @property
+    def held_bytes(self) -> int:
+        """How much of a body has come that is not whole yet."""
+        return self._body_bytes
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a message has begun that is not whole yet."""
+        return self._in_head or self._has_head
+
     def receive(self, data: bytes) -> list[Message]:
         """Returns the messages that these bytes complete; sets `fault` where they break a rule."""
         if self.fault is not None:
@@ -180,6 +190,7 @@ class MessageReader:
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         is_last = not self._parser.should_keep_alive()
         self._messages.append(Message(line, tuple(self._pairs), self._id, body, is_last))
+        self._clear()
         self._in_head = False
 
 

@@ -1,0 +1,91 @@
+"""The listening sockets for programs that say MUCP over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from micro.doors.api.access import Doorkeeper
+from micro.doors.api.directory import Describe, Directory, ListServices
+from micro.doors.api.hosts import Hosts
+from micro.doors.api.limits import Limits
+from micro.doors.api.listener import bound
+from micro.doors.mucp.access import Access
+from micro.doors.mucp.connection import Connection
+from micro.doors.mucp.inside import Inside
+from micro.errors import Unavailable
+from micro.service.client import Client
+from micro.trust.policy import Caller
+
+__all__ = ["MucpDoor"]
+
+BACKLOG_CONNECTIONS = 512
+LOOK_SECONDS = 0.02
+EVERY_HOST = ("", "0.0.0.0", "::")  # noqa: S104 - to be asked by others is a setting
+
+
+class MucpDoor:
+    """Serves a node's services to go-micro programs.
+
+    Args:
+        client_for: returns a client with a caller's rights.
+        describe: returns a service's description by its name, or None.
+        list_services: returns a summary of each service.
+        token: the secret that makes a request the owner's.
+        user: returns the user who shows another token; raises `Unauthorized` where it is none.
+        seconds_left: returns for how long such a token is good.
+        hosts: more names under which the door may be asked, as `name` or `name:port`.
+        limits: how much a client may take of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        client_for: Callable[[Caller], Client],
+        describe: Describe,
+        list_services: ListServices,
+        token: str,
+        user: Callable[[str], Caller],
+        seconds_left: Callable[[str], float] = lambda token: math.inf,
+        hosts: tuple[str, ...] = (),
+        limits: Limits | None = None,
+    ) -> None:
+        self._access = Access(Doorkeeper(token, user, seconds_left))
+        self._hosts = hosts
+        self._inside = Inside(self._access, client_for, Directory(describe, list_services), limits or Limits())
+        self._servers: list[asyncio.Server] = []
+
+    async def start(self, host: str, port: int) -> int:
+        """Listens on `port`, or on any free one where that is taken or 0, and returns which.
+
+        Raises:
+            EngineError: the host cannot be listened on.
+        """
+        sockets = bound(host, port, setting="mucp_host")
+        actual = int(sockets[0].getsockname()[1])
+        own = () if host in EVERY_HOST else (f"[{host}]:{actual}" if ":" in host else f"{host}:{actual}",)
+        self._access.hosts = Hosts(actual, (*own, *self._hosts))
+        loop = asyncio.get_running_loop()
+        for each in sockets:
+            self._servers.append(
+                await loop.create_server(lambda: Connection(self._inside), sock=each, backlog=BACKLOG_CONNECTIONS)
+            )
+        return actual
+
+    async def stop(self) -> None:
+        """Ends streams with a fault, lets calls under way finish for a while, and closes."""
+        for server in self._servers:
+            server.close()
+        places = self._inside.places
+        fault = Unavailable("the node is stopping; connect again later", id="mucp")
+        for guest in places.guests():
+            if isinstance(guest, Connection):
+                guest.stopping(fault)
+        try:
+            async with asyncio.timeout(self._inside.limits.stop_seconds):
+                while any(not guest.gone for guest in places.guests()):  # noqa: ASYNC110 - they end in many places
+                    await asyncio.sleep(LOOK_SECONDS)
+        except TimeoutError:
+            pass  # whoever does not answer or read is not waited for
+        places.close()

@@ -1,0 +1,192 @@
+"""Calls, events and streams that came in over HTTP, as owners of exchanges on a link into the node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+from micro.errors import Cancelled, Fault
+from micro.mucp import headers as names
+from micro.mucp.exchange import Exchange as LinkExchange
+from micro.mucp.headers import Headers
+from micro.mucp.http.acceptor import Acceptor, Exchange
+from micro.network.link import Link, Owner
+
+__all__ = ["Flow", "Pending", "Writer"]
+
+
+class Writer(Protocol):
+    """The connection that an answer goes to."""
+
+    acceptor: Acceptor
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether its client does not read what was written."""
+
+    def say(self) -> None:
+        """Has what the acceptor has to say written at the end of this turn."""
+
+    def hold(self) -> None:
+        """Reads no more until there is room again."""
+
+    def look(self) -> None:
+        """Looks whether there is room to read again."""
+
+
+class Pending(Owner):
+    """A call or an event that waits for its answer."""
+
+    __slots__ = ("_exchange", "_link", "_number", "_timer", "_writer")
+
+    def __init__(self, writer: Writer, exchange: Exchange, link: Link) -> None:
+        self._writer = writer
+        self._exchange = exchange
+        self._link = link
+        self._number = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, prefix: bytes, body: bytes, milliseconds: int) -> None:
+        """Sends it.
+
+        Raises:
+            Fault: it is too large.
+            LinkClosed: the link is gone, and nothing was sent.
+        """
+        self._number = self._link.call(self, prefix, body)
+        if milliseconds:
+            self._timer = self._link.expire(self._number, milliseconds / 1000)
+
+    def replied(self, body: bytes, headers: Headers | None) -> None:
+        self._done()
+        kind = headers.get(names.CONTENT_TYPE, "") if headers else ""
+        self._writer.acceptor.answer(self._exchange, body, kind)
+        self._writer.say()
+
+    def failed(self, fault: Fault, *, refused: bool) -> None:
+        self._done()
+        fault.id = fault.id or f"{self._exchange.head.service}.{self._exchange.endpoint}"
+        self._writer.acceptor.fail(self._exchange, fault)
+        self._writer.say()
+
+    def _done(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._link.done(self._number)
+        self._exchange.owner = None
+
+    def withdraw(self) -> None:
+        """Nobody waits for the answer any more."""
+        self._done()
+        self._link.cancel(self._number)
+
+
+class Flow(Owner):
+    """A stream: items go both ways while there is room on both sides."""
+
+    __slots__ = ("_exchange", "_link", "_taken", "_unsent", "_writer", "exchange", "expiry", "is_ending")
+
+    def __init__(self, writer: Writer, exchange: Exchange, link: Link) -> None:
+        self._writer = writer
+        self._exchange = exchange
+        self._link = link
+        self.exchange: LinkExchange | None = None
+        self.expiry: asyncio.TimerHandle | None = None
+        self.is_ending = False
+        self._unsent: deque[bytes] = deque()
+        self._taken: deque[int] = deque()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether all that the client said is sent on."""
+        return not self._unsent
+
+    # -- from the client --------------------------------------------------------------------------------------------
+
+    def item(self, body: bytes) -> None:
+        """Sends a message on, or keeps it until there is credit; what the client sends meanwhile is not read."""
+        self._unsent.append(body)
+        self.push()
+        if self._unsent:
+            self._writer.hold()
+
+    def close(self, fault: Fault | None) -> None:
+        """The client says no more: it has ended, or failed."""
+        if fault is not None:
+            self.withdraw()
+            self._writer.acceptor.fail(self._exchange, Cancelled("the client ended the stream with a fault"))
+            return
+        self.is_ending = True
+        self.push()
+
+    def push(self) -> None:
+        """Sends what waits, as far as there is credit."""
+        exchange, link = self.exchange, self._link
+        if exchange is None or exchange.self_ended or link.closed is not None:
+            self._unsent.clear()
+            return
+        while self._unsent and exchange.send_window > 0 and not link.full:
+            try:
+                link.session.send(exchange, self._unsent[0])
+            except Fault as fault:
+                self._fail(fault)
+                return
+            self._unsent.popleft()
+        if not self._unsent:
+            if self.is_ending:
+                link.session.end(exchange)
+            self._writer.look()
+        link.schedule()
+
+    def withdraw(self) -> None:
+        """Nobody is there any more."""
+        self._over()
+        if self.exchange is not None:
+            self._link.cancel(self.exchange.number)
+
+    def expire(self, fault: Fault) -> None:
+        """Ends it on both sides, because the right to it has ended."""
+        self.withdraw()
+        self._fail(fault)
+
+    def _over(self) -> None:
+        self._exchange.owner = None
+        if self.expiry is not None:
+            self.expiry.cancel()
+
+    # -- from the service -------------------------------------------------------------------------------------------
+
+    def received(self, body: bytes) -> None:
+        self._writer.acceptor.item(self._exchange, body)
+        self._writer.say()
+        self._taken.append(len(body))
+        if not self._writer.is_stalled:
+            self.resume()
+
+    def resume(self) -> None:
+        """Gives back the credit of what was written, now that the client reads."""
+        assert self.exchange is not None
+        while self._taken:
+            self._link.session.consumed(self.exchange, self._taken.popleft())
+        self._link.schedule()
+
+    def credited(self, count: int) -> None:
+        self.push()
+
+    def ended(self) -> None:
+        self._over()
+        self._writer.acceptor.end(self._exchange)
+        self._writer.say()
+
+    def failed(self, fault: Fault, *, refused: bool) -> None:
+        self._fail(fault)
+
+    def cancelled(self) -> None:
+        self._fail(Cancelled("the service withdrew from the stream"))
+
+    def _fail(self, fault: Fault) -> None:
+        self._over()
+        fault.id = fault.id or f"{self._exchange.head.service}.{self._exchange.endpoint}"
+        self._writer.acceptor.fail(self._exchange, fault)
+        self._writer.say()

@@ -1,0 +1,23 @@
+"""Opens all doors of a node that its settings ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from micro.doors.api.opening import open_api
+from micro.doors.mucp.opening import open_mucp
+
+if TYPE_CHECKING:
+    from micro.node.node import Node
+
+__all__ = ["open_doors"]
+
+
+async def open_doors(node: Node) -> None:
+    """Opens them.
+
+    Raises:
+        EngineError: an address cannot be listened on.
+    """
+    await open_api(node)
+    await open_mucp(node)
