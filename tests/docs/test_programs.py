@@ -92,7 +92,7 @@ def control_services() -> list[Service]:
         backbone,
         node_service(nothing, lambda: None, nothing),
         registry_service(registry),
-        runtime_service(nothing, nothing),
+        runtime_service(nothing, nothing, nothing),
         store_service(nothing, nothing),
     ]
 

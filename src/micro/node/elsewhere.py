@@ -53,6 +53,11 @@ class Elsewhere:
         if self.outside is not None:
             self.outside.strangers.sweep()
 
+    def links(self) -> dict[str, Link | None]:
+        """Returns the links to neighbours, by node."""
+        known = self.outside.peers.known if self.outside is not None else {}
+        return {nid: peer.link for nid, peer in known.items()}
+
     def link(self, nid: str) -> Link | None:
         """Returns the link to another node, None without one."""
         return self.outside.link(nid) if self.outside is not None else None

@@ -13,6 +13,7 @@ from micro.errors import ConfigError, MicroError, Unavailable
 from micro.network.link import Link
 from micro.network.peers import Peers
 from micro.node.assisting import open_assistant
+from micro.node.attesting import Attesting
 from micro.node.backbone import Backbone
 from micro.node.closing import Closing
 from micro.node.condition import Condition
@@ -223,7 +224,11 @@ class Node:
         for service in (
             registry_service(registry),
             node_service(self.status, self.stopped.set, self.broker, self.record),
-            runtime_service(self.supervisor, lambda name: self.platform.describe(name) is not None),
+            runtime_service(
+                self.supervisor,
+                lambda name: self.platform.describe(name) is not None,
+                Attesting(self._key, self.supervisor.inspection.artefact, self._elsewhere.links),
+            ),
             store_service(self._stores, self.ports.clock),
             config_service(self._settings),
             auth_service(self.gate, self.ports.clock, self.ports.entropy),

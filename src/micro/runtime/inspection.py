@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from micro.errors import BadRequest, NotFound, SourceError
+from micro.runtime.artefact.attestation import judge_attestations
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Progress
 from micro.runtime.roster import Roster
-from micro.runtime.source.source import silent
+from micro.runtime.source.source import Report, silent
 from micro.runtime.source.spec import SourceSpec, parse
 from micro.runtime.works import Works
 from micro.runtime.workshop import Workshop
 
 __all__ = ["Inspection"]
+
+Ask = Callable[[str, Report], Awaitable[tuple[int, dict[str, str]]]]
+"""Asks other nodes which artefact came of a build there; returns how many were asked, and the answers by node."""
 
 
 class Inspection:
@@ -48,8 +52,12 @@ class Inspection:
         async for progress in self._works.look_on(lambda feed: self._build(spec, feed), spec.name):
             yield progress
 
-    async def verify(self, name: str) -> AsyncIterator[Progress]:
+    async def verify(self, name: str, attestations: int = 0, ask: Ask | None = None) -> AsyncIterator[Progress]:
         """Checks the build that a service runs, or whose name begins so, and yields what was found to hold.
+
+        Args:
+            attestations: how many other nodes have to have built the same.
+            ask: asks them.
 
         Raises:
             NotFound: there is none.
@@ -60,8 +68,12 @@ class Inspection:
             key = generation.build if generation else self._workshop.artefacts.find(name)
         except SourceError as error:
             raise NotFound(f"no service {name!r} runs here, and {error}") from error
-        async for progress in self._works.look_on(lambda feed: self._verify(key, feed), name):
+        async for progress in self._works.look_on(lambda feed: self._verify(key, feed, attestations, ask), name):
             yield progress
+
+    def artefact(self, build: str) -> str:
+        """Returns the digest of what came of a build here, "" where there is no such build."""
+        return self._workshop.artefacts.digest(build)
 
     async def _build(self, spec: SourceSpec, feed: Feed) -> None:
         feed.put(Progress("fetching", f"looking for {spec}"))
@@ -69,8 +81,12 @@ class Inspection:
         made = await self._workshop.build(spec, found, feed.report)
         feed.put(Progress("done", f"{spec.name} is built: {made.key}", done=True, service=spec.name, build=made.key))
 
-    async def _verify(self, key: str, feed: Feed) -> None:
+    async def _verify(self, key: str, feed: Feed, attestations: int, ask: Ask | None) -> None:
         detail = await self._workshop.verify(key, feed.report)
+        if ask is not None:
+            asked, theirs = await ask(key, feed.report)
+            ours, is_equal = self.artefact(key), self._workshop.is_equal(key)
+            detail += "; " + judge_attestations(ours, theirs, asked, attestations, is_equal=is_equal)
         feed.put(Progress("done", detail, done=True, build=key))
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from micro.errors import SourceError
 from micro.ports import Disk
-from micro.runtime.artefact.artefacts import Artefact, Artefacts
+from micro.runtime.artefact.artefacts import STATEMENT, Artefact, Artefacts
+from micro.runtime.artefact.statement import open_statement
 from micro.runtime.artefact.verification import verify
 from micro.runtime.detect import detect
 from micro.runtime.environments import Interpreter
@@ -155,6 +156,17 @@ class Workshop:
             return found.tree, found.files, found.plan, found.recipe
 
         return await verify(self.artefacts, self._disk, key, again, report)
+
+    def is_equal(self, key: str) -> bool:
+        """Says whether a build comes out equal in every bit whoever builds it.
+
+        Raises:
+            BadRequest: this node did not state it.
+        """
+        statement = open_statement(self.artefacts.read(key, STATEMENT), self.artefacts.nid)
+        name = str(statement["predicate"]["buildDefinition"]["internalParameters"]["recipe"]).partition("/")[0]
+        recipe = self._recipes.get(name)
+        return recipe is not None and recipe.reproducible
 
     def clear(self) -> None:
         """Removes what the node left half done when it stopped; nothing may be under way."""

@@ -60,6 +60,9 @@ EVENTS_OWN: Final = frozenset({"events.complete"})
 NETWORK_OPEN: Final = frozenset({"network.ping", "network.trace"})
 """Endpoints of `network` that answer other nodes and our services too: how long the way is to what they may call."""
 
+RUNTIME_OPEN: Final = frozenset({"runtime.attest"})
+"""Endpoints of `runtime` that answer other nodes: what came of a build, for whoever knows what went into it."""
+
 DEBUG_OPEN: Final = frozenset({"debug.health", "debug.stats"})
 """What every service tells everybody about itself; the rest of `Debug` is for the owner."""
 
@@ -168,6 +171,7 @@ def may_call(caller: Caller, service: str, endpoint: str, *, exported: bool = Tr
     elif service in CONTROL_SERVICES:
         own = caller.supervised and service == "config" and method in CONFIG_OWN
         own = own or (caller.supervised and service == "events" and method in EVENTS_OWN)
+        own = own or (service == "runtime" and method in RUNTIME_OPEN and caller.peer)
         allowed = own or (service == "network" and method in NETWORK_OPEN and not caller.anonymous)
     elif service == "registry":
         allowed = method in REGISTRY_READ or (caller.supervised and method in REGISTRY_OWN)

@@ -65,13 +65,17 @@ def build(session: Session, source: str) -> None:
 
 @command("verify", example="micro verify greeter")
 @click.argument("service", shell_complete=complete_services)
-def verify(session: Session, service: str) -> None:
+@click.option("--attestations", type=click.IntRange(1, 64), help="So many linked nodes have to have built the same.")
+def verify(session: Session, service: str, attestations: int | None) -> None:
     """Check what a service was built from.
 
     SERVICE is the name of one that runs here, or the beginning of a build's name. That this node stated the build is
     checked, that nothing was changed since, and, where its language allows, that it comes out the same again.
+
+    With --attestations the nodes that this one is linked with are asked which artefact came of the same build there.
+    Each signs its answer and is shown; where builds come out equal in every bit, one that differs is an error.
     """
-    follow(session, "Runtime.Verify", {"name": service})
+    follow(session, "Runtime.Verify", {"name": service, "attestations": attestations or 0})
 
 
 def follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from micro.errors import BadRequest
+from micro.node.attesting import Attesting
 from micro.runtime.supervisor import Supervisor
 from micro.service.service import Service
 
@@ -15,7 +16,8 @@ __all__ = ["runtime_service"]
 class Runtime:
     """The endpoints."""
 
-    def __init__(self, supervisor: Supervisor, is_platform: Callable[[str], bool]) -> None:
+    def __init__(self, supervisor: Supervisor, is_platform: Callable[[str], bool], attesting: Attesting) -> None:
+        self._attesting = attesting
         self._supervisor = supervisor
         self._is_platform = is_platform
 
@@ -68,14 +70,24 @@ class Runtime:
         async for progress in self._supervisor.inspection.build(source):
             yield dict(progress.to_dict())
 
-    async def verify(self, name: str) -> AsyncIterator[dict[str, Any]]:
+    async def verify(self, name: str, attestations: int = 0) -> AsyncIterator[dict[str, Any]]:
         """Checks what a service was built from, and yields what was found to hold; the last item has `done`.
 
         Args:
             name: a service, or the beginning of a build's name.
+            attestations: how many linked nodes have to say that the same came of it there.
         """
-        async for progress in self._supervisor.inspection.verify(name):
+        ask = self._attesting.ask if attestations > 0 else None
+        async for progress in self._supervisor.inspection.verify(name, attestations, ask):
             yield dict(progress.to_dict())
+
+    async def attest(self, build: str) -> dict[str, Any]:
+        """Says, signed, which artefact came of a build on this node; for other nodes.
+
+        Args:
+            build: the build's whole name, the hash of all that goes into it.
+        """
+        return {"attestation": self._attesting.attest(build)}
 
     async def offer(self, name: str) -> AsyncIterator[dict[str, Any]]:
         """Tries the newest revision of a service's source beside what runs: it gets a small part of the calls.
@@ -132,15 +144,16 @@ class Runtime:
             yield {"time": line.time, "stream": line.stream, "line": line.line, "instance": line.instance}
 
 
-def runtime_service(supervisor: Supervisor, is_platform: Callable[[str], bool]) -> Service:
+def runtime_service(supervisor: Supervisor, is_platform: Callable[[str], bool], attesting: Attesting) -> Service:
     """Returns the service; `is_platform` tells whether a name is that of a service of the node itself."""
-    endpoints = Runtime(supervisor, is_platform)
+    endpoints = Runtime(supervisor, is_platform, attesting)
     service = Service("runtime", description="Runs services from their source.", platform=True)
     service.add("Runtime.Run", endpoints.run)
     service.add("Runtime.Update", endpoints.update)
     service.add("Runtime.Detect", endpoints.detect, idempotent=True)
     service.add("Runtime.Build", endpoints.build, idempotent=True)
     service.add("Runtime.Verify", endpoints.verify, idempotent=True)
+    service.add("Runtime.Attest", endpoints.attest, idempotent=True)
     service.add("Runtime.Offer", endpoints.offer)
     service.add("Runtime.Evolution", endpoints.evolution, idempotent=True)
     service.add("Runtime.Rollback", endpoints.rollback)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -50,6 +51,10 @@ VERSION_OF: Mapping[str, tuple[str, ...]] = {
     "cc": ("--version",),
 }
 """How a tool is asked for its version; of others the recipe's own version tells enough."""
+
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+"""How a build is called; whatever else another node asks for names no file of ours."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +203,11 @@ class Artefacts:
             many = f"{len(keys)} builds begin" if keys else "no build begins"
             raise SourceError(f"{many} with {prefix!r}: `micro build SOURCE` prints the name of one")
         return keys[0]
+
+    def digest(self, key: str) -> str:
+        """Returns the digest of what came of a build, "" where there is no such build."""
+        record = self._disk.read(self.folder / key / COMPLETE) if _KEY.fullmatch(key) else None
+        return str(json.loads(record)["digest"]) if record else ""
 
     def read(self, key: str, name: str) -> bytes:
         """Returns one of the files beside a build; nothing where it is not there."""
