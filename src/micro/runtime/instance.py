@@ -240,10 +240,14 @@ class Launcher:
         await self._reception.settled(instance.id)
 
     async def drain(self, instance: Instance, seconds_max: float | None) -> bool:
-        """Returns whether the instance became idle in time, if there is any; nothing new reaches it in any case."""
+        """Returns whether the instance became idle in time, if there is any; nothing new reaches it in any case.
+
+        What callers have open that skip the node counts as well.
+        """
         try:
             async with asyncio.timeout(seconds_max):
                 await self._reception.drain(instance.id)
+                await self._reception.settled(instance.id)
         except TimeoutError:
             return False
         return True

@@ -14,6 +14,7 @@ from micro.ports import Clock, Entropy
 from micro.runtime.backoff import Backoff
 from micro.runtime.generation import Change, Generation, StartFailed
 from micro.runtime.instance import Instance, Launcher, describe_end
+from micro.runtime.lingering import Lingering
 from micro.runtime.logs import Logs
 from micro.runtime.source.source import Report, silent
 from micro.runtime.source.spec import SourceSpec
@@ -78,6 +79,7 @@ class Keeper:
         self._changed = changed
         self._drain_seconds_max = drain_seconds_max
         self._keeping: asyncio.Task[None] | None = None
+        self.lingering = Lingering(launcher, self._tell)
 
     @property
     def revision(self) -> str:
@@ -130,7 +132,7 @@ class Keeper:
         except BaseException:
             await self._launcher.stop(instance)
             raise
-        old, keeping = self.instance, self._keeping
+        old, before, keeping, idle = self.instance, self.generation, self._keeping, False
         self._serve(generation, instance)
         self.keep()
         try:
@@ -139,10 +141,13 @@ class Keeper:
                 return True
             self._tell("replaced", old, f"generation {generation.number} takes over")
             report("moving", "what is open finishes where it began")
-            return await self._launcher.drain(old, self._drain_seconds_max)
+            idle = await self._launcher.drain(old, self._drain_seconds_max)
         finally:
-            if old is not None:
+            if old is not None and idle:
                 await self._launcher.stop(old)
+            elif old is not None:
+                self.lingering.take(old, before)
+        return idle
 
     def retire(self) -> None:
         """From now on, an instance that ends is followed by none, and this one stays as long as it lives."""
@@ -173,6 +178,7 @@ class Keeper:
                 instance, self.instance = self.instance, None
                 await self._launcher.stop(instance)
                 self._tell("stopped", instance, "stopped")
+            await self.lingering.end()
 
     async def _up(self, generation: Generation, report: Report = silent, *, free: bool = False) -> tuple[Instance, str]:
         """Starts an instance, waits until it has registered, and returns it with the name it did so under.

@@ -328,7 +328,7 @@ class Supervisor:
                 raise EngineError(f"{error}; {serving}") from error
             raise StartFailed(f"generation {number} did not start: {error}; {serving}", error.instance) from error
         self.offers.succession.moved(keeper, generation)
-        left = "" if idle else f"; what was still open after {self._drain_seconds_max:g} s was cut"
+        left = "" if idle else f"; what was open for longer than {self._drain_seconds_max:g} s goes on where it began"
         detail = f"{keeper.name} moved to {revision.short}, generation {number}{left}"
         self.renewal.settled(keeper.name)
         feed.put(Progress("done", detail, done=True, service=keeper.name))
@@ -384,6 +384,7 @@ class Supervisor:
 
     async def _sweep(self) -> None:
         used = [keeper.generation for keeper in self._roster if keeper.generation]
+        used += [generation for keeper in self._roster for generation in keeper.lingering.generations()]
         used += self.offers.succession.generations()
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._workshop.sweep, used)

@@ -16,6 +16,7 @@ import pytest
 
 from micro.errors import BadRequest, Conflict, InternalError, NotFound
 from micro.runtime.generation import Progress
+from micro.runtime.lingering import LINGERING_MAX
 from micro.system import SystemDisk
 from tests.unit.runtime.source.forge import Repository
 from tests.unit.runtime.town import DEAF, SERVICE, Town, found, last, service, write
@@ -296,19 +297,47 @@ async def test_what_is_open_finishes_where_it_began(town: Town, source: Path) ->
     assert not alive(old)  # type: ignore[arg-type]
 
 
-async def test_what_stays_open_for_ever_is_cut(home: Path, source: Path) -> None:
-    """A call that does not end holds up an update for a bounded time, and the answer says so."""
+async def test_what_stays_open_does_not_hold_up_an_update(home: Path, source: Path) -> None:
+    """It goes on where it began, and the old generation ends when it has; what is left then ends with the node."""
     town = found(home, drain_seconds_max=0.2)
     await run(town, source)
+    old = status(town)["pid"]
     write(source, main_py=service(('VERSION = "1"', 'VERSION = "2"')))
-    endless = asyncio.ensure_future(town.call("greeter", seconds=600))
+    long = asyncio.ensure_future(town.call("greeter", seconds=3.0))
     await asyncio.sleep(0.05)
     moved = await last(town.supervisor.update("greeter"))
+    assert "what was open for longer than 0.2 s goes on where it began" in moved.detail
+    assert alive(old)  # type: ignore[arg-type]
+    assert await long == {"answer": "1", "pid": old}
+    await until(lambda: not alive(old))  # type: ignore[arg-type]
 
-    assert "what was still open after 0.2 s was cut" in moved.detail
+    second = status(town)["pid"]
+    write(source, main_py=service(('VERSION = "1"', 'VERSION = "3"')))
+    endless = asyncio.ensure_future(town.call("greeter", seconds=600))
+    await asyncio.sleep(0.05)
+    await last(town.supervisor.update("greeter"))
+    assert alive(second)  # type: ignore[arg-type]
+    await town.supervisor.close()
     with pytest.raises(ConnectionError):
         await endless
+    assert not alive(second)  # type: ignore[arg-type]
+
+
+async def test_only_so_many_linger(home: Path, source: Path) -> None:
+    """The oldest that was replaced makes room, and its caller is told by the end of its connection."""
+    town = found(home, drain_seconds_max=0.0)
+    await run(town, source)
+    calls = []
+    for number in range(LINGERING_MAX + 1):
+        calls.append(asyncio.ensure_future(town.call("greeter", seconds=600)))
+        await asyncio.sleep(0.05)
+        write(source, main_py=service(('VERSION = "1"', f'VERSION = "{number + 2}"')))
+        await last(town.supervisor.update("greeter"))
+    with pytest.raises(ConnectionError):
+        await calls[0]
+    assert not any(call.done() for call in calls[1:])
     await town.supervisor.close()
+    await asyncio.gather(*calls, return_exceptions=True)
 
 
 @pytest.mark.parametrize(
