@@ -10,8 +10,10 @@ import pytest
 
 from micro.errors import BadRequest, NoNode
 from micro.node.blocking import BlockingClient
+from micro.node.client import Client
 from micro.node.node import Node
 from tests.network.places import StartNode, run
+from tests.waiting import until
 
 
 def script(home: str) -> list[object]:
@@ -36,6 +38,29 @@ async def test_a_script_without_a_loop(start_node: StartNode, greeter_folder: Pa
     seen = await asyncio.to_thread(script, str(node.home.path))
 
     assert seen == ["Hello Ann", [0, 1, 2], [0, 1], [0, 1, 2]]
+
+
+def listen(home: str, told: list[str]) -> list[object]:
+    """Listens to a topic until an event came."""
+    with BlockingClient(home=home) as client:
+        return [event.value for event in islice(client.subscribe("letters", on_waiting=told.append), 1)]
+
+
+async def test_a_script_is_told_why_nothing_comes(start_node: StartNode) -> None:
+    """In each form in which it changes."""
+    node: Node = await start_node()
+    told: list[str] = []
+    listening = asyncio.create_task(asyncio.to_thread(listen, str(node.home.path), told))
+    desk = node.eventing.desk
+    await until(lambda: [each.topic for each in desk._subscribers.values()] == ["letters"])
+    (subscriber,) = desk._subscribers.values()
+    subscriber.lacks({"a-node": "it announces no log"})
+    await until(lambda: told == ["it announces no log"])
+    subscriber.lacks({})
+    await until(lambda: told == ["it announces no log", ""])
+    async with Client(home=str(node.home.path)) as client:
+        await client.publish("letters", {"n": 1})
+    assert await listening == [{"n": 1}]
 
 
 def test_no_node(home: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from micro.network.vigil import CALL_TIMEOUT_SECONDS
@@ -122,11 +122,21 @@ class BlockingClient:
         """Publishes an event and returns its id, once it is on disk; see `Client.publish`."""
         return self._wait(self._client.publish(topic, event, id=id, durable=durable, timeout_seconds=timeout_seconds))
 
-    def subscribe(self, topic: str, queue: str | None = None) -> Iterator[Event]:
-        """Yields the events of a topic; one of a queue is acknowledged when the next is asked for."""
+    def subscribe(
+        self, topic: str, queue: str | None = None, *, on_waiting: Callable[[str], None] | None = None
+    ) -> Iterator[Event]:
+        """Yields the events of a topic; one of a queue is acknowledged when the next is asked for.
+
+        Args:
+            topic, queue: see `Client.subscribe`.
+            on_waiting: called with each new reason why events of another node's log do not come yet, "" once they may;
+                in the client's own thread, which it must not keep.
+        """
         context = self._client.subscribe(topic, queue)
         subscription: Subscription = self._wait(context.__aenter__())
         try:
+            if on_waiting is not None:
+                self._loop.call_soon_threadsafe(subscription.on_waiting, on_waiting)
             for event in self._drawn(aiter(subscription)):
                 yield event
                 self._wait(event.ack())

@@ -3,13 +3,16 @@
 With a queue every event is acknowledged, or it comes again. `ack=auto` does so once it is handed to the connection;
 `ack=manual` leaves it to the client: over a WebSocket by the message `{"ack": [ids]}` or `{"nack": [ids]}`, beside
 server-sent events by a POST of the same to the path that the first event names.
+
+Where events of another node's log do not come yet, the reason does, as `{"waiting": why}`; it is "" once they may.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -216,12 +219,13 @@ class EventDoor:
                 self._waiting[caller, name] = pending
                 place = f"/api/subscribe/{quote(topic, safe='')}/{name}"
                 await sink.event("subscribed", encode_json({"acknowledge": place}))
-            async for event in subscription:
-                if manual:
-                    await pending.add(event)
-                await sink.event("", event_json(event), id=event.id)
-                if not manual:
-                    await event.ack()
+            with _telling(subscription, lambda why: sink.event("waiting", why)):
+                async for event in subscription:
+                    if manual:
+                        await pending.add(event)
+                    await sink.event("", event_json(event), id=event.id)
+                    if not manual:
+                        await event.ack()
         except Fault as fault:
             await sink.close(fault)
             return fault
@@ -252,12 +256,13 @@ class EventDoor:
         pending = Pending()
         incoming = asyncio.get_running_loop().create_task(_take_in(socket, subscription, pending))
         try:
-            async for event in subscription:
-                if manual:
-                    await pending.add(event)
-                await socket.send(event_json(event), text=True)
-                if not manual:
-                    await event.ack()
+            with _telling(subscription, lambda why: socket.send(why, text=True)):
+                async for event in subscription:
+                    if manual:
+                        await pending.add(event)
+                    await socket.send(event_json(event), text=True)
+                    if not manual:
+                        await event.ack()
             return None
         except Fault as fault:
             return fault
@@ -271,6 +276,26 @@ class EventDoor:
             Unauthorized: nobody knows who that is.
         """
         return self._client_for(self._known(request, "subscribing"))
+
+
+@contextmanager
+def _telling(subscription: Subscription, tell: Callable[[bytes], Awaitable[None]]) -> Iterator[None]:
+    """Has the client told why events do not come yet, each time that is another reason; "" where they may."""
+    changed = asyncio.Event()
+
+    async def tell_each() -> None:
+        with suppress(Cancelled, OSError):  # the client went away, which whoever sends it events sees too
+            while True:
+                await changed.wait()
+                changed.clear()
+                await tell(encode_json({"waiting": subscription.waiting}))
+
+    subscription.on_waiting(lambda why: changed.set())
+    telling = asyncio.get_running_loop().create_task(tell_each())
+    try:
+        yield
+    finally:
+        telling.cancel()
 
 
 async def _take_in(socket: WebSocket, subscription: Subscription, pending: Pending) -> None:

@@ -138,6 +138,36 @@ async def test_an_event_is_acknowledged_beside_server_sent_events(house: House) 
     assert (name, reply.json) == ("subscribed", {"settled": 1})
 
 
+async def lacking(house: House, topic: str, why: str) -> None:
+    """Has whoever subscribes to a topic lack the log of a node; with "" it is had again."""
+    desk = house.node.eventing.desk
+    async with asyncio.timeout(10):
+        while not (found := [each for each in desk._subscribers.values() if each.topic == topic]):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    (subscriber,) = found
+    subscriber.lacks({"a-node": why} if why else {})
+
+
+async def test_a_listener_hears_why_nothing_comes(house: House) -> None:
+    """As an event of another name between the others, and once more when it waits no longer."""
+    async with listening(house, "/api/subscribe/far") as stream:
+        await lacking(house, "far", "it announces no log")
+        assert await stream.next() == ("waiting", {"waiting": "it announces no log"})
+        await publish(house, "far", {"n": 1})
+        assert (await stream.next())[1]["value"] == {"n": 1}
+        await lacking(house, "far", "")
+        assert await stream.next() == ("waiting", {"waiting": ""})
+
+
+async def test_a_web_socket_hears_why_nothing_comes(house: House) -> None:
+    """As a message that is no event."""
+    async with socket(house, "/api/subscribe/farther?queue=q") as wire:
+        await lacking(house, "farther", "it refuses")
+        assert await received(wire) == {"waiting": "it refuses"}
+        id = await publish(house, "farther", {"n": 1})
+        assert (await received(wire))["id"] == id
+
+
 async def test_what_ended_cannot_be_acknowledged(house: House) -> None:
     """A subscription that is gone says so."""
     assert (await house.post("/api/subscribe/beside/gone", {"ack": []}, owner=True)).status == 404
