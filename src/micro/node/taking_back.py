@@ -129,6 +129,7 @@ class TakingBack:
         self._name = ""
         self._next = 1
         self._newest = self._taken = self._bytes = 0
+        self._alone: dict[str, int] = {}
         self._is_contested = self._is_sure = False
         self._writing: asyncio.Future[Fault | None] | None = None
 
@@ -191,6 +192,10 @@ class TakingBack:
         last = self._last()
         if self._taken:
             log.warning("%d events of %s were lost here, and taken back from its copies", self._taken, self._topic)
+            for nid, count in self._alone.items():
+                log.warning(
+                    "%d of them by the word of %s alone: no other copy that could be asked has them", count, short(nid)
+                )
         return Outcome(
             self._name,
             max(copy.generation for copy in honest.values()),
@@ -251,10 +256,20 @@ class TakingBack:
             found = await self._read(readers, own)
             own = []
             events = self._checked(found.events)
-            await self._restore([(number, self._own(event)) for number, event in events if number > last])
+            lost = [(number, self._own(event)) for number, event in events if number > last]
+            await self._restore(lost)
             self._next += len(events)
             self._is_sure = self._is_sure or bool(events)
             self._is_contested = found.is_contested
+            if alone := min(found.alone, len(lost)):
+                self._alone[found.witness] = self._alone.get(found.witness, 0) + alone
+            if found.is_contested:
+                log.warning(
+                    "copies of %s differ from event %d on, and no two say the same: nothing further is taken back; "
+                    "`micro events copies` tells where they are",
+                    self._topic,
+                    self._next,
+                )
             if found.is_contested or not (events or found.liars):
                 return
 

@@ -17,6 +17,7 @@ from micro.service.broker.broker import Limits, StoredEvent
 from micro.service.broker.cursor import Cursor
 from micro.service.context import Context
 from micro.service.copies import messages as said
+from micro.trust.identity import short
 from tests.fault.broker.scene import Reader
 from tests.unit.network.clockwork import run
 from tests.unit.node.street import NODE, TOPIC, Street
@@ -372,8 +373,30 @@ def test_two_are_believed_and_not_a_third(play: Play) -> None:
     play(scenario)
 
 
-def test_what_is_contested_is_not_taken(play: Play) -> None:
-    """Of two, one of which lies: everything up to there, and the log goes on under another name."""
+def test_one_copy_that_is_left_is_believed_and_said_to_be_alone(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever runs the node is told which events nobody else vouches for; where two have them nobody is named."""
+
+    async def scenario(street: Street) -> None:
+        before, chosen = await lost(street)
+        street.lies[chosen[0], "Copy.List"] = lambda body: said.LISTED.encode({"copies": []})
+        await back(street)
+        assert street.log() == before
+        assert f"5 of them by the word of {short(chosen[1])} alone" in caplog.text
+        street.lies.clear()
+        street.replicator.stop()
+        await street.wipe()
+        street.forget()
+        caplog.clear()
+        await back(street)
+        assert street.log() == before
+        assert "were lost here" in caplog.text
+        assert "alone" not in caplog.text
+
+    play(scenario)
+
+
+def test_what_is_contested_is_not_taken(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    """Of two, one of which lies: everything up to there, and the log goes on under another name; that is told."""
 
     async def scenario(street: Street) -> None:
         before, chosen = await lost(street)
@@ -383,6 +406,7 @@ def test_what_is_contested_is_not_taken(play: Play) -> None:
         )
         await back(street)
         assert street.log() == before[:3]
+        assert f"copies of {TOPIC} differ from event 4 on, and no two say the same" in caplog.text
         assert await street.publish("fresh") is None
         assert {number for number, event in street.log() if event.id == "fresh"} == {4}
         assert all(street.logs_at(nid) > names for nid in street.chosen())

@@ -66,11 +66,14 @@ class Agreed(msgspec.Struct, frozen=True):
     Attributes:
         events: the fields of these events, in order.
         liars: who says something else, or does not have what it says that it has.
+        alone: how many of them one copy alone has, the last ones; `witness` is whose it is.
         is_contested: whether no more can be believed.
     """
 
     events: list[Fields]
     liars: frozenset[str]
+    alone: int = 0
+    witness: str = ""
     is_contested: bool = False
 
 
@@ -106,6 +109,7 @@ def agreed(sequence: int, pieces: Mapping[str, Sequence[Fields]], lasts: Mapping
     ends = {nid: sequence + len(piece) for nid, piece in pieces.items() if nid not in liars}
     limit = min((end for nid, end in ends.items() if end <= lasts[nid]), default=max(ends.values(), default=sequence))
     events: list[Fields] = []
+    alone: list[str] = []
     for number in range(sequence, limit):
         votes: dict[tuple[Any, ...], list[str]] = {}
         for nid, end in ends.items():
@@ -115,10 +119,12 @@ def agreed(sequence: int, pieces: Mapping[str, Sequence[Fields]], lasts: Mapping
             break
         voters = sorted(votes.values(), key=len)
         if len(voters) > 1 and (len(voters[-1]) < 2 or len(voters[-1]) == len(voters[-2])):
-            return Agreed(events, frozenset(liars), is_contested=True)
+            return Agreed(events, frozenset(liars), len(alone), (alone or [""])[-1], is_contested=True)
+        if len(voters[-1]) == 1:
+            alone.append(voters[-1][0])
         liars.update(nid for others in voters[:-1] for nid in others)
         events.append(pieces[voters[-1][0]][number - sequence])
-    return Agreed(events, frozenset(liars))
+    return Agreed(events, frozenset(liars), len(alone), (alone or [""])[-1])
 
 
 def _words(fields: Fields) -> tuple[Any, ...]:
