@@ -56,14 +56,14 @@ class Bound:
 
     Attributes:
         key: under which name a round reports it.
-        unit: `s`, or what is told as it is: `MB`, `bytes`.
+        unit: `s`, or what is told as it is: `MB`, `bytes`, `calls`, `units` of fuel.
         once: whether the first round alone measures it: it is the same in all, or takes long to prepare.
     """
 
     key: str
     name: str
     bar: float
-    unit: Literal["s", "MB", "bytes"]
+    unit: Literal["s", "MB", "bytes", "calls", "units"]
     once: bool = False
 
 
@@ -160,6 +160,11 @@ BOUNDS: tuple[Bound, ...] = (
     Bound("guest_python_large", "1 MB through a Python guest and back", 0.5, "s", once=True),
     Bound("guest_javascript", "call of a JavaScript guest, warm", 200e-6, "s", once=True),
     Bound("guest_javascript_cold", "call of a JavaScript guest, with a new instance", 0.002, "s", once=True),
+    Bound("hosted_suspended", "1,000 guests of one worker that wait half a second at once, beyond it", 5.0, "s"),
+    Bound("hosted_fuel", "fuel of the same guests in two processes, difference", 0, "units"),
+    Bound("hosted_run_cached", "`micro run` of a source that is here already", 1.0, "s"),
+    Bound("hosted_run_cold", "`micro run` of a small Python repository on a new node", 20.0, "s"),
+    Bound("hosted_failed", "calls and streams that fail while a service moves 4 times under 32 callers", 0, "calls"),
     Bound("mcp_http", "call of a tool by MCP over HTTP, over the call itself", 0.01, "s"),
     Bound("mcp_pipe", "call of a tool by MCP over a pipe, over the call itself", 0.01, "s"),
     Bound("mcp_bytes", "node that speaks MCP, PSS", 130, "MB"),

@@ -103,6 +103,9 @@ async def run_round(trials: Sequence[Trial], bounds: Iterable[Bound], seconds: f
         if guests := sorted(key for key in keys if key.startswith("guest")):
             say("guests")
             await _alone(found, "guests", guests)
+        if hosted := sorted(key for key in keys if key.startswith("hosted")):
+            say("guests on a node")
+            await _alone(found, "hosting", hosted)
         if machines := sorted(key for key in keys if key.startswith("mcp")):
             say("MCP")
             await _alone(found, "mcp", machines)

@@ -7,7 +7,8 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -549,3 +550,27 @@ async def test_bounds_hold_over_all_processes(yard: Yard) -> None:
     )
     assert (ended.code != 0, ended.lines) == (True, [])
     assert BOUNDS.memory_bytes == 128 * MEGABYTE
+
+
+HARMLESS = (
+    *(test_links_in_the_source_lead_nowhere, test_its_own_source, test_sockets_of_others, test_the_network),
+    *(test_a_flood_of_files, partial(test_a_memory_hog, way="bytearray"), test_bounds_hold_over_all_processes),
+)
+"""Those of the above whose guests may be let loose: the others would change this machine, or stop it."""
+
+
+@pytest.mark.parametrize("attempts", HARMLESS, ids=lambda each: getattr(each, "func", each).__name__)
+async def test_they_get_out_where_nothing_holds_them(
+    attempts: Callable[[Yard], Awaitable[None]], tmp_path: Path
+) -> None:
+    """The same guests, started as plain processes: what is refused above is refused by the sandbox."""
+    loose = Yard("process", tmp_path)
+    loose.groups = AnyGroups()  # type: ignore[assignment]
+    with pytest.raises(AssertionError):
+        await attempts(loose)
+
+
+class AnyGroups:
+    """Counts everything, as far as tests are asked what to skip."""
+
+    counted = frozenset({"memory", "processes"})
