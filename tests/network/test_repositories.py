@@ -27,7 +27,19 @@ NEEDED = {
     "cfilter": ("make", "cc"),
     "shout": ("make", "cc"),
 }
-FOLDERS = ("rustbin", "express", "fastapi", "flask", "gohttp", "pyfunc", "website", "shout", "frontend", "procfile")
+FOLDERS = (
+    "rustbin",
+    "express",
+    "fastapi",
+    "flask",
+    "gohttp",
+    "pyfunc",
+    "website",
+    "shout",
+    "frontend",
+    "procfile",
+    "ticking",
+)
 """What is run beside the node from the start, the slow ones first."""
 
 
@@ -227,6 +239,21 @@ def test_a_flask_application(town: Town) -> None:
     assert "Hello from Flask" in town.call("flask", "Http.Get")["body"]
     assert town.call("flask", "Http.Post", path="/sum", body={"numbers": [1, 2]})["body"] == {"sum": 3}
     assert b"--hash=sha256:" in town.beside("flask", "lock")
+
+
+def test_a_program_that_answers_bit_by_bit(town: Town) -> None:
+    """Its description says so, so it is a stream; one without a description can be asked for one."""
+    town.runs("ticking")
+
+    with town.type("stream", "ticking", "Ticking.Ticks", '{"from": 5}') as process:
+        assert process.stdout is not None
+        lines = [json.loads(process.stdout.readline())["result"] for _ in range(3)]
+        process.kill()
+    assert [(one["event"], one["data"]) for one in lines] == [("tick", 5), ("tick", 6), ("tick", 7)]
+
+    town.runs("procfile")
+    code, out, error = town("stream", "procfile", "Http.Stream", '{"path": "/hello.txt"}')
+    assert (code, "hello from a Procfile" in out) == (0, True), error
 
 
 def test_a_failed_build_leaves_what_runs(town: Town) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from micro.errors import TooLarge
 
-__all__ = ["BODY_BYTES_MAX", "Answer", "value_of"]
+__all__ = ["BODY_BYTES_MAX", "TEXTS", "VALUE_BYTES_MAX", "Answer", "value_of"]
 
 BODY_BYTES_MAX = 4_000_000
 """How much a program may answer: a message takes a little more."""
@@ -20,7 +20,14 @@ BODY_BYTES_MAX = 4_000_000
 VALUE_BYTES_MAX = 2_900_000
 """How much of that may be a value, which grows when it is written as JSON."""
 
-TEXTS = ("text/", "application/javascript", "application/xml", "image/svg+xml", "application/x-www-form-urlencoded")
+TEXTS: Final = (
+    "text/",
+    "application/javascript",
+    "application/xml",
+    "image/svg+xml",
+    "application/x-www-form-urlencoded",
+)
+"""How content types begin whose bodies are text."""
 
 
 @dataclass

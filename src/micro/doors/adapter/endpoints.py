@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import AsyncIterator
 from typing import Any, Optional
 from urllib.parse import urlencode
 
@@ -32,7 +33,8 @@ async def add_http(service: Service, program: HttpProgram) -> None:
     for operation in operations:
         try:
             function = _operating(operation, program)
-            service.add(operation.name, function, idempotent=operation.method in IDEMPOTENT)
+            again = operation.method in IDEMPOTENT and not operation.is_stream
+            service.add(operation.name, function, idempotent=again)
         except (TypeError, ValueError) as error:
             left_out += 1
             sys.stderr.write(f"left out {operation.name}: {error}\n")
@@ -46,6 +48,10 @@ def _operating(operation: Operation, program: HttpProgram) -> Any:
     async def operate(*, context: Context, **values: Any) -> Any:
         return await program.operate(operation, values, context.deadline_seconds)
 
+    def flow(*, context: Context, **values: Any) -> AsyncIterator[Any]:
+        return program.flow(operation, values)
+
+    function: Any = flow if operation.is_stream else operate
     parameters = [inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=Context)]
     for field in operation.fields:
         kind = field.annotation if field.required else Optional[field.annotation]  # noqa: UP045 - made, not written
@@ -53,13 +59,14 @@ def _operating(operation: Operation, program: HttpProgram) -> Any:
         parameters.append(
             inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
         )
-    result = dict[str, Any] if operation.is_object else Any
+    result: Any = dict[str, Any] if operation.is_object else Any
+    result = AsyncIterator[Any] if operation.is_stream else result
     told = "".join(f"\n    {field.name}: {field.description}" for field in operation.fields if field.description)
-    operate.__signature__ = inspect.Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]
-    operate.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": result}
-    operate.__doc__ = operation.description + (f"\n\nArgs:{told}" if told else "")
-    operate.__name__ = operate.__qualname__ = operation.name
-    return operate
+    function.__signature__ = inspect.Signature(parameters, return_annotation=result)
+    function.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": result}
+    function.__doc__ = operation.description + (f"\n\nArgs:{told}" if told else "")
+    function.__name__ = function.__qualname__ = operation.name
+    return function
 
 
 def _add_paths(service: Service, program: HttpProgram) -> None:
@@ -96,9 +103,19 @@ def _add_paths(service: Service, program: HttpProgram) -> None:
         """
         return await program.fetch(path, context.deadline_seconds)
 
+    def stream(path: str = "/", query: dict[str, str] | None = None) -> AsyncIterator[Any]:
+        """Asks the program for a path, and yields what it answers as it comes: events, lines of JSON, or pieces.
+
+        Args:
+            path: from the root.
+            query: what stands behind the question mark.
+        """
+        return program.stream(f"{path}?{urlencode(query)}" if query else path)
+
     service.add("Http.Get", get, idempotent=True)
     service.add("Http.Post", post)
     service.add("Http.Fetch", fetch, idempotent=True)
+    service.add("Http.Stream", stream)
 
 
 def add_command(service: Service, program: CommandProgram) -> None:

@@ -1,24 +1,24 @@
-"""Speaks for a program that listens: starts it, finds its port and its OpenAPI description, and passes calls to it."""
+"""Speaks for a program that listens: starts it, finds its port and its description, and passes calls to it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import http.client
 import json
 import re
 import socket
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from micro.doors.adapter.answer import BODY_BYTES_MAX, Answer, value_of
+from micro.doors.adapter.asking import Request, operating, plain
+from micro.doors.adapter.exchange import Reply, exchange
 from micro.doors.adapter.listening import listening_ports
 from micro.doors.adapter.openapi import Operation
+from micro.doors.adapter.parts import cutter_of, is_stream
 from micro.doors.adapter.program import Program, child_environment
-from micro.errors import EngineError, Fault, InternalError, TooLarge, Unavailable
+from micro.errors import BadRequest, EngineError, Fault, Timeout, Unavailable
 from micro.ports import Process, Processes
 
 __all__ = ["HttpProgram"]
@@ -42,6 +42,9 @@ DESCRIPTIONS = (
 )
 DESCRIPTION_SECONDS_MAX = 5.0
 DETAIL_CHARACTERS_MAX = 300
+SILENCE_SECONDS_MAX = 900.0
+"""How long a stream may pause."""
+
 HOST = "127.0.0.1"
 HOSTS = (HOST, "::1")
 READ_BYTES = 32_768
@@ -50,18 +53,6 @@ CODES: Mapping[int, int] = {405: 404, 406: 400, 410: 404, 415: 400, 422: 400, 50
 
 MARKUP = re.compile(r"<(style|script|title)\b.*?</\1>|<[^>]*>", re.DOTALL)
 """What a page says beside its words."""
-
-SAFE = "/%?&=:@!$'()*+,;~#[]"
-"""What a path and a query may hold as it is."""
-
-BODYLESS = {"GET", "DELETE"}
-
-
-@dataclass(frozen=True)
-class _Reply:
-    status: int
-    content_type: str
-    body: bytes
 
 
 class HttpProgram:
@@ -116,10 +107,10 @@ class HttpProgram:
         """Returns the OpenAPI document that the program serves, or None."""
         for path in DESCRIPTIONS:
             with contextlib.suppress(Fault):
-                reply = await self._send("GET", path, b"", "", DESCRIPTION_SECONDS_MAX)
-                if reply.status == 200 and b'"paths"' in reply.body:
+                _, body = await self._good(plain("GET", path), DESCRIPTION_SECONDS_MAX)
+                if b'"paths"' in body:
                     with contextlib.suppress(ValueError, RecursionError):
-                        return json.loads(reply.body)
+                        return json.loads(body)
         return None
 
     async def operate(self, operation: Operation, values: Mapping[str, Any], seconds: float | None) -> Any:
@@ -128,70 +119,59 @@ class HttpProgram:
         Raises:
             Fault: the program refused it, or did not answer.
         """
-        path, query, body = operation.path, [], {}
-        whole: Any = None
-        for field in operation.fields:
-            value = values.get(field.name)
-            if value is None and not field.required:
-                continue
-            if field.place == "path":
-                path = path.replace("{" + field.key + "}", quote(_text(value), safe=""))
-            elif field.place == "query":
-                query += [(field.key, _text(one)) for one in (value if isinstance(value, list) else [value])]
-            elif field.place == "body":
-                body[field.key] = value
-            else:
-                whole = value
-        content, data = "", b""
-        if operation.method not in BODYLESS or body or whole is not None:
-            content, data = _encoded(whole if whole is not None else body, form=operation.form)
-        target = f"{path}?{urlencode(query)}" if query else path
-        answer = await self.ask(operation.method, target, data, content, seconds)
-        return answer.body
+        return value_of(*await self._good(operating(operation, values), seconds)).body
+
+    def flow(self, operation: Operation, values: Mapping[str, Any]) -> AsyncIterator[Any]:
+        """Asks for one operation and yields the items of what comes; see `stream`."""
+        return self._stream(operating(operation, values))
 
     async def ask(self, method: str, target: str, data: bytes, content_type: str, seconds: float | None) -> Answer:
         """Sends a request and returns the answer's value; see `operate`."""
-        reply = await self._good(method, target, data, content_type, seconds)
-        return value_of(reply.content_type, reply.body)
+        return value_of(*await self._good(plain(method, target, data, content_type), seconds))
 
     async def fetch(self, target: str, seconds: float | None) -> bytes:
         """Returns what is at a path, as it is; see `operate`."""
-        return (await self._good("GET", target, b"", "", seconds)).body
+        return (await self._good(plain("GET", target), seconds))[1]
 
-    async def _good(self, method: str, target: str, data: bytes, content_type: str, seconds: float | None) -> _Reply:
-        reply = await self._send(method, target, data, content_type, seconds)
-        if reply.status >= 400:
-            detail = " ".join(MARKUP.sub(" ", reply.body.decode("utf-8", "replace")).split())[:DETAIL_CHARACTERS_MAX]
-            code = CODES.get(reply.status, reply.status)
-            code = code if code in Fault.codes else (400 if code < 500 else 500)
-            raise Fault.make(code, f"{method} {target[:100]}: {reply.status} {detail}")
-        return reply
+    def stream(self, target: str) -> AsyncIterator[Any]:
+        """Yields the items of what is at a path as they come: events, lines of JSON, or pieces.
 
-    async def _send(self, method: str, target: str, data: bytes, content_type: str, seconds: float | None) -> _Reply:
-        target = quote(target if target.startswith("/") else f"/{target}", safe=SAFE)
+        Raises:
+            Fault: the program refused it, hung up before the end, or was silent for too long.
+        """
+        return self._stream(plain("GET", target))
+
+    async def _stream(self, request: Request) -> AsyncIterator[Any]:
+        with _faults(request):
+            async with contextlib.AsyncExitStack() as stack:
+                async with asyncio.timeout(CALL_SECONDS):
+                    reply = await stack.enter_async_context(exchange(self._host, self._port, request))
+                    if reply.status >= 400:
+                        raise await _refused(request, reply)
+                cutter = cutter_of(reply.content_type)
+                async for part in reply.parts(SILENCE_SECONDS_MAX):
+                    for item in cutter.feed(part):
+                        yield item
+                for item in cutter.end():
+                    yield item
+
+    async def _good(self, request: Request, seconds: float | None) -> tuple[str, bytes]:
+        """Returns the content type and the body of an answer that is no refusal."""
         allowed = min(CALL_SECONDS_MAX, CALL_SECONDS if seconds is None else max(0.001, seconds))
+        kind = ""
         try:
-            return await asyncio.to_thread(self._exchange, method, target, data, content_type, allowed)
-        except (http.client.InvalidURL, ValueError) as error:
-            raise Fault.make(400, f"{target[:100]!r} is no path: {error}") from error
-        except TimeoutError as error:
-            raise Fault.make(408, f"the program did not answer {method} {target[:100]} in time") from error
-        except (OSError, http.client.HTTPException) as error:
-            raise Unavailable(f"outcome unknown: the program hung up on {method} {target[:100]}: {error}") from error
-
-    def _exchange(self, method: str, target: str, data: bytes, content_type: str, seconds: float) -> _Reply:
-        """Sends one request on a connection of its own; blocks."""
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=seconds)
-        headers = {"Accept": "*/*", "Host": "localhost", **({"Content-Type": content_type} if content_type else {})}
-        try:
-            connection.request(method, target, body=data or None, headers=headers)
-            response = connection.getresponse()
-            body = response.read(BODY_BYTES_MAX + 1)
-            if len(body) > BODY_BYTES_MAX:
-                raise TooLarge(f"the program answered {method} {target[:100]} with more than {BODY_BYTES_MAX} bytes")
-            return _Reply(response.status, response.headers.get("Content-Type") or "", body)
-        finally:
-            connection.close()
+            with _faults(request):
+                async with asyncio.timeout(allowed), exchange(self._host, self._port, request) as reply:
+                    kind = reply.content_type
+                    if reply.status >= 400:
+                        raise await _refused(request, reply)
+                    return kind, await reply.whole(BODY_BYTES_MAX)
+        except Timeout as error:
+            if not is_stream(kind):
+                raise
+            raise Timeout(
+                f"{error.detail}: it answers bit by bit, as {kind}, and its description does not say so"
+            ) from error
 
     async def _listening(self, session: int, port: int) -> None:
         """Waits until the port it was given answers, or one that it chose itself."""
@@ -229,17 +209,23 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def _encoded(value: Any, *, form: bool) -> tuple[str, bytes]:
-    if form and isinstance(value, dict):
-        return "application/x-www-form-urlencoded", urlencode({k: _text(v) for k, v in value.items()}).encode()
+async def _refused(request: Request, reply: Reply) -> Fault:
+    """Returns the fault that a refusal is, with the words of its page."""
+    body = await reply.whole(BODY_BYTES_MAX)
+    detail = " ".join(MARKUP.sub(" ", body.decode("utf-8", "replace")).split())[:DETAIL_CHARACTERS_MAX]
+    code = CODES.get(reply.status, reply.status)
+    code = code if code in Fault.codes else (400 if code < 500 else 500)
+    return Fault.make(code, f"{request}: {reply.status} {detail}")
+
+
+@contextlib.contextmanager
+def _faults(request: Request) -> Iterator[None]:
+    """Turns what goes wrong on the way into the fault that a caller understands."""
     try:
-        return "application/json", json.dumps(value).encode()
-    except (TypeError, ValueError) as error:
-        raise InternalError(f"the body cannot be written as JSON: {error}") from error
-
-
-def _text(value: Any) -> str:
-    """Returns a value as a query or a form spells it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else json.dumps(value)
+        yield
+    except TimeoutError as error:
+        raise Timeout(f"the program did not answer {request} in time") from error
+    except OSError as error:
+        raise Unavailable(f"outcome unknown: the program hung up on {request}: {error}") from error
+    except ValueError as error:
+        raise BadRequest(f"{request.target[:100]!r} is no path: {error}") from error

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Optional
 
+from micro.doors.adapter.parts import is_stream
+
 __all__ = ["Field", "Operation", "read_openapi"]
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -24,6 +26,7 @@ CHOICES_MAX = 50
 WORDS = re.compile(r"[A-Za-z0-9]+")
 NAME_CHARACTERS_MAX = 50
 TEXT_CHARACTERS_MAX = 500
+GOOD = ("200", "201", "2XX", "default")
 PLAIN: Mapping[str, Any] = {"string": str, "integer": int, "number": float, "boolean": bool}
 
 
@@ -58,6 +61,7 @@ class Operation:
         path: with parameters in braces.
         form: whether the body is a form instead of JSON.
         is_object: whether what comes back is a JSON object for sure.
+        is_stream: whether what comes back comes bit by bit.
         fields: what it takes.
         description: what it does.
     """
@@ -67,6 +71,7 @@ class Operation:
     path: str
     form: bool
     is_object: bool
+    is_stream: bool
     fields: tuple[Field, ...]
     description: str
 
@@ -148,6 +153,7 @@ class _Reader:
             path=self._base + path,
             form=form,
             is_object=self._is_object(said),
+            is_stream=any(is_stream(str(kind)) for kind in self._answers(said)),
             fields=tuple(sorted(fields.values(), key=lambda field: not field.required)),
             description=text[:TEXT_CHARACTERS_MAX],
         )
@@ -208,11 +214,21 @@ class _Reader:
             )
         return form
 
-    def _is_object(self, said: dict[str, Any]) -> bool:
+    def _answer(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Returns what is said of the answer that comes when all is well."""
         responses = said.get("responses")
         if not isinstance(responses, dict):
-            return False
-        first = self._resolved(next((responses[code] for code in ("200", "201") if code in responses), None))
+            return {}
+        return self._resolved(next((responses[code] for code in GOOD if code in responses), None))
+
+    def _answers(self, said: dict[str, Any]) -> list[Any]:
+        """Returns the content types of that answer; Swagger 2 says them beside it, or for all."""
+        content = self._answer(said).get("content")
+        produced = said.get("produces", self._document.get("produces"))
+        return [*content] if isinstance(content, dict) else (produced if isinstance(produced, list) else [])
+
+    def _is_object(self, said: dict[str, Any]) -> bool:
+        first = self._answer(said)
         content = first.get("content")
         media = content.get("application/json") if isinstance(content, dict) else first
         schema = self._resolved(media.get("schema")) if isinstance(media, dict) else {}

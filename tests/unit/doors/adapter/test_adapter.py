@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -159,6 +162,110 @@ async def test_a_server_is_asked_and_its_refusals_are_faults(tmp_path: Path) -> 
             await server.ask("GET", path, b"", "", None)
         assert (path, refused.value.code) == (path, code)
     assert await server.wait() == 3
+
+
+DRIPPING = """
+import http.server, os, socketserver, time
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        kind = {"/events": "text/event-stream", "/lines": "application/x-ndjson"}.get(self.path, "text/plain")
+        if self.path == "/missing":
+            return self.send_error(404, "nobody is here")
+        if self.path == "/nonsense":
+            self.wfile.write(b"SSH-2.0-nothing\\r\\n")
+            return
+        if self.path == "/endless":
+            self.wfile.write(b"HTTP/1.1 200 OK\\r\\n" + b"X: y\\r\\n" * 100_000)
+            return
+        if self.path == "/interim":
+            self.wfile.write(b"HTTP/1.1 103 Early Hints\\r\\nLink: x\\r\\n\\r\\n")
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for number in range(3):
+            text = {"/events": f"id: {number}\\ndata: {number}\\n\\n", "/lines": f"{number}\\n"}.get(self.path, "x")
+            self.wfile.write(f"{len(text):x}\\r\\n{text}\\r\\n".encode())
+            if self.path == "/waiting":
+                open("asked", "w").close()
+                while self.connection.recv(1):
+                    pass
+                open("left", "w").close()
+                return
+        if self.path == "/torn":
+            return self.connection.close()
+        self.wfile.write(b"0\\r\\n\\r\\n")
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+
+Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+async def dripping(tmp_path: Path) -> AsyncIterator[HttpProgram]:
+    """Yields a program whose answers come bit by bit."""
+    server = HttpProgram(program(tmp_path, DRIPPING, "http"), SystemProcesses(), {})
+    await server.start()
+    yield server
+    assert server._process is not None
+    server._process.signal(signal.SIGKILL)
+    await server.wait()
+
+
+async def drained(stream: AsyncIterator[object]) -> list[object]:
+    return [item async for item in stream]
+
+
+def appeared(path: Path) -> bool:
+    """Waits until a file is there."""
+    return any(path.exists() or time.sleep(0.05) for _ in range(200))
+
+
+async def test_an_answer_is_given_on_as_it_comes(dripping: HttpProgram) -> None:
+    """Events, lines and pieces, also after a head that goes before the answer."""
+    assert [item async for item in dripping.stream("/lines")] == [0, 1, 2]
+    assert [(item["id"], item["data"]) async for item in dripping.stream("/events")] == [("0", 0), ("1", 1), ("2", 2)]
+    assert "".join([item async for item in dripping.stream("/text")]) == "xxx"
+    assert (await dripping.ask("GET", "/interim", b"", "", None)).body == "xxx"
+
+
+async def test_what_is_not_ended_well_is_a_fault(dripping: HttpProgram) -> None:
+    """Refused, torn, no HTTP, or a head without an end: the caller is told which."""
+    faults = {"/missing": (404, "nobody is here"), "/torn": (503, "hung up"), "/nonsense": (503, "no HTTP")}
+    for path, (code, words) in {**faults, "/endless": (503, "does not end")}.items():
+        with pytest.raises(Fault, match=words) as failed:
+            await drained(dripping.stream(path))
+        assert failed.value.code == code
+
+
+async def test_whoever_leaves_a_stream_hangs_up(dripping: HttpProgram, tmp_path: Path) -> None:
+    """So that the program need not go on for nobody."""
+    stream = dripping.stream("/waiting")
+    assert await anext(stream) == "x"
+    await stream.aclose()
+    assert await asyncio.to_thread(appeared, tmp_path / "left")
+
+
+async def test_calls_do_not_wait_for_each_other(dripping: HttpProgram) -> None:
+    """However many streams stand still."""
+    streams = [dripping.stream("/waiting") for _ in range(40)]
+    assert [await anext(stream) for stream in streams] == ["x"] * 40
+    assert (await dripping.ask("GET", "/lines", b"", "", 10.0)).content_type == "application/x-ndjson"
+    for stream in streams:
+        await stream.aclose()
+
+
+async def test_a_stream_that_was_called_says_what_it_is(dripping: HttpProgram) -> None:
+    """Its description should have said so."""
+    assert (await dripping.ask("GET", "/lines", b"", "", 10.0)).body
+    with pytest.raises(Fault, match="did not answer") as late:
+        await dripping.ask("GET", "/waiting", b"", "", 0.3)
+    assert late.value.code == 408
 
 
 async def test_a_server_that_ends_at_once_is_told_apart(tmp_path: Path) -> None:
