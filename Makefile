@@ -8,13 +8,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 REQUIREMENTS := requirements
+PINS := src/micro/runtime/guest/pins
 INSTALL := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --require-hashes
 
 # The first of these that is new enough; `make PYTHON=/path/to/python3 ...` chooses another.
 PYTHON := $(shell for name in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (4,))' 2>/dev/null && echo "$$name" && break; done)
 
-.PHONY: help run test prove bench scale lint format lock setup clean ui
+.PHONY: help run test prove kits bench scale lint format lock setup clean ui
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,14 +23,17 @@ help: ## Show this list.
 run: $(STAMPS)/project ui ## Start a node with the services of the catalogue.
 	@exec $(BIN)/micro server --catalogue services
 
-test: lint ui $(STAMPS)/browser ## Check the code and run the tests: all that guards a commit.
+test: lint ui $(STAMPS)/browser $(STAMPS)/kits ## Check the code and run the tests: all that guards a commit.
 	@$(BIN)/python -m $(if $(PYTEST),pytest $(PYTEST),tests.side_by_side)
 
 # A test is ended that hangs: after five minutes, but a whole campaign may take hours.
 PROVE_SECONDS := 14400
 
-prove: lint ui $(STAMPS)/browser ## Run the tests with the campaigns at full length, and write docs/reference/proofs.md.
+prove: lint ui $(STAMPS)/browser kits ## Run the tests with the campaigns at full length, and write docs/reference/proofs.md.
 	@$(BIN)/python -m pytest --prove -o faulthandler_timeout=$(PROVE_SECONDS) $(PYTEST)
+
+kits: $(STAMPS)/test ## Fetch the compilers of all guests, 160 MB; tests go without the largest.
+	@$(BIN)/python -m tests.kits
 
 lint: $(STAMPS)/test $(STAMPS)/lint ## Run the quick checks: style, floors, types, dependencies.
 	@$(BIN)/ruff check .
@@ -73,13 +77,22 @@ $(STAMPS)/browser: | $(BIN)/python
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" $(UPGRADE)
 
-lock: $(STAMPS)/lock ## Write the pins again: requirements/*.txt.
+lock: $(STAMPS)/lock ## Write the pins again: requirements/*.txt, and those of compilers.
 	@$(UV) pyproject.toml --extra all -o $(REQUIREMENTS)/all.txt
 	@$(UV) pyproject.toml -c $(REQUIREMENTS)/all.txt -o $(REQUIREMENTS)/core.txt
 	@$(UV) $(REQUIREMENTS)/test.in -c $(REQUIREMENTS)/all.txt -o $(REQUIREMENTS)/test.txt
 	@$(UV) $(REQUIREMENTS)/lint.in -c $(REQUIREMENTS)/all.txt -c $(REQUIREMENTS)/test.txt -o $(REQUIREMENTS)/lint.txt
+	@for name in python zig; do $(UV) $(PINS)/$$name.in -o $(PINS)/$$name.txt || exit; done
+	@for name in javascript assemblyscript; do npm install --prefix $(PINS)/$$name --package-lock-only --ignore-scripts \
+		--omit-lockfile-registry-resolved --silent || exit; done
 	@for name in bench setup lock; do $(UV) $(REQUIREMENTS)/$$name.in -c $(REQUIREMENTS)/all.txt \
 		-c $(REQUIREMENTS)/test.txt -c $(REQUIREMENTS)/lint.txt -o $(REQUIREMENTS)/$$name.txt || exit; done
+
+# Without the network, or without npm, guests of some languages are not built in tests, and that is said.
+KITS := python javascript assemblyscript
+
+$(STAMPS)/kits: $(wildcard $(PINS)/*.txt $(PINS)/*/*.json) | $(STAMPS)/test
+	@$(BIN)/python -m tests.kits $(KITS) && touch $@ || true
 
 clean: ## Remove what these commands made; the node's home stays.
 	rm -rf $(VENV) ui/node_modules src/micro/doors/web/built dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

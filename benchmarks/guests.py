@@ -29,7 +29,9 @@ from micro.runtime.guest.build import build_wasm, find_tools
 from micro.runtime.guest.coremodule import CoreGuest
 from micro.runtime.guest.grant import Grant
 from micro.runtime.guest.guest import Guest, Program
+from micro.runtime.guest.kits import Kits, kits_of
 from micro.runtime.guest.machine import Machine
+from micro.runtime.guest.recipes import Tools, recipe_for
 from micro.system import SystemClock, SystemDisk, SystemEntropy, SystemProcesses
 
 __all__ = ["measure"]
@@ -38,6 +40,7 @@ CALLS, COLD, LARGE = 2_000, 40, 9
 MEGABYTE = 1_000_000
 HEADERS = {"Micro-Endpoint": "Test.Echo", "Content-Type": "application/json"}
 SOURCES = Path(__file__).parent.parent / "tests" / "guests"
+KITS = Path(__file__).parent.parent / ".venv" / "kits"
 BUILD_SECONDS_MAX = 300.0
 ECHO = """(module
   (import "micro" "take" (func $take (param i32)))
@@ -132,6 +135,16 @@ async def _component(machine: Machine, language: str, artefact: bytes) -> dict[s
     }
 
 
+def _tools(language: str, disk: SystemDisk) -> Tools:
+    """Returns what builds a language, as far as `make kits` has fetched it."""
+    kits = Kits(disk, Path(sys.executable), KITS)
+    words: dict[str, tuple[str, ...]] = {}
+    for name in kits_of(recipe_for(language).tools):
+        folder = kits.find(name)
+        words |= kits.words(name, folder, shutil.which("node") or "node") if folder else {}
+    return find_tools([], disk, words)
+
+
 async def _built(language: str, folder: Path) -> bytes | None:
     """Returns the conformance guest in a language, None where it cannot be built here."""
     place = folder / language
@@ -148,8 +161,7 @@ async def _built(language: str, folder: Path) -> bytes | None:
         )
 
     disk = SystemDisk()
-    folders = f"{os.environ.get('MICRO_TEST_PROGRAMS', '')}:{os.environ.get('PATH', '')}".split(":")
-    tools = find_tools([Path(each) for each in folders if each], disk)
+    tools = _tools(language, disk)
     try:
         artefact = await build_wasm(language, place, run=run, tools=tools, disk=disk)
     except EngineError as error:

@@ -22,6 +22,9 @@ CAMPAIGNS = pytest.StashKey[list[Ran]]()
 OUTCOMES = pytest.StashKey[dict[str, str]]()
 HOME = pytest.StashKey[str]()
 UNCONFINED = pytest.StashKey[list[str]]()
+KITS = Path(__file__).parents[1] / ".venv" / "kits"
+"""What `tests.kits` fetches, so that no test does."""
+
 PROOFS = Path(__file__).parents[1] / "docs" / "reference" / "proofs.md"
 
 
@@ -41,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[CAMPAIGNS], config.stash[OUTCOMES], config.stash[UNCONFINED] = [], {}, []
     config.stash[HOME] = tempfile.mkdtemp(prefix="micro-")
     os.environ["MICRO_HOME"] = config.stash[HOME]
+    os.environ["MICRO_KITS"] = str(KITS)
     for name in ("MICRO_ADDRESS", "MICRO_TOKEN"):
         os.environ.pop(name, None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script leaves it to what it starts with `&`

@@ -41,7 +41,7 @@ async def start_node() -> AsyncIterator[StartNode]:
             if home is None:
                 home = homes.enter_context(tempfile.TemporaryDirectory(prefix="micro-", ignore_cleanup_errors=True))
             known = {"network": False, "network_host": "127.0.0.1", "api": False, "allow_private_sources": True}
-            known |= {"sandbox": os.environ.get("MICRO_SANDBOX", "auto")}
+            known |= {"sandbox": os.environ.get("MICRO_SANDBOX", "auto"), "kits": os.environ["MICRO_KITS"]}
             node = Node(NodeConfig(home=home, **{**known, **settings}), system_ports())  # type: ignore[arg-type]
             await node.start()
             nodes.append(node)

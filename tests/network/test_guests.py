@@ -20,9 +20,9 @@ from micro.runtime.generation import Generation, StartFailed
 from micro.runtime.guest.recipes import Language
 from micro.runtime.instance import Instance
 from micro.system import SystemDisk
+from tests.kits import GUESTS, built
 from tests.network.places import StartNode, client_of
 from tests.unit.runtime.guest.guests import ASK, guest
-from tests.unit.runtime.guest.test_languages import SOURCES, built
 
 BYTES = "application/octet-stream"
 TAKE_BODY = """(call $take (i32.const 8192))
@@ -318,7 +318,7 @@ async def test_a_source_is_built_to_a_guest(node: Node, tmp_path: Path) -> None:
     """In the sandbox, without a network; the artefact is what starts."""
     if not shutil.which("go"):
         pytest.skip("go is not there")
-    shutil.copytree(SOURCES / "go", tmp_path / "conformance")
+    shutil.copytree(GUESTS / "go", tmp_path / "conformance")
     await ran(node, tmp_path / "conformance", 'name = "conformance"\n')
 
     async with client_of(node) as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 
@@ -20,6 +21,10 @@ NOT_IMPORTED = {
 """Dependency -> why no import statement of ours names it."""
 
 IMPORT_NAMES = {"protobuf": "google"}
+
+
+GUESTS = ROOT / "src" / "micro" / "runtime" / "guest" / "pins"
+"""What the compilers of guests are pinned by."""
 
 
 def unpinned(text: str) -> list[str]:
@@ -44,6 +49,15 @@ def names(requirements: list[str]) -> set[str]:
 def test_everything_is_pinned_with_hashes(path: object) -> None:
     """An installation is the same tomorrow, and nobody can slip something in."""
     assert [] == unpinned((ROOT / "requirements" / str(path)).read_text())
+
+
+def test_compilers_of_guests_are_pinned_with_hashes() -> None:
+    """Those of Python by the hashes of their files, those of npm by theirs, whichever registry they come from."""
+    assert [] == [one for path in GUESTS.glob("*.txt") for one in unpinned(path.read_text())]
+    for path in GUESTS.glob("*/package-lock.json"):
+        packages = json.loads(path.read_text())["packages"]
+        assert [] == [name for name, one in packages.items() if name and not one["integrity"].startswith("sha512-")]
+        assert "resolved" not in path.read_text()
 
 
 def test_the_rule_on_pins_bites() -> None:

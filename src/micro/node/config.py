@@ -243,6 +243,11 @@ class NodeConfig:
     wasm_workers: int = _setting(
         0, "How many processes run WebAssembly guests; 0 is one for each core. They start when they are needed."
     )
+    kits: str = _setting(
+        "",
+        "The folder of the compilers of guests, which are fetched when they are first needed; nodes of one owner may "
+        "share it. By default `micro/kits` in his cache, `~/.cache`.",
+    )
     wasm_memory_bytes: int = _setting(268_435_456, "How much memory one instance of a guest may have.")
     wasm_worker_memory_bytes: int = _setting(
         4_294_967_296, "How much memory one process that runs WebAssembly guests may use, with all of them."

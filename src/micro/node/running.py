@@ -60,6 +60,7 @@ def open_running(
         signer=key,
         engines={"wasm": guests},
         settings=os.environ,
+        kits=config.kits,
         sources=sources,
         guard=Guard(isolator.confinement if isolator else None, guest_bounds(config)),
         evolution=Evolution(trials, herald.announce, lifetimes),

@@ -20,6 +20,7 @@ from micro.runtime.engine.process import ProcessEngine
 from micro.runtime.environments import Environments, Interpreter
 from micro.runtime.evolution.evidence import Terms
 from micro.runtime.generation import Change
+from micro.runtime.guest.kits import Kits, cache_folder
 from micro.runtime.household import Announce, Grounds, Lifetimes
 from micro.runtime.instance import START_SECONDS_MAX, Launcher, Reception
 from micro.runtime.keeper import DRAIN_SECONDS_MAX
@@ -139,6 +140,7 @@ def open_supervisor(
     evolution: Evolution | None = None,
     interpreter: Interpreter | None = None,
     settings: Mapping[str, str] | None = None,
+    kits: str = "",
     sources: SourceRules | None = None,
     start_seconds_max: float = START_SECONDS_MAX,
     drain_seconds_max: float = DRAIN_SECONDS_MAX,
@@ -154,6 +156,7 @@ def open_supervisor(
         evolution: how newcomers are tried; the defaults, unless said.
         interpreter: runs services; the one that runs the node, unless said.
         settings: the owner's environment variables: where his programs are, and where packages come from.
+        kits: the folder for compilers of guests; in the owner's cache, unless said.
         sources: where code may come from, and how it is followed; the defaults, unless said.
         start_seconds_max: how long an instance may take to register.
         drain_seconds_max: how long an instance that is replaced may take to finish what is open on it.
@@ -166,7 +169,8 @@ def open_supervisor(
     ports: dict[str, Any] = {"clock": clock, "entropy": entropy}
     homes = home / "run" / "home"
     launcher = Launcher(known, reception, logs, disk=disk, homes=homes, start_seconds_max=start_seconds_max, **ports)
-    workshop = _workshop(git, artefacts, interpreter or Interpreter.of_this_process(), disk)
+    own = interpreter or Interpreter.of_this_process()
+    workshop = _workshop(git, artefacts, own, cache_folder(settings or {}, kits), disk)
     roster = Roster(Memory(disk, home / "services.json"))
     return Supervisor(
         workshop,
@@ -183,7 +187,8 @@ def open_supervisor(
     )
 
 
-def _workshop(git: GitSource, artefacts: Artefacts, own: Interpreter, disk: Disk) -> Workshop:
+def _workshop(git: GitSource, artefacts: Artefacts, own: Interpreter, compilers: Path | None, disk: Disk) -> Workshop:
     """Returns what makes generations, with every kind of source and every recipe that there is."""
     sources: dict[str, Source] = {"git": git, "directory": DirectorySource(disk)}
-    return Workshop(sources, recipes(Environments(disk, own)), artefacts, own, git.trees, disk)
+    kits = Kits(disk, own.program, artefacts.stock.folder / ".kits", compilers)
+    return Workshop(sources, recipes(Environments(disk, own), kits), artefacts, own, git.trees, disk)

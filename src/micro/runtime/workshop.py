@@ -62,7 +62,7 @@ class Understood:
             "endpoints": list(plan.endpoints),
             "why": plan.reason,
             "description": plan.description,
-            "tools": list(self.recipe.tools(plan)),
+            "tools": [*self.recipe.tools(plan), *plan.brought],
             "notes": list(plan.notes),
             "revision": self.tree.revision.id,
         }

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from micro.errors import SourceError
 from micro.runtime.detect import detect
 from micro.runtime.environments import Environments, Interpreter
+from micro.runtime.guest.kits import Kits
 from micro.runtime.recipe.plan import Files, Plan
 from micro.runtime.recipe.table import recipes
 from micro.system import SystemDisk
 
 SERVICE = "from micro import Service\nservice = Service('hello')"
-RECIPES = recipes(Environments(SystemDisk(), Interpreter.of_this_process()))
+OWN = Interpreter.of_this_process()
+KITS = Kits(SystemDisk(), OWN.program, Path("/nowhere"))
+RECIPES = recipes(Environments(SystemDisk(), OWN), KITS)
 
 
 def look(files: dict[str, str]) -> Plan:

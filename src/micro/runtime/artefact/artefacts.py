@@ -243,7 +243,7 @@ class Artefacts:
     async def _tools(self, recipe: Recipe, plan: Plan) -> dict[str, str]:
         """Returns the versions of the programs that a recipe needs, all of which must be there."""
         bench = self._bench(silent, self.folder)
-        found = {}
+        found = dict(one.split(" ", 1) for one in plan.brought)
         missing = []
         for name in recipe.tools(plan):
             try:

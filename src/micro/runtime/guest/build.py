@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +9,7 @@ from typing import Protocol
 from micro.errors import EngineError, SourceError
 from micro.ports import Disk
 from micro.runtime.guest.compiled import ARTEFACT_BYTES_MAX, MAGIC
-from micro.runtime.guest.recipes import ARTEFACT, BUILT, RUST_TARGET, Recipe, Tools, recipe_for
+from micro.runtime.guest.recipes import ARTEFACT, BUILT, RUST_TARGETS, Recipe, Tools, recipe_for
 
 __all__ = ["Outcome", "Runner", "build_wasm", "find_tools"]
 
@@ -20,7 +18,8 @@ SOURCE_BYTES_MAX = 1_000_000
 """So much of a source is read to see whether it uses the SDK."""
 
 SDK_FILES = frozenset({"micro.h", "micro.rs", "micro.zig", "micro_guest.go"})
-PROGRAMS = ("go", "cargo", "componentize-py", "componentize-qjs", "esbuild", "asc", "zig")
+PROGRAMS = ("go", "cargo")
+"""The tools that are the owner's; kits bring the others."""
 
 
 class Outcome(Protocol):
@@ -41,23 +40,24 @@ Runner = Callable[[Sequence[str], Path, Mapping[str, str]], Awaitable[Outcome]]
 tools to read, and no network."""
 
 
-def find_tools(search: Sequence[Path], disk: Disk) -> Tools:
-    """Returns the tools of this machine.
+def find_tools(
+    search: Sequence[Path], disk: Disk, brought: Mapping[str, tuple[str, ...]], rust_target: str = ""
+) -> Tools:
+    """Returns the tools of a build.
 
     Args:
-        search: folders of programs in the order in which to look, those of the search path at the end; the folder of
-            the Python that runs this comes first.
+        search: folders of the owner's programs, in the order in which to look.
+        brought: the words for what kits bring.
+        rust_target: what Rust's target is called, if that is known.
     """
-    words: dict[str, tuple[str, ...]] = {}
-    for folder in (Path(sys.executable).parent, *search):
+    words = dict(brought)
+    for folder in search:
         names = {entry.name for entry in disk.entries(folder) if entry.kind != "folder"}
         for name in PROGRAMS:
             if name in names:
                 words.setdefault(name, (str(folder / name),))
-    if "zig" not in words and importlib.util.find_spec("ziglang"):
-        words["zig"] = (sys.executable, "-m", "ziglang")
     here = Path(__file__).parent
-    return Tools(words, sdk=str(here / "sdk"), wit=str(here / "wit"))
+    return Tools(words, sdk=str(here / "sdk"), wit=str(here / "wit"), rust_target=rust_target or RUST_TARGETS[0])
 
 
 async def build_wasm(language: str, folder: Path, *, run: Runner, tools: Tools, disk: Disk) -> Path:
@@ -130,8 +130,8 @@ def _names(folder: Path, disk: Disk) -> list[str]:
 def _artefact(folder: Path, disk: Disk) -> Path:
     if disk.read_part(folder / ARTEFACT, 0, 1):
         return folder / ARTEFACT
-    released = folder / BUILT / "rust" / RUST_TARGET / "release"
-    made = [entry.name for entry in disk.entries(released) if entry.name.endswith(".wasm")]
+    released = [folder / BUILT / "rust" / target / "release" for target in RUST_TARGETS]
+    made = [place / entry.name for place in released for entry in disk.entries(place) if entry.name.endswith(".wasm")]
     if len(made) != 1:
         raise SourceError("the build ended well, and made no artefact")
-    return released / made[0]
+    return made[0]

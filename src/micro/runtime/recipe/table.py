@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from micro.runtime.environments import Environments
+from micro.runtime.guest.kits import Kits
 from micro.runtime.recipe.command import CommandRecipe
 from micro.runtime.recipe.go import GoRecipe
 from micro.runtime.recipe.make import MakeRecipe
@@ -18,7 +19,7 @@ from micro.runtime.recipe.wasm import WasmRecipe
 __all__ = ["recipes"]
 
 
-def recipes(environments: Environments) -> Mapping[str, Recipe]:
+def recipes(environments: Environments, kits: Kits) -> Mapping[str, Recipe]:
     """Returns the recipes of a node."""
     known: list[Recipe] = [
         GoRecipe(),
@@ -28,6 +29,6 @@ def recipes(environments: Environments) -> Mapping[str, Recipe]:
         MakeRecipe(),
         SiteRecipe(),
         CommandRecipe(),
-        WasmRecipe(environments.interpreter(None)),
+        WasmRecipe(environments.interpreter(None), kits),
     ]
     return {recipe.name: recipe for recipe in known}

@@ -11,9 +11,10 @@ from pathlib import Path
 from micro.errors import EngineError, SourceError
 from micro.runtime.command import Finished
 from micro.runtime.environments import Interpreter
-from micro.runtime.guest.build import build_wasm, find_tools
+from micro.runtime.guest.build import Runner, build_wasm, find_tools
 from micro.runtime.guest.compiled import ARTEFACT_BYTES_MAX, MAGIC
-from micro.runtime.guest.recipes import ARTEFACT
+from micro.runtime.guest.kits import KITS, Kits, kits_of
+from micro.runtime.guest.recipes import ARTEFACT, RUST_TARGETS, recipe_for
 from micro.runtime.manifest import MANIFEST, Manifest
 from micro.runtime.recipe.plan import Component, Files, Plan
 from micro.runtime.recipe.recipe import Job, Place, Start
@@ -40,7 +41,8 @@ class WasmRecipe:
     """`Recipe` for guests, which run in a worker of the node instead of a process of their own.
 
     Args:
-        interpreter: the node's own Python, whose packages may be compilers.
+        interpreter: the node's own Python.
+        kits: compilers that are fetched when they are needed.
     """
 
     name = "wasm"
@@ -48,8 +50,9 @@ class WasmRecipe:
     version = 1
     reproducible = False
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interpreter, kits: Kits) -> None:
         self._interpreter = interpreter
+        self._kits = kits
 
     def matches(self, files: Files, manifest: Manifest) -> Plan | None:
         if manifest.recipe != self.name:
@@ -70,7 +73,9 @@ class WasmRecipe:
         return self._plan(found, f"{MANIFEST} says so, and its files are {found}")
 
     def _plan(self, entry: str, reason: str) -> Plan:
-        return Plan(recipe=self.name, serves="micro", command=(), reason=reason, entry=entry, kind="wasm")
+        kits = kits_of(recipe_for(entry).tools) if not entry.endswith(PREBUILT) else []
+        brought = tuple(one for kit in kits for one in KITS[kit].version.split(", "))
+        return Plan(self.name, "micro", (), reason, entry=entry, kind="wasm", brought=brought)
 
     def asks(self, plan: Plan, files: Files) -> bytes:
         return b""
@@ -91,14 +96,35 @@ class WasmRecipe:
         folder = job.scratch / "source"
         await job.bench.copy(job.tree, folder, job.files.paths)
 
+        recipe = recipe_for(plan.entry)
+        kits = {kit: await self._kits.get(kit, job.bench) for kit in kits_of(recipe.tools)}
+        node = job.bench.find("node") if "node" in self.tools(plan) else ""
+        words = {tool: said for kit, place in kits.items() for tool, said in self._kits.words(kit, place, node).items()}
+        target = await _rust_target(job) if "cargo" in recipe.tools else ""
+        tools = find_tools([Path(place) for place in job.bench.search_path().split(":")], disk, words, target)
+        try:
+            made = await build_wasm(
+                plan.entry, folder, run=self._runner(plan, job, [*kits.values()]), tools=tools, disk=disk
+            )
+        except EngineError as error:
+            raise SourceError(str(error)) from error
+        disk.move(made, job.out / ARTEFACT)
+
+    def _runner(self, plan: Plan, job: Job, kits: Sequence[Path]) -> Runner:
+        """Returns what runs the commands of a build, each with its tools to read and no network."""
+
         async def run(command: Sequence[str], where: Path, environment: Mapping[str, str]) -> Finished:
-            words, variables, reads = [*command], dict(environment), self._interpreter.folders()
+            words, variables = [*command], dict(environment)
+            reads = (*self._interpreter.folders(), *kits)
             writes: tuple[Path, ...] = (job.scratch, where)
-            if Path(words[0]).name == "cargo":
+            name = Path(words[0]).name
+            if name == "cargo":
                 words[0], more = await cargo_of(job)
                 variables |= {**more, "CARGO_HOME": str(job.scratch)}
                 reads = (Path(words[0]).parents[1],)
-            elif Path(words[0]).name == "go":  # the next guest finds what this one compiled of Go itself
+            elif name in {"go", "node"}:
+                reads = (Path(words[0]).parents[1], *reads)
+            if name == "go":  # the next guest finds what this one compiled of Go itself
                 variables["GOCACHE"] = job.bench.settings.get("GOCACHE") or str(job.kept)
                 writes = (*writes, Path(variables["GOCACHE"]))
             what = f"the build of the guest in {plan.entry} failed"
@@ -106,15 +132,34 @@ class WasmRecipe:
                 words, directory=where, environment=variables, reads=reads, writes=writes, what=what
             )
 
-        tools = find_tools([Path(place) for place in job.bench.search_path().split(":")], disk)
-        try:
-            made = await build_wasm(plan.entry, folder, run=run, tools=tools, disk=disk)
-        except EngineError as error:
-            raise SourceError(str(error)) from error
-        disk.move(made, job.out / ARTEFACT)
+        return run
 
     def start(self, plan: Plan, place: Place) -> Start:
         return Start((str(place.out / ARTEFACT),), place.out)
 
     def tools(self, plan: Plan) -> tuple[str, ...]:
-        return ()
+        if plan.entry.endswith(PREBUILT):
+            return ()
+        needed = recipe_for(plan.entry).tools
+        own = {"go": ("go",), "cargo": ("cargo", "rustc")}.get(needed[0], ())
+        return ("node", "npm") if any(KITS[kit].manager == "npm" for kit in kits_of(needed)) else own
+
+
+async def _rust_target(job: Job) -> str:
+    """Returns what the owner's Rust calls WebAssembly with a system interface.
+
+    Raises:
+        SourceError: it has no such target; the message says what installs it.
+    """
+    rustc = job.bench.find("rustc")
+    root = Path(await job.bench.ask([rustc, "--print", "sysroot"], job.scratch) or "/usr")
+    there = {entry.name for entry in job.bench.disk.entries(root / "lib" / "rustlib")}
+    found = next((target for target in RUST_TARGETS if target in there), "")
+    if not found:
+        how = (
+            "apt-get install libstd-rust-dev-wasm32" if root == Path("/usr") else f"rustup target add {RUST_TARGETS[0]}"
+        )
+        raise SourceError(
+            f"this needs Rust's target {RUST_TARGETS[0]}, which {root} does not have: {how}, then try again"
+        )
+    return found

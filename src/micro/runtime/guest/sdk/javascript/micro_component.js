@@ -1,5 +1,5 @@
 // What componentize-qjs makes a component of: the world's functions on one side, a service's handlers on the other.
-import service from "./main.js";
+import service from "micro-main";
 import { bodyOf, Fault, log, Stream, valueOf } from "./micro.js";
 
 function well(work) {

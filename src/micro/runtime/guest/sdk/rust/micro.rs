@@ -99,7 +99,10 @@ fn varint(data: &[u8]) -> Option<(usize, &[u8])> {
 
 fn fields(mut data: &[u8], mut each: impl FnMut(u8, &[u8])) {
     while let Some((tag, rest)) = data.split_first() {
-        let Some((size, rest)) = varint(rest) else { return };
+        let (size, rest) = match varint(rest) {
+            Some(found) => found,
+            None => return, // `let else` would need Rust 1.65, and Debian's is older
+        };
         if size > rest.len() {
             return;
         }
