@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import shutil
 import signal
@@ -20,7 +21,7 @@ from micro.runtime.generation import Generation, StartFailed
 from micro.runtime.guest.recipes import Language
 from micro.runtime.instance import Instance
 from micro.system import SystemDisk
-from tests.kits import GUESTS, built
+from tests.kits import GUESTS, built, tools_for
 from tests.network.places import StartNode, client_of
 from tests.unit.runtime.guest.guests import ASK, guest
 
@@ -323,6 +324,33 @@ async def test_a_source_is_built_to_a_guest(node: Node, tmp_path: Path) -> None:
 
     async with client_of(node) as client:
         assert await client.call("conformance", "Test.Echo", {"text": "Ann"}) == {"text": "Ann"}
+
+
+@pytest.mark.parametrize("language", ["c", "javascript", pytest.param("python", marks=pytest.mark.prove), "typescript"])
+async def test_a_source_becomes_a_guest_by_itself(node: Node, tmp_path: Path, language: Language) -> None:
+    """Nobody says so where its SDK does; of Python its owner has to. What runs is the outcome of a sandboxed build."""
+    await tools_for(language)
+    shutil.copytree(GUESTS / language, tmp_path / "conformance")
+    engine = "wasm" if language == "python" else None
+    async for progress in node.supervisor.run(str(tmp_path / "conformance"), engine=engine):
+        assert not progress.failed, (progress.detail, progress.tail)
+
+    async with client_of(node) as client:
+        assert await client.call("conformance", "Test.Echo", {"text": "Ann"}) == {"text": "Ann"}
+        found = await client.call("runtime", "Runtime.Detect", {"source": str(tmp_path / "conformance")})
+    assert found["engine"] == ("process" if language == "python" else "wasm")
+
+
+async def test_a_module_that_a_makefile_leaves_is_a_guest(node: Node, tmp_path: Path) -> None:
+    """What the author's own build makes is looked at: a module of the ABI runs as one."""
+    (tmp_path / "greeting").mkdir()
+    data = base64.b64encode(GREETING).decode()
+    (tmp_path / "greeting" / "Makefile").write_text(f"guest.wasm:\n\techo {data} | base64 -d > guest.wasm\n")
+    async for progress in node.supervisor.run(str(tmp_path / "greeting")):
+        assert not progress.failed, (progress.detail, progress.tail)
+
+    async with client_of(node) as client:
+        assert await client.call("greeting", "Test.Echo", b"") == b'{"'
 
 
 async def test_what_is_no_guest_is_refused(node: Node, tmp_path: Path) -> None:

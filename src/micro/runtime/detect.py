@@ -2,9 +2,9 @@
 
 Pure.
 
-An author's word (`micro.toml`) comes first, then a `Procfile`, then the build file of a language, then what starts by a
-usual name. Where build files of two languages are there, the one in which more was written wins. Where two answers are
-equally good it asks instead of guessing.
+Which engine runs it is settled first, by `recipe.guests`. An author's word (`micro.toml`) comes first, then a
+`Procfile`, then the build file of a language, then what starts by a usual name. Where build files of two languages are
+there, the one in which more was written wins. Where two answers are equally good it asks instead of guessing.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from micro.errors import SourceError
-from micro.runtime.manifest import MANIFEST, Manifest, read_manifest
+from micro.runtime.manifest import MANIFEST, Engine, Manifest, read_manifest
 from micro.runtime.recipe.evidence import description_of
+from micro.runtime.recipe.guests import choose
 from micro.runtime.recipe.plan import SHOWN_MAX, Files, Plan
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ NOT_COUNTED = re.compile(
 COMPILED = frozenset({"go", "rust"})
 """Recipes whose build leaves one program: of a command only the arguments count."""
 
+WASM = "wasm"
 WEB = re.compile(r"^web\s*:\s*(.+)$", re.MULTILINE)
 SHELL = ("/bin/sh", "-c")
 META = re.compile(r"[|&;<>()`\\*?\[\]#~=%]|\$\(|\$(?!PORT\b)")
@@ -69,17 +71,31 @@ BELOW = ("/go.mod", "/Cargo.toml", "/package.json", "/requirements.txt")
 """What says that a folder below holds something that starts."""
 
 
-def detect(files: Files, recipes: Mapping[str, Recipe]) -> Plan:
+def detect(files: Files, recipes: Mapping[str, Recipe], engine: Engine | None = None) -> Plan:
     """Returns how the service in a tree is built and starts.
 
     Args:
         files: the tree's files.
         recipes: all that there are, by name.
+        engine: what shall run it, where its author does not say.
 
     Raises:
         SourceError: nothing that can be started is in it, or more than one thing; the message says what to add.
     """
     manifest = read_manifest(files.read(MANIFEST)) if MANIFEST in files.paths else Manifest()
+    choice = choose(files, manifest, engine)
+    plan = _guest(files, manifest, recipes) if choice.engine == "wasm" else _process(files, manifest, recipes)
+    plan = replace(plan, engine_reason=choice.why, notes=(*plan.notes, *choice.notes))
+    return plan if plan.description else replace(plan, description=description_of(files))
+
+
+def _guest(files: Files, manifest: Manifest, recipes: Mapping[str, Recipe]) -> Plan:
+    plan = recipes[WASM].matches(files, replace(manifest, recipe=WASM))
+    assert plan is not None, "it refuses what it cannot build"
+    return plan.told(manifest)
+
+
+def _process(files: Files, manifest: Manifest, recipes: Mapping[str, Recipe]) -> Plan:
     wanted = _with_procfile(files, manifest)
     plan = _find(files, wanted, recipes).told(manifest)
     if wanted.command[:2] == SHELL and not manifest.command:
@@ -92,7 +108,7 @@ def detect(files: Files, recipes: Mapping[str, Recipe]) -> Plan:
             plan = replace(plan, command=wanted.command)
     if plan.serves == "functions" and plan.recipe != "python":
         raise SourceError(f"{MANIFEST} says serves = 'functions', which are Python's: command = \"python FILE.py\"")
-    return plan if plan.description else replace(plan, description=description_of(files))
+    return plan
 
 
 def _with_procfile(files: Files, manifest: Manifest) -> Manifest:

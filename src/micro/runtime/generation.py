@@ -14,6 +14,7 @@ from micro.errors import MicroError
 
 if TYPE_CHECKING:
     from micro.runtime.engine.engine import Launch
+    from micro.runtime.manifest import Engine
 
 __all__ = ["Badge", "Change", "Generation", "Progress", "StartFailed", "Wish"]
 
@@ -64,12 +65,14 @@ class Wish:
         environment: variables for its process.
         allowed: what it may beyond its own, as `micro.runtime.grants` names it.
         evolve: whether it moves by itself when its source changes, None where he does not say.
+        engine: what shall run it, None where he does not say.
     """
 
     name: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     allowed: frozenset[str] = frozenset()
     evolve: bool | None = None
+    engine: Engine | None = None
 
 
 @dataclass(frozen=True)

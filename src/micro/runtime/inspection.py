@@ -9,6 +9,7 @@ from micro.errors import BadRequest, NotFound, SourceError
 from micro.runtime.artefact.attestation import judge_attestations
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Progress
+from micro.runtime.manifest import Engine, check_engine
 from micro.runtime.roster import Roster
 from micro.runtime.source.source import Report, silent
 from micro.runtime.source.spec import SourceSpec, parse
@@ -29,7 +30,7 @@ class Inspection:
         self._works = works
         self._roster = roster
 
-    async def detect(self, source: str) -> dict[str, Any]:
+    async def detect(self, source: str, engine: str | None = None) -> dict[str, Any]:
         """Returns what a source is and how it would start; see `Understood.to_dict`. Nothing of it is run.
 
         Raises:
@@ -37,19 +38,24 @@ class Inspection:
         """
         spec = _parse(source)
         try:
-            found = await self._workshop.understand(spec, await self._workshop.newest(spec), silent)
+            asked = check_engine(engine, "engine")
+            found = await self._workshop.understand(spec, await self._workshop.newest(spec), silent, asked)
         except SourceError as error:
             raise BadRequest(str(error)) from error
         return {"source": str(spec), "name": found.plan.name or spec.name, **found.to_dict()}
 
-    async def build(self, source: str) -> AsyncIterator[Progress]:
+    async def build(self, source: str, engine: str | None = None) -> AsyncIterator[Progress]:
         """Builds a source without running it, and yields how far it has come; the last line names the build.
 
         Raises:
             BadRequest: the source cannot be understood.
         """
         spec = _parse(source)
-        async for progress in self._works.look_on(lambda feed: self._build(spec, feed), spec.name):
+        try:
+            asked = check_engine(engine, "engine")
+        except SourceError as error:
+            raise BadRequest(str(error)) from error
+        async for progress in self._works.look_on(lambda feed: self._build(spec, feed, asked), spec.name):
             yield progress
 
     async def verify(self, name: str, attestations: int = 0, ask: Ask | None = None) -> AsyncIterator[Progress]:
@@ -75,9 +81,9 @@ class Inspection:
         """Returns the digest of what came of a build here, "" where there is no such build."""
         return self._workshop.artefacts.digest(build)
 
-    async def _build(self, spec: SourceSpec, feed: Feed) -> None:
+    async def _build(self, spec: SourceSpec, feed: Feed, engine: Engine | None) -> None:
         feed.put(Progress("fetching", f"looking for {spec}"))
-        found = await self._workshop.understand(spec, await self._workshop.newest(spec), feed.report)
+        found = await self._workshop.understand(spec, await self._workshop.newest(spec), feed.report, engine)
         made = await self._workshop.build(spec, found, feed.report)
         feed.put(Progress("done", f"{spec.name} is built: {made.key}", done=True, service=spec.name, build=made.key))
 

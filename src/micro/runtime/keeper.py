@@ -16,6 +16,7 @@ from micro.runtime.generation import Change, Generation, StartFailed
 from micro.runtime.instance import Instance, Launcher, describe_end
 from micro.runtime.lingering import Lingering
 from micro.runtime.logs import Logs
+from micro.runtime.manifest import Engine
 from micro.runtime.source.source import Report, silent
 from micro.runtime.source.spec import SourceSpec
 
@@ -44,6 +45,7 @@ class Keeper:
         environment: Mapping[str, str],
         allowed: frozenset[str],
         evolves: bool,
+        engine: Engine | None = None,
         revision: str = "",
         clock: Clock,
         entropy: Entropy,
@@ -57,6 +59,7 @@ class Keeper:
             environment: variables that its owner gave it.
             allowed: what its owner allows it beyond its own.
             evolves: whether it moves by itself when its source changes.
+            engine: what its owner wants to run it, None where he did not say.
             revision: what it ran when the node stopped.
         """
         self.name = name
@@ -65,6 +68,7 @@ class Keeper:
         self.environment = dict(environment)
         self.allowed = allowed
         self.evolves = evolves
+        self.engine = engine
         self.generation: Generation | None = None
         self.instance: Instance | None = None
         self.state = "starting"

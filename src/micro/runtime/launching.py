@@ -28,7 +28,7 @@ def launch_of(plan: Plan, start: Start, name: str, interpreter: Interpreter) -> 
         interpreter: the node's own Python, which runs the adapter.
     """
     environment = {**start.environment, **plan.environment}
-    if plan.serves == "micro":
+    if plan.serves == "micro" or start.engine == "wasm":
         return Launch(start.command, start.directory, environment, start.readable)
     readable = (*interpreter.folders(), *start.readable)
     said = {

@@ -9,6 +9,7 @@ Pure.
     serves = "http"                        # what the command is: micro, http, program, functions or site
     recipe = "python"                      # who builds it, where files leave that open
     build = "npm run build"                # what is run, without network, before it starts
+    engine = "wasm"                        # what runs it: wasm or process, where that is not plain
 
     [service.environment]
     GREETING = "Hello"
@@ -26,11 +27,23 @@ from typing import Any, Literal, NoReturn, get_args
 
 from micro.errors import SourceError
 
-__all__ = ["MANIFEST", "MANIFEST_BYTES_MAX", "Manifest", "Serves", "check_environment", "read_manifest"]
+__all__ = [
+    "MANIFEST",
+    "MANIFEST_BYTES_MAX",
+    "Engine",
+    "Manifest",
+    "Serves",
+    "check_engine",
+    "check_environment",
+    "read_manifest",
+]
 
 Serves = Literal["micro", "http", "program", "functions", "site"]
 """What starts: a service that registers itself, a program that listens on `PORT`, one that reads its standard input
 and answers on its standard output, a Python file whose functions are called, or a folder of files."""
+
+Engine = Literal["process", "wasm"]
+"""What runs a service: a process in a sandbox, or a worker for WebAssembly."""
 
 MANIFEST = "micro.toml"
 MANIFEST_BYTES_MAX = 65_536
@@ -44,7 +57,7 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OURS = "MICRO_"
 """Variables that begin so are set by the node alone."""
 
-SAID = {"command", "name", "network", "environment", "serves", "recipe", "build", "description"}
+SAID = {"command", "name", "network", "environment", "serves", "recipe", "build", "description", "engine"}
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,7 @@ class Manifest:
         recipe: the name of the recipe that builds it.
         build: the words of the command that builds it.
         description: what it is good for.
+        engine: what runs it.
     """
 
     command: tuple[str, ...] = ()
@@ -70,6 +84,7 @@ class Manifest:
     recipe: str = ""
     build: tuple[str, ...] = ()
     description: str = ""
+    engine: Engine | None = None
 
 
 def read_manifest(data: bytes) -> Manifest:
@@ -109,7 +124,19 @@ def read_manifest(data: bytes) -> Manifest:
         recipe=_text(known, "recipe"),
         build=_words("build", known.get("build", "")),
         description=_text(known, "description"),
+        engine=check_engine(known.get("engine"), f"{MANIFEST}: `engine`"),
     )
+
+
+def check_engine(said: object, where: str) -> Engine | None:
+    """Returns which engine somebody asks for, None where he does not.
+
+    Raises:
+        SourceError: there is none of that name; the message begins with `where`.
+    """
+    if said is None or (isinstance(said, str) and said in get_args(Engine)):
+        return said  # type: ignore[return-value] # it is one of them
+    raise SourceError(f"{where} is {str(said)[:40]!r}; it is one of {', '.join(get_args(Engine))}")
 
 
 def is_service_name(text: str) -> bool:

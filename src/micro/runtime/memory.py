@@ -15,7 +15,7 @@ from typing import Any
 from micro.errors import ConfigError, EngineError, SourceError
 from micro.ports import Disk
 from micro.runtime.grants import check_grants
-from micro.runtime.manifest import check_environment, is_service_name
+from micro.runtime.manifest import Engine, check_engine, check_environment, is_service_name
 from micro.runtime.source.spec import parse
 
 __all__ = ["Memory", "Remembered"]
@@ -37,6 +37,7 @@ class Remembered:
         environment: variables that its owner gave it.
         allowed: what its owner allows it beyond its own, as `micro.runtime.grants` names it.
         evolve: whether it moves by itself when its source changes; None where nobody said so.
+        engine: what its owner wants to run it; None where he did not say.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Remembered:
     environment: dict[str, str] = field(default_factory=dict)
     allowed: tuple[str, ...] = ()
     evolve: bool | None = None
+    engine: Engine | None = None
 
 
 class Memory:
@@ -96,4 +98,5 @@ def _read(one: dict[str, Any]) -> Remembered:
     if service.evolve not in {None, True, False}:
         raise ValueError(f"{service.name}: evolve is true or false")
     check_environment(service.environment, service.name)
+    check_engine(service.engine, service.name)
     return replace(service, allowed=tuple(sorted(check_grants(service.allowed))))

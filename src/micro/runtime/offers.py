@@ -101,7 +101,7 @@ class Offers(Place):
         return self._beside(keeper)
 
     async def make(self, keeper: Keeper, revision: Revision, number: int, report: Report) -> Generation:
-        made = await self._workshop.make(keeper.spec, revision, number, report)
+        made = await self._workshop.make(keeper.spec, revision, number, report, keeper.engine)
         check_needs(made.needs, keeper.allowed, str(keeper.spec))
         return made
 

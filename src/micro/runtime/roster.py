@@ -97,6 +97,7 @@ class Roster:
             environment=keeper.environment,
             allowed=tuple(sorted(keeper.allowed)),
             evolve=keeper.evolves,
+            engine=keeper.engine,
         )
         self._write({**self._remembered, keeper.name: service})
 

@@ -16,7 +16,7 @@ from micro.runtime.inspection import Inspection
 from micro.runtime.instance import Launcher
 from micro.runtime.keeper import DRAIN_SECONDS_MAX, Keeper
 from micro.runtime.logs import LogLine, Logs
-from micro.runtime.manifest import check_environment, is_service_name
+from micro.runtime.manifest import check_engine, check_environment, is_service_name
 from micro.runtime.memory import Remembered
 from micro.runtime.naming import Naming
 from micro.runtime.offers import Offers
@@ -90,7 +90,7 @@ class Supervisor:
             keeper = self._keeper(
                 service.name,
                 parse(service.source),
-                Wish(service.name, service.environment, frozenset(service.allowed), service.evolve),
+                Wish(service.name, service.environment, frozenset(service.allowed), service.evolve, service.engine),
                 named=service.named,
                 revision=service.revision,
             )
@@ -119,6 +119,7 @@ class Supervisor:
         environment: Mapping[str, str] | None = None,
         evolve: bool | None = None,
         allow: Collection[str] = (),
+        engine: str | None = None,
     ) -> AsyncIterator[Progress]:
         """Runs a service from its source, and yields how far it has come; the last line is `done` or `failed`.
 
@@ -132,6 +133,7 @@ class Supervisor:
             evolve: whether it moves by itself when its source changes; where nobody says, a repository without a
                 pinned commit does.
             allow: what it may beyond its own, as `micro.runtime.grants` names it; what was allowed before stays.
+            engine: what shall run it, `process` or `wasm`, where its author does not say.
 
         Raises:
             BadRequest: the source, the name, a variable or what is allowed cannot be understood, or a pinned commit is
@@ -141,7 +143,7 @@ class Supervisor:
         try:
             spec = parse(source)
             given = check_environment(environment or {}, "environment")
-            wish = Wish(name, given, check_grants(allow), evolve)
+            wish = Wish(name, given, check_grants(allow), evolve, check_engine(engine, "engine"))
         except SourceError as error:
             raise BadRequest(str(error)) from error
         if name is not None and not is_service_name(name):
@@ -271,7 +273,7 @@ class Supervisor:
         report = _report(feed)
         report("fetching", f"looking for {spec}")
         revision = await self._workshop.newest(spec)
-        generation = await self._workshop.make(spec, revision, 1, report)
+        generation = await self._workshop.make(spec, revision, 1, report, wish.engine)
         check_needs(generation.needs, wish.allowed, str(spec))
         chosen = wish.name or generation.name
         keeper = self._keeper(chosen or key, spec, wish, named=bool(chosen))
@@ -299,8 +301,9 @@ class Supervisor:
             report("fetching", f"looking for the newest {keeper.spec}")
             revision = await self._workshop.newest(keeper.spec)
             self.renewal.lookout.looked(keeper.spec, revision)
-        kept = keeper.environment, keeper.allowed
-        given = dict(wish.environment) or keeper.environment, keeper.allowed | wish.allowed
+        kept = keeper.environment, keeper.allowed, keeper.engine
+        wanted = dict(wish.environment) or keeper.environment, keeper.allowed | wish.allowed
+        given = (*wanted, wish.engine or keeper.engine)
         changed = given != kept
         if keeper.is_at(revision.id) and not changed:
             detail = f"{keeper.name} runs the newest revision already, {revision.short}"
@@ -309,7 +312,7 @@ class Supervisor:
         before = self._roster.remembered(keeper.name)
         number = self.offers.succession.next_number(keeper.name, before.generation if before else 0)
         try:
-            generation = await self._workshop.make(keeper.spec, revision, number, report)
+            generation = await self._workshop.make(keeper.spec, revision, number, report, given[2])
             check_needs(generation.needs, given[1], str(keeper.spec))
         except SourceError as error:
             raise BuildFailed(f"{error}; {self._serving(before)}", getattr(error, "tail", ())) from error
@@ -318,11 +321,11 @@ class Supervisor:
             feed.put(Progress("done", detail, done=True, service=keeper.name))
             await self._sweep()
             return
-        keeper.environment, keeper.allowed = given
+        keeper.environment, keeper.allowed, keeper.engine = given
         try:
             idle = await keeper.replace(generation, report, lambda: self._promise(keeper, generation))
         except (StartFailed, EngineError) as error:
-            keeper.environment, keeper.allowed = kept
+            keeper.environment, keeper.allowed, keeper.engine = kept
             serving = self._serving(before)
             if isinstance(error, EngineError):
                 raise EngineError(f"{error}; {serving}") from error
@@ -348,7 +351,7 @@ class Supervisor:
         if spec.kind == "directory":
             revision = await self._workshop.newest(spec)
         number = before.generation + (revision.id != before.revision)
-        generation = await self._workshop.make(spec, revision, number, silent)
+        generation = await self._workshop.make(spec, revision, number, silent, before.engine)
         if number != before.generation:
             self._roster.remember(self._roster.find(name), generation)
         return generation
@@ -371,6 +374,7 @@ class Supervisor:
             environment=wish.environment,
             allowed=wish.allowed,
             evolves=self._evolve and may_evolve(spec) if wish.evolve is None else wish.evolve,
+            engine=wish.engine,
             revision=revision,
             clock=self._clock,
             entropy=self._entropy,
@@ -379,7 +383,7 @@ class Supervisor:
         )
 
     def _beside(self, keeper: Keeper) -> Keeper:
-        wish = Wish(keeper.name, keeper.environment, keeper.allowed, keeper.evolves)
+        wish = Wish(keeper.name, keeper.environment, keeper.allowed, keeper.evolves, keeper.engine)
         return self._keeper(keeper.name, keeper.spec, wish, named=keeper.named)
 
     async def _sweep(self) -> None:

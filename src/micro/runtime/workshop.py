@@ -18,7 +18,7 @@ from micro.runtime.environments import Interpreter
 from micro.runtime.generation import Generation
 from micro.runtime.grants import NETWORK
 from micro.runtime.launching import launch_of
-from micro.runtime.manifest import MANIFEST_BYTES_MAX
+from micro.runtime.manifest import MANIFEST_BYTES_MAX, Engine
 from micro.runtime.recipe.plan import Files, Plan
 from micro.runtime.recipe.recipe import Recipe
 from micro.runtime.source.source import Report, Revision, Source, Tree
@@ -56,6 +56,8 @@ class Understood:
             "recipe": plan.recipe,
             "language": self.recipe.language,
             "serves": plan.serves,
+            "engine": plan.kind,
+            "engine_why": plan.engine_reason,
             "entry": plan.entry,
             "command": list(plan.command),
             "build": list(plan.build),
@@ -92,8 +94,10 @@ class Workshop:
         """Returns the revision that a source names now."""
         return await self._sources[spec.kind].newest(spec)
 
-    async def understand(self, spec: SourceSpec, revision: Revision, report: Report) -> Understood:
-        """Returns what a source is; nothing of it is run.
+    async def understand(
+        self, spec: SourceSpec, revision: Revision, report: Report, engine: Engine | None = None
+    ) -> Understood:
+        """Returns what a source is, and which engine runs it unless `engine` says so; nothing of it is run.
 
         Raises:
             SourceError: it cannot be fetched, or nothing in it can be started; the message says what to add.
@@ -101,12 +105,12 @@ class Workshop:
         tree = await self._sources[spec.kind].fetch(spec, revision, report)
         for note in tree.notes:
             report("fetching", note)
-        return await self.look(tree)
+        return await self.look(tree, engine)
 
-    async def look(self, tree: Tree) -> Understood:
+    async def look(self, tree: Tree, engine: Engine | None = None) -> Understood:
         """Returns what a tree is."""
         files = await asyncio.to_thread(self._files, tree.folder)
-        plan = await asyncio.to_thread(detect, files, self._recipes)
+        plan = await asyncio.to_thread(detect, files, self._recipes, engine)
         return Understood(tree, files, plan, self._recipes[plan.recipe])
 
     async def build(self, spec: SourceSpec, found: Understood, report: Report) -> Artefact:
@@ -117,18 +121,22 @@ class Workshop:
         """
         plan = found.plan
         report("building", f"{found.recipe.language}, as {plan.serves}: {plan.reason}")
+        if plan.kind == "wasm":
+            report("building", f"to WebAssembly: {plan.engine_reason}")
         for note in plan.notes:
             report("building", note)
         service = plan.name or spec.name
         return await self.artefacts.make(found.recipe, plan, found.files, found.tree, str(spec), service, report)
 
-    async def make(self, spec: SourceSpec, revision: Revision, number: int, report: Report) -> Generation:
+    async def make(
+        self, spec: SourceSpec, revision: Revision, number: int, report: Report, engine: Engine | None = None
+    ) -> Generation:
         """Returns generation `number` of a service.
 
         Raises:
             SourceError: it cannot be fetched, understood or built; the message says why, and what to do.
         """
-        found = await self.understand(spec, revision, report)
+        found = await self.understand(spec, revision, report, engine)
         artefact = await self.build(spec, found, report)
         plan = found.plan
         return Generation(
@@ -138,7 +146,7 @@ class Workshop:
             tree=found.tree.hash,
             build=artefact.key,
             packages=artefact.packages,
-            kind=plan.kind,
+            kind=artefact.start.engine or plan.kind,
             launch=launch_of(plan, artefact.start, plan.name or spec.name, self._interpreter),
             name=plan.name,
             needs=frozenset({NETWORK} if plan.network else ()),
@@ -151,8 +159,9 @@ class Workshop:
             SourceError: it is not what this node stated; the message says what differs.
         """
 
-        async def again(source: str, revision: str) -> tuple[Tree, Files, Plan, Recipe]:
-            found = await self.understand(parse(source), Revision(revision), report)
+        async def again(source: str, revision: str, recipe: str) -> tuple[Tree, Files, Plan, Recipe]:
+            engine: Engine = "wasm" if recipe.partition("/")[0] == "wasm" else "process"
+            found = await self.understand(parse(source), Revision(revision), report, engine)
             return found.tree, found.files, found.plan, found.recipe
 
         return await verify(self.artefacts, self._disk, key, again, report)

@@ -10,6 +10,7 @@ from micro.errors import SourceError
 from micro.runtime.detect import detect
 from micro.runtime.environments import Environments, Interpreter
 from micro.runtime.guest.kits import Kits
+from micro.runtime.manifest import Engine
 from micro.runtime.recipe.plan import Files, Plan
 from micro.runtime.recipe.table import recipes
 from micro.system import SystemDisk
@@ -20,9 +21,9 @@ KITS = Kits(SystemDisk(), OWN.program, Path("/nowhere"))
 RECIPES = recipes(Environments(SystemDisk(), OWN), KITS)
 
 
-def look(files: dict[str, str]) -> Plan:
+def look(files: dict[str, str], engine: Engine | None = None) -> Plan:
     """Detects in files of these texts."""
-    return detect(Files(files, lambda path: files[path].encode()), RECIPES)
+    return detect(Files(files, lambda path: files[path].encode()), RECIPES, engine)
 
 
 def plan(**files: str) -> Plan:

@@ -19,7 +19,7 @@ from micro.doors.cli.terminal import note, paint, say
 from micro.errors import InternalError
 from micro.runtime.source.spec import parse
 
-__all__ = ["build", "detect", "follow", "local_source", "verify"]
+__all__ = ["build", "detect", "engine_option", "follow", "local_source", "verify"]
 
 
 def local_source(source: str) -> str:
@@ -33,14 +33,23 @@ def local_source(source: str) -> str:
     return str(parse(source).below(os.getcwd()))
 
 
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["process", "wasm"]),
+    help="What runs it: by default what it is made for; its micro.toml has the last word.",
+)
+
+
 @command("detect", example="micro detect github.com/ann/greeter")
 @click.argument("source")
-def detect(session: Session, source: str) -> None:
+@engine_option
+def detect(session: Session, source: str, engine: str | None) -> None:
     """Say what a source is, and how it would start.
 
     SOURCE is a folder or a git URL, as for `micro run`. It is fetched, looked at and left alone: nothing of it is run.
     """
-    found = session.ask("runtime", "Runtime.Detect", {"source": local_source(source)}, waiting=f"looking at {source}")
+    request = asked(source, engine)
+    found = session.ask("runtime", "Runtime.Detect", request, waiting=f"looking at {source}")
     if session.shape() == "json":
         session.show(found)
         return
@@ -50,15 +59,21 @@ def detect(session: Session, source: str) -> None:
     session.next(f"micro run {clean(source)}")
 
 
+def asked(source: str, engine: str | None) -> dict[str, str]:
+    """Returns the request about a source, with the engine that somebody asks for."""
+    return {"source": local_source(source), **({"engine": engine} if engine else {})}
+
+
 @command("build", example="micro build github.com/ann/greeter")
 @click.argument("source")
-def build(session: Session, source: str) -> None:
+@engine_option
+def build(session: Session, source: str, engine: str | None) -> None:
     """Build a source without running it.
 
     What it asks for is fetched from the registries of its language, and then it is built without a network. The last
     line names the build, which `micro verify` takes.
     """
-    last = follow(session, "Runtime.Build", {"source": local_source(source)})
+    last = follow(session, "Runtime.Build", asked(source, engine))
     if session.shape() == "table" and last.get("build"):
         session.next(f"micro verify {clean(str(last['build']))[:16]}")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from micro.doors.cli.building import follow, local_source
+from micro.doors.cli.building import engine_option, follow, local_source
 from micro.doors.cli.completion import complete_services
 from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import Usage
@@ -40,6 +40,7 @@ REVISION_CHARACTERS = 10
 @click.option(
     "--allow", multiple=True, metavar="WHAT", help="What it may beyond its own: `network`, the machine's network."
 )
+@engine_option
 def run(
     session: Session,
     source: str,
@@ -47,6 +48,7 @@ def run(
     environment: tuple[str, ...],
     evolve: bool | None,
     allow: tuple[str, ...],
+    engine: str | None,
 ) -> None:
     """Run a service from its source.
 
@@ -64,6 +66,7 @@ def run(
         "environment": variables or None,
         "evolve": evolve,
         "allow": list(allow) or None,
+        "engine": engine,
     }
     _follow(session, "Runtime.Run", {key: value for key, value in request.items() if value is not None})
 

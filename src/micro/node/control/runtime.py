@@ -28,6 +28,7 @@ class Runtime:
         environment: dict[str, str] | None = None,
         evolve: bool | None = None,
         allow: list[str] | None = None,
+        engine: str | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
         """Runs a service from its source and yields how far it has come; the last item has `done`.
 
@@ -38,10 +39,12 @@ class Runtime:
             evolve: whether it moves by itself when its source changes; where nobody says, a repository without a
                 pinned commit does.
             allow: what it may beyond its own: `network`.
+            engine: what shall run it, `process` or `wasm`; by default what it is made for. `micro.toml` has the last
+                word.
         """
         if name is not None and self._is_platform(name):
             raise BadRequest(f"{name} is a service of the node itself; choose another name")
-        async for progress in self._supervisor.run(source, name, environment, evolve, allow or []):
+        async for progress in self._supervisor.run(source, name, environment, evolve, allow or [], engine):
             yield dict(progress.to_dict())
 
     async def update(self, name: str) -> AsyncIterator[dict[str, Any]]:
@@ -53,21 +56,23 @@ class Runtime:
         async for progress in self._supervisor.update(name):
             yield dict(progress.to_dict())
 
-    async def detect(self, source: str) -> dict[str, Any]:
+    async def detect(self, source: str, engine: str | None = None) -> dict[str, Any]:
         """Says what a source is and how it would start; nothing of it is run.
 
         Args:
             source: a git URL, `github.com/owner/repository/path@ref`, or an absolute path.
+            engine: what shall run it, as for `Runtime.Run`.
         """
-        return await self._supervisor.inspection.detect(source)
+        return await self._supervisor.inspection.detect(source, engine)
 
-    async def build(self, source: str) -> AsyncIterator[dict[str, Any]]:
+    async def build(self, source: str, engine: str | None = None) -> AsyncIterator[dict[str, Any]]:
         """Builds a source without running it, and yields how far it has come; the last item names the build.
 
         Args:
             source: a git URL, `github.com/owner/repository/path@ref`, or an absolute path.
+            engine: what shall run it, as for `Runtime.Run`.
         """
-        async for progress in self._supervisor.inspection.build(source):
+        async for progress in self._supervisor.inspection.build(source, engine):
             yield dict(progress.to_dict())
 
     async def verify(self, name: str, attestations: int = 0) -> AsyncIterator[dict[str, Any]]:

@@ -19,8 +19,8 @@ from micro.runtime.source.trees import tree_hash
 __all__ = ["Rebuildable", "verify"]
 
 SHOWN_MAX = 5
-Rebuildable = Callable[[str, str], Awaitable[tuple[Tree, Files, Plan, Recipe]]]
-"""Finds a source's revision again, by the words of a statement, and what it is."""
+Rebuildable = Callable[[str, str, str], Awaitable[tuple[Tree, Files, Plan, Recipe]]]
+"""Finds a source's revision again, by the words of a statement and the recipe that built it, and what it is."""
 
 
 async def verify(artefacts: Artefacts, disk: Disk, key: str, again: Rebuildable, report: Report) -> str:
@@ -63,7 +63,9 @@ async def _compare(
 ) -> str:
     """Builds once more, where that can say something, and returns what that showed."""
     outer = definition["externalParameters"]
-    tree, files, plan, recipe = await again(str(outer["source"]), str(outer["revision"]))
+    tree, files, plan, recipe = await again(
+        str(outer["source"]), str(outer["revision"]), str(definition["internalParameters"]["recipe"])
+    )
     stated = definition["resolvedDependencies"][0]["digest"]["microTree"]
     if tree.hash != stated:
         return "its source has changed since, so it was not built again"

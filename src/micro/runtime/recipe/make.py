@@ -7,6 +7,7 @@ import re
 from micro.errors import SourceError
 from micro.runtime.manifest import Manifest
 from micro.runtime.recipe.evidence import evidence, routes
+from micro.runtime.recipe.guests import PREBUILT, module_of
 from micro.runtime.recipe.plan import SHOWN_MAX, Component, Files, Plan
 from micro.runtime.recipe.recipe import Job, Place, Start
 
@@ -63,7 +64,10 @@ class MakeRecipe:
             program = str(place.out / program) if "/" in program and not program.startswith("/") else program
             return Start((program, *words), place.out, {}, (place.out,))
         named = [path for path in place.programs if path in {plan.entry, f"bin/{plan.entry}", f"build/{plan.entry}"}]
-        programs = named or list(place.programs)
+        programs = named or [path for path in place.programs if not path.endswith(PREBUILT)]
+        module = module_of(place.files)
+        if module and not programs:
+            return Start((str(place.out / module),), place.out, engine="wasm")
         if len(programs) != 1:
             shown = f" ({', '.join(programs[:SHOWN_MAX])})" if programs else ""
             raise SourceError(

@@ -13,6 +13,7 @@ from typing import Any
 from micro.errors import SourceError
 from micro.runtime.manifest import Manifest, Serves
 from micro.runtime.recipe.evidence import evidence, routes
+from micro.runtime.recipe.guests import module_of
 from micro.runtime.recipe.lockfile import SPECIFIER, check_overrides, components_of, strike_addresses
 from micro.runtime.recipe.plan import Component, Files, Plan
 from micro.runtime.recipe.recipe import Job, Place, Start
@@ -127,6 +128,9 @@ class NodeRecipe:
         reads = (place.out, place.packages)
         if plan.serves == "site":
             folder = next((name for name in BUILT if f"{name}/index.html" in place.files), "")
+            module = module_of(place.files)
+            if module and not folder:
+                return Start((str(place.out / module),), place.out, engine="wasm")
             if not folder:
                 raise SourceError(f"the build left no index.html in {', '.join(BUILT)}: nothing can be served")
             return Start((folder,), place.out, {}, reads)

@@ -67,6 +67,7 @@ class Plan:
         name: the service's name, if its author said it.
         description: what it is good for, if its author said it.
         environment: variables that its author set.
+        engine_reason: one line that says why that one.
         brought: compilers that the node fetches itself to build it, each with its version.
         network: whether its author says that it needs the network.
         requirements: Python packages to install beside it; none is None.
@@ -90,6 +91,7 @@ class Plan:
     endpoints: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     kind: str = "process"
+    engine_reason: str = ""
     brought: tuple[str, ...] = ()
     network: bool = False
 

@@ -70,12 +70,14 @@ class Start:
         directory: where it stands.
         environment: variables it needs.
         readable: folders it must be able to read, beside those of the system and of the node's own Python.
+        engine: what runs it, where only the build showed that; else as the plan says.
     """
 
     command: tuple[str, ...]
     directory: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     readable: tuple[Path, ...] = ()
+    engine: str = ""
 
 
 class Recipe(Protocol):

@@ -16,6 +16,7 @@ from micro.runtime.guest.compiled import ARTEFACT_BYTES_MAX, MAGIC
 from micro.runtime.guest.kits import KITS, Kits, kits_of
 from micro.runtime.guest.recipes import ARTEFACT, RUST_TARGETS, recipe_for
 from micro.runtime.manifest import MANIFEST, Manifest
+from micro.runtime.recipe.guests import PREBUILT
 from micro.runtime.recipe.plan import Component, Files, Plan
 from micro.runtime.recipe.recipe import Job, Place, Start
 from micro.runtime.recipe.rust import cargo_of
@@ -34,7 +35,6 @@ NAMED: Mapping[str, tuple[str, ...]] = {
 """What says for sure of which language a guest is, where its author asked for one."""
 
 ENDING: Mapping[str, tuple[str, ...]] = {"c": (".c",), "cpp": (".cc", ".cpp", ".cxx")}
-PREBUILT = ".wasm"
 
 
 class WasmRecipe:
@@ -55,22 +55,21 @@ class WasmRecipe:
         self._kits = kits
 
     def matches(self, files: Files, manifest: Manifest) -> Plan | None:
-        if manifest.recipe != self.name:
-            return None
         named = manifest.command[0] if manifest.command else ""
         if named.endswith(PREBUILT):
             if named not in files.paths:
                 raise SourceError(f"{MANIFEST} says that {named} starts, and it is not there")
-            return self._plan(named, f"{MANIFEST} says so")
+            return self._plan(named, f"{named} is there already")
         found = next((language for language, names in NAMED.items() if files.first(*names)), "")
         found = found or next((one for one, endings in ENDING.items() if files.ending(*endings, depth_max=0)), "")
         if not found:
             raise SourceError(
-                f'{MANIFEST} says recipe = "wasm", and nothing here is built to it: the start is one of '
+                "nothing here can be built to WebAssembly: the start is one of "
                 f"{', '.join(name for names in NAMED.values() for name in names)}, a file in C or C++, "
                 f'or command = "guest.wasm"'
             )
-        return self._plan(found, f"{MANIFEST} says so, and its files are {found}")
+        start = files.first(*NAMED.get(found, ())) or files.ending(*ENDING[found], depth_max=0)[0]
+        return self._plan(found, f"it starts with {start}")
 
     def _plan(self, entry: str, reason: str) -> Plan:
         kits = kits_of(recipe_for(entry).tools) if not entry.endswith(PREBUILT) else []

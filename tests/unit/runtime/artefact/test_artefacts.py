@@ -60,7 +60,7 @@ class Workplace:
         return await self.artefacts.make(recipe, plan, files, tree, "./it", "it", self.report)
 
     async def verify(self, key: str, tree_hash: str = "t" * 64) -> str:
-        async def again(source: str, revision: str) -> tuple[Tree, Files, Plan, Recipe]:
+        async def again(source: str, revision: str, recipe: str) -> tuple[Tree, Files, Plan, Recipe]:
             assert (source, revision) == ("./it", "content-1")
             return self.look(tree_hash)
 
