@@ -21,6 +21,7 @@ from micro.node.front import Client
 from micro.node.herald import TOPIC
 from micro.node.node import Node
 from tests.network.places import StartNode, client_of, until
+from tests.unit.runtime.guest.guests import guest
 
 SOURCE = """
 import asyncio
@@ -77,10 +78,12 @@ def write(folder: Path, version: int, *, broken: bool = False) -> None:
     commit(folder, SOURCE.replace("VERSION", str(version)).replace("BROKEN", str(broken)))
 
 
-def commit(folder: Path, text: str) -> None:
-    (folder / "main.py").write_text(text)
+def commit(folder: Path, text: str, *files: str) -> None:
+    if text:
+        (folder / "main.py").write_text(text)
+        files = ("main.py",)
     names = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "commit.gpgsign=false")
-    for words in (("init", "-q", "-b", "main"), ("add", "main.py"), (*names, "commit", "-q", "-m", "a version")):
+    for words in (("init", "-q", "-b", "main"), ("add", *files), (*names, "commit", "-q", "-m", "a version")):
         subprocess.run(("git", "-C", folder, *words), check=True)
 
 
@@ -161,6 +164,35 @@ async def test_a_newcomer_that_costs_more_gets_nothing_any_more(start_node: Star
                 break
         assert generation(node, 2)["state"] == "zero"
         assert generation(node, 2)["cost"]["worse"] > 5
+        assert "costs more than its parent" in " ".join(generation(node, 2)["reasons"])
+
+
+def write_guest(folder: Path, work: str) -> None:
+    """Commits a guest that does some work for each call."""
+    said = {"name": "greeter", "endpoints": [{"name": "Say.Dear"}]}
+    answer = "(i32.store8 (i32.const 0) (i32.const 49)) (call $answer (i32.const 0) (i32.const 1))"
+    (folder / "greeter.wasm").write_bytes(guest(f"{work} {answer}", described=said))
+    (folder / "micro.toml").write_text('[service]\nrecipe = "wasm"\ncommand = "greeter.wasm"\nname = "greeter"\n')
+    commit(folder, "", "greeter.wasm", "micro.toml")
+
+
+async def test_a_guest_that_takes_more_fuel_gets_nothing_any_more(start_node: StartNode, tmp_path: Path) -> None:
+    """Its worker counts what each call takes, and tells it with the answer."""
+    folder = tmp_path / "greeter"
+    folder.mkdir()
+    write_guest(folder, "")
+    node = await start_node(wasm_workers=1)
+    await run(node, folder)
+    async with client_of(node) as client:
+        write_guest(folder, "(memory.fill (i32.const 8192) (i32.const 0) (i32.const 150000))" * 2)
+        await offer(node)
+        for _ in range(20):
+            await call_many(client, "Say.Dear", 100, at_once=4)
+            node.supervisor.offers.succession.look()
+            if generation(node, 2)["state"] == "zero":
+                break
+        assert generation(node, 2)["cost"]["worse"] > 5
+        assert generation(node, 2)["cost"]["better"] == generation(node, 2)["cost"]["same"] == 0
         assert "costs more than its parent" in " ".join(generation(node, 2)["reasons"])
 
 
