@@ -266,6 +266,29 @@ async def test_an_artefact_is_compiled_before_it_starts(node: Node, tmp_path: Pa
         await node._guests.prepare(place)
 
 
+async def test_a_worker_that_uses_too_much_memory_is_ended(start_node: StartNode, tmp_path: Path) -> None:
+    """However its guests come to it together: each within its grant, more than the worker may have."""
+    node = await start_node(wasm_workers=1, wasm_worker_memory_bytes=268_435_456)
+    if node._isolator is None or "memory" not in (await node._isolator.confinement()).groups.counted:
+        pytest.skip("control groups cannot be made on this machine: memory of a worker is limited otherwise")
+    taking = """(drop (memory.grow (i32.const 2400)))
+      (memory.fill (i32.const 262144) (i32.const 1) (i32.const 157000000))
+      (call $answer (i32.const 16) (i32.const 2))"""
+    artefact = guest(taking, described=described("taking", instances="resident"))
+    async with (
+        guest_on(node, artefact, "one", tmp_path) as one,
+        guest_on(node, artefact, "two", tmp_path) as two,
+        client_of(node) as client,
+    ):
+        assert one.pid == two.pid
+        assert await client.call("one", "Test.Echo", b"") == b'{"'
+        with pytest.raises(Fault):
+            await client.call("two", "Test.Echo", b"")
+        assert await one.wait() == await two.wait() == -signal.SIGKILL
+        async with guest_on(node, GREETING, "greeting", tmp_path):
+            assert await client.call("greeting", "Test.Echo", b"") == b'{"'
+
+
 async def test_a_worker_that_stands_still_is_ended(node: Node, tmp_path: Path) -> None:
     """Its guests have ended then, and the next one starts in another."""
     node._guests._hut.stall = Liveness(ping_seconds=0.2, dead_seconds=1.0, idle_ping_seconds=0.2, idle_dead_seconds=1.0)
