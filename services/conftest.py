@@ -20,6 +20,8 @@ import pytest
 from micro import BlockingClient
 from micro.mucp.headers import Headers
 from micro.service.context import Context
+from micro.service.keeping import Entry
+from micro.store.condition import Room
 from micro.store.kv import KeyValue
 from micro.system import SystemDisk
 from micro.trust.policy import Caller
@@ -69,12 +71,29 @@ class NearStore:
         record = await self._engine.read(self._scope, key, table=table)
         return None if record is None else record.value
 
-    async def write(self, key: str, value: bytes, expiry_seconds: float | None = None, *, table: str = "main") -> None:
-        expires = None if expiry_seconds is None else self._clock.now() + expiry_seconds
-        await self._engine.write(self._scope, key, value, table=table, expires=expires)
+    async def entry(self, key: str, *, table: str = "main") -> Entry | None:
+        found = await self._engine.read(self._scope, key, table=table)
+        return found and Entry(key, found.value, found.version, found.changed, found.expires)
 
-    async def delete(self, key: str, *, table: str = "main") -> bool:
-        return await self._engine.delete(self._scope, key, table=table)
+    async def write(
+        self,
+        key: str,
+        value: bytes,
+        expiry_seconds: float | None = None,
+        *,
+        table: str = "main",
+        if_version: int | None = None,
+        keys_max: int | None = None,
+        prefix: str = "",
+    ) -> int:
+        expires = None if expiry_seconds is None else self._clock.now() + expiry_seconds
+        room = None if keys_max is None else Room(keys_max, prefix)
+        return await self._engine.write(
+            self._scope, key, value, table=table, expires=expires, if_version=if_version, room=room
+        )
+
+    async def delete(self, key: str, *, table: str = "main", if_version: int | None = None) -> bool:
+        return await self._engine.delete(self._scope, key, table=table, if_version=if_version)
 
     async def list(self, prefix: str = "", limit: int = 100, offset: int = 0, *, table: str = "main") -> list[str]:
         found = await self._engine.list(self._scope, table=table, prefix=prefix, limit=limit, offset=offset)

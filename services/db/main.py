@@ -67,7 +67,7 @@ async def create(context: Context, table: str, record: Record, id: str = "") -> 
         if await context.store.read(table, table=TABLES) is None:
             if await context.store.list(limit=1, offset=TABLES_MAX - 1, table=TABLES):
                 raise errors.TooManyRequests(f"you have {TABLES_MAX} tables, the most that are kept; drop one first")
-            await context.store.write(table, b"", table=TABLES)
+            await context.store.write(table, b"", table=TABLES, keys_max=TABLES_MAX)
         if await context.store.list(prefix, limit=1, offset=RECORDS_MAX - 1, table=RECORDS):
             raise errors.TooManyRequests(f"{table} has {RECORDS_MAX} records, the most it keeps; delete some first")
         await _write(context, prefix + id, record)
@@ -364,7 +364,7 @@ async def _write(context: Context, key: str, record: Record) -> None:
     data = msgspec.json.encode({name: value for name, value in record.items() if name != "id"})
     if len(data) > RECORD_BYTES_MAX:
         raise errors.TooLarge(f"record: {len(data):,} bytes exceed the limit of {RECORD_BYTES_MAX:,}; split it")
-    await context.store.write(key, data, table=RECORDS)
+    await context.store.write(key, data, table=RECORDS, keys_max=RECORDS_MAX, prefix=key.removesuffix(id))
 
 
 def _id_of(record: Record) -> str:

@@ -70,7 +70,7 @@ async def add(context: Context, name: str, text: str) -> Item:
     if await context.store.read(prefix, table=NAMES) is None:
         if await context.store.list(limit=1, offset=LISTS_MAX - 1, table=NAMES):
             raise errors.TooManyRequests(f"you have {LISTS_MAX} lists, the most that are kept; drop one first")
-        await context.store.write(prefix, b"", table=NAMES)
+        await context.store.write(prefix, b"", table=NAMES, keys_max=LISTS_MAX)
     if await context.store.list(prefix, limit=1, offset=ITEMS_MAX - 1, table=ITEMS):
         raise errors.TooManyRequests(f"{name} has {ITEMS_MAX} items, the most a list keeps; remove some first")
     item = Item(_new_id(), text.strip(), added=datetime.now(UTC).isoformat(timespec="milliseconds"))
@@ -173,7 +173,8 @@ def _prefix(name: str) -> str:
 
 
 async def _write(context: Context, prefix: str, item: Item) -> None:
-    await context.store.write(prefix + item.id, msgspec.json.encode(asdict(item)), table=ITEMS)
+    data = msgspec.json.encode(asdict(item))
+    await context.store.write(prefix + item.id, data, table=ITEMS, keys_max=ITEMS_MAX, prefix=prefix)
 
 
 async def _read_all(context: Context, keys: list[str]) -> list[Item]:

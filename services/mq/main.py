@@ -126,7 +126,7 @@ async def push(context: Context, queue: str, message: Any, delay_seconds: float 
         if await context.store.read(queue, table=QUEUES) is None:
             if await context.store.list(limit=1, offset=QUEUES_MAX - 1, table=QUEUES):
                 raise errors.TooManyRequests(f"you have {QUEUES_MAX} queues, the most that are kept; drop one first")
-            await context.store.write(queue, b"", table=QUEUES)
+            await context.store.write(queue, b"", table=QUEUES, keys_max=QUEUES_MAX)
         if await context.store.list(f"{queue}/", limit=1, offset=MESSAGES_MAX - 1, table=MESSAGES):
             raise errors.TooManyRequests(f"{queue} has {MESSAGES_MAX} messages, the most it keeps; take some first")
         key = f"{queue}/{_new_id()}"
@@ -134,7 +134,7 @@ async def push(context: Context, queue: str, message: Any, delay_seconds: float 
             if await context.store.list(f"{queue}/", limit=1, offset=DELAYED_MAX - 1, table=LEASES):
                 raise errors.TooManyRequests(f"{DELAYED_MAX} messages of {queue} are held; push it without a delay")
             await context.store.write(key, b"", delay_seconds, table=LEASES)
-        await context.store.write(key, data, table=MESSAGES)
+        await context.store.write(key, data, table=MESSAGES, keys_max=MESSAGES_MAX, prefix=f"{queue}/")
     _ring(context, queue)
     return key.rpartition("/")[2]
 
@@ -224,7 +224,7 @@ async def status(context: Context, queue: str) -> Status:
     """
     async with _lock(context, queue):
         messages, buried = [await _count(context, queue, table) for table in (MESSAGES, DEAD)]
-        held = len(await _held(context, queue))
+        held = len(await context.store.list(f"{queue}/", limit=HELD_MAX, table=LEASES))
     return Status(max(0, messages - held), held, buried)
 
 
@@ -289,7 +289,7 @@ async def drop(context: Context, queue: str) -> bool:
 
 async def _take(context: Context, queue: str, limit: int, lease_seconds: float) -> list[Message]:
     """Takes the first messages that nobody holds; those that were taken too often are buried on the way."""
-    held = await _held(context, queue)
+    held = set(await context.store.list(f"{queue}/", limit=HELD_MAX, table=LEASES))
     if len(held) >= HELD_MAX:
         raise errors.TooManyRequests(f"{HELD_MAX} messages of {queue} are held, the most; acknowledge some first")
     limit = min(limit, HELD_MAX - len(held))
@@ -302,18 +302,26 @@ async def _take(context: Context, queue: str, limit: int, lease_seconds: float) 
             break
         passed += len(keys)
         for key in [key for key in keys if key not in held]:
-            data = await context.store.read(key, table=MESSAGES) if len(taken) < limit else None
-            if data is None:
-                continue
-            kept = msgspec.json.decode(data, type=_Kept)
-            if kept.attempt >= kept.attempts_max:
-                passed -= await _bury(context, key, kept)
-                continue
-            kept.attempt, kept.receipt = kept.attempt + 1, secrets.token_hex(8)
-            await context.store.write(key, b"", lease_seconds, table=LEASES)
-            await context.store.write(key, _encoded(kept), table=MESSAGES)
-            taken.append(_shown(key, kept))
+            message = await _claim(context, key, lease_seconds) if len(taken) < limit else None
+            taken += [message] if isinstance(message, Message) else []
+            passed -= message is True
     return taken
+
+
+async def _claim(context: Context, key: str, lease_seconds: float) -> Message | bool:
+    """Takes one message, or tells whether it was buried; of two generations that want it one gets its lease."""
+    with contextlib.suppress(errors.Conflict):
+        await context.store.write(key, b"", lease_seconds, table=LEASES, if_version=0)
+        entry = await context.store.entry(key, table=MESSAGES)
+        kept = None if entry is None else msgspec.json.decode(entry.value, type=_Kept)
+        if entry is None or kept is None or kept.attempt >= kept.attempts_max:
+            buried = kept is not None and await _bury(context, key, kept)
+            await context.store.delete(key, table=LEASES)
+            return buried
+        kept.attempt, kept.receipt = kept.attempt + 1, secrets.token_hex(8)
+        await context.store.write(key, _encoded(kept), table=MESSAGES, if_version=entry.version)
+        return _shown(key, kept)
+    return False  # another one holds it, or acknowledged it late
 
 
 async def _dead(context: Context, queue: str, limit: int) -> AsyncIterator[tuple[str, _Kept]]:
@@ -330,10 +338,6 @@ async def _bury(context: Context, key: str, kept: _Kept) -> bool:
         await context.store.delete(oldest[0], table=DEAD)
     await context.store.write(key, msgspec.json.encode(kept), table=DEAD)
     return await context.store.delete(key, table=MESSAGES)
-
-
-async def _held(context: Context, queue: str) -> set[str]:
-    return set(await context.store.list(f"{queue}/", limit=1000, table=LEASES))
 
 
 async def _count(context: Context, queue: str, table: str) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +37,21 @@ async def test_two_who_take_at_once_share(main: ModuleType, context: Any) -> Non
     taken = await asyncio.gather(*(take(main, context, limit=2) for _ in range(8)))
 
     assert sorted(message for some in taken for message in some) == list(range(12))
+
+
+async def test_two_generations_share(main: ModuleType, context: Any) -> None:
+    """They know nothing of each other's locks, and hand out each message once all the same."""
+    spec = importlib.util.spec_from_file_location("another_generation", main.__file__ or "")
+    assert spec is not None
+    assert spec.loader is not None
+    other = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = other
+    spec.loader.exec_module(other)
+    for number in range(40):
+        await main.push(context, "q", number)
+    rounds = [await asyncio.gather(*(take(one, context, limit=3) for one in (main, other))) for _ in range(14)]
+
+    assert sorted(message for some in rounds for taken in some for message in taken) == list(range(40))
 
 
 async def test_what_is_acknowledged_is_gone(main: ModuleType, context: Any, clock: Any) -> None:

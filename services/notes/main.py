@@ -204,7 +204,7 @@ def _check(note: Note) -> None:
 
 async def _write(context: Context, note: Note) -> Note:
     _check(note)
-    await context.store.write(note.id, msgspec.json.encode(asdict(note)), table=TABLE)
+    await context.store.write(note.id, msgspec.json.encode(asdict(note)), table=TABLE, keys_max=NOTES_MAX)
     return note
 
 

@@ -157,3 +157,14 @@ async def test_a_search_needs_a_word(main: ModuleType, context: Any) -> None:
 def test_it_describes_itself(main: ModuleType) -> None:
     """Every endpoint has a description and an example."""
     assert all(endpoint["description"] and endpoint["examples"] for endpoint in main.service.describe()["endpoints"])
+
+
+async def test_a_limit_holds_however_many_come_at_once(
+    main: ModuleType, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody slips in between counting and writing."""
+    monkeypatch.setattr(main, "NOTES_MAX", 5)
+    made = await asyncio.gather(*(main.create(context, f"note {n}") for n in range(20)), return_exceptions=True)
+
+    assert sum(isinstance(one, main.Note) for one in made) == 5
+    assert sum(isinstance(one, TooManyRequests) for one in made) == 15

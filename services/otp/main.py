@@ -313,7 +313,7 @@ async def _read(context: Context, name: str) -> _Kept:
 
 
 async def _write(context: Context, name: str, kept: _Kept) -> None:
-    await context.store.write(name, msgspec.json.encode(kept), table=TABLE)
+    await context.store.write(name, msgspec.json.encode(kept), table=TABLE, keys_max=NAMES_MAX)
 
 
 if __name__ == "__main__":

@@ -378,7 +378,7 @@ async def _found(context: Context, name: str) -> _Kept:
 
 
 async def _write(context: Context, kept: _Kept) -> None:
-    await context.store.write(kept.user.name, msgspec.json.encode(kept), table=USERS)
+    await context.store.write(kept.user.name, msgspec.json.encode(kept), table=USERS, keys_max=USERS_MAX)
 
 
 if __name__ == "__main__":

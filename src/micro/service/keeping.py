@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from micro.service.client import Client
 
-__all__ = ["Settings", "Store"]
+__all__ = ["Entry", "Settings", "Store"]
 
 DEFAULT_TABLE = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is kept under a key.
+
+    Attributes:
+        key, value: what it is.
+        version: which write it is of: it changes with each, and never comes back.
+        changed: when it was written, in seconds since 1970.
+        expires: when it will be forgotten; None for never.
+    """
+
+    key: str
+    value: bytes
+    version: int
+    changed: float
+    expires: float | None = None
 
 
 class Store:
@@ -28,21 +47,60 @@ class Store:
         answer = await self._call("Store.Read", table, key=key)
         return base64.b64decode(answer["value"]) if answer.get("found") else None
 
+    async def entry(self, key: str, *, table: str = DEFAULT_TABLE) -> Entry | None:
+        """Returns what is kept under `key` with its version, or None where there is nothing or it expired."""
+        answer = await self._call("Store.Read", table, key=key)
+        return _entry(answer) if answer.get("found") else None
+
     async def write(
-        self, key: str, value: bytes, expiry_seconds: float | None = None, *, table: str = DEFAULT_TABLE
-    ) -> None:
-        """Sets the value of `key`, to be forgotten after `expiry_seconds` if given.
+        self,
+        key: str,
+        value: bytes,
+        expiry_seconds: float | None = None,
+        *,
+        table: str = DEFAULT_TABLE,
+        if_version: int | None = None,
+        keys_max: int | None = None,
+        prefix: str = "",
+    ) -> int:
+        """Sets the value of `key`, to be forgotten after `expiry_seconds` if given, and returns its version.
+
+        Args:
+            key: at most 512 bytes.
+            value: at most 1 MiB.
+            expiry_seconds: after how long it is forgotten.
+            table: which table.
+            if_version: only where it still has this version; 0 where it must not be there.
+            keys_max: how many keys of the table may begin with `prefix`, if it is a new one.
+            prefix: of the keys that are counted.
 
         Raises:
+            Conflict: it has another version: somebody was faster.
+            TooManyRequests: there are so many keys already.
             Fault: the key or value is too large, or the store is full.
         """
-        await self._call(
-            "Store.Write", table, key=key, value=base64.b64encode(value).decode("ascii"), expiry_seconds=expiry_seconds
-        )
+        fields = {"key": key, "value": base64.b64encode(value).decode("ascii"), "expiry_seconds": expiry_seconds}
+        if if_version is None and keys_max is None:
+            answer = await self._call("Store.Write", table, **fields)
+        else:  # not to be sent twice: the second time the first would be in its way
+            more = {"if_version": if_version, "keys_max": keys_max, "prefix": prefix}
+            answer = await self._call("Store.Put", table, **fields, **more)
+        return int(answer["version"])
 
-    async def delete(self, key: str, *, table: str = DEFAULT_TABLE) -> bool:
-        """Removes `key`; returns whether it was there."""
-        return bool((await self._call("Store.Delete", table, key=key))["deleted"])
+    async def delete(self, key: str, *, table: str = DEFAULT_TABLE, if_version: int | None = None) -> bool:
+        """Removes `key`, if it has the version that is asked for; returns whether it was there.
+
+        Raises:
+            Conflict: it has another version.
+        """
+        return bool((await self._call("Store.Delete", table, key=key, if_version=if_version))["deleted"])
+
+    async def entries(
+        self, prefix: str = "", limit: int = 100, offset: int = 0, *, table: str = DEFAULT_TABLE
+    ) -> list[Entry]:
+        """Returns what is kept under keys that begin with `prefix`, in order; fewer than `limit` where it is much."""
+        answer = await self._call("Store.List", table, prefix=prefix, limit=limit, offset=offset)
+        return [_entry(item) for item in answer["items"]]
 
     async def list(
         self, prefix: str = "", limit: int = 100, offset: int = 0, *, table: str = DEFAULT_TABLE
@@ -62,6 +120,11 @@ class Store:
         request = {"table": table, "scope": self._scope, **{k: v for k, v in fields.items() if v is not None}}
         found: dict[str, Any] = await self._client.call("store", endpoint, request)
         return found
+
+
+def _entry(item: dict[str, Any]) -> Entry:
+    value = base64.b64decode(item["value"])
+    return Entry(item["key"], value, int(item["version"]), item["changed"], item.get("expires"))
 
 
 class Settings:

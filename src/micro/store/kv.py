@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,19 +10,18 @@ import apsw
 import msgspec
 
 from micro.errors import BadRequest, TooLarge
+from micro.store.condition import Condition, Room
 from micro.store.database import Database, Row
+from micro.store.keys import key_bytes, key_range, place_of
 from micro.store.watch import Change, Watch, Watchers
 
 if TYPE_CHECKING:
     from micro.ports import Clock, Disk
 
-__all__ = ["KeyValue", "KeyValueLimits", "Record", "Usage"]
+__all__ = ["KeyValue", "KeyValueLimits", "Record", "Room", "Usage"]
 
-KEY_BYTES_MAX = 512
 VALUE_BYTES_MAX = 1024 * 1024
 METADATA_BYTES_MAX = 4_096
-SCOPE_BYTES_MAX = 256
-TABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 TABLE_DEFAULT = "main"
 LIST_RECORDS_MAX = 1_000
 LIST_BYTES_MAX = 4 * 1024 * 1024
@@ -74,18 +72,26 @@ MIGRATIONS = (
         UPDATE total SET records = records - 1, bytes = bytes - old.size;
     END;
     """,
+    """
+    ALTER TABLE records ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE total ADD COLUMN version INTEGER NOT NULL DEFAULT 0; -- of the newest write; none is given out twice
+    UPDATE records SET version = number;
+    UPDATE total SET version = (SELECT coalesce(max(number), 0) FROM records);
+    """,
 )
 
-_LIVE = "SELECT key, value, metadata, changed, expires FROM records WHERE scope = ? AND place = ? "
+_LIVE = "SELECT key, value, metadata, changed, expires, version FROM records WHERE scope = ? AND place = ? "
 _READ = _LIVE + "AND key = ? AND (expires IS NULL OR expires > ?)"
 _RANGE = _LIVE + "AND key >= ? AND key < ? AND (expires IS NULL OR expires > ?) ORDER BY key "
 _LISTS = {"ascending": _RANGE + "LIMIT ? OFFSET ?", "descending": _RANGE + "DESC LIMIT ? OFFSET ?"}
 _WRITE = """
-    INSERT INTO records (scope, place, key, size, changed, expires, metadata, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO records (scope, place, key, size, changed, expires, metadata, value, version)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (scope, place, key) DO UPDATE SET
         size = excluded.size, changed = excluded.changed, expires = excluded.expires,
-        metadata = excluded.metadata, value = excluded.value
+        metadata = excluded.metadata, value = excluded.value, version = excluded.version
 """
+_DELETE = "DELETE FROM records WHERE scope = ? AND place = ? AND key = ? RETURNING expires IS NULL OR expires > ?"
 _SWEEP = """
     DELETE FROM records WHERE number IN (SELECT number FROM records WHERE expires <= ? ORDER BY expires LIMIT ?)
     RETURNING scope, place, key
@@ -105,13 +111,21 @@ class KeyValueLimits(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One entry: key, value, what was noted beside it, when it changed and when it expires (seconds since 1970)."""
+    """One entry.
+
+    Attributes:
+        key, value: what it is.
+        metadata: what was noted beside it.
+        changed, expires: when, in seconds since 1970; None for never.
+        version: which write it is of; a later one of any key has a greater number, and no two have the same.
+    """
 
     key: str
     value: bytes
     metadata: dict[str, str]
     changed: float
     expires: float | None = None
+    version: int = 0
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -164,8 +178,8 @@ class KeyValue:
         Raises:
             Fault: the key or the table is no good, or the disk failed.
         """
-        place = _place(scope, table)
-        rows = self._database.read(_READ, (*place, _key(key), self._clock.now()))
+        place = place_of(scope, table)
+        rows = self._database.read(_READ, (*place, key_bytes(key), self._clock.now()))
         return _record(rows[0]) if rows else None
 
     async def write(
@@ -177,8 +191,10 @@ class KeyValue:
         table: str = TABLE_DEFAULT,
         expires: float | None = None,
         metadata: Mapping[str, str] | None = None,
-    ) -> None:
-        """Sets a record.
+        if_version: int | None = None,
+        room: Room | None = None,
+    ) -> int:
+        """Sets a record and returns its version.
 
         Args:
             scope: whose it is.
@@ -187,8 +203,12 @@ class KeyValue:
             table: where it is.
             expires: when it is to be forgotten, in seconds since 1970.
             metadata: small notes, 4,096 bytes as JSON.
+            if_version: only where the record has this version; 0 where there must be none.
+            room: for a new key, how many there may be.
 
         Raises:
+            Conflict: it has another version, so that somebody else was faster.
+            TooManyRequests: there is no room for a new key.
             TooLarge: a size or a quota is exceeded; the detail names it.
             Fault: the key or the table is no good, or the disk failed.
         """
@@ -197,7 +217,7 @@ class KeyValue:
             raise TooLarge(f"value: {len(value):,} bytes exceed the limit of {VALUE_BYTES_MAX:,}; split it")
         if len(notes) > METADATA_BYTES_MAX:
             raise TooLarge(f"metadata: {len(notes):,} bytes exceed the limit of {METADATA_BYTES_MAX:,}")
-        place, name = _place(scope, table), _key(key)
+        place, name = place_of(scope, table), key_bytes(key)
         row = (
             *place,
             name,
@@ -207,16 +227,20 @@ class KeyValue:
             notes,
             value,
         )
-        self._tell_expired(await self._database.write(_write, (row, self._limits)))
+        condition = Condition(key, if_version, room)
+        version, expired = await self._database.write(_write, (row, self._limits, condition))
+        self._tell_expired(expired)
         self.watchers.tell(Change("write", key, scope, table))
+        return int(version)
 
-    async def delete(self, scope: str, key: str, *, table: str = TABLE_DEFAULT) -> bool:
-        """Removes a record; returns whether there was one."""
-        statement = """
-            DELETE FROM records WHERE scope = ? AND place = ? AND key = ?
-            RETURNING expires IS NULL OR expires > ?
+    async def delete(self, scope: str, key: str, *, table: str = TABLE_DEFAULT, if_version: int | None = None) -> bool:
+        """Removes a record, if it has the version that is asked for; returns whether there was one.
+
+        Raises:
+            Conflict: it has another version.
         """
-        found = await self._database.write(statement, (*_place(scope, table), _key(key), self._clock.now()))
+        place = (*place_of(scope, table), key_bytes(key), self._clock.now())
+        found = await self._database.write(_delete, (place, Condition(key, if_version, None)))
         if not found or not found[0][0]:
             return False
         self.watchers.tell(Change("delete", key, scope, table))
@@ -245,8 +269,8 @@ class KeyValue:
             raise BadRequest(f"offset: expected 0 to {OFFSET_MAX:,}, got {offset}")
         if order not in _LISTS:
             raise BadRequest(f"order: expected ascending or descending, got {str(order)[:32]!r}")
-        first, end = _range(prefix)
-        parameters = (*_place(scope, table), first, end, self._clock.now(), limit, offset)
+        first, end = key_range(prefix)
+        parameters = (*place_of(scope, table), first, end, self._clock.now(), limit, offset)
         budget = _Budget(LIST_BYTES_MAX)
         if offset > OFFSET_ON_LOOP_MAX:
             rows = await self._database.scan(_LISTS[order], parameters, enough=budget)
@@ -260,7 +284,7 @@ class KeyValue:
         Raises:
             TooManyRequests: there are too many watchers.
         """
-        _place(scope, table)
+        place_of(scope, table)
         return self.watchers.add(
             lambda change: change.scope == scope and change.table == table and change.key.startswith(prefix)
         )
@@ -292,20 +316,30 @@ class _Budget:
         return self._left <= 0
 
 
-def _write(connection: apsw.Connection, row: tuple[Any, ...], limits: KeyValueLimits) -> list[Row]:
-    """Removes a few expired records, checks the quotas and writes; returns what expired."""
+def _write(
+    connection: apsw.Connection, row: tuple[Any, ...], limits: KeyValueLimits, condition: Condition
+) -> tuple[int, list[Row]]:
+    """Removes a few expired records, checks condition and quotas, and writes; returns the version and what expired."""
     scope, place, key, size, now = row[:5]
+    condition.check(connection, (scope, place, key, now))
     expired = connection.execute(_SWEEP, (now, SWEEP_WITH_WRITE_RECORDS)).fetchall()
     old = connection.execute(
         "SELECT size FROM records WHERE scope = ? AND place = ? AND key = ?", (scope, place, key)
     ).fetchone()
     more, bytes_more = (0, size - old[0]) if old else (1, size)
     mine = connection.execute("SELECT records, bytes FROM usage WHERE scope = ?", (scope,)).fetchone() or (0, 0)
-    total = connection.execute("SELECT records, bytes FROM total").fetchone() or (0, 0)
+    total = connection.execute("SELECT records, bytes, version FROM total").fetchone() or (0, 0, 0)
     _check_quota("this scope", mine, more, bytes_more, limits.scope_records, limits.scope_bytes)
     _check_quota("the service's store", total, more, bytes_more, limits.total_records, limits.total_bytes)
-    connection.execute(_WRITE, row)
-    return expired
+    version = int(total[2]) + 1
+    connection.execute("UPDATE total SET version = ?", (version,))
+    connection.execute(_WRITE, (*row, version))
+    return version, expired
+
+
+def _delete(connection: apsw.Connection, place: tuple[Any, ...], condition: Condition) -> list[Row]:
+    condition.check(connection, place)
+    return connection.execute(_DELETE, place).fetchall()
 
 
 def _check_quota(whose: str, used: Any, more: int, bytes_more: int, records_max: int, bytes_max: int) -> None:
@@ -315,30 +349,6 @@ def _check_quota(whose: str, used: Any, more: int, bytes_more: int, records_max:
         raise TooLarge(f"{whose} holds {used[1]:,} bytes, and {bytes_more:,} more exceed its limit of {bytes_max:,}")
 
 
-def _place(scope: str, table: str) -> tuple[str, str]:
-    if len(scope.encode()) > SCOPE_BYTES_MAX:
-        raise BadRequest(f"scope: expected at most {SCOPE_BYTES_MAX} bytes, got {len(scope.encode())}")
-    if not TABLE.match(table):
-        raise BadRequest(f"table: {table[:64]!r} is no name; expected 1 to 64 letters, digits, '.', '_' or '-'")
-    return scope, table
-
-
-def _key(key: str) -> bytes:
-    try:
-        name = key.encode()
-    except UnicodeEncodeError as error:
-        raise BadRequest(f"key: expected Unicode text, got {key[:32]!r}") from error
-    if not 1 <= len(name) <= KEY_BYTES_MAX:
-        raise BadRequest(f"key: expected 1 to {KEY_BYTES_MAX} bytes of UTF-8, got {len(name)}")
-    return name
-
-
-def _range(prefix: str) -> tuple[bytes, bytes]:
-    """Returns the keys between which those that begin with `prefix` lie; no UTF-8 byte is 0xff."""
-    first = _key(prefix) if prefix else b""
-    return first, first + b"\xff"
-
-
 def _record(row: Row) -> Record:
-    key, value, metadata, changed, expires = row
-    return Record(key.decode(), value, msgspec.json.decode(metadata, type=dict[str, str]), changed, expires)
+    key, value, metadata, changed, expires, version = row
+    return Record(key.decode(), value, msgspec.json.decode(metadata, type=dict[str, str]), changed, expires, version)

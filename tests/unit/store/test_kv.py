@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from micro.errors import BadRequest, Fault, TooLarge
+from micro.errors import BadRequest, Conflict, Fault, TooLarge, TooManyRequests
 from micro.store import kv
+from micro.store.condition import Room
+from micro.store.database import Database
 from micro.store.kv import KeyValue, KeyValueLimits, Usage
 from micro.system import SystemDisk
 from tests.unit.store.hand import HandClock
@@ -76,6 +79,125 @@ async def test_what_was_deleted_is_gone(store: KeyValue) -> None:
     assert await store.delete("ann", "key")
     assert not await store.delete("ann", "key")
     assert await store.read("ann", "key") is None
+
+
+# ------------------------------------------------------------------------------------------------ what must hold
+
+
+async def test_every_write_has_a_version_of_its_own(store: KeyValue) -> None:
+    """Of any key, also of one that was deleted meanwhile."""
+    first = await store.write("ann", "key", b"1")
+    second = await store.write("ann", "other", b"2")
+    assert await store.delete("ann", "key")
+    third = await store.write("ann", "key", b"1")
+
+    assert first < second < third
+    record = await store.read("ann", "key")
+    assert record is not None
+    assert record.version == third
+    assert [one.version for one in await store.list("ann")] == [third, second]
+
+
+async def test_versions_go_on_after_a_restart(tmp_path: Path, clock: HandClock) -> None:
+    """Though the newest record is gone."""
+    versions = []
+    for _ in range(2):
+        store = KeyValue(SystemDisk(), tmp_path / "again.db", clock)
+        store.open()
+        versions.append(await store.write("ann", "key", b""))
+        await store.delete("ann", "key")
+        await store.close()
+
+    assert versions[0] < versions[1]
+
+
+async def test_a_write_may_ask_for_a_version(store: KeyValue) -> None:
+    """Whoever read what is not there any more is told, and nothing is changed."""
+    version = await store.write("ann", "key", b"one", if_version=0)
+    await store.write("ann", "key", b"two", if_version=version)
+    for wrong in (0, version, version + 100):
+        with pytest.raises(Conflict, match="read it again"):
+            await store.write("ann", "key", b"three", if_version=wrong)
+    with pytest.raises(Conflict, match="is not there"):
+        await store.write("ann", "none", b"", if_version=version)
+
+    record = await store.read("ann", "key")
+    assert record is not None
+    assert record.value == b"two"
+    assert await store.read("ann", "none") is None
+
+
+async def test_a_deletion_may_ask_for_a_version(store: KeyValue) -> None:
+    """As a write may."""
+    version = await store.write("ann", "key", b"one")
+    with pytest.raises(Conflict):
+        await store.delete("ann", "key", if_version=version + 1)
+    assert await store.delete("ann", "key", if_version=version)
+    with pytest.raises(Conflict):
+        await store.delete("ann", "key", if_version=version)
+
+
+async def test_what_has_expired_is_not_there(store: KeyValue, clock: HandClock) -> None:
+    """So that a lease can be taken that somebody let go."""
+    await store.write("ann", "lease", b"", expires=clock.time + 5, if_version=0)
+    with pytest.raises(Conflict):
+        await store.write("ann", "lease", b"", if_version=0)
+    clock.time += 6
+    assert await store.write("ann", "lease", b"", if_version=0)
+
+
+async def test_of_many_who_want_one_key_one_gets_it(store: KeyValue) -> None:
+    """However close together they come."""
+    outcomes = await asyncio.gather(
+        *(store.write("ann", "key", bytes([number]), if_version=0) for number in range(50)), return_exceptions=True
+    )
+
+    assert sum(isinstance(one, int) for one in outcomes) == 1
+    assert sum(isinstance(one, Conflict) for one in outcomes) == 49
+
+
+async def test_there_is_room_for_so_many_keys(store: KeyValue, clock: HandClock) -> None:
+    """Side by side no more are written than there may be; those of others, and expired ones, do not count."""
+    room = Room(3, "list/")
+    await store.write("ann", "other", b"", room=room)
+    await store.write("bob", "list/1", b"")
+    await store.write("ann", "list/old", b"", expires=clock.time + 1)
+    clock.time += 2
+    outcomes = await asyncio.gather(
+        *(store.write("ann", f"list/{number}", b"", room=room) for number in range(10)), return_exceptions=True
+    )
+
+    assert sum(isinstance(one, TooManyRequests) for one in outcomes) == 7
+    kept = await keys(store, prefix="list/")
+    assert len(kept) == 3
+    await store.write("ann", kept[0], b"new", room=room)
+    await store.delete("ann", kept[0])
+    await store.write("ann", "list/another", b"", room=room)
+    with pytest.raises(BadRequest, match="keys_max"):
+        await store.write("ann", "list/x", b"", room=Room(0, "list/"))
+
+
+async def test_a_store_of_an_earlier_version_gets_versions(tmp_path: Path, clock: HandClock) -> None:
+    """Its records differ in theirs, and new ones go on from there."""
+    path = tmp_path / "earlier.db"
+    earlier = Database(SystemDisk(), path, kv.MIGRATIONS[:1])
+    earlier.open()
+    for key in (b"a", b"b"):
+        values = ("ann", "main", key, 129, 0.0, None, b"{}", b"")
+        statement = "INSERT INTO records (scope, place, key, size, changed, expires, metadata, value) VALUES"
+        await earlier.write(f"{statement} (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    await earlier.close()
+
+    store = KeyValue(SystemDisk(), path, clock)
+    store.open()
+    versions = [record.version for record in await store.list("ann")]
+    versions.append(await store.write("ann", "c", b""))
+    assert versions == sorted(set(versions))
+    assert versions[0] > 0
+    await store.close()
+
+
+# ---------------------------------------------------------------------------------------------------------- whose
 
 
 async def test_scopes_do_not_see_each_other(store: KeyValue) -> None:

@@ -9,6 +9,7 @@ from micro.errors import BadRequest, Forbidden
 from micro.ports import Clock
 from micro.service.context import Context
 from micro.service.service import Service
+from micro.store.condition import Room
 from micro.store.kv import KeyValue, Record
 from micro.store.stores import Stores
 
@@ -69,11 +70,48 @@ class StoreControl:
         """
         store = await self._store(context, service)
         expires = self._clock.now() + expiry_seconds if expiry_seconds is not None else None
-        await store.write(scope, key, value, table=table, expires=expires)
-        return {"written": True}
+        return {"written": True, "version": await store.write(scope, key, value, table=table, expires=expires)}
+
+    async def put(
+        self,
+        key: str,
+        value: bytes,
+        context: Context,
+        table: str = TABLE,
+        scope: str = "",
+        service: str = "",
+        expiry_seconds: float | None = None,
+        if_version: int | None = None,
+        keys_max: int | None = None,
+        prefix: str = "",
+    ) -> dict[str, Any]:
+        """Writes a key where a condition holds, which is looked at and written in one; a conflict if it does not.
+
+        Args:
+            key: at most 512 bytes.
+            value: at most 1 MiB, in base64 where the request is JSON.
+            table: which table.
+            scope: whose part of the store; empty for what all callers share.
+            service: whose store, for the owner.
+            expiry_seconds: after how long it is forgotten.
+            if_version: the version that the key must have; 0 where it must not be there.
+            keys_max: how many keys there may be, if it is a new one.
+            prefix: of the keys that are counted.
+        """
+        store = await self._store(context, service)
+        expires = self._clock.now() + expiry_seconds if expiry_seconds is not None else None
+        room = Room(keys_max, prefix) if keys_max is not None else None
+        version = await store.write(scope, key, value, table=table, expires=expires, if_version=if_version, room=room)
+        return {"written": True, "version": version}
 
     async def delete(
-        self, key: str, context: Context, table: str = TABLE, scope: str = "", service: str = ""
+        self,
+        key: str,
+        context: Context,
+        table: str = TABLE,
+        scope: str = "",
+        service: str = "",
+        if_version: int | None = None,
     ) -> dict[str, Any]:
         """Removes a key.
 
@@ -82,9 +120,10 @@ class StoreControl:
             table: which table.
             scope: whose part of the store.
             service: whose store, for the owner.
+            if_version: the version that the key must have.
         """
         store = await self._store(context, service)
-        return {"deleted": await store.delete(scope, key, table=table)}
+        return {"deleted": await store.delete(scope, key, table=table, if_version=if_version)}
 
     async def list(
         self,
@@ -132,6 +171,7 @@ class StoreControl:
 
 def _shown(record: Record) -> dict[str, Any]:
     shown: dict[str, Any] = {"key": record.key, "value": record.value, "changed": record.changed}
+    shown["version"] = record.version
     if record.expires is not None:
         shown["expires"] = record.expires
     return shown
@@ -143,6 +183,7 @@ def store_service(stores: Stores, clock: Clock) -> Service:
     service = Service("store", description="What services keep through their node.", platform=True)
     service.add("Store.Read", endpoints.read, idempotent=True)
     service.add("Store.Write", endpoints.write, idempotent=True)
+    service.add("Store.Put", endpoints.put)
     service.add("Store.Delete", endpoints.delete)
     service.add("Store.List", endpoints.list, idempotent=True)
     service.add("Store.Watch", endpoints.watch, idempotent=True)
