@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -645,3 +646,47 @@ def test_who_may_call_is_said_and_asked(shell: Shell) -> None:
     for words in (("rule", "ops"), ("account", "ann")):
         assert shell("auth", "delete", *words).code == 0
         assert shell("auth", "delete", *words).code == 4
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "text"),
+    [
+        ("auth check shy Say.Hello", 0, "no service is called shy now; that is what would hold for one"),
+        ("auth check greeter Say.Helo", 0, "greeter has no endpoint Say.Helo; that is what would hold for one"),
+        ("subscribe", 2, "which topic? Missing argument 'TOPIC'"),
+        ("subscribe", 2, "micro events list"),
+        ("größe hello", 4, "no command and no service is called 'größe'"),
+    ],
+)
+def test_what_is_not_there_is_named(shell: Shell, line: str, code: int, text: str) -> None:
+    """And what to do about it, where anything helps."""
+    found = shell(*line.split())
+
+    assert (found.code, text in found.error) == (code, True), found.error
+
+
+def test_what_is_there_is_not_said_to_be_absent(shell: Shell) -> None:
+    """A service that runs, and the node's own."""
+    for line in ("auth check greeter Say.Hello", "auth check registry Registry.List"):
+        assert shell(*line.split()).error == "", line
+
+
+def test_a_run_that_nobody_looks_on_at_goes_on(shell: Shell) -> None:
+    """Ctrl-C ends the looking on, and says so."""
+    (shell.folder / "later").mkdir()
+    (shell.folder / "later" / "main.py").write_text(GREETER.replace('Service("greeter"', 'Service("later"'))
+    process = shell.start("run", "./later")
+    assert process.stderr is not None
+    while "building" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert process.returncode == 130
+    assert "the node goes on with it: `micro status` shows what runs" in error
+    for _ in range(600):
+        if shell("later", "hello").code == 0:
+            break
+        time.sleep(0.1)
+    else:
+        raise AssertionError("it did not go on")

@@ -13,6 +13,8 @@ from micro.node.node import Node
 from micro.node.strangers import PROVIDERS_MAX
 from micro.service.once import call_once
 from micro.service.registry.finding import Offer
+from micro.trust.identity import nid_of
+from micro.trust.keys import NodeKey
 from tests.network.places import StartNode, client_of, run, typed, until
 from tests.network.test_backbone import network, shows
 
@@ -337,3 +339,22 @@ async def test_a_service_says_itself_that_it_is_not_for_strangers(start_node: St
     await until(lambda: shows(super_node, "notes", [node.nid]))
     assert (await typed(str(node.home.path), "network", "hide", "notes"))[0] == 0
     await until(lambda: shows(super_node, "notes", []))
+
+
+async def test_what_is_typed_of_nobody_is_named(start_node: StartNode) -> None:
+    """A service that is not there, a node that nobody has heard of, a name that cannot be."""
+    node = await start_node(network=True)
+    stranger = nid_of(NodeKey(bytes(range(32))).public)
+
+    async def types(*words: str) -> tuple[int, str]:
+        code, _, error = await typed(str(node.home.path), "network", *words)
+        return code, error
+
+    code, error = await types("hide", "shy")
+    assert (code, "no service called shy runs on this node; the word holds for the first one" in error) == (0, True)
+    code, error = await types("offer", "Größe")
+    assert (code, "try 'grosse'" in error) == (1, True)
+    code, error = await types("trace", f"greeter@{stranger}")
+    assert (code, f"{stranger} offers no greeter that this node can find; `micro network nodes`" in error) == (4, True)
+    code, error = await types("trace", "x@y")
+    assert (code, "no service is called x" in error) == (4, True)

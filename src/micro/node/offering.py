@@ -64,7 +64,10 @@ class Offering:
         self._settle()
 
     def rule(self, service: str, *, offered: bool) -> dict[str, Any]:
-        """Takes the owner's word, also for a service that does not run yet; returns the line of `all`.
+        """Takes the owner's word, also for a service that does not run yet.
+
+        Returns:
+            The line of `all`, and whether one of that name has been here since the node started, as `known`.
 
         Raises:
             BadRequest: no service can be called so.
@@ -79,7 +82,7 @@ class Offering:
         self._ruled[service] = offered
         self._disk.write(self._path, msgspec.json.encode(self._ruled))
         self._settle()
-        return self._line(service)
+        return {**self._line(service), "known": service in self._said}
 
     def all(self) -> list[dict[str, Any]]:
         """Returns each known service, by name, with whether it is offered, and who says so."""

@@ -22,6 +22,7 @@ from micro.service.once import call_once
 from micro.service.registry.catalog import LIST_MAX, Catalog
 from micro.service.registry.instance import Instance
 from micro.service.service import Service
+from micro.trust.identity import is_nid
 from micro.trust.policy import Caller
 
 __all__ = ["Hop", "Paths"]
@@ -221,7 +222,12 @@ class Paths:
         if not instances and not caller.peer:
             if view is not None:
                 raise Unavailable(f"{service[:64]} has no instance that answers now; try again")
-            raise self._absent(service.partition("@")[0])
+            name, _, nid = service.partition("@")
+            if is_nid(nid):
+                raise NotFound(
+                    f"{nid} offers no {name[:64]} that this node can find; `micro network nodes` lists nodes"
+                )
+            raise self._absent(name)
         if not instances:
             raise NotFound(f"no service is called {service[:64]}; `micro services` lists what runs")
         return instances[0]

@@ -38,11 +38,13 @@ def test_the_owner_then_the_service_then_the_setting_decide(tmp_path: Path, defa
     before = house.changed
     house.offering.declare("shy", export=False)
     assert house.changed == before
-    assert house.offering.rule("shy", offered=True) == {"service": "shy", "offered": True, "by": "owner"}
+    assert house.offering.rule("shy", offered=True) == {"service": "shy", "offered": True, "by": "owner", "known": True}
+    assert not house.offering.rule("absent", offered=True)["known"]
     house.offering.rule("open", offered=False)
     house.offering.declare("open", export=True)
     assert house.hidden == (["open"] if default else ["open", "silent"])
     assert [(line["service"], line["by"]) for line in house.offering.all()] == [
+        ("absent", "owner"),
         ("open", "owner"),
         ("shy", "owner"),
         ("silent", "setting"),

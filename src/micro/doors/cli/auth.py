@@ -13,9 +13,10 @@ from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import REFUSED, Usage
 from micro.doors.cli.moment import ago, length, until
 from micro.doors.cli.options import FreeOption, group
-from micro.doors.cli.output import Column
+from micro.doors.cli.output import Column, clean
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, say
+from micro.errors import MicroError, NotFound
 
 __all__ = ["auth"]
 
@@ -293,5 +294,19 @@ def check(session: Session, service: str, endpoint: str, caller: str, topic: boo
     found = session.ask("auth", "Rules.Check", {"caller": caller, "resource": resource})
     shown = found if session.shape() == "json" else {**found, "scopes": ",".join(found["scopes"])}
     session.show_fields(shown)
+    if not topic and (absent := _absent(session, service, endpoint)):
+        note(f"{absent}; that is what would hold for one")
     if not found["allowed"]:
         click.get_current_context().exit(REFUSED)
+
+
+def _absent(session: Session, service: str, endpoint: str) -> str:
+    """Returns what is not there of a service and its endpoint, "" where both are."""
+    try:
+        found = session.ask("registry", "Registry.Get", {"name": service}, waiting=f"looking for {service}")
+    except NotFound:
+        return f"no service is called {clean(service)} now"
+    except MicroError:  # it cannot be asked; what its rules say is known all the same
+        return ""
+    names = [each["name"] for each in found.get("endpoints", ())]
+    return "" if endpoint in names or not names else f"{clean(service)} has no endpoint {clean(endpoint)}"

@@ -108,7 +108,12 @@ def follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> Mappi
         return last
 
     session.hint = "micro status"
-    last = session.run(work, waiting="working", whole=verb)
+    try:
+        last = session.run(work, waiting="working", whole=verb)
+    except KeyboardInterrupt:
+        if verb in {"run", "update"}:  # whoever looks on no more ends nothing
+            note("the node goes on with it: `micro status` shows what runs, `micro kill SERVICE` stops it")
+        raise
     if last.get("failed") or not last.get("done"):
         for line in last.get("tail") or ():
             note(f"  {clean(str(line))}")

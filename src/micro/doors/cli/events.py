@@ -85,14 +85,16 @@ def content_type_of(data: bytes) -> str:
 
 
 @command("subscribe", example="micro subscribe events --queue audit")
-@click.argument("topic")
+@click.argument("topic", required=False)
 @click.option(
     "--queue", metavar="QUEUE", help="Share the topic with the other members of this queue, which loses nothing."
 )
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many events.")
 @click.option("--no-ack", is_flag=True, help="Leave events to the queue: they are delivered again.")
 @click.option("--raw", is_flag=True, help="Print the bodies alone, byte for byte.")
-def subscribe(session: Session, topic: str, queue: str | None, count: int | None, no_ack: bool, raw: bool) -> None:
+def subscribe(
+    session: Session, topic: str | None, queue: str | None, count: int | None, no_ack: bool, raw: bool
+) -> None:
     """Print the events of a topic as they come.
 
     With a queue the events that waited in it come first, and each is acknowledged once it is printed. Ctrl-C ends it.
@@ -100,6 +102,8 @@ def subscribe(session: Session, topic: str, queue: str | None, count: int | None
     Where another node's log cannot be had, the reason is written to the standard error: the node goes on trying, and
     the events come once they may.
     """
+    if topic is None:
+        raise Usage("which topic? Missing argument 'TOPIC'", remedy="micro events list")
 
     async def work() -> None:
         client = await session.client()

@@ -141,14 +141,24 @@ def offers(session: Session) -> None:
 @click.argument("name")
 def offer(session: Session, name: str) -> None:
     """Offer a service of this node to everybody in the network."""
-    session.show_fields(_ask(session, "Network.Offer", {"name": name}))
+    _rule(session, name, offered=True)
 
 
 @network.command_of("hide", example="micro network hide notes")
 @click.argument("name")
 def hide(session: Session, name: str) -> None:
     """Keep a service of this node to yourself, and to neighbours that you connected to. It need not run yet."""
-    session.show_fields(_ask(session, "Network.Offer", {"name": name, "offered": False}))
+    _rule(session, name, offered=False)
+
+
+def _rule(session: Session, name: str, *, offered: bool) -> None:
+    session.hint = "micro network offers"
+    found = _ask(session, "Network.Offer", {"name": name, "offered": offered})
+    is_known = found.pop("known", True)
+    session.show_fields(found)
+    if not is_known:
+        note(f"no service called {name} runs on this node; the word holds for the first one that does")
+        session.next("micro services")
 
 
 @network.command_of("peers", example="micro network peers")

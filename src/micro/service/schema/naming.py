@@ -9,6 +9,7 @@ import functools
 import inspect
 import keyword
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -68,7 +69,9 @@ def check_service_name(name: str, *, platform: bool = False) -> str:
     if len(name) > SERVICE_CHARACTERS_MAX:
         raise ValueError(f"the service name {name[:20]!r}… has {len(name)} characters; {SERVICE_CHARACTERS_MAX} fit")
     if not is_service_name(name):
-        better = "-".join(word.lower() for word in _WORDS.findall(name)).lstrip("0123456789-")
+        plain = unicodedata.normalize("NFKD", name.replace("ß", "ss"))  # accents are characters of their own then
+        better = "-".join(word.lower() for word in _WORDS.findall("".join(c for c in plain if not _is_accent(c))))
+        better = better.lstrip("0123456789-")
         hint = f"; try {better[:SERVICE_CHARACTERS_MAX]!r}" if better else ""
         raise ValueError(
             f"{name[:SERVICE_CHARACTERS_MAX]!r} cannot name a service: lower-case letters and digits joined by dashes,"
@@ -80,6 +83,10 @@ def check_service_name(name: str, *, platform: bool = False) -> str:
     if platform and name not in PLATFORM_NAMES:
         raise ValueError(f"{name!r} is not kept for nodes: anybody could offer it; add it to PLATFORM_NAMES")
     return name
+
+
+def _is_accent(character: str) -> bool:
+    return unicodedata.category(character) == "Mn"
 
 
 def check_endpoint_name(name: str) -> str:

@@ -36,6 +36,8 @@ def test_a_better_service_name_is_suggested() -> None:
     """The message holds one that would do."""
     with pytest.raises(ValueError, match="try 'word-count'"):
         check_service_name("Word_Count")
+    with pytest.raises(ValueError, match="try 'grosse-cafe'"):
+        check_service_name("Größe Café")
 
 
 @pytest.mark.parametrize("name", ["api", "backbone", "metrics", "registry", "store"])
