@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from micro.errors import Conflict, TooManyRequests
+from micro.node.damaged import read_or_begin_anew
 from micro.node.logs import LOGS_MAX
 from micro.service.broker.broker import check_name
 from micro.service.copies.naming import check_replicas
@@ -55,11 +56,7 @@ class Exports:
         self._path = path
         self._directory = directory
         self._changed = changed
-        try:
-            kept = msgspec.json.decode(disk.read(path) or b"[]", type=list[Owned])
-        except msgspec.MsgspecError as error:  # nothing is open to others that was not said to be
-            log.warning("%s cannot be read, so no topic is exported: %s", path.name, error)
-            kept = []
+        kept = read_or_begin_anew(disk, path, list[Owned], anew="no topic is open to other nodes") or []
         self._owned = {owned.topic: owned for owned in kept[:LOGS_MAX]}
         for topic in self._owned:
             self._announce(topic)

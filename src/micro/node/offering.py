@@ -6,7 +6,6 @@ announced, not shown and not there for strangers; the owner's programs see it, a
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from micro.errors import BadRequest, TooManyRequests
+from micro.node.damaged import read_or_begin_anew
 from micro.service.schema.naming import check_service_name
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ __all__ = ["NAMES_MAX", "Offering"]
 NAMES_MAX: Final = 4_096
 """So many names are kept with what was said of them."""
 
-log = logging.getLogger("micro.node")
+ALL_OTHERS: Final = "*"
+"""Stands for all names without a word of their own, after the owner's words were lost with a damaged file."""
 
 
 class Offering:
@@ -45,11 +46,11 @@ class Offering:
         self._default = default
         self._changed = changed
         self._said: dict[str, bool | None] = {}
-        try:
-            self._ruled = msgspec.json.decode(disk.read(path) or b"{}", type=dict[str, bool])
-        except msgspec.MsgspecError as error:  # what was hidden must not come out because a file is broken
-            log.warning("%s cannot be read, so no service is offered but by a new word: %s", path.name, error)
-            self._ruled, self._default = {}, False
+        is_there = disk.read(path) is not None
+        ruled = read_or_begin_anew(disk, path, dict[str, bool], anew="no service is offered but by a new word")
+        if ruled is None and is_there:  # what was hidden must not come out because a file is damaged, now or later
+            ruled = {ALL_OTHERS: False}
+        self._ruled = ruled or {}
         self.hidden = self._found()
 
     def declare(self, service: str, *, export: bool | None) -> None:
@@ -86,11 +87,13 @@ class Offering:
 
     def all(self) -> list[dict[str, Any]]:
         """Returns each known service, by name, with whether it is offered, and who says so."""
-        return [self._line(service) for service in sorted({**self._said, **self._ruled})]
+        return [self._line(service) for service in sorted({**self._said, **self._ruled}) if service != ALL_OTHERS]
 
     def _line(self, service: str) -> dict[str, Any]:
         if service in self._ruled:
             return {"service": service, "offered": self._ruled[service], "by": "owner"}
+        if ALL_OTHERS in self._ruled:
+            return {"service": service, "offered": self._ruled[ALL_OTHERS], "by": "owner"}
         said = self._said.get(service)
         if said is not None:
             return {"service": service, "offered": said, "by": "service"}

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from micro.errors import Unavailable
+from micro.node.damaged import read_or_begin_anew
 from micro.ports import Disk
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.finding import Offer
@@ -35,11 +36,8 @@ class Pinned:
         self._path = path
         self._catalog = catalog
         self.on_change: Callable[[], None] = lambda: None
-        try:
-            self._pins = Pins(msgspec.json.decode(disk.read(path) or b"{}", type=dict[str, list[str]]))
-        except msgspec.MsgspecError as error:
-            log.warning("%s cannot be read, and names are pinned anew: %s", path.name, error)
-            self._pins = Pins({})
+        anew = "names that nobody owns are pinned anew, to whoever offers them at their next use"
+        self._pins = Pins(read_or_begin_anew(disk, path, dict[str, list[str]], anew=anew) or {})
         for name, nids in self._pins.everything().items():
             catalog.pin(name, nids)
 

@@ -11,6 +11,7 @@ import msgspec
 
 from micro.errors import Fault
 from micro.network.peer import Peer
+from micro.node.damaged import read_or_begin_anew
 from micro.ports import Disk
 from micro.trust.ticket import Ticket
 
@@ -43,11 +44,8 @@ class Remembered:
     def __init__(self, disk: Disk, path: Path) -> None:
         self._disk = disk
         self._path = path
-        try:
-            self._file = msgspec.json.decode(disk.read(path) or b"{}", type=_File)
-        except msgspec.MsgspecError as error:
-            log.warning("%s cannot be read and begins anew: %s", path.name, error)
-            self._file = _File()
+        anew = "neighbours are not remembered, and another UDP port is chosen"
+        self._file = read_or_begin_anew(disk, path, _File, anew=anew) or _File()
 
     @property
     def port(self) -> int:

@@ -19,6 +19,7 @@ import msgspec
 from micro.errors import EngineError, Fault, MicroError, Unavailable
 from micro.node.copied_log import CopiedLog
 from micro.node.copier import Copier
+from micro.node.damaged import read_or_begin_anew
 from micro.node.reach import NodeReach
 from micro.node.replicated import Done, Impatient, Known, ReplicatedLog
 from micro.node.taking_back import FIND_SECONDS_MAX, Outcome, TakingBack
@@ -84,11 +85,7 @@ class Replicator:
         self._reach: NodeReach | None = None
         self._started = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        try:
-            self._known = msgspec.json.decode(disk.read(path) or b"{}", type=dict[str, Known])
-        except msgspec.MsgspecError as error:  # copies under names that are forgotten end with their events
-            log.warning("%s cannot be read, so logs are copied anew: %s", path.name, error)
-            self._known = {}
+        self._known = read_or_begin_anew(disk, path, dict[str, Known], anew="logs are copied anew") or {}
 
     # -- life ---------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from pathlib import Path
 
 import click
 
@@ -17,6 +18,8 @@ from micro.doors.cli.session import Session
 from micro.doors.cli.settings import load_config
 from micro.doors.cli.terminal import paint, say
 from micro.errors import Forbidden, MicroError, Unauthorized
+from micro.node.damaged import ASIDE
+from micro.node.home import Home
 
 __all__ = ["doctor"]
 
@@ -35,6 +38,7 @@ def doctor(session: Session) -> None:
         found.append(_greeting(session))
     if found[-1].state == "ok":
         found += _copies(session)
+    found += _damaged(Home(config.home).path)
     if session.shape() == "json":
         session.show({"checks": [dataclasses.asdict(check) for check in found]})
     else:
@@ -74,6 +78,15 @@ def _copies(session: Session) -> list[Check]:
     lines = [f"{each['topic']}: {each['trouble']}" for each in topics if each["trouble"]]
     lines += [line for each in topics for line in older_lines(each["topic"], each.get("older", []))]
     return [Check("copies", "warn", line, "micro events copies") for line in lines]
+
+
+def _damaged(home: Path) -> list[Check]:
+    """Files that could not be read lie aside; nothing where there are none."""
+    again = "stop the node, mend it and put it back; or remove it"
+    return [
+        Check("damaged", "warn", f"{path} could not be read, and is not in use", again)
+        for path in sorted(home.glob(f"*{ASIDE}*"))
+    ]
 
 
 def _show(session: Session, check: Check) -> None:

@@ -85,7 +85,7 @@ def content_type_of(data: bytes) -> str:
 
 
 @command("subscribe", example="micro subscribe events --queue audit")
-@click.argument("topic", required=False)
+@click.argument("topic", required=False, metavar="TOPIC")
 @click.option(
     "--queue", metavar="QUEUE", help="Share the topic with the other members of this queue, which loses nothing."
 )
