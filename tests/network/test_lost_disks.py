@@ -107,7 +107,9 @@ async def test_an_event_whose_outputs_are_lost_comes_again(
 
 
 @pytest.mark.usefixtures("soon")
-async def test_outputs_that_are_copied_come_once(start_node: StartNode, town: Town) -> None:
+async def test_outputs_that_are_copied_come_once(
+    start_node: StartNode, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A function is answered once they are at the copies; what it makes anew of its event is no second one."""
     supers, node = town
     async with client_of(node) as client:
@@ -121,7 +123,8 @@ async def test_outputs_that_are_copied_come_once(start_node: StartNode, town: To
         await until(lambda: told(supers) == [[1], [1]])
         assert await bill(client, 1) == ["two"]
 
-    for other in supers:  # as if the node had been lost before it told that
+    monkeypatch.setattr(Copies, "cursors", lambda self, nid, said: None)
+    for other in supers:  # as if the node had been lost before it told that, which it may do a moment later
         for kept in kept_at(other).all():
             if kept.topic == "orders":
                 kept_at(other).broker._topics.get(kept.name).inboxes.pop(NAME)  # type: ignore[union-attr]
