@@ -57,6 +57,7 @@ def read_or_begin_anew(disk: Disk, path: Path, kind: type[Kept], *, anew: str) -
 
 def _put_aside(disk: Disk, path: Path, data: bytes) -> Path:
     """Copies a file beside itself, unless that was done before; returns where it is."""
+    aside = path
     for number in range(1, ASIDE_MAX + 1):
         aside = path.with_name(f"{path.name}{ASIDE}{f'-{number}' if number > 1 else ''}")
         there = disk.read(aside)

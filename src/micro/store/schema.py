@@ -48,7 +48,10 @@ def connect(disk: Disk, path: Path, *, read_only: bool = False) -> apsw.Connecti
             _prepare_writer(connection, path)
     except apsw.Error as error:
         connection.close()
-        raise EngineError(f"cannot use the database {path.name}: {error}; restore it or move it away") from error
+        raise EngineError(
+            f"cannot use the database {path}: {error}; put it back from your backup, or move it away with what lies "
+            f"beside it ({path.name}-wal, {path.name}-shm), to begin without what it held"
+        ) from error
     return connection
 
 
