@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from micro.network.link import Link
@@ -14,11 +15,15 @@ __all__ = ["Elsewhere"]
 class Elsewhere:
     """The network as the rest of the node sees it, also before there is one.
 
+    Args:
+        own: the names of the node's own services, which nobody else can offer.
+
     Attributes:
         outside: what the node has to do with other nodes, None before that is opened and without a network.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own: Container[str] = ()) -> None:
+        self._own = own
         self.outside: Outside | None = None
 
     async def look(self, name: str) -> None:
@@ -32,8 +37,14 @@ class Elsewhere:
             await self.outside.strangers.use(name)
 
     async def offering(self, name: str) -> tuple[str, ...]:
-        """Returns the strangers that offer a name which nobody vouches for yet."""
-        return await self.outside.strangers.offering(name) if self.outside is not None else ()
+        """Returns the strangers that offer a name which nobody vouches for yet; they are looked for if need be.
+
+        Raises:
+            Unavailable, TooManyRequests: as `micro.node.strangers.Strangers.look`.
+        """
+        if self.outside is None or name in self._own:
+            return ()
+        return await self.outside.strangers.offering(name)
 
     async def pin(self, name: str) -> None:
         """Takes a name for what it means now."""

@@ -55,6 +55,10 @@ class Platform:
             service.name, service.endpoints, owner=service, identify=identify, traced=debug.traced
         )
 
+    def __contains__(self, name: object) -> bool:
+        """Says whether the node has a service of its own that is called so."""
+        return name in self._services
+
     def describe(self, name: str) -> dict[str, Any] | None:
         """Returns the description of one of the services, or None."""
         service = self._services.get(name)

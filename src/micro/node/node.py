@@ -79,7 +79,7 @@ class Node:
         self.stopped = asyncio.Event()
         self.nid = ""
         self.token = ""
-        self._elsewhere = Elsewhere()
+        self._elsewhere = Elsewhere(self.platform)
         self.unverified, self.confirm = self._elsewhere.offering, self._elsewhere.pin
         """Return the strangers that offer a name which nobody vouches for yet, and take it for what it means now."""
         self.record = Record()
@@ -212,9 +212,7 @@ class Node:
             platform=self.platform.describe,
             direct=partial(direct_addresses, self.catalog, self.trials),
             reception=self.reception,
-            look=self._elsewhere.look,
-            use=self._elsewhere.use,
-            search=self._elsewhere.search,
+            elsewhere=self._elsewhere,
             logs=self.eventing.logs.told,
             declare=self._declare,
             hidden=self.gate.hidden_from,

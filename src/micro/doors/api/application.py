@@ -10,12 +10,13 @@ from micro.doors.api.app import AppDoor
 from micro.doors.api.call import Asking
 from micro.doors.api.content import passed_on
 from micro.doors.api.directory import Directory
+from micro.doors.api.documents import Documents
 from micro.doors.api.events import EventDoor
 from micro.doors.api.hook import HookDoor
 from micro.doors.api.machines import MachineDoor
 from micro.doors.api.metrics import Figures
 from micro.doors.api.pages import Pages
-from micro.doors.api.path import api_path, root_path
+from micro.doors.api.path import Wanted, api_path, root_path
 from micro.doors.api.refusal import ID, Refused
 from micro.doors.api.remote import read_remote
 from micro.doors.api.request import Answer, Receive, Request, Scope, Send, answer_of
@@ -48,6 +49,7 @@ class Application:
         events: publishing and subscribing.
         hook: what git forges post.
         machines: what programs say in protocols of their own.
+        documents: what they read before.
         pages: what the door says of itself.
         app: the web app.
         figures: what is counted.
@@ -61,6 +63,7 @@ class Application:
         events: EventDoor,
         hook: HookDoor,
         machines: MachineDoor,
+        documents: Documents,
         pages: Pages,
         app: AppDoor,
         figures: Figures,
@@ -77,10 +80,13 @@ class Application:
             "mcp": machines.mcp,
             "readyz": pages.ready,
             "metrics": pages.metrics,
-            "openapi.json": pages.openapi,
+            "asyncapi.json": documents.asyncapi,
+            "llms.txt": documents.llms,
+            "openapi.json": documents.openapi,
             "rpc": self._remote,
         }
         self._pages, self._app = pages, app
+        self._documents = documents
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -143,7 +149,7 @@ class Application:
             room = self._room(request)
             if room is not None:
                 return await room(request)
-            target = self._find(request)
+            target = await self._find(request)
         if request.method == "OPTIONS":
             return Answer(204, b"", headers={"allow": ", ".join((*target.methods, "OPTIONS"))})
         counted.append(target)
@@ -158,6 +164,8 @@ class Application:
             return self._app.asset
         if segments[:2] == ("-", "session"):  # no service is called so
             return self._app.session
+        if segments[0] == "services" and len(segments) == 3 and segments[2] == "openapi.json":
+            return self._documents.service_openapi
         if segments[0] != "api":
             return None
         if segments[1] in ("publish", "subscribe"):
@@ -170,17 +178,29 @@ class Application:
         """Answers `/`: with the app where it is built, else with a page that says how to build it."""
         return await self._pages.home(request) if (page := self._app.page(request)) is None else page
 
-    def _find(self, request: Request) -> Target:
+    async def _find(self, request: Request) -> Target:
+        """Returns what a path is for; only a path of ours has anybody look in the network for a name."""
         segments = request.segments
-        readings = api_path(segments[1:]) if segments[0] == "api" else root_path(segments)
-        return self._directory.find(request.path, readings)
+        is_ours = segments[0] == "api"
+        readings = api_path(segments[1:]) if is_ours else root_path(segments)
+        found = await self._met(readings, is_ours=is_ours)
+        self._directory.remember(request.path, found)
+        return found
+
+    async def _met(self, readings: Sequence[Wanted], *, is_ours: bool = True) -> Target:
+        if is_ours and readings:
+            await self._directory.met(readings[0].service)
+        found = self._directory.find(readings)
+        if not is_ours:
+            await self._directory.met(found.service)
+        return found
 
     async def _remote(self, request: Request) -> Outcome:
         """Answers go-micro's `POST /rpc`, which names service and endpoint in its body."""
         if request.method != "POST":
             raise Refused(405, "method: /rpc is asked by POST", headers={"allow": "POST"})
         remote = read_remote(request.header("content-type"), await request.body())
-        target = self._directory.find("", (remote.wanted,))
+        target = await self._met((remote.wanted,))
         if target.stream:
             raise BadRequest(f"{target.id} is a stream: open /api/{target.service}/{target.endpoint}", id="api")
         client = self._asking.client(self._asking.caller(request), target)
@@ -202,7 +222,7 @@ class Application:
                 fault = await self._events.carry(socket, client)
             else:
                 caller = self._asking.caller(request)
-                target = self._directory.recall(request.path) or self._find(request)
+                target = self._directory.recall(request.path) or await self._find(request)
                 counted.append(target)
                 if not target.stream:
                     raise BadRequest(f"{target.id} is a call, not a stream; POST to this path", id=target.id)

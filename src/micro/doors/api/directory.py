@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,11 +11,13 @@ from micro.doors.api.path import Wanted
 from micro.doors.api.target import Target, target_of
 from micro.errors import NotFound
 from micro.service.registry.instance import bare_name
+from micro.service.registry.unverified import refusal
 
-__all__ = ["Describe", "Directory", "ListServices"]
+__all__ = ["Describe", "Directory", "ListServices", "Unverified", "nobody"]
 
 Describe = Callable[[str], Mapping[str, Any] | None]
 ListServices = Callable[[], Sequence[Mapping[str, Any]]]
+Unverified = Callable[[str], Awaitable[tuple[str, ...]]]
 
 REMEMBERED_SECONDS = 1.0
 """How long an answer may lag behind the registry; what was not found is looked up each time."""
@@ -26,16 +28,24 @@ LISTED_MAX = 8
 SHOWN_CHARACTERS_MAX = 80
 
 
+async def nobody(name: str) -> tuple[str, ...]:
+    """Says of a name that nobody has to be asked about it."""
+    return ()
+
+
 class Directory:
     """Services and their endpoints, as the node knows them.
 
     Args:
         describe: returns a service's description, or None; raises `Unavailable` for one that will be there again.
         list_services: returns a summary of each service.
+        unverified: looks for a service in the network too, and returns the strangers that offer it under a name which
+            nobody vouches for yet.
     """
 
-    def __init__(self, describe: Describe, list_services: ListServices) -> None:
+    def __init__(self, describe: Describe, list_services: ListServices, unverified: Unverified = nobody) -> None:
         self._describe = describe
+        self._unverified = unverified
         self.list_services = list_services
         self._found: dict[str, Target] = {}
         self._until = 0.0
@@ -50,11 +60,36 @@ class Directory:
         """Returns a service's description, or None; `service` may ask for a version or a generation."""
         return self._describe(bare_name(service))
 
-    def find(self, path: str, readings: Sequence[Wanted]) -> Target:
+    def described(self, service: str) -> Mapping[str, Any]:
+        """Returns a service's description.
+
+        Raises:
+            NotFound: none is called so.
+        """
+        found = self.describe(service)
+        if found is None:
+            raise self.unknown(service)
+        return found
+
+    async def met(self, service: str) -> None:
+        """Brings a service of strangers within reach, where there is one of that name.
+
+        Raises:
+            Forbidden: nobody vouches for the name yet; the fault says who offers it, and how it is confirmed.
+        """
+        name = bare_name(service)
+        nodes = await self._unverified(name)
+        if nodes:
+            raise refusal(name, nodes)
+
+    async def look(self, service: str) -> None:
+        """Does as `met` for whoever only looks."""
+        await self._unverified(bare_name(service))
+
+    def find(self, readings: Sequence[Wanted]) -> Target:
         """Returns what a path is for.
 
         Args:
-            path: the path, to be remembered; "" to remember nothing.
             readings: what it may mean.
 
         Raises:
@@ -64,10 +99,7 @@ class Directory:
         for wanted in readings:
             description = self.describe(wanted.service)
             if description is not None:
-                found = target_of(wanted.service, wanted.endpoint, description)
-                if path:
-                    self._remember(path, found)
-                return found
+                return target_of(wanted.service, wanted.endpoint, description)
         if not readings:
             raise NotFound(
                 "no such path; call POST /api/SERVICE/ENDPOINT, for instance /api/greeter/Say.Hello, and see / for what"
@@ -76,7 +108,8 @@ class Directory:
             )
         raise self.unknown(readings[0].service)
 
-    def _remember(self, path: str, found: Target) -> None:
+    def remember(self, path: str, found: Target) -> None:
+        """Takes note of what a path is for, for a moment."""
         if len(self._found) >= REMEMBERED_MAX:
             self._found.clear()
         if not self._found:

@@ -9,7 +9,8 @@ from micro.doors.api.access import Doorkeeper
 from micro.doors.api.app import AppDoor
 from micro.doors.api.application import Application
 from micro.doors.api.call import Asking, ClientFor, Note
-from micro.doors.api.directory import Describe, Directory, ListServices
+from micro.doors.api.directory import Describe, Directory, ListServices, Unverified, nobody
+from micro.doors.api.documents import Documents
 from micro.doors.api.events import EventDoor
 from micro.doors.api.hook import HookDoor
 from micro.doors.api.limits import Limits
@@ -27,11 +28,6 @@ __all__ = ["ApiDoor", "Limits", "Sample"]
 NAME_BYTES = 16
 TOLD_SECONDS = 1.0
 """How long clients of streams have to read that the door closes."""
-
-
-async def nobody(name: str) -> tuple[str, ...]:
-    """Says that nobody has to be asked about a name."""
-    return ()
 
 
 class ApiDoor:
@@ -70,7 +66,7 @@ class ApiDoor:
         user: Callable[[str], Caller],
         seconds_left: Callable[[str], float] = lambda token: math.inf,
         may: Callable[[Caller, str, str], bool] = lambda caller, service, endpoint: True,
-        unverified: Callable[[str], Awaitable[tuple[str, ...]]] = nobody,
+        unverified: Unverified = nobody,
         confirm: Callable[[str], Awaitable[object]] = nobody,
         entropy: Entropy,
         hook_secret: str = "",
@@ -81,7 +77,7 @@ class ApiDoor:
         limits: Limits | None = None,
     ) -> None:
         doorkeeper = Doorkeeper(token, user, seconds_left, sessions=sessions)
-        directory, figures = Directory(describe, list_services), Figures()
+        directory, figures = Directory(describe, list_services, unverified), Figures()
         self._hosts = hosts
         self._asking = Asking(doorkeeper, client_for, note)
         self._machines = MachineDoor(self._asking, Knowing(client_for, may, unverified, confirm))
@@ -100,6 +96,7 @@ class ApiDoor:
             events=events,
             hook=HookDoor(hook_secret, client_for),
             machines=self._machines,
+            documents=Documents(directory),
             pages=pages,
             app=AppDoor(files, sessions, doorkeeper),
             figures=figures,

@@ -13,9 +13,10 @@ from micro.doors.api.target import Target, target_of
 from micro.mucp.codec import BYTES, JSON, PROTOBUF
 from micro.service.schema.json import OPEN_KEY, STREAM_KEY
 
-__all__ = ["openapi"]
+__all__ = ["moved", "openapi"]
 
 VERSION = "3.1.0"
+TITLE, TEXT = "Services of a Micro node", "Every service this node reaches, callable by name."
 EVENTS, LINES = "text/event-stream", "application/x-ndjson"
 PARAMETERS_MAX = 64
 DEPTH_MAX = 100
@@ -26,6 +27,9 @@ QUERY_DEPTH_MAX = 2
 
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9._-]")
 _SCALARS = frozenset({"string", "integer", "number", "boolean"})
+
+_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+"""Bytes as they are: in 3.1 they need no schema, but what makes clients of documents asks for this one."""
 
 _FAULT = {
     "type": "object",
@@ -40,13 +44,17 @@ _FAULT = {
 }
 
 
-def openapi(descriptions: Iterable[Mapping[str, Any]], *, version: str, url: str) -> dict[str, Any]:
+def openapi(
+    descriptions: Iterable[Mapping[str, Any]], *, version: str, url: str, title: str = TITLE, text: str = TEXT
+) -> dict[str, Any]:
     """Returns the document.
 
     Args:
         descriptions: the services.
-        version: the node's own version.
+        version: the node's own version, or that of the one service.
         url: where the door is.
+        title: what the document is called.
+        text: what it is about.
     """
     schemas: dict[str, Any] = {"Fault": _FAULT}
     paths: dict[str, Any] = {}
@@ -61,9 +69,9 @@ def openapi(descriptions: Iterable[Mapping[str, Any]], *, version: str, url: str
         "openapi": VERSION,
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": {
-            "title": "Services of a Micro node",
+            "title": title,
             "version": version,
-            "description": "Every service this node reaches, callable by name.",
+            "description": text,
         },
         "servers": [{"url": url}],
         "tags": tags,
@@ -101,13 +109,13 @@ def _operations(service: str, endpoint: Mapping[str, Any], target: Target, schem
 
 def _body(endpoint: Mapping[str, Any], target: Target, schema: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     if target.raw_request:
-        return {"required": True, "content": {BYTES: {}}}
+        return {"required": True, "content": {BYTES: _BINARY}}
     content: dict[str, Any] = {JSON: {"schema": schema}}
     examples = endpoint.get("examples") or []
     if examples and not target.takes_stream:
         content[JSON]["examples"] = {f"example{number}": {"value": one} for number, one in enumerate(examples, 1)}
     if PROTOBUF in endpoint.get("content_types", ()):
-        content[PROTOBUF] = {}
+        content[PROTOBUF] = _BINARY
     if target.takes_stream:
         item = _filed(f"{target.id}.Item", endpoint["request"], schemas)
         content[LINES] = {"schema": {"description": "One message a line.", "$ref": item["$ref"]}}
@@ -116,16 +124,16 @@ def _body(endpoint: Mapping[str, Any], target: Target, schema: Any, schemas: dic
 
 def _answer(endpoint: Mapping[str, Any], target: Target, schema: Any) -> dict[str, Any]:
     if target.stream:
-        lines = {BYTES: {}} if target.raw_response else {LINES: {"schema": schema}}
+        lines = {BYTES: _BINARY} if target.raw_response else {LINES: {"schema": schema}}
         return {
             "description": "Messages as they come: events, or one a line. Over a WebSocket at this path both ways.",
             "content": {EVENTS: {"schema": schema}, **lines},
         }
     if target.raw_response:
-        return {"description": "Bytes; an image is sent as what it is.", "content": {BYTES: {}}}
+        return {"description": "Bytes; an image is sent as what it is.", "content": {BYTES: _BINARY}}
     content: dict[str, Any] = {JSON: {"schema": schema}}
     if PROTOBUF in endpoint.get("content_types", ()):
-        content[PROTOBUF] = {}
+        content[PROTOBUF] = _BINARY
     return {"description": "The answer.", "content": content}
 
 
@@ -163,24 +171,24 @@ def _filed(name: str, schema: Mapping[str, Any], schemas: dict[str, Any]) -> dic
     prefix = _UNNAMEABLE.sub("_", name)
     names = {definition: f"{prefix}.{_UNNAMEABLE.sub('_', definition)}" for definition in schema.get("$defs", {})}
     for definition, inner in schema.get("$defs", {}).items():
-        schemas[names[definition]] = _moved(inner, names)
-    schemas[prefix] = _moved({key: value for key, value in schema.items() if key != "$defs"}, names)
+        schemas[names[definition]] = moved(inner, names)
+    schemas[prefix] = moved({key: value for key, value in schema.items() if key != "$defs"}, names)
     return {"$ref": _reference(prefix)}
 
 
-def _moved(schema: Any, names: Mapping[str, str], depth: int = 0) -> Any:
+def moved(schema: Any, names: Mapping[str, str], depth: int = 0) -> Any:
     """Returns a schema whose references lead to where its definitions are filed now."""
     if depth > DEPTH_MAX:
         return {}
     if isinstance(schema, Mapping):
         left_out = (OPEN_KEY, STREAM_KEY)
-        found = {key: _moved(value, names, depth + 1) for key, value in schema.items() if key not in left_out}
+        found = {key: moved(value, names, depth + 1) for key, value in schema.items() if key not in left_out}
         reference = schema.get("$ref")
         if isinstance(reference, str):
             found["$ref"] = _reference(names.get(reference.removeprefix("#/$defs/"), "Fault"))
         return found
     if isinstance(schema, list):
-        return [_moved(value, names, depth + 1) for value in schema]
+        return [moved(value, names, depth + 1) for value in schema]
     return schema
 
 

@@ -148,14 +148,15 @@ class Session:
         self._met.add(service)
 
     def _introduce(self, service: str, nodes: Sequence[str]) -> None:
-        whom = f"{len(nodes)} nodes" if len(nodes) > 1 else "a node"
-        shown = ", ".join(clean(nid) for nid in nodes[:3]) + (", …" if len(nodes) > 3 else "")
-        note(f"{service} is offered by {whom} of strangers ({shown}), and nobody vouches for that name.")
+        from micro.service.registry.unverified import STATUS, who_offers
+
+        note(f"{clean(who_offers(service, nodes))}.")
         self.hint = f"{typed_line('micro describe', service)}; then: {typed_line('micro network pin', service)}"
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise Forbidden(f"{service} was never used here, and its name is unverified: look at it, and pin it first")
+            words = "was never used here, and its name is unverified: look at it, and pin it first"
+            raise Forbidden(f"{service} {words}", status=STATUS)
         if not click.confirm("Use it, now and from then on?", default=False, err=True):
-            raise Forbidden(f"{service} was not used")
+            raise Forbidden(f"{service} was not used", status=STATUS)
         self.ask("network", "Network.Pin", {"name": service})
         self.hint = ""
 

@@ -15,6 +15,7 @@ from micro.doors.mcp.content import answered, collected, failed, item_of
 from micro.doors.mcp.reach import Reach
 from micro.doors.mcp.tool import Given, Tool
 from micro.errors import BadRequest, Fault, Forbidden
+from micro.service.registry.unverified import STATUS, question, refusal
 from micro.service.stream import RawStream
 
 __all__ = ["TIMEOUT_SECONDS_MAX", "call_tool", "meet"]
@@ -31,7 +32,6 @@ TOLD_CHARACTERS_MAX: Final = 2_000
 
 UNVERIFIED: Final = "confirm_name"
 MISSING: Final = "missing_fields"
-SHOWN_NODES_MAX: Final = 3
 
 
 async def meet(reach: Reach, context: Context, asked: CallToolRequestParams, service: str) -> None:
@@ -44,17 +44,12 @@ async def meet(reach: Reach, context: Context, asked: CallToolRequestParams, ser
     nodes = await reach.unverified(service)
     if not nodes:
         return
-    names = ", ".join(nodes[:SHOWN_NODES_MAX]) + (", …" if len(nodes) > SHOWN_NODES_MAX else "")
-    about = f"{service} is offered by strangers ({names}), and nobody vouches for that name"
     if reach.confirm is None or not can_ask(context):
-        raise Forbidden(
-            f"unverified_name: {about}; this node's owner looks at it and confirms it: `micro network pin {service}`",
-            status="unverified_name",
-        )
+        raise refusal(service, nodes)
     field = {"type": "boolean", "title": f"Use {service}", "description": "Now, and from then on these nodes alone."}
-    told = await ask(context, asked, UNVERIFIED, f"{about}. Use it, now and from then on?", {"use": field})
+    told = await ask(context, asked, UNVERIFIED, question(service, nodes), {"use": field})
     if told is None or told.get("use") is not True:
-        raise Forbidden(f"unverified_name: {service} was not used, since nobody confirmed it", status="unverified_name")
+        raise Forbidden(f"{STATUS}: {service} was not used, since nobody confirmed it", id=service, status=STATUS)
     await reach.confirm(service)
 
 

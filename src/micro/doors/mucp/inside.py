@@ -96,7 +96,12 @@ class Inside:
         """Returns what is known of the endpoint that a stream is for, None where nothing is."""
         service, endpoint = exchange.head.service, exchange.endpoint
         path = f"{service}/{endpoint}"
+        known = self._directory.recall(path)
+        if known is not None:
+            return known
         try:
-            return self._directory.recall(path) or self._directory.find(path, (Wanted(service, endpoint),))
+            found = self._directory.find((Wanted(service, endpoint),))
         except Fault:
             return None  # the node says why, when it is asked
+        self._directory.remember(path, found)
+        return found

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Protocol
 
 from micro.errors import BadRequest, Fault, NotFound
 from micro.node.reception import Reception
@@ -14,6 +14,7 @@ from micro.service.registry.catalog import LIST_MAX, Catalog
 from micro.service.registry.changes import Change
 from micro.service.registry.description import check_description
 from micro.service.registry.instance import Instance, split_generation
+from micro.service.registry.unverified import refusal
 from micro.service.registry.view import View
 from micro.service.service import Service
 from micro.trust.identity import is_nid
@@ -62,6 +63,22 @@ class Bell:
             self._waiting.pop(future, None)
 
 
+class Elsewhere(Protocol):
+    """What is asked of the network: `micro.node.elsewhere.Elsewhere`."""
+
+    async def look(self, name: str) -> None:
+        """Brings a service within reach, where somebody offers it."""
+
+    async def use(self, name: str) -> None:
+        """Does as `look`, for a call: a name that nobody vouches for is pinned."""
+
+    async def offering(self, name: str) -> tuple[str, ...]:
+        """Returns the strangers that offer a name which nobody vouches for yet."""
+
+    async def search(self, text: str, limit: int) -> list[dict[str, Any]]:
+        """Returns what fits words."""
+
+
 class Registry:
     """The endpoints."""
 
@@ -75,9 +92,7 @@ class Registry:
         platform: Callable[[str], dict[str, Any] | None],
         direct: Callable[[str], list[str]],
         reception: Reception,
-        look: Callable[[str], Awaitable[None]],
-        use: Callable[[str], Awaitable[None]],
-        search: Callable[[str, int], Awaitable[Lines]],
+        elsewhere: Elsewhere,
         logs: Callable[[str], list[str]],
         declare: Callable[[str, dict[str, Any]], None],
         hidden: Callable[[Caller], frozenset[str]],
@@ -91,9 +106,7 @@ class Registry:
         self._platform = platform
         self._direct = direct
         self._reception = reception
-        self._look = look
-        self._use = use
-        self._search_network = search
+        self._elsewhere = elsewhere
         self._logs = logs
         self._declare = declare
         self._hidden = hidden
@@ -118,7 +131,7 @@ class Registry:
             return platform
         self._check_seen(name, context.caller)
         if not context.caller.peer:  # another node looks for itself
-            await self._look(name)
+            await self._elsewhere.look(name)
         if self._seen(name, context.caller) is None:
             raise self._absent(name)
         meant = self._meant(name) if context.caller.peer else name
@@ -144,7 +157,7 @@ class Registry:
                 found.append({**view.summary(), "score": round(match.score, 4)})
         if everywhere and not context.caller.peer and len(found) < limit:
             known = {line["name"] for line in found}
-            further = await self._search_network(query, limit)
+            further = await self._elsewhere.search(query, limit)
             found += [line for line in further if line["name"] not in known][: limit - len(found)]
         return {"services": found, "total": len(found)}
 
@@ -158,12 +171,24 @@ class Registry:
         self._check_seen(service, context.caller)
         wanted = f"{service}@{version}" if is_nid(version) else service
         if not context.caller.peer:
-            await self._use(wanted)
+            await self._meet(wanted, context.caller)
+            await self._elsewhere.use(wanted)
         view = self._seen(wanted, context.caller)
         if view is None:
             raise self._absent(wanted)
         addresses = self._direct(name) if context.caller.unlimited else []
         return {"addresses": addresses, "description": view.describe()}
+
+    async def _meet(self, name: str, caller: Caller) -> None:
+        """Refuses a name that nobody vouches for to those who may not say what it means: they are sent to the owner.
+
+        His own programs and services take it as it is then, and pin it; what a person uses asks him before.
+        """
+        if caller.unlimited or caller.supervised:
+            return
+        nodes = await self._elsewhere.offering(name)
+        if nodes:
+            raise refusal(name, nodes)
 
     async def register(
         self, instance: str, description: dict[str, Any], context: Context, address: str | None = None

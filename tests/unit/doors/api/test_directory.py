@@ -9,7 +9,7 @@ import pytest
 from micro.doors.api import directory
 from micro.doors.api.directory import Directory
 from micro.doors.api.path import Wanted
-from micro.errors import NotFound
+from micro.errors import Forbidden, NotFound
 
 HELLO = (Wanted("greeter", "Say.Hello"),)
 
@@ -35,7 +35,8 @@ async def test_a_path_is_looked_up_once() -> None:
     found = registry.directory()
 
     assert found.recall("/a") is None
-    target = found.find("/a", HELLO)
+    target = found.find(HELLO)
+    found.remember("/a", target)
     assert (found.recall("/a"), registry.asked) == (target, 1)
 
 
@@ -43,7 +44,7 @@ async def test_it_is_looked_up_again_after_a_while(monkeypatch: pytest.MonkeyPat
     """A service that changed is seen so."""
     monkeypatch.setattr(directory, "REMEMBERED_SECONDS", -1.0)
     found = Registry("greeter").directory()
-    found.find("/a", HELLO)
+    found.remember("/a", found.find(HELLO))
 
     assert found.recall("/a") is None
 
@@ -53,17 +54,17 @@ async def test_what_is_not_there_is_looked_for_each_time() -> None:
     registry = Registry()
     found = registry.directory()
     with pytest.raises(NotFound):
-        found.find("/a", HELLO)
+        found.find(HELLO)
     registry.names.append("greeter")
 
-    assert found.find("/a", HELLO).endpoint == "Say.Hello"
+    assert found.find(HELLO).endpoint == "Say.Hello"
 
 
 async def test_the_first_reading_that_exists_counts() -> None:
     """A path may mean several things."""
     readings = (Wanted("v1.greeter", "Say.Hello"), Wanted("greeter@1", "Say.Hello"))
 
-    assert Registry("greeter").directory().find("/a", readings).service == "greeter@1"
+    assert Registry("greeter").directory().find(readings).service == "greeter@1"
 
 
 async def test_paths_are_remembered_in_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +72,7 @@ async def test_paths_are_remembered_in_bounded_number(monkeypatch: pytest.Monkey
     monkeypatch.setattr(directory, "REMEMBERED_MAX", 10)
     found = Registry("greeter").directory()
     for number in range(35):
-        found.find(f"/{number}", HELLO)
+        found.remember(f"/{number}", found.find(HELLO))
 
     assert len(found._found) <= 10
 
@@ -83,3 +84,20 @@ async def test_paths_are_remembered_in_bounded_number(monkeypatch: pytest.Monkey
 async def test_an_unknown_service_comes_with_a_hint(names: list[str], hint: str) -> None:
     """Near names, else what there is, else how to begin."""
     assert hint in Registry(*names).directory().unknown("greeter").detail
+
+
+async def test_a_name_that_nobody_vouches_for_is_refused() -> None:
+    """Whoever looks only brings it within reach; the fault tells a program from every other 403 what it is about."""
+    asked: list[str] = []
+
+    async def unverified(name: str) -> tuple[str, ...]:
+        asked.append(name)
+        return ("b1", "b2") if name == "greeter" else ()
+
+    found = Directory(Registry("greeter").describe, list, unverified)
+    with pytest.raises(Forbidden, match="offered by 2 nodes") as refused:
+        await found.met("greeter@1")
+    assert (refused.value.status, refused.value.id) == ("unverified_name", "greeter")
+    await found.look("greeter@1")
+    await found.met("notes")
+    assert asked == ["greeter", "greeter", "notes"]

@@ -1,0 +1,111 @@
+"""A name that nobody vouches for is confirmed once by a person, whichever face he uses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ElicitResult, TextContent
+
+from micro.doors.api.opening import open_api
+from micro.node.node import Node
+from tests.network.places import StartNode, client_of, typed
+from tests.network.test_strangers import town
+
+HELLO = "/api/greeter/Say.Hello"
+
+
+async def http(node: Node, path: str, body: Any = None, *, token: str = "") -> tuple[int, Any]:
+    """Asks a node's door, by POST where there is a body, and returns status and answer."""
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{node.condition.api_address}{path}", data, headers)
+
+    def ask() -> tuple[int, Any]:
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.loads(refused.read())
+
+    return await asyncio.to_thread(ask)
+
+
+def pins(node: Node) -> dict[str, tuple[str, ...]]:
+    assert node.backbone is not None
+    return node.backbone.pinned.everything()
+
+
+async def seeking(start_node: StartNode, folder: Path) -> tuple[Node, Node]:
+    """Returns a node that offers the greeter, and one with a door that never used it; they are strangers."""
+    [provider], other = await town(start_node, folder, 1)
+    seeker = await start_node(network=True, join=other.ticket().encode(), api=True, api_port=0)
+    await open_api(seeker)
+    return provider, seeker
+
+
+async def test_each_face_asks_before_the_first_use(start_node: StartNode, greeter_folder: Path) -> None:
+    """Over HTTP, on the command line and by MCP; looking is no use, and once it is confirmed nobody asks again."""
+    provider, seeker = await seeking(start_node, greeter_folder)
+    said: list[str] = []
+
+    async def decline(context: Any, params: Any) -> ElicitResult:
+        said.append(params.message)
+        return ElicitResult(action="accept", content={"use": False})
+
+    async def confirm(context: Any, params: Any) -> ElicitResult:
+        said.append(params.message)
+        return ElicitResult(action="accept", content={"use": True})
+
+    async def call(answer: Any, mode: str = "auto") -> Any:
+        headers = {"authorization": f"Bearer {seeker.token}"}
+        async with httpx2.AsyncClient(headers=headers, timeout=30) as web:
+            way = streamable_http_client(f"{seeker.condition.api_address}/mcp", http_client=web)
+            async with Client(way, mode=mode, elicitation_callback=answer) as client:
+                hello = {"service": "greeter", "endpoint": "Say.Hello", "arguments": {"name": "Ann"}}
+                found = await client.call_tool("call_service", hello)
+                assert isinstance(found.content[0], TextContent)
+                return found.content[0].text
+
+    assert (await http(seeker, "/api/greeter"))[1]["name"] == "greeter"
+    for token in ("", seeker.token):
+        for path in (HELLO, "/greeter/say/hello"):
+            status, fault = await http(seeker, path, {}, token=token)
+            assert (status, fault["status"], fault["id"]) == (403, "unverified_name", "greeter")
+            assert provider.nid in fault["detail"]
+            assert "micro network pin greeter" in fault["detail"]
+    code, _, told = await typed(str(seeker.home.path), "greeter", "hello")
+    assert (code, "unverified" in told) == (5, True)
+    assert "micro network pin greeter" in await call(None)
+    assert "nobody confirmed it" in await call(decline)
+    assert pins(seeker) == {}
+
+    assert await call(confirm, "legacy") == "Hello Ann"
+    assert all(provider.nid in words for words in said)
+    assert pins(seeker) == {"greeter": (provider.nid,)}
+    assert await call(None) == "Hello Ann"
+    assert await http(seeker, HELLO, {}) == (200, {"result": "Hello world"})
+    assert (await typed(str(seeker.home.path), "greeter", "hello"))[:2] == (0, "Hello world")
+
+
+async def test_a_name_is_confirmed_over_http_too(start_node: StartNode, greeter_folder: Path) -> None:
+    """By the owner; whoever he lent a token to, and whoever shows none, is refused, on the node's socket as well."""
+    provider, seeker = await seeking(start_node, greeter_folder)
+    async with client_of(seeker, direct=False) as owner:
+        lent = (await owner.call("auth", "Tokens.Create", {"name": "agent"}))["token"]
+    for token in ("", lent):
+        assert (await http(seeker, HELLO, {}, token=token))[1]["status"] == "unverified_name"
+        assert (await http(seeker, "/api/network/Network.Pin", {"name": "greeter"}, token=token))[0] in (401, 403)
+        route = await http(seeker, "/api/registry/Registry.Route", {"name": "greeter"}, token=token)
+        assert route[1]["status"] == "unverified_name"
+    assert pins(seeker) == {}
+    pinned = await http(seeker, "/api/network/Network.Pin", {"name": "greeter"}, token=seeker.token)
+    assert pinned == (200, {"name": "greeter", "nodes": [provider.nid]})
+    assert (await http(seeker, HELLO, {}, token=lent))[0] == 200
