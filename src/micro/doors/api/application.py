@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from micro.doors.api.agents import AgentDoor
 from micro.doors.api.app import AppDoor
 from micro.doors.api.call import Asking
 from micro.doors.api.content import passed_on
@@ -34,6 +35,8 @@ CLIENT_CLOSED = 499
 OPEN_PATHS = ("/healthz", "/readyz", "/hook")
 """What anybody may ask who can reach the door: there is no secret in it, or its own proof is in the request."""
 
+CARD = (".well-known", "agent-card.json")
+
 DOOR = "(door)"
 """Under which name figures count what belongs to no endpoint."""
 
@@ -50,6 +53,7 @@ class Application:
         hook: what git forges post.
         machines: what programs say in protocols of their own.
         documents: what they read before.
+        agents: what other agents say.
         pages: what the door says of itself.
         app: the web app.
         figures: what is counted.
@@ -64,6 +68,7 @@ class Application:
         hook: HookDoor,
         machines: MachineDoor,
         documents: Documents,
+        agents: AgentDoor,
         pages: Pages,
         app: AppDoor,
         figures: Figures,
@@ -80,6 +85,7 @@ class Application:
             "mcp": machines.mcp,
             "readyz": pages.ready,
             "metrics": pages.metrics,
+            "a2a": agents.rpc,
             "asyncapi.json": documents.asyncapi,
             "llms.txt": documents.llms,
             "openapi.json": documents.openapi,
@@ -87,6 +93,7 @@ class Application:
         }
         self._pages, self._app = pages, app
         self._documents = documents
+        self._agents = agents
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -160,6 +167,8 @@ class Application:
         segments = request.segments
         if len(segments) <= 1:
             return self._rooms.get(segments[0] if segments else "")
+        if segments == CARD:
+            return self._agents.card
         if segments[0] == "assets":
             return self._app.asset
         if segments[:2] == ("-", "session"):  # no service is called so

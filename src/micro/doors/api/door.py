@@ -6,6 +6,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from micro.doors.api.access import Doorkeeper
+from micro.doors.api.agents import AgentDoor
 from micro.doors.api.app import AppDoor
 from micro.doors.api.application import Application
 from micro.doors.api.call import Asking, ClientFor, Note
@@ -81,11 +82,15 @@ class ApiDoor:
         self._hosts = hosts
         self._asking = Asking(doorkeeper, client_for, note)
         self._machines = MachineDoor(self._asking, Knowing(client_for, may, unverified, confirm))
+
+        def new_id() -> str:
+            return entropy.random_bytes(NAME_BYTES).hex()
+
         events = EventDoor(
             known=doorkeeper.known,
             client_for=client_for,
             asking=self._asking,
-            new_id=lambda: entropy.random_bytes(NAME_BYTES).hex(),
+            new_id=new_id,
         )
         pages = Pages(
             directory, figures, ready=ready, metrics=metrics, connections=lambda: len(self._listener.rules.places)
@@ -97,6 +102,7 @@ class ApiDoor:
             hook=HookDoor(hook_secret, client_for),
             machines=self._machines,
             documents=Documents(directory),
+            agents=AgentDoor(self._asking, directory, client_for, new_id),
             pages=pages,
             app=AppDoor(files, sessions, doorkeeper),
             figures=figures,
