@@ -19,6 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult, ImageContent, TextContent
 
 from micro.doors.api.opening import open_api
+from micro.doors.mcp import door
 from micro.node.config import NodeConfig
 from micro.node.engines import system_ports
 from micro.node.front import Client as MicroClient
@@ -291,6 +292,23 @@ async def test_a_session_answers_the_one_who_began_it(node: Node) -> None:
         assert (await http.post(url, json=ping, headers=session)).status_code == 404
         assert (await http.delete(url, headers={**session, **mine})).status_code == 200
         assert (await http.post(url, json=ping, headers={**session, **mine})).status_code == 404
+
+
+async def test_one_caller_does_not_take_the_places_of_others(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He has so many sessions; another one still comes in."""
+    monkeypatch.setattr(door, "SESSIONS_OF_ONE_MAX", 2)
+    url = f"{node.condition.api_address}/mcp"
+    said = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+    client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": client}
+    async with httpx2.AsyncClient(headers=said) as http:
+        answers = [await http.post(url, json=hello) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        mine = {"authorization": f"Bearer {node.token}"}
+        assert (await http.post(url, json=hello, headers=mine)).status_code == 200
+        for answer in answers[:2]:
+            await http.delete(url, headers={"mcp-session-id": answer.headers["mcp-session-id"]})
+        assert (await http.post(url, json=hello)).status_code == 200
 
 
 @pytest.mark.parametrize(

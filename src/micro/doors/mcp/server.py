@@ -131,7 +131,7 @@ def server_of(reach_of: Callable[[Context], Reach], changes: Changes) -> Server[
         reach_of: returns what whoever asks can reach.
         changes: tells clients that there are other tools than before.
     """
-    logging.getLogger("mcp").setLevel(logging.WARNING)  # it would tell the ids of sessions
+    logging.getLogger("mcp").setLevel(logging.ERROR)  # it tells ids of sessions, and all it refuses
     answers = Answers(reach_of)
     server = _Server(
         NAME,
