@@ -147,7 +147,8 @@ async def test_services_are_found_described_and_called(node: Node, way: str, mod
         assert client.protocol_version < "2026" if mode == "legacy" else client.protocol_version >= "2026"
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert {"search_services", "describe_service", "call_service", "show_Say_Hello"} < set(tools)
-        assert tools["show_Say_Hello"].annotations.idempotent_hint is True  # type: ignore[union-attr]
+        hints = [tools[f"show_Say_{name}"].annotations for name in ("Hello", "Count")]
+        assert [(hint.read_only_hint, hint.idempotent_hint) for hint in hints if hint] == [(True, True), (False, False)]
         found = await client.call_tool("search_services", {"query": "what tools can do"})
         assert [line["name"] for line in found.structured_content["services"]] == ["show"]
         read = await client.call_tool("describe_service", {"service": "show"})

@@ -16,7 +16,7 @@ from micro.assistant.acts import acts_of_endpoint, changes_by_name
 from micro.assistant.words import spaced
 from micro.service.schema.fields import Field, is_raw, read_fields
 
-__all__ = ["Offer", "offers_of"]
+__all__ = ["Offer", "is_changing", "offers_of"]
 
 SENTENCE_CHARACTERS_MAX = 300
 """So much of a description's first sentence is compared with what is said."""
@@ -116,7 +116,7 @@ def _offer(description: Mapping[str, Any], endpoint: Mapping[str, Any]) -> Offer
         description=text,
         kind="stream" if endpoint.get("kind") == "stream" else "call",
         price=str(endpoint.get("price") or ""),
-        changes=_changes(endpoint, name, text),
+        changes=is_changing(endpoint),
         request=request,
         fields=tuple(read_fields(request)),
         examples=tuple(example for example in examples if isinstance(example, Mapping)),
@@ -126,10 +126,12 @@ def _offer(description: Mapping[str, Any], endpoint: Mapping[str, Any]) -> Offer
     )
 
 
-def _changes(endpoint: Mapping[str, Any], name: str, text: str) -> bool:
+def is_changing(endpoint: Mapping[str, Any]) -> bool:
+    """Says whether an endpoint changes something, as far as its description tells; what says nothing of it may."""
     readonly = endpoint.get("readonly")
     if isinstance(readonly, bool):
         return not readonly
+    name, text = str(endpoint.get("name", "")), _first_line(endpoint.get("description"))
     return endpoint.get("idempotent") is not True or changes_by_name(name, text)
 
 

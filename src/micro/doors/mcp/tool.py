@@ -20,6 +20,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from micro.assistant.acts import acts_of_endpoint
+from micro.assistant.offers import is_changing
 from micro.errors import BadRequest
 from micro.mucp.codec import BYTES, JSON, encode_json
 from micro.service.schema.json import OPEN_KEY, RESULT_KEY, STREAM_KEY
@@ -30,6 +32,9 @@ NAME_CHARACTERS_MAX: Final = 64
 HASH_CHARACTERS: Final = 10
 DEPTH_MAX: Final = 64
 """A schema may be a stranger's; what is nested deeper is left out."""
+
+ADDING: Final = frozenset({"create", "say"})
+"""Acts of `micro.assistant.acts` by which nothing is lost."""
 
 DATA, TEXT, MESSAGES, ITEMS = "data", "text", "messages", "items"
 
@@ -64,6 +69,8 @@ class Tool:
         stream: whether it answers message by message.
         idempotent: whether calling it twice is as good as once.
         price: what a call costs, "" for nothing.
+        changes: whether it changes something, as far as its description tells.
+        destroys: whether what it changes may be lost by that; what only adds to it does not.
         examples: requests that work.
     """
 
@@ -75,6 +82,8 @@ class Tool:
     stream: bool
     idempotent: bool
     price: str
+    changes: bool
+    destroys: bool
     examples: tuple[Any, ...]
 
     @property
@@ -188,8 +197,16 @@ def tools_of(description: Mapping[str, Any]) -> Iterator[Tool]:
             endpoint.get("kind") == "stream",
             endpoint.get("idempotent") is True,
             str(endpoint.get("price") or ""),
+            changes := is_changing(endpoint),
+            changes and not _only_adds(endpoint),
             tuple(endpoint.get("examples") or ()),
         )
+
+
+def _only_adds(endpoint: Mapping[str, Any]) -> bool:
+    """Says whether an endpoint's words say that it adds, or says something, and takes nothing away."""
+    acts = acts_of_endpoint(str(endpoint.get("name", "")), str(endpoint.get("description", "")))
+    return bool(acts) and max(acts, key=acts.__getitem__) in ADDING
 
 
 def tool_name(service: str, endpoint: str) -> str:

@@ -139,7 +139,12 @@ def _shown_as(tool: Tool) -> McpTool:
 
 def annotations_of(tool: Tool) -> ToolAnnotations:
     """Returns what a client may assume of a tool; whoever says nothing of it may change anything."""
-    return ToolAnnotations(idempotent_hint=tool.idempotent, open_world_hint=True)
+    return ToolAnnotations(
+        read_only_hint=not tool.changes,
+        destructive_hint=tool.destroys,
+        idempotent_hint=tool.idempotent,
+        open_world_hint=True,
+    )
 
 
 def lines_of(lines: list[Mapping[str, Any]]) -> list[dict[str, Any]]:

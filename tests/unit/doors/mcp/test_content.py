@@ -14,7 +14,9 @@ from micro.errors import Conflict
 
 def tool(*, stream: bool = False, raw: bool = False, result: bool = False) -> Tool:
     response = {"format": "binary"} if raw else {"x-micro-result": result}
-    return Tool("s", "A.B", "", {}, response, stream, idempotent=False, price="", examples=())
+    return Tool(
+        "s", "A.B", "", {}, response, stream, idempotent=False, price="", changes=True, destroys=True, examples=()
+    )
 
 
 @pytest.mark.parametrize(

@@ -146,3 +146,21 @@ def test_a_schema_that_nests_without_end_is_cut() -> None:
         nested = {"properties": {"a": nested}}
     (tool,) = tools_of({"name": "deep", "endpoints": [{"name": "A.B", "request": nested}]})
     assert len(json.dumps(tool.input_schema())) < 2_000
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "changes", "destroys"),
+    [
+        ({"name": "Notes.List", "idempotent": True}, False, False),
+        ({"name": "Notes.Delete", "idempotent": True}, True, True),
+        ({"name": "Notes.Add", "description": "Add a note."}, True, False),
+        ({"name": "Notes.Rename", "description": "Rename a note."}, True, True),
+        ({"name": "Notes.Frobnicate"}, True, True),
+        ({"name": "Notes.Frobnicate", "readonly": True}, False, False),
+        ({"name": "Notes.List", "idempotent": True, "readonly": False}, True, True),
+    ],
+)
+def test_what_a_tool_does_is_told_from_its_description(endpoint: dict[str, Any], changes: bool, destroys: bool) -> None:
+    """As the assistant tells it, so that both ask a person before the same; what says nothing may do anything."""
+    (tool,) = tools_of({"name": "notes", "endpoints": [endpoint]})
+    assert (tool.changes, tool.destroys) == (changes, destroys)
