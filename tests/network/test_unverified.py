@@ -64,12 +64,12 @@ async def test_each_face_asks_before_the_first_use(start_node: StartNode, greete
         said.append(params.message)
         return ElicitResult(action="accept", content={"use": True})
 
-    async def call(answer: Any, mode: str = "auto") -> Any:
+    async def call(answer: Any, mode: str = "auto", service: str = "greeter") -> Any:
         headers = {"authorization": f"Bearer {seeker.token}"}
         async with httpx2.AsyncClient(headers=headers, timeout=30) as web:
             way = streamable_http_client(f"{seeker.condition.api_address}/mcp", http_client=web)
             async with Client(way, mode=mode, elicitation_callback=answer) as client:
-                hello = {"service": "greeter", "endpoint": "Say.Hello", "arguments": {"name": "Ann"}}
+                hello = {"service": service, "endpoint": "Say.Hello", "arguments": {"name": "Ann"}}
                 found = await client.call_tool("call_service", hello)
                 assert isinstance(found.content[0], TextContent)
                 return found.content[0].text
@@ -81,10 +81,12 @@ async def test_each_face_asks_before_the_first_use(start_node: StartNode, greete
             assert (status, fault["status"], fault["id"]) == (403, "unverified_name", "greeter")
             assert provider.nid in fault["detail"]
             assert "micro network pin greeter" in fault["detail"]
+    assert (await http(seeker, f"/api/greeter@{provider.nid}/Say.Hello", {}))[0] == 200
     code, _, told = await typed(str(seeker.home.path), "greeter", "hello")
     assert (code, "unverified" in told) == (5, True)
     assert "micro network pin greeter" in await call(None)
     assert "nobody confirmed it" in await call(decline)
+    assert await call(None, service=f"greeter@{provider.nid}") == "Hello Ann"
     assert pins(seeker) == {}
 
     assert await call(confirm, "legacy") == "Hello Ann"

@@ -12,6 +12,7 @@ from micro.doors.api.target import Target, target_of
 from micro.errors import NotFound
 from micro.service.registry.instance import bare_name
 from micro.service.registry.unverified import refusal
+from micro.trust.identity import is_nid
 
 __all__ = ["Describe", "Directory", "ListServices", "Unverified", "nobody"]
 
@@ -77,14 +78,14 @@ class Directory:
         Raises:
             Forbidden: nobody vouches for the name yet; the fault says who offers it, and how it is confirmed.
         """
-        name = bare_name(service)
+        name = _asked(service)
         nodes = await self._unverified(name)
         if nodes:
             raise refusal(name, nodes)
 
     async def look(self, service: str) -> None:
         """Does as `met` for whoever only looks."""
-        await self._unverified(bare_name(service))
+        await self._unverified(_asked(service))
 
     def find(self, readings: Sequence[Wanted]) -> Target:
         """Returns what a path is for.
@@ -128,3 +129,8 @@ class Directory:
         else:
             more = "none runs yet; start one with `micro run`"
         return NotFound(f"no service is called {shown}; {more}", id=shown)
+
+
+def _asked(service: str) -> str:
+    """Returns what is looked for: a name, or that of one node, which says itself whose it is."""
+    return service if is_nid(service.partition("@")[2]) else bare_name(service)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from mcp.server.lowlevel.server import NotificationOptions, Server
@@ -94,7 +95,7 @@ async def _endpoint(reach: Reach, service: str, endpoint: str) -> Tool:
     found = tools.get(endpoint) or next((tool for tool in tools.values() if tool.name == endpoint), None)
     if found is None:
         raise NotFound(f"{service} has no endpoint {endpoint[:80]}; it has {', '.join(list(tools)[:20]) or 'none'}")
-    return found
+    return replace(found, service=service)  # which may be that of one node, or a version
 
 
 def _text(arguments: Mapping[str, Any], name: str) -> str:

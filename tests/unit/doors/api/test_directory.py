@@ -10,6 +10,8 @@ from micro.doors.api import directory
 from micro.doors.api.directory import Directory
 from micro.doors.api.path import Wanted
 from micro.errors import Forbidden, NotFound
+from micro.trust.identity import nid_of
+from micro.trust.keys import NodeKey
 
 HELLO = (Wanted("greeter", "Say.Hello"),)
 
@@ -101,3 +103,16 @@ async def test_a_name_that_nobody_vouches_for_is_refused() -> None:
     await found.look("greeter@1")
     await found.met("notes")
     assert asked == ["greeter", "greeter", "notes"]
+
+
+async def test_the_service_of_one_node_is_asked_for_as_such() -> None:
+    """Whoever names the node says whom he means, and is not asked."""
+    asked: list[str] = []
+
+    async def unverified(name: str) -> tuple[str, ...]:
+        asked.append(name)
+        return () if "@" in name else ("b1",)
+
+    nid = nid_of(NodeKey(bytes(32)).public)
+    await Directory(Registry("greeter").describe, list, unverified).met(f"greeter@{nid}")
+    assert asked == [f"greeter@{nid}"]
