@@ -88,7 +88,7 @@ def control_services() -> list[Service]:
             nothing,
         ),
         backbone,
-        node_service(nothing, lambda: None, nothing),
+        node_service(nothing, lambda: None, nothing, nothing),
         registry_service(registry),
         runtime_service(nothing, nothing, nothing),
         store_service(nothing, nothing),
@@ -119,11 +119,11 @@ def test_every_endpoint_of_the_node_is_documented() -> None:
 
 
 def test_the_services_of_the_node_are_those_looked_at() -> None:
-    """A new service of the node is not overlooked; what is said of copies is a part of the backbone."""
+    """A new service of the node is not overlooked; copies are a part of the backbone, tokens one of auth."""
     folder = ROOT / "src" / "micro" / "node" / "control"
     found = {path.stem for path in folder.glob("*.py") if path.stem != "__init__"}
 
-    assert found - {"copies"} == {service.name for service in control_services()}
+    assert found - {"copies", "tokens"} == {service.name for service in control_services()}
 
 
 def test_debug_is_documented() -> None:
