@@ -40,9 +40,10 @@ numbers. Nodes are processes of their own that talk over loopback, {lookups:,} n
 and times are told in round trips of the link between the same nodes, which is asked for a sign of life between any two
 lookups. The machine is shared: while this was measured {load} on average wanted its {processors} processors.
 
-A loopback has no way to go, so that a round trip is nearly all work of the two nodes, and a lookup, which is two
-questions one after the other, the first to two super nodes, with signatures to check, shows here at its dearest. *From
-a distance* is the same with {way:.0f} ms each way between the seekers and the super nodes.
+A loopback has no way to go, so that a round trip is nearly all work of the two nodes, and a lookup, which asks two
+super nodes and has signatures to check, shows here at its dearest. With up to three super nodes each holds every shard,
+and tells with the name where its nodes are; among more a second question goes to the holders of those nodes. *From a
+distance* is the same with {way:.0f} ms each way between the seekers and the super nodes.
 
 The super node whose memory is told below *Bars* is alone in its network: it holds every shard, and is the home of every
 node. {announcing} nodes at a time announce what they have. Of a home link some 110 KB are iroh's, which a bare
