@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -10,47 +9,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from micro.doors.web.files import BUILT
-
-SERVICES = Path(__file__).parent / "services"
-READY_SECONDS = 60.0
-WAIT_MILLISECONDS = 5_000
-COMMAND_SECONDS = 30.0
+from tests.browser.running import READY_SECONDS, SERVICES, WAIT_MILLISECONDS, Open, Running
 
 
-@dataclass(frozen=True)
-class Running:
-    """A node that serves the app.
-
-    Attributes:
-        address: of its HTTP door.
-        home: its home.
-    """
-
-    address: str
-    home: Path
-
-    def micro(self, *words: str) -> str:
-        """Types a command at this node, and returns what it prints."""
-        command = [sys.executable, "-m", "micro", "--home", str(self.home), *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def link(self) -> str:
-        """Returns a link that signs a browser in, once."""
-        return str(json.loads(self.micro("web", "--no-open", "--output", "json"))["link"])
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> str:
     """Returns where Chromium is; without it, or without the built app, the tests are skipped."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -61,7 +31,7 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def node(chromium: str) -> Iterator[Running]:
     """Starts a node with a few services, and stops it."""
     with tempfile.TemporaryDirectory(prefix="micro-", ignore_cleanup_errors=True) as folder:
@@ -92,16 +62,17 @@ def _address(process: subprocess.Popen[bytes], home: Path) -> str:
     raise AssertionError((home / "log").read_text())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
     """Opens the browser, and closes it."""
+    expect.set_options(timeout=WAIT_MILLISECONDS)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--mute-audio"])
         yield opened
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def signed_in(node: Running, browser: Browser) -> dict[str, Any]:
     """Returns what a browser keeps once its owner opened the link."""
     context = browser.new_context()
@@ -111,9 +82,6 @@ def signed_in(node: Running, browser: Browser) -> dict[str, Any]:
     state = context.storage_state()
     context.close()
     return dict(state)
-
-
-Open = Callable[..., Page]
 
 
 @pytest.fixture

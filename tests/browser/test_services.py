@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Open, Running
+from tests.browser.running import Open, Running
 
 
 def test_a_search_shows_what_fits_as_one_types(visit: Open) -> None:

@@ -63,7 +63,7 @@ function Reach() {
 const Missing = () => (
   <div class="column">
     <Heading>{t("There is no such page")}</Heading>
-    <State title={t("The address may have been cut")}><a class="button" href={to(HOME)}>{t("To the services")}</a></State>
+    <State title={t("The address may have been cut")}><a class="button" href={to("services")}>{t("To the services")}</a></State>
   </div>
 );
 

@@ -19,6 +19,9 @@ export function unwrapped(value, schema) {
   return [value, schema];
 }
 
+/** The same where no schema is at hand: an object of nothing but `result`. */
+export const bare = (value) => (isObject(value) && Object.keys(value).join() === "result" ? value.result : value);
+
 /** A whole answer with the ways to look at it. */
 export function Answer({ value: given, blob, schema: whole = {} }) {
   const [value, schema] = unwrapped(given, whole);

@@ -3,6 +3,7 @@ import { control, post } from "../node.js";
 import { Copied, CopyButton, Heading, OwnersOnly, Prose, Skeleton, Sure, Trouble, useAsked } from "../parts.jsx";
 import { owner, signOut } from "../session.js";
 import { useStore } from "../store.js";
+import { Tokens } from "../tokens.jsx";
 import { setTheme, theme } from "../theme.js";
 import { chosenLanguage, LANGUAGES, speak, t } from "../words.js";
 
@@ -15,6 +16,8 @@ export default function Settings() {
       <h2>{t("Identity")}</h2>
       <OwnersOnly>
         <Identity />
+        <h2>{t("API tokens")}</h2>
+        <Tokens />
         <h2>{t("This browser")}</h2>
         <div class="tight">
           <p class="mid soft">{t("It is signed in as the owner of this node, for thirty days after the link was opened.")}</p>

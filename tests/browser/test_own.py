@@ -1,0 +1,142 @@
+"""What the owner does: publishing, looking after his services, looking into calls, lending tokens."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.running import Open, Running
+
+WEATHER = """
+from micro import Service
+
+weather = Service("weather", description="Tells the weather of yesterday.")
+
+
+@weather.endpoint("Sky.Look", idempotent=True)
+async def look(place: str) -> str:
+    \"\"\"Look at the sky.\"\"\"
+    print("somebody looks at", place, flush=True)
+    return f"clear over {place}"
+
+
+if __name__ == "__main__":
+    weather.run()
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Returns a folder that nobody has run yet."""
+    folder = tmp_path / "weather"
+    folder.mkdir()
+    (folder / "main.py").write_text(WEATHER)
+    return folder
+
+
+def test_a_folder_becomes_a_service_that_is_offered_last(visit: Open, node: Running, source: Path) -> None:
+    """Looked at, run unseen, tried in the form that others will see, offered, and stopped again."""
+    page = visit("publish")
+    page.get_by_label("Git address or folder").fill(str(source))
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.get_by_role("region", name="What it is")).to_contain_text("Python")
+    assert "weather" not in node.micro("services")
+
+    page.get_by_role("button", name="Build and run it here, unseen").click()
+    preview = page.get_by_role("region", name="What others will see")
+    preview.wait_for(timeout=30_000)
+    expect(page.get_by_label("Progress")).to_contain_text("weather runs")
+    assert _offered(node) is False
+    preview.get_by_label("Place").fill("Bern")
+    preview.get_by_role("button", name="Call").click()
+    expect(preview.get_by_role("region", name="Result")).to_contain_text("clear over Bern")
+
+    preview.get_by_role("button", name="Go live").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("weather")
+    assert _offered(node) is True
+    expect(page.get_by_label("Log")).to_contain_text("somebody looks at Bern")
+    page.get_by_role("button", name="Stop it").click()
+    page.get_by_role("group", name="Stop weather and forget it?").get_by_role("button", name="Stop it").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("My services")
+    expect(page.get_by_role("row", name="greeter")).to_contain_text("running")
+    expect(page.get_by_role("row", name="weather")).to_have_count(0)
+
+
+def _offered(node: Running) -> bool:
+    found = json.loads(node.micro("call", "network", "Network.Offers", "{}"))["offers"]
+    return next(bool(one["offered"]) for one in found if one["service"] == "weather")
+
+
+def test_what_is_no_source_is_refused_beside_its_field(visit: Open) -> None:
+    """With why, and nothing is run."""
+    page = visit("publish")
+
+    page.get_by_label("Git address or folder").fill("/no/such/folder")
+    page.get_by_role("button", name="Look at it").click()
+
+    expect(page.get_by_label("Git address or folder")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_role("alert")).to_contain_text("/no/such/folder")
+
+
+def test_a_call_is_recorded_looked_into_and_repeated(visit: Open) -> None:
+    """With what was asked; its form opens filled in."""
+    page = visit("services/greeter/Say.Hello")
+    page.get_by_label("Name").fill("Activity")
+    page.get_by_role("button", name="Call").click()
+    page.get_by_role("region", name="Result").wait_for()
+
+    page.goto(page.url.split("#")[0] + "#/activity")
+    page.get_by_role("button", name="greeter Say.Hello").first.click()
+    expect(page.get_by_label("Request")).to_contain_text('"name": "Activity"')
+    page.get_by_role("button", name="Replay", exact=True).click()
+    expect(page.locator(".big")).to_have_text("Hello Activity")
+    page.get_by_role("button", name="Show its way").click()
+    expect(page.get_by_text("greeter-1-")).to_be_visible()
+    page.get_by_role("link", name="Edit and replay").click()
+
+    expect(page.get_by_label("Name")).to_have_value("Activity")
+
+
+def test_calls_of_programs_are_shown_too(visit: Open, node: Running) -> None:
+    """Those that did not come over HTTP, as the services themselves remember them."""
+    node.micro("greeter", "say", "each", "--count", "1")
+    page = visit("activity")
+
+    page.get_by_role("button", name="Also from programs and other nodes").click()
+    page.get_by_label("Search calls").fill("greeter Say.Each")
+
+    expect(page.get_by_role("button", name="greeter Say.Each").first).to_be_visible()
+
+
+def test_a_token_is_lent_used_and_taken_back(visit: Open, node: Running) -> None:
+    """It is shown once, reaches what it names, and nothing after it was taken back."""
+    page = visit("settings")
+    page.get_by_label("Name of a new token").fill("browser-test")
+    page.get_by_label("What it may reach").fill("greeter")
+    page.get_by_role("button", name="Make a token").click()
+    token = page.get_by_role("status").locator("code").inner_text()
+    assert _status(node, token, "/api/greeter/Say.Hello?name=Ann") == 200
+    assert _status(node, token, "/api/everything/Show.Table") == 403
+
+    row = page.get_by_role("row", name="browser-test")
+    row.get_by_role("button", name="Take back").click()
+    row.get_by_role("group").get_by_role("button", name="Take back").click()
+    expect(row).to_have_count(0)
+
+    assert _status(node, token, "/api/greeter/Say.Hello?name=Ann") == 401
+
+
+def _status(node: Running, token: str, path: str) -> int:
+    request = urllib.request.Request(f"{node.address}{path}", headers={"Authorization": f"Bearer {token}"})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code

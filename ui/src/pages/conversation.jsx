@@ -1,0 +1,211 @@
+// A wish in words becomes a call: what was understood, what is missing, what needs a yes, and the answer.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { catalog } from "../catalog.js";
+import { Request, useFirstWrong } from "../form.jsx";
+import { Icon } from "../icons.jsx";
+import { bytesOf, events } from "../node.js";
+import { announce } from "../notice.jsx";
+import { Heading, Offline } from "../parts.jsx";
+import { to } from "../route.js";
+import { blank, check, sent } from "../schema.js";
+import { store, useStore } from "../store.js";
+import { Answer, bare } from "../value.jsx";
+import { duration, number, spoken, t } from "../words.js";
+
+const TURNS_MAX = 50, ITEMS_MAX = 500, TEXT_CHARACTERS_MAX = 2000;
+
+/** The turns so far, oldest first; they outlive a visit to another page. */
+const turns = store([]);
+let conversation = "";
+let stopper = null;
+let counted = 0;
+
+/** Says something, presses a chip, fills a form or answers a question; `bubble` is what the person is shown to have said. */
+async function say(request, bubble = "") {
+  stopper?.abort();
+  const controller = (stopper = new AbortController());
+  const turn = { id: ++counted, bubble, heard: [], busy: true };
+  turns.set([...turns.get(), turn].slice(-TURNS_MAX));
+  const put = (change) => turns.set(turns.get().map((one) => (one.id === turn.id ? { ...one, ...change(one) } : one)));
+  const take = (event) => {
+    if (event.kind === "heard") conversation = event.conversation;
+    else if (event.kind === "item") put((one) => ({ heard: withItem(one.heard, event) }));
+    else if (event.kind !== "turn") {
+      put((one) => ({ heard: [...one.heard, event] }));
+      if (event.text) announce(event.text);
+    }
+  };
+  const body = JSON.stringify({ ...(conversation ? { conversation } : {}), language: spoken.get(), ...request });
+  try {
+    await events("/assistant/say", { method: "POST", body, signal: controller.signal, headers: { "Content-Type": "application/json", Accept: "text/event-stream" } }, take);
+  } catch (fault) {
+    if (fault.name !== "AbortError") put((one) => ({ heard: [...one.heard, { kind: "failed", text: fault.detail, fault }] }));
+  }
+  put(() => ({ busy: false }));
+}
+
+function withItem(heard, event) {
+  const last = heard.at(-1);
+  if (last?.kind !== "items") return [...heard, { kind: "items", items: [event], count: 1 }];
+  return [...heard.slice(0, -1), { ...last, items: [...last.items, event].slice(-ITEMS_MAX), count: last.count + 1 }];
+}
+
+export default function Conversation() {
+  const said = useStore(turns);
+  const end = useRef();
+  const last = said.at(-1);
+  useEffect(() => {
+    if (said.length) end.current?.scrollIntoView({ block: "end" });
+  }, [said.length, last?.heard.length]);
+  return (
+    <div class="column talk">
+      <Heading>{t("What do you need?")}</Heading>
+      <Offline />
+      {!said.length && <Beginning />}
+      {said.map((turn, index) => <Turn key={turn.id} turn={turn} isLast={index === said.length - 1} />)}
+      <div ref={end} />
+      <Composer busy={last?.busy ?? false} />
+    </div>
+  );
+}
+
+const SHOWN = 4;
+
+function Beginning() {
+  const { services } = useStore(catalog);
+  return (
+    <div class="tight">
+      <p class="soft">{t("Say it in your own words. This node finds the service, asks for what is missing, and asks before it changes anything.")}</p>
+      {services?.length > 0 && (
+        <div class="row">
+          {services.slice(0, SHOWN).map((service) => <a class="button chip" key={service.name} href={to("services", [service.name])}>{service.name}</a>)}
+          <a class="mid soft" href={to("services")}>{t("All {count} services", { count: number(services.length) })}</a>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Composer({ busy }) {
+  const [text, setText] = useState("");
+  const field = useRef();
+  useEffect(() => {
+    if (matchMedia("(pointer: fine)").matches) field.current.focus();
+  }, []);
+  const send = (event) => {
+    event.preventDefault();
+    if (!text.trim()) return field.current.focus();
+    say({ text: text.trim() }, text.trim());
+    setText("");
+  };
+  return (
+    <form class="say" onSubmit={send}>
+      <label class="unseen" for="say">{t("Say what you need")}</label>
+      <input id="say" ref={field} value={text} maxLength={TEXT_CHARACTERS_MAX} placeholder={t("Say what you need")} autocomplete="off" onInput={(event) => setText(event.currentTarget.value)} />
+      {busy && <button type="button" class="quiet" onClick={() => stopper.abort()}><Icon name="stop" />{t("Stop")}</button>}
+      <button>{t("Send")}</button>
+    </form>
+  );
+}
+
+/** One turn: what was said, then what came of it in one card. */
+function Turn({ turn, isLast }) {
+  const { heard } = turn;
+  const find = (kind) => heard.findLast((event) => event.kind === kind);
+  const route = find("route");
+  const told = heard.filter((event) => event.kind === "told");
+  return (
+    <>
+      {turn.bubble && <p class="said"><span class="unseen">{t("You:")} </span>{turn.bubble}</p>}
+      {told.map((event, index) => <p class="text" key={index}>{event.text}</p>)}
+      {route ? <Card turn={turn} route={route} find={find} isLast={isLast} /> : find("failed") && <p class="bad" role="alert">{find("failed").text}</p>}
+      {find("choices") && <Choices {...find("choices")} isLast={isLast} />}
+      {turn.busy && !heard.length && <div class="skeleton" style={{ height: "48px" }} aria-hidden="true" />}
+    </>
+  );
+}
+
+const Choices = ({ text, choices, isLast }) => (
+  <div class="tight">
+    <p class="mid soft">{text}</p>
+    <div class="row">
+      {choices.map((choice) => <button type="button" class="chip" key={choice.choose} disabled={!isLast} title={choice.description} onClick={() => say({ choose: choice.choose }, `${choice.service} · ${choice.title}`)}>{choice.service} · {choice.title}</button>)}
+      <a class="mid soft" href={to("services")}>{t("Something else…")}</a>
+    </div>
+  </div>
+);
+
+function Card({ turn, route, find, isLast }) {
+  const [changing, setChanging] = useState(false);
+  const ask = find("ask"), confirm = find("confirm"), result = find("result"), failed = find("failed"), items = find("items");
+  const fields = find("calling")?.fields ?? route.fields ?? {};
+  const about = [route.price ? String(route.price) : "", result?.seconds !== undefined && duration(result.seconds)].filter(Boolean).join(" · ");
+  const fill = Object.keys(fields).length ? { fill: JSON.stringify(fields) } : {};
+  const needsForm = changing || (isLast && ask && !turn.busy);
+  const again = () => say({ choose: `${route.service} ${route.endpoint}`, fields }, t("Again"));
+  return (
+    <section class="card" aria-label={`${route.service} ${route.endpoint}`}>
+      <div class="head"><b>{route.service}</b><span class="mono">{route.endpoint}</span><span class="soft end">{about}</span></div>
+      <div class="body">
+        {ask && <p>{ask.text}</p>}
+        {confirm && <p>{confirm.text}</p>}
+        {items && <Items {...items} />}
+        {result && (result.value !== undefined || result.bytes) && <Shown {...result} />}
+        {result && result.value === undefined && !result.bytes && !items && <p>{result.text || t("Done; there is nothing to show.")}</p>}
+        {failed && <p class="bad" role="alert">{failed.text}</p>}
+        {turn.busy && <div class="skeleton" style={{ height: "40px" }} aria-hidden="true" />}
+        {needsForm && <Filling route={route} fields={fields} only={changing ? null : ask?.missing} close={() => setChanging(false)} />}
+        {confirm && isLast && !turn.busy && !result && (
+          <div class="row">
+            <button type="button" onClick={() => say({ confirm: true }, t("Yes"))}>{t("Yes, do it")}</button>
+            <button type="button" class="quiet" onClick={() => say({ confirm: false }, t("No"))}>{t("Cancel")}</button>
+          </div>
+        )}
+      </div>
+      <div class="foot">
+        {!needsForm && <button type="button" class="plain" onClick={() => setChanging(true)}>{t("Change")}</button>}
+        {(result || failed) && <button type="button" class="plain" onClick={again}>{t("Again")}</button>}
+        <a href={to("services", [route.service, route.endpoint], fill)}>{t("Open the service")}</a>
+        <button type="button" class="plain end" onClick={() => say({ text: "why that one?" }, t("Why that one?"))}>{t("Why that one?")}</button>
+      </div>
+    </section>
+  );
+}
+
+const Items = ({ items, count }) => {
+  const last = items.at(-1);
+  if (last.bytes) return <Shown {...last} />;
+  const plain = items.map((item) => bare(item.value));
+  return plain.every((one) => typeof one !== "object") ? <pre class="log" tabIndex={0} aria-label={t("{count} items", { count })}>{plain.join("\n")}</pre> : <Answer value={plain} />;
+};
+
+const Shown = ({ value, bytes }) => (bytes ? <Answer blob={bytesOf(bytes)} /> : <Answer value={bare(value)} />);
+
+/** A form for what is missing, or for all there is. */
+function Filling({ route, fields, only, close }) {
+  const whole = route.request ?? { type: "object", properties: {} };
+  const [value, setValue] = useState(() => ({ ...blank(whole), ...fields }));
+  const [wrong, setWrong] = useState({});
+  const [tries, setTries] = useState(0);
+  const form = useRef();
+  useFirstWrong(form, wrong, tries);
+  const schema = only?.length && whole.properties
+    ? { ...whole, properties: Object.fromEntries(Object.entries(whole.properties).filter(([name]) => only.includes(name) || name in fields)), "x-micro-fields": undefined }
+    : whole;
+  const submit = (event) => {
+    event.preventDefault();
+    const found = check(value, whole);
+    setWrong(found);
+    setTries(tries + 1);
+    if (Object.keys(found).length) return;
+    close();
+    const given = sent(value);
+    say({ choose: `${route.service} ${route.endpoint}`, fields: given }, Object.values(given).filter((one) => typeof one !== "object").join(", ").slice(0, 200));
+  };
+  return (
+    <form class="stack" ref={form} noValidate onSubmit={submit}>
+      <Request schema={schema} value={value} change={setValue} wrong={wrong} />
+      <div class="row"><button>{t("Go on")}</button><button type="button" class="quiet" onClick={() => { close(); say({ text: "cancel" }, t("Cancel")); }}>{t("Cancel")}</button></div>
+    </form>
+  );
+}
