@@ -33,11 +33,11 @@ class Running:
     address: str
     home: Path
 
-    def micro(self, *words: str) -> str:
-        """Types a command at this node, and returns what it prints."""
+    def micro(self, *words: str, works: bool = True) -> str:
+        """Types a command at this node, which works or does not, and returns what it prints."""
         command = [sys.executable, "-m", "micro", "--home", str(self.home), *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS)
-        assert done.returncode == 0, done.stderr
+        assert (done.returncode == 0) is works, done.stderr
         return done.stdout.strip()
 
     def link(self) -> str:

@@ -103,15 +103,15 @@ def test_a_call_is_recorded_looked_into_and_repeated(visit: Open) -> None:
     expect(page.get_by_label("Name")).to_have_value("Activity")
 
 
-def test_calls_of_programs_are_shown_too(visit: Open, node: Running) -> None:
-    """Those that did not come over HTTP, as the services themselves remember them."""
-    node.micro("greeter", "say", "each", "--count", "1")
+def test_what_failed_for_programs_is_shown_too(visit: Open, node: Running) -> None:
+    """It did not come over HTTP; the service itself remembers."""
+    node.micro("call", "everything", "Order.Place", '{"name": "nobody", "count": 1}', works=False)
     page = visit("activity")
 
-    page.get_by_role("button", name="Also from programs and other nodes").click()
-    page.get_by_label("Search calls").fill("greeter Say.Each")
+    page.get_by_role("button", name="Also what services noticed").click()
+    page.get_by_role("button", name="everything Order.Place").first.click()
 
-    expect(page.get_by_role("button", name="greeter Say.Each").first).to_be_visible()
+    expect(page.get_by_text("nobody cannot order").first).to_be_visible()
 
 
 def test_a_token_is_lent_used_and_taken_back(visit: Open, node: Running) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -200,3 +201,26 @@ def test_a_service_that_means_harm_does_none(visit: Open) -> None:
 
     assert page.evaluate("window.harmed ?? ({}).harmed ?? null") is None
     assert page.locator("main a[href^='javascript:'], main iframe, main object").count() == 0
+
+
+CROWD = 2500
+
+
+def test_thousands_are_searched_and_a_handful_is_drawn(visit: Open, node: Running) -> None:
+    """Over several pages of the registry; the list is as long as it is, and draws what is seen."""
+    command = [sys.executable, str(Path(__file__).parent / "crowd.py"), str(node.home), str(CROWD)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as crowd:
+        assert crowd.stdout is not None
+        assert crowd.stdin is not None
+        assert crowd.stdout.readline() == "ready\n"
+        page = visit("services")
+        expect(page.get_by_text(f"{CROWD + 3:,} services", exact=True)).to_be_visible()
+        assert page.get_by_role("listitem").count() < 40
+
+        page.get_by_label("Search services").fill("garden number 2428")
+        expect(page.get_by_role("listitem")).to_have_count(1)
+        page.get_by_label("Search services").fill("")
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        expect(page.get_by_text("weather-992", exact=True)).to_be_visible()
+        assert page.get_by_role("listitem").count() < 40
+        crowd.stdin.close()

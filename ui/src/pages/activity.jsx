@@ -23,7 +23,7 @@ export default function Activity() {
   );
 }
 
-/** What services here remember of calls that came another way than over HTTP: from programs, services and other nodes. */
+/** What services here remember of calls that came another way: those that failed, and a few of the others. */
 async function traces(services, known) {
   const own = (services ?? []).filter((service) => service.where !== "network").slice(0, ASKED_MAX);
   const found = await Promise.all(own.map(async ({ name }) => {
@@ -61,8 +61,9 @@ function Shown() {
         <div class="row" role="group" aria-label={t("Which calls")}>
           <button type="button" class="chip" aria-pressed={only === "all"} onClick={() => setOnly("all")}>{t("All")}</button>
           <button type="button" class="chip" aria-pressed={only === "failed"} onClick={() => setOnly("failed")}>{t("Failed")}</button>
-          <button type="button" class="chip" aria-pressed={others} onClick={() => setOthers(!others)}>{t("Also from programs and other nodes")}</button>
+          <button type="button" class="chip" aria-pressed={others} onClick={() => setOthers(!others)}>{t("Also what services noticed")}</button>
         </div>
+        {others && <p class="hint">{t("Of calls that did not come over HTTP, services remember those that failed, and a few of the others.")}</p>}
       </div>
       {found.length > 0 && <p class="soft mid">{t("{count} calls", { count: number(found.length) })}</p>}
       {found.slice(0, SHOWN_MAX).map((one) => <Entry key={one.number} entry={one} />)}
