@@ -240,16 +240,18 @@ def test_axe_finds_nothing(visit: Open, size: tuple[int, int]) -> None:
 
 
 def test_a_wish_becomes_a_call(visit: Open) -> None:
-    """What is missing is asked for in a form, and the answer says why it was that service."""
+    """What is missing is asked for in a form, what changes something waits for a yes, and one may ask why."""
     page = visit("")
-    page.get_by_label("Say what you need").fill("greet someone by name")
+    page.get_by_label("Say what you need").fill("place an order")
     page.keyboard.press("Enter")
     page.get_by_label("Name").fill("Ann")
+    page.get_by_label("Count").fill("2")
     page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Yes, do it").click()
 
-    expect(page.locator(".card .big")).to_have_text("Hello Ann")
+    expect(page.locator(".card dl.facts").last).to_contain_text("Ann")
     page.get_by_role("button", name="Why that one?").last.click()
-    expect(page.locator("p.text").last).to_contain_text("greeter")
+    expect(page.locator("p.text").last).to_contain_text("everything")
 
 
 def test_what_changes_something_waits_for_a_yes(visit: Open) -> None:

@@ -17,6 +17,7 @@ const TURNS_MAX = 50, ITEMS_MAX = 500, TEXT_CHARACTERS_MAX = 2000;
 /** The turns so far, oldest first; they outlive a visit to another page. */
 const turns = store([]);
 let conversation = "";
+let understood = null; // the last `route`: a turn that only says yes has none of its own
 let stopper = null;
 let counted = 0;
 
@@ -24,12 +25,14 @@ let counted = 0;
 async function say(request, bubble = "") {
   stopper?.abort();
   const controller = (stopper = new AbortController());
-  const turn = { id: ++counted, bubble, heard: [], busy: true };
+  const turn = { id: ++counted, bubble, heard: [], busy: true, before: understood };
   turns.set([...turns.get(), turn].slice(-TURNS_MAX));
   const put = (change) => turns.set(turns.get().map((one) => (one.id === turn.id ? { ...one, ...change(one) } : one)));
   const take = (event) => {
     if (event.kind === "heard") conversation = event.conversation;
-    else if (event.kind === "item") put((one) => ({ heard: withItem(one.heard, event) }));
+    if (event.kind === "route") understood = event;
+    if (event.kind === "heard") return;
+    if (event.kind === "item") put((one) => ({ heard: withItem(one.heard, event) }));
     else if (event.kind !== "turn") {
       put((one) => ({ heard: [...one.heard, event] }));
       if (event.text) announce(event.text);
@@ -112,7 +115,8 @@ function Composer({ busy }) {
 function Turn({ turn, isLast }) {
   const { heard } = turn;
   const find = (kind) => heard.findLast((event) => event.kind === kind);
-  const route = find("route");
+  const acts = ["ask", "confirm", "calling", "result", "failed"].some(find);
+  const route = find("route") ?? (acts ? turn.before : null);
   const told = heard.filter((event) => event.kind === "told");
   return (
     <>
@@ -200,7 +204,7 @@ function Filling({ route, fields, only, close }) {
     if (Object.keys(found).length) return;
     close();
     const given = sent(value);
-    say({ choose: `${route.service} ${route.endpoint}`, fields: given }, Object.values(given).filter((one) => typeof one !== "object").join(", ").slice(0, 200));
+    say({ choose: `${route.service} ${route.endpoint}`, fields: given }, spokenOf(given, blank(whole)));
   };
   return (
     <form class="stack" ref={form} noValidate onSubmit={submit}>
@@ -209,3 +213,7 @@ function Filling({ route, fields, only, close }) {
     </form>
   );
 }
+
+/** What a person filled in, as he would say it: without what stood there before. */
+const spokenOf = (given, before) =>
+  Object.entries(given).filter(([name, one]) => typeof one !== "object" && one !== before?.[name]).map(([, one]) => String(one)).join(", ").slice(0, 200);
