@@ -26,6 +26,8 @@ PAGES = (
     "events/orders",
     "settings",
 )
+FIRST_MILLISECONDS = 120_000
+"""How long the first wish may take, for which the assistant loads what it understands with."""
 SIZES = ((390, 844), (1280, 860))
 
 
@@ -244,6 +246,7 @@ def test_a_wish_becomes_a_call(visit: Open) -> None:
     page = visit("")
     page.get_by_label("Say what you need").fill("place an order")
     page.keyboard.press("Enter")
+    page.locator(".card").wait_for(timeout=FIRST_MILLISECONDS)
     page.get_by_label("Name").fill("Ann")
     page.get_by_label("Count").fill("2")
     page.get_by_role("button", name="Go on").click()
@@ -260,7 +263,7 @@ def test_what_changes_something_waits_for_a_yes(visit: Open) -> None:
     page.get_by_label("Say what you need").fill("count greetings, and come to an end")
     page.keyboard.press("Enter")
     yes = page.get_by_role("button", name="Yes, do it")
-    yes.wait_for()
+    yes.wait_for(timeout=FIRST_MILLISECONDS)
     page.locator(".card").get_by_role("button", name="Cancel").click()
 
     expect(yes).to_have_count(0)
