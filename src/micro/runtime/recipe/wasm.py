@@ -126,6 +126,9 @@ class WasmRecipe:
             if name == "go":  # the next guest finds what this one compiled of Go itself
                 variables["GOCACHE"] = job.bench.settings.get("GOCACHE") or str(job.kept)
                 writes = (*writes, Path(variables["GOCACHE"]))
+            elif name == "zig":  # and what this one compiled of C's own library, which is half a minute of work
+                variables["ZIG_GLOBAL_CACHE_DIR"] = str(job.kept / "zig")
+                writes = (*writes, job.kept)
             what = f"the build of the guest in {plan.entry} failed"
             return await job.bench.build(
                 words, directory=where, environment=variables, reads=reads, writes=writes, what=what
