@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import micro
+from micro.node.control.assistant import assistant_service
 from micro.node.control.auth import auth_service
 from micro.node.control.backbone import BackboneService, Role, backbone_service
 from micro.node.control.config import config_service
@@ -63,6 +64,7 @@ def control_services() -> list[Service]:
     backbone = backbone_service(BackboneService(Role(), clock=nothing, entropy=nothing, parcelled=nothing))
     add_copies(backbone, CopyEndpoints(nothing, nothing, nothing, nothing))
     return [
+        assistant_service(nothing),
         auth_service(nothing, nothing, nothing),
         config_service(nothing),
         events_service(nothing, nothing, nothing, nothing, known=nothing, replicator=nothing),
