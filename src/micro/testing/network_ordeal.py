@@ -32,6 +32,8 @@ FORGET_SECONDS = LEASE_SECONDS + SKEW_SECONDS + 30.0
 """When a node that is gone is found by nobody: its lease as the others' clocks have it, and an answer that was kept."""
 GONE_SECONDS = 10.0
 """The same where its home lives."""
+LOST_SECONDS = 5.0
+"""And so much longer where weather loses what the home says: it says it again after a time-out and a pause."""
 GOES_SHARE = 0.25
 """In so many of all worlds one goes for good: waiting for that is most of the work."""
 KEEPER_SHARE = 0.25
@@ -203,7 +205,7 @@ class NetworkOrdeal(Play):
     @staticmethod
     async def _one_goes(world: World) -> None:
         gone = world.random.choice(world.nodes[1:])
-        seconds = GONE_SECONDS if has_home(world, gone) else FORGET_SECONDS
+        seconds = GONE_SECONDS + LOST_SECONDS if has_home(world, gone) else FORGET_SECONDS
         world.crash(gone)
         await world.sleep(seconds)
         names = sorted({name for machine in world.running() for name in machine.services} | {f"desk-{gone}"})
