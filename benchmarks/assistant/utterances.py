@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from micro.assistant.offers import Offer, offers_of
+from micro.doors.adapter.endpoints import add_http
 from micro.service.service import Service
+
+if TYPE_CHECKING:
+    from micro.doors.adapter.http import HttpProgram
 
 __all__ = ["CATALOGUE", "Utterance", "catalogue_offers", "descriptions", "read_utterances"]
 
@@ -42,12 +47,34 @@ def read_utterances(name: Literal["tuned", "held_out"]) -> list[Utterance]:
     return [Utterance(line["say"], line["language"], tuple(line["endpoints"]), line["slots"]) for line in lines]
 
 
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A program of which only the OpenAPI description is there."""
+
+    document: Any
+
+    async def description(self) -> Any:
+        return self.document
+
+
 def descriptions() -> list[dict[str, Any]]:
-    """Returns what each Python service of the catalogue says of itself."""
-    return [_description(path) for path in sorted(CATALOGUE.glob("*/main.py"))]
+    """Returns what each service of the catalogue says of itself, in whatever language it is written."""
+    found = [_of_python(path) for path in sorted(CATALOGUE.glob("*/main.py"))]
+    found += [json.loads(path.read_text(encoding="utf-8")) for path in sorted(CATALOGUE.glob("*/describe.json"))]
+    programs = sorted((*CATALOGUE.glob("*/openapi.json"), *CATALOGUE.glob("*/src/openapi.json")))
+    found += [asyncio.run(_of_program(path)) for path in programs]
+    return sorted(found, key=lambda description: str(description["name"]))
 
 
-def _description(path: Path) -> dict[str, Any]:
+async def _of_program(path: Path) -> dict[str, Any]:
+    """Returns the description that the adapter makes of an OpenAPI document, without building the program."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    service = Service(path.relative_to(CATALOGUE).parts[0], description=document["info"].get("description", ""))
+    await add_http(service, cast("HttpProgram", _Document(document)))
+    return service.describe()
+
+
+def _of_python(path: Path) -> dict[str, Any]:
     name = f"catalogue_{path.parent.name}"
     found = importlib.util.spec_from_file_location(name, path)
     assert found is not None
