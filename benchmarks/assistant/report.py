@@ -55,9 +55,10 @@ def report(name: Name, *, misses: bool = False) -> Row:
     row = Row(name, [], [], [], [], [], [], [])
     for utterance in read_utterances(name):
         began = time.perf_counter()
-        ranking = rank(Sentence(utterance.say), offers, engines)
+        sentence = Sentence(utterance.say)
+        ranking = rank(sentence, offers, engines)
         row.seconds.append(time.perf_counter() - began)
-        wrong = _judge(row, utterance, ranking) + _judge_slots(row, utterance, by_name)
+        wrong = _judge(row, utterance, ranking) + _judge_slots(row, utterance, sentence, by_name)
         if misses and name == "tuned":
             for line in wrong:
                 print(f"{utterance.say!r}: {line}")
@@ -76,11 +77,11 @@ def _judge(row: Row, utterance: Utterance, ranking: Ranking) -> list[str]:
     return wrong if row.kept[-1] else [*wrong, f"refused ({ranking.fits:.2f})"]
 
 
-def _judge_slots(row: Row, utterance: Utterance, offers: dict[str, Offer]) -> list[str]:
+def _judge_slots(row: Row, utterance: Utterance, sentence: Sentence, offers: dict[str, Offer]) -> list[str]:
     if not utterance.endpoints:
         return []
     offer = offers[utterance.endpoints[0]]
-    found = assemble(fill(offer, Sentence(utterance.say)).values)
+    found = assemble(fill(offer, sentence).values)
     kinds = {field.path[0]: field.kind for field in offer.fields}
     wrong = []
     for field, value in utterance.slots.items():

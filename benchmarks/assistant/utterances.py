@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from micro.assistant.offers import Offer, offers_of
 from micro.doors.adapter.endpoints import add_http
-from micro.service.service import Service
+from micro.node.front import Service
 
 if TYPE_CHECKING:
     from micro.doors.adapter.http import HttpProgram
@@ -62,14 +62,15 @@ def descriptions() -> list[dict[str, Any]]:
     found = [_of_python(path) for path in sorted(CATALOGUE.glob("*/main.py"))]
     found += [json.loads(path.read_text(encoding="utf-8")) for path in sorted(CATALOGUE.glob("*/describe.json"))]
     programs = sorted((*CATALOGUE.glob("*/openapi.json"), *CATALOGUE.glob("*/src/openapi.json")))
-    found += [asyncio.run(_of_program(path)) for path in programs]
+    for path in programs:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        found.append(asyncio.run(_of_program(path.relative_to(CATALOGUE).parts[0], document)))
     return sorted(found, key=lambda description: str(description["name"]))
 
 
-async def _of_program(path: Path) -> dict[str, Any]:
+async def _of_program(name: str, document: Any) -> dict[str, Any]:
     """Returns the description that the adapter makes of an OpenAPI document, without building the program."""
-    document = json.loads(path.read_text(encoding="utf-8"))
-    service = Service(path.relative_to(CATALOGUE).parts[0], description=document["info"].get("description", ""))
+    service = Service(name, description=document["info"].get("description", ""))
     await add_http(service, cast("HttpProgram", _Document(document)))
     return service.describe()
 

@@ -130,6 +130,16 @@ async def test_a_failing_endpoint_is_no_fault_of_the_stream(node: Node) -> None:
     assert events[-2]["fault"]["code"] == 404
 
 
+async def test_bytes_are_sent_and_told_in_base64(node: Node) -> None:
+    """An endpoint whose whole body is bytes asks for a file, and gets it as it is."""
+    events = await say(node, choose="greeter Say.Bytes")
+    assert (events[-2]["field"], events[-2]["schema"]["contentEncoding"]) == ("file", "base64")
+
+    events = await say(node, fields={"file": "AAEC"}, conversation=events[0]["conversation"])
+    events = await say(node, confirm=True, conversation=events[0]["conversation"])
+    assert (events[-2]["bytes"], events[-2]["content_type"]) == ("AAEC", "application/octet-stream")
+
+
 async def test_the_http_door_sends_server_sent_events(node: Node) -> None:
     """To whoever accepts them, each event as one `data:`, and lines to others."""
     said = {"text": "greet Ann by her name"}

@@ -110,11 +110,11 @@ class Assistant:
             raise BadRequest(f"query: expected 1 to {SENTENCE_CHARACTERS_MAX} characters")
         if not 1 <= limit <= FOUND_MAX:
             raise BadRequest(f"limit: expected 1 to {FOUND_MAX}, got {limit}")
-        ranking = await self._knowledge.rank(Sentence(query), hidden=self._hidden(caller))
+        candidates = await self._knowledge.search(Sentence(query), hidden=self._hidden(caller))
         found: dict[str, dict[str, Any]] = {}
-        for candidate in ranking.candidates:
+        for candidate in candidates:
             if candidate.share >= SEARCH_SCORE_PART or not found:
-                found.setdefault(candidate.offer.service, _found(candidate.offer, candidate.share * ranking.fits))
+                found.setdefault(candidate.offer.service, _found(candidate.offer, candidate.share))
         return list(found.values())[:limit]
 
     async def forget(self, caller: Caller) -> int:

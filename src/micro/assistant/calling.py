@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, Protocol
 
 from micro.assistant.conversation import Plan
+from micro.assistant.offers import BODY
 from micro.assistant.phrases import phrase
-from micro.errors import Fault, MicroError, Unavailable
+from micro.errors import BadRequest, Fault, MicroError, Unavailable
+from micro.mucp.codec import BYTES, JSON
 from micro.service.media import media_type
 from micro.service.stream import RawStream
 
@@ -27,10 +29,12 @@ SPOKEN_ITEMS_MAX: Final = 5
 class Caller(Protocol):
     """Calls with somebody's rights; a `Client` does."""
 
-    async def call_raw(self, service: str, endpoint: str, body: bytes = b"") -> bytes:
-        """Calls an endpoint with a JSON body, and returns the bytes of its answer."""
+    async def call_raw(self, service: str, endpoint: str, body: bytes = b"", *, content_type: str = JSON) -> bytes:
+        """Calls an endpoint, and returns the bytes of its answer."""
 
-    async def stream_raw(self, service: str, endpoint: str, body: bytes = b"") -> RawStream:
+    async def stream_raw(
+        self, service: str, endpoint: str, body: bytes = b"", *, content_type: str = JSON
+    ) -> RawStream:
         """Opens a stream."""
 
 
@@ -47,15 +51,15 @@ async def carry_out(plan: Plan, client: Caller, language: str, now: Callable[[],
     where = {"service": offer.service, "endpoint": offer.endpoint}
     yield {"kind": "calling", **where, "fields": plan.fields}
     began = now()
-    body = json.dumps(plan.fields, ensure_ascii=False).encode()
     shown: Event = {}
     try:
+        body, content_type = _body(plan)
         if offer.kind == "stream":
-            async for item in _items(plan, client, body):
+            async for item in _items(plan, client, body, content_type):
                 yield {"kind": "item", **item}
             shown = {"text": phrase("done", language)}
         else:
-            answer = await client.call_raw(offer.service, offer.endpoint, body)
+            answer = await client.call_raw(offer.service, offer.endpoint, body, content_type=content_type)
             shown = _shown(answer, language, raw=offer.raw_response)
     except MicroError as error:
         fault = error if isinstance(error, Fault) else Unavailable(str(error), id=offer.service)
@@ -65,8 +69,18 @@ async def carry_out(plan: Plan, client: Caller, language: str, now: Callable[[],
     yield {"kind": "result", **where, **shown, "seconds": round(now() - began, 6)}
 
 
-async def _items(plan: Plan, client: Caller, body: bytes) -> AsyncIterator[Event]:
-    stream = await client.stream_raw(plan.offer.service, plan.offer.endpoint, body)
+def _body(plan: Plan) -> tuple[bytes, str]:
+    """Returns the request of a plan as it travels, with its content type."""
+    if not plan.offer.raw_request:
+        return json.dumps(plan.fields, ensure_ascii=False).encode(), JSON
+    try:
+        return base64.b64decode(str(plan.fields.get(BODY, "")), validate=True), BYTES
+    except ValueError as error:
+        raise BadRequest(f"{BODY}: expected bytes in base64: {error}", id=plan.offer.service) from error
+
+
+async def _items(plan: Plan, client: Caller, body: bytes, content_type: str) -> AsyncIterator[Event]:
+    stream = await client.stream_raw(plan.offer.service, plan.offer.endpoint, body, content_type=content_type)
     async with stream:
         await stream.end()
         async for message in stream.messages():

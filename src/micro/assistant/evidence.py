@@ -37,6 +37,8 @@ MEASURES: Final = (
     "word_choices",  # of what a field may be
     "act",  # whether it does what is to be done
     "required",  # the part of the required fields that the sentence fills in
+    "lacking",  # how many required fields it leaves open, up to 3
+    "strange",  # how many of its words neither the endpoint nor its values account for, up to 4
     "typed",  # how many values the sentence shows for its fields, up to 3
     "idle",  # numbers and addresses in the sentence that it has no use for, up to 3
 )

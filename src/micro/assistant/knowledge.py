@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from micro.assistant.evidence import Engine
 from micro.assistant.offers import Offer, offers_of
-from micro.assistant.ranking import NOTHING_LEARNED, Ranking, rank
+from micro.assistant.ranking import NOTHING_LEARNED, Candidate, Ranking, rank, search
 from micro.assistant.sentence import Sentence
 
 __all__ = ["Described", "Knowledge", "Services"]
@@ -69,6 +69,12 @@ class Knowledge:
         async with self._lock:
             await self._refresh(learn=True)
             return await asyncio.to_thread(rank, sentence, self._offers, self._engines, learned=learned, hidden=hidden)
+
+    async def search(self, sentence: Sentence, *, hidden: Container[str] = ()) -> tuple[Candidate, ...]:
+        """Returns the endpoints that a wish is near to, the best first; the work is done in a thread."""
+        async with self._lock:
+            await self._refresh(learn=True)
+            return await asyncio.to_thread(search, sentence, self._offers, self._engines, hidden=hidden)
 
     async def offer(self, name: str) -> Offer | None:
         """Returns the endpoint of a name, `SERVICE ENDPOINT`, or None where it is not in reach (any more)."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from micro.assistant.acts import acts_of_endpoint, changes_by_name
 from micro.assistant.words import spaced
 from micro.service.schema.fields import Field, is_raw, read_fields
 
-__all__ = ["Offer", "is_changing", "offers_of"]
+__all__ = ["BODY", "Offer", "is_changing", "offers_of"]
 
 SENTENCE_CHARACTERS_MAX = 300
 """So much of a description's first sentence is compared with what is said."""
@@ -26,8 +26,16 @@ TAGS_CHARACTERS_MAX = 300
 STREAM_KEY = "x-micro-stream"
 """In the schema of a request: it is the type of the messages that are sent, and the endpoint takes many."""
 
+BODY: Final = "file"
+WHOLE_BODY: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "properties": {BODY: {"type": "string", "contentEncoding": "base64"}},
+    "required": [BODY],
+}
+"""What is asked for where a body is bytes as they are."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Offer:
     """One endpoint that can be asked for.
 
@@ -43,7 +51,8 @@ class Offer:
         request: the JSON Schema of the request.
         fields: the request's fields that can be filled in one by one.
         examples: requests that the service shows.
-        raw_request, raw_response: whether the body, or the answer, is bytes as they are.
+        raw_request: whether the body is bytes as they are: those of the one field there is.
+        raw_response: whether the answer is bytes as they are.
         acts: what it does, see `acts`.
     """
 
@@ -90,7 +99,8 @@ class Offer:
 def offers_of(description: Mapping[str, Any]) -> list[Offer]:
     """Returns the endpoints of a service that somebody can ask for in a sentence.
 
-    An endpoint that takes a stream of messages is none: it is a conversation of its own.
+    One that takes a stream of messages is none, for it is a conversation of its own. One whose body is bytes as they
+    are has a field for them, `BODY`.
 
     Args:
         description: a checked description, see `micro.service.registry.description`.
@@ -106,6 +116,9 @@ def _schema(endpoint: Mapping[str, Any], key: str = "request") -> Mapping[str, A
 
 def _offer(description: Mapping[str, Any], endpoint: Mapping[str, Any]) -> Offer:
     name, request = str(endpoint["name"]), _schema(endpoint)
+    raw = is_raw(request)
+    if raw:
+        request = WHOLE_BODY
     text = _first_line(endpoint.get("description"))
     examples = endpoint.get("examples") or ()
     return Offer(
@@ -120,7 +133,7 @@ def _offer(description: Mapping[str, Any], endpoint: Mapping[str, Any]) -> Offer
         request=request,
         fields=tuple(read_fields(request)),
         examples=tuple(example for example in examples if isinstance(example, Mapping)),
-        raw_request=is_raw(request),
+        raw_request=raw,
         raw_response=is_raw(_schema(endpoint, "response")),
         acts=acts_of_endpoint(name, text),
     )

@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from micro.assistant.acts import act_likeness, acts_of_sentence
+from micro.assistant.cues import strange_words
 from micro.assistant.evidence import MEASURES, Engine, Measures
 from micro.assistant.offers import Offer
 from micro.assistant.sentence import Sentence
 from micro.assistant.slots import Filling, fill
 from micro.assistant.weights import FITTING, WEIGHTS, WORDS_ALONE
 
-__all__ = ["CHIPS_MAX", "Candidate", "Ranking", "fit_measures", "look", "rank", "weigh"]
+__all__ = ["CHIPS_MAX", "Candidate", "Ranking", "fit_measures", "look", "rank", "search", "weigh"]
 
 CHIPS_MAX: Final = 3
 LOOKED_AT_MAX: Final = 40
@@ -121,10 +122,21 @@ def _taught(found: Candidate, learned: Mapping[str, float]) -> Candidate:
     return replace(found, score=found.score + LEARNED_SCORE * likeness, learned=True)
 
 
-def look(
-    sentence: Sentence, offers: Sequence[Offer], engines: Sequence[Engine], weights: Mapping[str, float], count: int
-) -> list[Candidate]:
-    """Returns the endpoints that `weights` find likeliest before their fields are looked at, at most so many."""
+def search(
+    sentence: Sentence, offers: Sequence[Offer], engines: Sequence[Engine], *, hidden: Container[str] = ()
+) -> tuple[Candidate, ...]:
+    """Returns what a wish is near to, the best first: by meaning and words alone, whatever fields it fills in."""
+    weights = WEIGHTS if len(engines) > 1 else WORDS_ALONE
+    found = [
+        Candidate(offers[number], 0.0, weigh(measures, weights), measures, Filling())
+        for number, measures in _measured(sentence, offers, engines).items()
+        if offers[number].service not in hidden
+    ]
+    return _shared(found, by_meaning=False)[0]
+
+
+def _measured(sentence: Sentence, offers: Sequence[Offer], engines: Sequence[Engine]) -> dict[int, dict[str, float]]:
+    """Returns number of an endpoint -> what the engines measure of it, and whether it does what is to be done."""
     measured: dict[int, dict[str, float]] = {}
     for engine in engines:
         for number, measures in engine.measure(sentence).items():
@@ -132,6 +144,14 @@ def look(
     said = acts_of_sentence(sentence.wish)
     for number, found in measured.items():
         found["act"] = act_likeness(said, offers[number].acts)
+    return measured
+
+
+def look(
+    sentence: Sentence, offers: Sequence[Offer], engines: Sequence[Engine], weights: Mapping[str, float], count: int
+) -> list[Candidate]:
+    """Returns the endpoints that `weights` find likeliest before their fields are looked at, at most so many."""
+    measured = _measured(sentence, offers, engines)
     order = sorted(measured, key=lambda number: -weigh(measured[number], weights))[:count]
     return [_candidate(offers[number], measured[number], sentence, weights) for number in order]
 
@@ -150,6 +170,8 @@ def _fit(offer: Offer, filling: Filling, sentence: Sentence) -> dict[str, float]
     parts += [(amount.start, amount.end) for amount in sentence.amounts]
     return {
         "required": filled / len(required) if required else 0.5,
+        "lacking": float(min(3, len(required) - filled)),
+        "strange": float(min(4, strange_words(offer, sentence, filling.used))),
         "typed": float(min(3, filling.typed)),
         "idle": float(min(3, sum(not filling.is_used(*part) for part in parts))),
     }
@@ -188,6 +210,8 @@ def fit_measures(best: Candidate) -> dict[str, float]:
         "typed": measures.get("typed", 0.0),
         "idle": measures.get("idle", 0.0),
         "required": measures.get("required", 0.0),
+        "lacking": measures.get("lacking", 0.0),
+        "strange": measures.get("strange", 0.0),
     }
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from micro.assistant.evidence import CANDIDATES_MAX, Measures
 from micro.assistant.offers import Offer
-from micro.assistant.sentence import Sentence
+from micro.assistant.sentence import Sentence, stem
 from micro.assistant.words import content_words
 
 __all__ = ["Encoder", "SemanticEngine", "UniversalEncoder"]
@@ -32,6 +32,11 @@ WORDS_MAX: Final = 16
 
 KEPT_MAX: Final = 200_000
 """So many texts and words are kept as points; beyond, those that no service has any more are forgotten."""
+
+KIN_MIN: Final = 0.6
+"""From so much likeness on, a word may stand for another one."""
+
+KIN_COUNT_MAX: Final = 5
 
 QUICK: Final = ("named_text", "text", "tagged_text")
 """By the sum of these the endpoints are chosen that are looked at closely."""
@@ -73,6 +78,7 @@ class SemanticEngine:
         self._views: dict[str, Matrix] = {}
         self._services = np.zeros(0, dtype=np.int64)
         self._words: dict[str, int] = {}
+        self._names: Sequence[str] = ()
         self._points: Matrix = np.zeros((0, 1), dtype=np.float32)
         self._vocabularies: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         self._rarities: tuple[Matrix, Matrix] = (self._points, self._points)
@@ -91,6 +97,7 @@ class SemanticEngine:
         numbers: dict[str, int] = {}
         self._services = np.array([numbers.setdefault(offer.service, len(numbers)) for offer in offers], dtype=np.int64)
         self._words = {word: number for number, word in enumerate(vocabulary)}
+        self._names = vocabulary
         self._points = self._matrix(vocabulary)
         self._vocabularies = [(self._numbers(own), self._numbers(text)) for own, text in words]
         self._rarities = (self._rarity(0), self._rarity(1))
@@ -120,6 +127,7 @@ class SemanticEngine:
             return {}
         words = content_words(sentence.wish)[:WORDS_MAX]
         points = self._encoder.encode([sentence.wish, *words])
+        self._find_kin(sentence, words, points[1:])
         likeness = {name: view @ points[0] for name, view in self._views.items()}
         best = np.full(int(self._services.max()) + 1, -1.0, dtype=np.float32)
         np.maximum.at(best, self._services, likeness["named_text"])
@@ -135,6 +143,14 @@ class SemanticEngine:
             }
             for number in nearest
         }
+
+    def _find_kin(self, sentence: Sentence, words: Sequence[str], points: Matrix) -> None:
+        """Notes which words of services mean nearly the same as words of the sentence."""
+        if not words or not len(self._points):
+            return
+        for word, row in zip(words, points @ self._points.T, strict=True):
+            near = np.argsort(-row)[:KIN_COUNT_MAX]
+            sentence.kin[word] = frozenset(stem(self._names[int(n)]) for n in near if row[n] >= KIN_MIN)
 
     def _near(self, points: Matrix) -> Callable[[int], dict[str, float]]:
         """Returns a function that measures how many words of the sentence are near words of an endpoint."""

@@ -6,9 +6,9 @@ Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Final
 
 from micro.assistant.numbers import Amount, amounts_in
@@ -19,6 +19,7 @@ __all__ = ["SENTENCE_CHARACTERS_MAX", "Sentence", "Token", "stem"]
 
 SENTENCE_CHARACTERS_MAX: Final = 2_000
 TOKENS_MAX: Final = 500
+STEMS_KEPT: Final = 16_384
 STEM_CHARACTERS: Final = 3
 """A word keeps so many letters at least."""
 
@@ -26,6 +27,7 @@ _TOKEN = re.compile(r"[\w@#./+-]*[\w+/]|[<>=!]+")
 _ENDINGS: Final = ("ings", "ing", "ies", "es", "ed", "en", "er", "s", "e", "y", "n")
 
 
+@lru_cache(maxsize=STEMS_KEPT)
 def stem(word: str) -> str:
     """Returns what words of one family have in common, roughly: `messages` and `message` are `messag`."""
     word = plain(word)
@@ -50,10 +52,12 @@ class Sentence:
     """What was said.
 
     Args:
-        text: the sentence, at most `SENTENCE_CHARACTERS_MAX` characters of it are read.
+        text: the sentence.
+        kin: word -> stems of words of services that mean nearly the same, as an engine that compares by meaning finds.
     """
 
     text: str
+    kin: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def spans(self) -> list[Span]:
@@ -87,6 +91,10 @@ class Sentence:
     def within(self, start: int, end: int) -> bool:
         """Says whether a place lies in a part with a form."""
         return any(span.start <= start and end <= span.end and span.form != "quoted" for span in self.spans)
+
+    def is_any(self, token: Token, wanted: Container[str]) -> bool:
+        """Says whether a word, or one that means nearly the same, is among stems."""
+        return token.stem in wanted or any(stem in wanted for stem in self.kin.get(token.text.lower(), ()))
 
     def before(self, place: int, count: int) -> list[Token]:
         """Returns the words before a place, the nearest first, at most so many."""

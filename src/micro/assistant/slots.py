@@ -9,9 +9,11 @@ guessed that nothing points to: what is missing is asked for.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from micro.assistant.numbers import Amount
@@ -27,6 +29,7 @@ __all__ = ["Filling", "fill"]
 NEAR_WORDS: Final = 3
 """A number belongs to what is named at most so many words from it."""
 
+OFFERS_KEPT: Final = 4_096
 AMOUNT_SCORE_MIN: Final = 0.25
 """A number is placed where at least so much points to it."""
 
@@ -59,6 +62,7 @@ _NOT: Final = stems(
 )
 _TIMES: Final = stems(["times", "time", "mal", "fois", "veces", "vez", "volte", "vezes", "keer", "раз", "razy"])
 _COUNTERS: Final = stems(["count", "times", "repeat", "number", "amount"])
+_BY: Final = frozenset(("by", "x", "×", "mal", "por", "par", "per", "sur", "auf", "op"))
 _SOURCES: Final = frozenset(["from", "of", "von", "aus", "de", "desde", "da", "dal", "depuis", "van"])
 _TARGETS: Final = frozenset(["to", "into", "in", "nach", "zu", "à", "au", "en", "a", "al", "para", "per", "naar"])
 
@@ -126,8 +130,15 @@ def _examples(offer: Offer, known: Field) -> Iterator[Any]:
         yield value
 
 
+@lru_cache(maxsize=OFFERS_KEPT)
+def _forms_of(offer: Offer) -> tuple[tuple[int, str], ...]:
+    """Returns the places of the fields whose values have a form, with it."""
+    found = ((place, form_of_field(offer, known)) for place, known in enumerate(offer.fields))
+    return tuple((place, form) for place, form in found if form)
+
+
 def _fill_forms(offer: Offer, sentence: Sentence, filling: Filling) -> None:
-    fields = [(known, form) for known in offer.fields if (form := form_of_field(offer, known))]
+    fields = [(offer.fields[place], form) for place, form in _forms_of(offer)]
     for form in dict.fromkeys(form for _, form in fields):
         wanted = [known for known, its in fields if its == form]
         spans = [span for span in sentence.spans if span.form == form]
@@ -183,6 +194,7 @@ def _place_of(choice: str, sentence: Sentence) -> tuple[int, int] | None:
 def _fill_amounts(offer: Offer, sentence: Sentence, filling: Filling) -> None:
     fields = [known for known in offer.fields if _takes_number(known) and known.path not in filling.values]
     amounts = [amount for amount in sentence.amounts if not filling.is_used(amount.start, amount.end)]
+    amounts = _without_pair(fields, amounts, sentence, filling)
     scored = [
         (_amount_score(offer, known, place, amount, sentence), -number, place, known, amount)
         for place, known in enumerate(fields)
@@ -195,6 +207,18 @@ def _fill_amounts(offer: Offer, sentence: Sentence, filling: Filling) -> None:
             value = _amount_value(known, amount)
             if value is not None:
                 filling.take(known.path, value, amount.start, amount.end)
+
+
+def _without_pair(fields: list[Field], amounts: list[Amount], sentence: Sentence, filling: Filling) -> list[Amount]:
+    """Places `800 by 600` into a width and a height, and returns the numbers that are left."""
+    sides = {known.path[-1]: known for known in fields if known.path[-1] in ("width", "height")}
+    for left, right in itertools.pairwise(amounts):
+        between = sentence.text[left.end : right.start].strip().lower()
+        if len(sides) == 2 and between in _BY:
+            filling.take(sides["width"].path, left.value, left.start, left.end)
+            filling.take(sides["height"].path, right.value, right.start, right.end)
+            return [amount for amount in amounts if amount not in (left, right)]
+    return amounts
 
 
 def _takes_number(known: Field) -> bool:

@@ -24,6 +24,9 @@ _FORMS: Final = {
     ),
     "uuid": re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"),
     "datetime": re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?(?:Z|[+-]\d\d:?\d\d)?(?!\w)"),
+    "network": re.compile(r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{1,4}:[0-9a-fA-F:]{1,38})/\d{1,3}(?!\w)"),
+    "place": re.compile(r"(?<![\w.])-?\d{1,3}\.\d{1,9}, ?-?\d{1,3}\.\d{1,9}(?![\w.])"),
+    "shortcode": re.compile(r"(?<!\w):[a-z][a-z0-9_+-]{1,60}:(?!\w)"),
     "ip": re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b|\b(?:[0-9a-fA-F]{1,4}:){2,7}:?[0-9a-fA-F]{0,4}\b"),
     "color": re.compile(r"#[0-9a-fA-F]{6}\b|#[0-9a-fA-F]{3}\b"),
     "clock": re.compile(r"\b\d{1,2}:\d\d(?::\d\d)?\b"),
@@ -39,6 +42,8 @@ MASKS: Final = {
     "quoted": "",
     "ip": "ip address",
     "color": "color",
+    "network": "network",
+    "place": "place",
 }
 """What stands for a form where a sentence is compared by meaning: what it is, and not what it says."""
 

@@ -24,6 +24,7 @@ from micro.assistant.caution import reasons_to_ask
 from micro.assistant.changing import field_meant, merged
 from micro.assistant.commands import Command, command_of
 from micro.assistant.conversation import Conversation, Plan
+from micro.assistant.cues import is_long
 from micro.assistant.explaining import Why, explain, why_of
 from micro.assistant.knowledge import Knowledge
 from micro.assistant.learned import Learned
@@ -34,7 +35,6 @@ from micro.assistant.ranking import CHIPS_MAX, Ranking
 from micro.assistant.said import Said
 from micro.assistant.sentence import Sentence
 from micro.assistant.slots import form_of_field, shown
-from micro.assistant.texts import is_long
 from micro.assistant.words import LANGUAGES, spaced
 from micro.errors import NotFound
 from micro.service.schema.fields import Field, assemble, missing
@@ -273,7 +273,9 @@ class Turn:
         """Returns what a sentence means, where that is certainly another endpoint than the one that is asked about."""
         sentence, ranking = await self._rank(text)
         best = ranking.candidates[0] if ranking.decision == "sure" else None
-        certain = best is not None and min(ranking.fits, best.share) >= CERTAIN_MIN and best.offer != plan.offer
+        certain = (
+            best is not None and min(ranking.fits, best.share) >= CERTAIN_MIN and best.offer.name != plan.offer.name
+        )
         return (sentence, ranking) if certain else None
 
     def _change(self, command: Command) -> AsyncIterator[Event] | None:

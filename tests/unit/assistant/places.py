@@ -105,7 +105,7 @@ class Clients:
         self.answers: dict[str, bytes | Fault] = {}
         self.met: bytes | Fault = NotFound("no network")
 
-    async def call_raw(self, service: str, endpoint: str, body: bytes = b"") -> bytes:
+    async def call_raw(self, service: str, endpoint: str, body: bytes = b"", *, content_type: str = "") -> bytes:
         if service == "network" and endpoint == "Network.Meet":
             answer: bytes | Fault = self.met
         else:
@@ -115,7 +115,7 @@ class Clients:
             raise answer
         return answer
 
-    async def stream_raw(self, service: str, endpoint: str, body: bytes = b"") -> Any:
+    async def stream_raw(self, service: str, endpoint: str, body: bytes = b"", *, content_type: str = "") -> Any:
         raise Forbidden("no streams in this town")
 
 

@@ -1,0 +1,45 @@
+"""What people say is understood, of sentences that nothing was tuned on: `benchmarks.assistant` has the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from benchmarks.assistant.report import Row, report
+
+FIRST_MIN, THREE_MIN, TYPED_MIN, TEXT_MIN, REFUSED_MIN, KEPT_MIN = 0.80, 0.95, 0.95, 0.80, 0.80, 0.85
+
+
+@pytest.fixture(scope="module")
+def row() -> Row:
+    """Returns what is understood of the sentences that were written before there was an assistant."""
+    return report("held_out")
+
+
+def part(found: Sequence[bool]) -> float:
+    return sum(found) / len(found)
+
+
+def test_the_set_is_large_and_covers_the_catalogue(row: Row) -> None:
+    """At least a hundred sentences that mean something, and twenty that mean nothing here."""
+    assert len(row.first) >= 100
+    assert len(row.refused) >= 20
+
+
+def test_the_endpoint_is_found(row: Row) -> None:
+    """First, or among the first three."""
+    assert part(row.first) >= FIRST_MIN
+    assert part(row.three) >= THREE_MIN
+
+
+def test_fields_are_filled_in(row: Row) -> None:
+    """Numbers, choices and flags nearly always, texts mostly."""
+    assert part(row.typed) >= TYPED_MIN
+    assert part(row.text) >= TEXT_MIN
+
+
+def test_what_no_service_does_is_refused(row: Row) -> None:
+    """And little else is."""
+    assert part(row.refused) >= REFUSED_MIN
+    assert part(row.kept) >= KEPT_MIN
