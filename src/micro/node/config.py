@@ -99,6 +99,11 @@ class NodeConfig:
     mucp_port: int = _setting(
         8081, "The port on which they are served; if it is taken, any free one is used. 0 takes any free one."
     )
+    mdns: bool = _setting(
+        False,
+        "Whether go-micro programs of this machine find all services in reach of this node by multicast DNS, as those "
+        "of each other: they need no MICRO_PROXY then.",
+    )
     hook_secret: str = _setting(
         "",
         "The secret with which git forges sign what they post to `/hook` of the HTTP API when somebody pushed, of at "

@@ -347,7 +347,8 @@ class Node:
     def attach(self, door: Closing, name: str, address: str) -> None:
         """Takes note of a door that was opened for this node, closed with it; `name` is its line in the status."""
         self._doors.append(door)
-        self.condition.addresses[name] = address
+        if name:
+            self.condition.addresses[name] = address
 
     def ticket(self) -> Ticket:
         """Returns where this node can be reached now.

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from micro.doors.api.access import OWNER
 from micro.doors.api.opening import describe_or_none
-from micro.doors.mucp.door import MucpDoor
+from micro.doors.mucp.door import EVERY_HOST, MucpDoor
+from micro.doors.mucp.lan import Lan
+from micro.doors.mucp.lookout import Lookout
+from micro.node.local import InsideDialer
 
 if TYPE_CHECKING:
     from micro.node.node import Node
+
+MULTICAST = "224.0.0.251:5353"
 
 __all__ = ["open_mucp"]
 
@@ -34,4 +40,21 @@ async def open_mucp(node: Node) -> MucpDoor | None:
     port = await door.start(config.mucp_host, config.mucp_port)
     host = f"[{config.mucp_host}]" if ":" in config.mucp_host else config.mucp_host
     node.attach(door, "mucp", f"{host}:{port}")
+    if config.mdns:
+        place = "127.0.0.1" if config.mucp_host in EVERY_HOST or ":" in config.mucp_host else config.mucp_host
+        lan = Lan(
+            place if place != "localhost" else "127.0.0.1",
+            port,
+            list_names=lambda: [view.name for view in node.catalog.list()],
+            describe=lambda name: describe_or_none(node, name),
+        )
+        await lan.start()
+        node.attach(lan, "mdns", MULTICAST)
+        lookout = Lookout(
+            lan.node_id,
+            dial=lambda spoken: InsideDialer(node.router, OWNER).dial(None, spoken),
+            has=lambda name: node.catalog.lookup(name) is not None or node.platform.describe(name) is not None,
+        )
+        await lookout.start()
+        node.attach(lookout, "", "")
     return door

@@ -1,0 +1,72 @@
+"""Builds the go-micro programs with the Go toolchain, once, and keeps them with its caches below `.venv`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+__all__ = ["GENERATIONS", "Generation", "build", "reason_not_to"]
+
+ROOT = Path(__file__).parents[2]
+SOURCE = Path(__file__).parent / "go"
+PLACE = ROOT / ".venv" / "go"
+BUILD_SECONDS = 100
+"""How long a test waits for a build; what was compiled by then is kept, so that the next run goes on from there."""
+
+SHOWN_CHARACTERS = 2_000
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One generation of go-micro: the folder of its program, its module, and its release."""
+
+    name: str
+    module: str
+    release: str
+
+
+GENERATIONS = (
+    Generation("v2", "github.com/micro/go-micro/v2", "v2.9.1, its MUCP client and server"),
+    Generation("v3", "github.com/asim/go-micro/v3", "v3.7.1"),
+    Generation("v4", "go-micro.dev/v4", "v4.11.0"),
+)
+
+
+def reason_not_to() -> str:
+    """Returns why nothing can be built here, "" where it can."""
+    return "" if shutil.which("go") else "go-micro programs need the Go toolchain, and there is no `go`"
+
+
+def build(generation: Generation) -> Path:
+    """Returns the program of a generation, built where it is not yet; Go's own cache decides.
+
+    Raises:
+        RuntimeError: it cannot be built; the message holds what Go said.
+    """
+    folder = PLACE / "programs" / generation.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("go.mod", "go.sum", "service.go"):
+        shutil.copyfile(SOURCE / generation.name / name, folder / name)
+    text = (SOURCE / "program.go").read_text()
+    (folder / "program.go").write_text(text.replace('"MICRO', f'"{generation.module}'))
+    environment = {
+        **os.environ,
+        "CGO_ENABLED": "0",
+        "GOMODCACHE": str(PLACE / "modules"),
+        "GOCACHE": str(PLACE / "cache"),
+    }
+    command = ["go", "build", "-mod=readonly", "-modcacherw", "-trimpath", "-o", "program", "."]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"go-micro {generation.name} is not compiled within {BUILD_SECONDS} s; run this again to go on")
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} for {generation.name}:\n{done.stderr[-SHOWN_CHARACTERS:]}")
+    return folder / "program"
