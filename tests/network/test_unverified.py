@@ -10,12 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult, TextContent
 
 from micro.doors.api.opening import open_api
+from micro.errors import Forbidden
+from micro.node.local import InsideDialer
 from micro.node.node import Node
+from micro.service.dialed import ClientLinks
+from micro.service.once import call_once
+from micro.trust.policy import Caller
 from tests.network.places import StartNode, client_of, typed
 from tests.network.test_strangers import town
 
@@ -111,3 +117,18 @@ async def test_a_name_is_confirmed_over_http_too(start_node: StartNode, greeter_
     pinned = await http(seeker, "/api/network/Network.Pin", {"name": "greeter"}, token=seeker.token)
     assert pinned == (200, {"name": "greeter", "nodes": [provider.nid]})
     assert (await http(seeker, HELLO, {}, token=lent))[0] == 200
+
+
+async def test_a_link_that_asks_for_no_way_is_refused_too(start_node: StartNode, greeter_folder: Path) -> None:
+    """Once somebody has looked at it, the router knows the service of strangers; it passes on what is vouched for."""
+    provider, seeker = await seeking(start_node, greeter_folder)
+    assert (await http(seeker, "/api/greeter"))[0] == 200
+    link = await InsideDialer(seeker.router, Caller(anonymous=True)).dial(None, ClientLinks(lambda lost: None))
+    for _ in range(2):  # also where the headers are known already
+        with pytest.raises(Forbidden, match="unverified_name") as refused:
+            await call_once(link, "greeter", "Say.Hello", {})
+        assert provider.nid in refused.value.detail
+    assert b"Hello" in await call_once(link, f"greeter@{provider.nid}", "Say.Hello", {})
+    await seeker.confirm("greeter")
+    assert b"Hello" in await call_once(link, "greeter", "Say.Hello", {})
+    link.close("done")

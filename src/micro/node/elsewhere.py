@@ -46,6 +46,10 @@ class Elsewhere:
             return ()
         return await self.outside.strangers.offering(name)
 
+    def unverified(self, service: str) -> tuple[str, ...]:
+        """Returns the strangers in reach that offer a name which nobody vouches for yet; nobody is looked for."""
+        return self.outside.strangers.unvouched(service) if self.outside is not None else ()
+
     async def pin(self, name: str) -> None:
         """Takes a name for what it means now."""
         if self.outside is not None:

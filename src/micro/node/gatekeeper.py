@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from micro.errors import Fault, Forbidden, Unauthorized
 from micro.node.api_tokens import ApiTokens
 from micro.ports import Clock
 from micro.service.copies.messages import READERS_MAX
+from micro.service.registry.unverified import refusal as unverified_name
 from micro.store.auth import AuthStore
 from micro.trust.account import Account
 from micro.trust.api_token import API_TOKEN, ApiToken
@@ -87,6 +88,8 @@ class Gatekeeper:
         """Says whether a topic is open to other nodes."""
         self.hidden: Callable[[], frozenset[str]] = frozenset
         """Returns the services that are not offered to strangers."""
+        self.unverified: Callable[[str], Sequence[str]] = lambda service: ()
+        """Returns the strangers that offer a name which nobody vouches for yet."""
         self.is_wanted: Callable[[str], bool] = lambda nid: False
         """Says whether a node is a neighbour that the owner asked for."""
         self.on_change: Callable[[Ended | None], None] = lambda ended: None
@@ -121,6 +124,16 @@ class Gatekeeper:
         if self._table.decide(caller, "service", service, endpoint).granted:
             return None
         return refusal(caller, "service", service, endpoint, self.nid)
+
+    def may_meet(self, caller: Caller, service: str) -> Fault | None:
+        """Returns None where a known caller may use a service that strangers offer, else the fault to answer with.
+
+        His own programs and services take a name as it is, and pin it; what a person uses asks him before.
+        """
+        if caller.unlimited or caller.supervised:
+            return None
+        nodes = self.unverified(service)
+        return unverified_name(service, nodes) if nodes else None
 
     def hidden_from(self, caller: Caller) -> frozenset[str]:
         """Returns the services that a caller neither sees nor may use: for a stranger those that are not offered."""

@@ -163,6 +163,7 @@ class Node:
             ports.disk, home.path / "offers.json", default=self.config.offer, changed=self.gate.exports_changed
         )
         self.gate.hidden = lambda: self._offering.hidden
+        self.gate.unverified = self._elsewhere.unverified
         self.router = Router(
             self.nid,
             self.catalog,

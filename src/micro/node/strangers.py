@@ -177,6 +177,11 @@ class Strangers:
             return False
         return not any(nid == self._nid or self._is_neighbour(nid) for nid in view.nids)
 
+    def unvouched(self, name: str) -> tuple[str, ...]:
+        """Returns the strangers in the catalog that offer an unverified name."""
+        view = self._catalog.lookup(name)
+        return view.nids if view is not None and self.is_unverified(name) else ()
+
     def link(self, nid: str) -> Link | None:
         """Returns the link to a stranger that is followed, or None."""
         stranger = self._followed.get(nid)

@@ -29,6 +29,9 @@ class Gate(Protocol):
     def may_call(self, caller: Caller, service: str, endpoint: str) -> Fault | None:
         """Returns None where a known caller may call or open an endpoint, else the fault to answer with."""
 
+    def may_meet(self, caller: Caller, service: str) -> Fault | None:
+        """Returns None where a known caller may use a service that strangers offer, else the fault to answer with."""
+
     def may_publish(self, caller: Caller, topic: str) -> Fault | None:
         """Returns None where a known caller may publish on a topic, else the fault to answer with."""
 

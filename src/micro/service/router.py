@@ -23,6 +23,7 @@ from micro.service.gate import Gate
 from micro.service.registry import backbone
 from micro.service.registry.catalog import Catalog
 from micro.service.registry.instance import Instance, split_generation
+from micro.service.registry.unverified import STATUS
 from micro.service.selector import Selector, unknown_version
 from micro.service.splice import Passing, judge
 from micro.service.trial import Trials
@@ -241,8 +242,8 @@ class Router:
             return stamp, self._find(link, block)
         except (NotFound, Unavailable) as fault:  # it may be looked for, or in a network next, so each one asks
             return ONCE, _refusal(fault)
-        except Fault as fault:
-            return stamp, _refusal(fault)
+        except Fault as fault:  # a name is pinned without a change of the catalog
+            return ONCE if fault.status == STATUS else stamp, _refusal(fault)
 
     def _find(self, link: Link, block: Block) -> Way:
         named, _, version = str(block.headers.get(names.SERVICE, "")).partition("@")
@@ -279,7 +280,8 @@ class Router:
     ) -> list[tuple[Instance, Hop]]:
         service, endpoint = asked
         view = self._catalog.lookup(service)
-        if is_nid(version):  # the one of that node
+        is_one = is_nid(version)  # the one of that node, which needs nobody to vouch for its name
+        if is_one:
             view, version = self._catalog.lookup(f"{service}@{version}"), ""
         elif version.startswith(NID_BEGINNING):
             raise NotFound(f"{version[:80]!a} is no whole node id, which has {NID_CHARACTERS} characters", id=service)
@@ -308,6 +310,8 @@ class Router:
         ]
         if not reached:
             raise gone(service)
+        if not is_one and not reached[0][0].local and (refused := self._gate.may_meet(caller, service)) is not None:
+            raise refused
         headers = {k: v for k, v in block.headers.items() if k not in IDENTITY}
         is_told = generation is not None and not reached[0][0].local
         headers[names.SERVICE] = f"{service}#{generation}" if is_told else service
