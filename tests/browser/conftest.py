@@ -110,7 +110,7 @@ def visit(node: Running, browser: Browser, signed_in: dict[str, Any]) -> Iterato
 
 
 def _is_own(url: str, node: Running) -> bool:
-    return url.startswith((f"{node.address}/", "blob:", "data:"))
+    return url.startswith((f"{node.address}/", "blob:", "data:", "about:"))
 
 
 def _is_complaint(text: str) -> bool:

@@ -178,9 +178,11 @@ def test_whoever_did_not_sign_in_is_told_how(visit: Open) -> None:
 
 def test_signing_out_ends_the_session(visit: Open, node: Running) -> None:
     """Neither half of it is of use afterwards."""
-    page = visit("services", owner=False)
+    page = visit("", owner=False)
+    page.goto("about:blank")
     page.goto(node.link())
     page.get_by_text("signed in").wait_for()
+    expect(page.get_by_role("heading", level=1)).to_have_text("What do you need?")
     assert "login" not in page.url
     key = page.evaluate("JSON.parse(localStorage.getItem('micro.session'))")
     cookies = page.context.cookies()

@@ -18,8 +18,13 @@ export function store(value) {
 
 export function useStore(held) {
   const [, draw] = useState(0);
-  useEffect(() => held.listen(() => draw((count) => count + 1)), [held]);
-  return held.get();
+  const value = held.get();
+  useEffect(() => {
+    const again = () => draw((count) => count + 1);
+    if (held.get() !== value) again(); // it was set after this was drawn, and before anybody listened
+    return held.listen(again);
+  }, [held]);
+  return value;
 }
 
 const known = (key) => {

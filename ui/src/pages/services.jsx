@@ -25,7 +25,7 @@ export default function Services() {
   }, []);
   const found = useMemo(() => (services ? search(services, query, where) : []), [services, query, where]);
   useEffect(() => {
-    replace("services", [], { search: query });
+    if (/^#\/services(\?|$)/.test(location.hash)) replace("services", [], { search: query }); // unless somebody has gone on
     const timer = setTimeout(() => services && announce(t("{count} services", { count: number(found.length) })), SAID_AFTER);
     return () => clearTimeout(timer);
   }, [query, where]);
