@@ -1,7 +1,8 @@
 """Looks out for changes of what a finder keeps: a name at one of its holders, each node at one of the holders of that.
 
 What is told of is not believed, only asked for again. A super node that is heard no more may have had something to
-tell, so its end is a change too; one that was never heard says nothing.
+tell, so its end is a change too. One that was never heard leaves an answer that nobody watches, which is asked for
+again before long: it may be gone with a node that is in the answer, or be that node.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ DIFFER_SECONDS: Final = 1.0
 
 It was there a moment before by the word of another one, and by that it may be there when it is asked for again.
 """
+
+UNHEARD_SECONDS: Final = 4.0
+"""An answer that is not watched, since the super node for that is not heard, is asked for again after so long."""
 
 log = logging.getLogger("micro.backbone")
 
@@ -116,4 +120,6 @@ class Lookout:
                         break
         except (MicroError, TimeoutError) as error:
             log.info("%s is not heard any more: %s", short(wish.member.nid), error)
-        known.is_old = known.is_old or is_heard
+        if not is_heard:
+            await asyncio.sleep(UNHEARD_SECONDS)
+        known.is_old = True
