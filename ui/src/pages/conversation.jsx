@@ -66,7 +66,7 @@ export default function Conversation() {
       <Offline />
       {!said.length && <Beginning />}
       {said.map((turn, index) => <Turn key={turn.id} turn={turn} isLast={index === said.length - 1} />)}
-      <div ref={end} />
+      <div ref={end} class="talk-end" />
       <Composer busy={last?.busy ?? false} />
     </div>
   );
