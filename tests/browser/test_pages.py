@@ -212,7 +212,9 @@ def _status(node: Running, cookie: str, key: str) -> int:
 def test_a_link_works_once(visit: Open, node: Running) -> None:
     """Whoever finds it later in a history gets nothing."""
     link = node.link()
-    visit("", owner=False).goto(link)
+    first = visit("", owner=False)
+    first.goto(link)
+    first.get_by_text("signed in").wait_for()
     page = visit("network", owner=False)
 
     page.goto(link)
