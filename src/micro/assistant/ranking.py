@@ -36,7 +36,7 @@ LEARNED_SCORE: Final = 8.0
 
 NOTHING_LEARNED: Final[Mapping[str, float]] = {}
 
-FITS_MIN: Final = 0.5
+FITS_MIN: Final = 0.4
 """What is less likely to fit than that is not offered at all."""
 
 
