@@ -64,6 +64,15 @@ async def test_a_token_is_its_owner_within_its_scopes(node: Node, owner: Client)
         assert (await client.call("registry", "Registry.Route", {"name": "greeter"}))["addresses"] == []
 
 
+async def test_a_token_opens_no_session_and_ends_none(node: Node, owner: Client) -> None:
+    """A session is the owner without limits: a token gets no code for one, is not told it is him, and ends nobody's."""
+    token = await made(owner, "laptop", "greeter")
+    assert (await http(node, "/-/session/code", {}, token))[0] == 403
+    code = (await http(node, "/-/session/code", {}, node.token))[1]["code"]
+    assert (await http(node, "/-/session/end/all", {}, token))[0] == 200
+    assert (await http(node, "/-/session", {"code": code}))[0] == 200
+
+
 async def test_a_token_without_scopes_reaches_services_alone(node: Node, owner: Client) -> None:
     """Not what the node itself does."""
     token = await made(owner)

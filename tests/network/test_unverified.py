@@ -57,6 +57,21 @@ async def seeking(start_node: StartNode, folder: Path) -> tuple[Node, Node]:
     return provider, seeker
 
 
+async def agree(context: Any, params: Any) -> ElicitResult:
+    return ElicitResult(action="accept", content={"use": True})
+
+
+async def by_mcp(node: Node, token: str, answer: Any, mode: str = "auto", service: str = "greeter") -> str:
+    """Calls the greeter as a model does, answers as that person what is asked, and returns what came of it."""
+    async with httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=30) as web:
+        way = streamable_http_client(f"{node.condition.api_address}/mcp", http_client=web)
+        async with Client(way, mode=mode, elicitation_callback=answer) as client:
+            hello = {"service": service, "endpoint": "Say.Hello", "arguments": {"name": "Ann"}}
+            found = await client.call_tool("call_service", hello)
+            assert isinstance(found.content[0], TextContent)
+            return found.content[0].text
+
+
 async def test_each_face_asks_before_the_first_use(start_node: StartNode, greeter_folder: Path) -> None:
     """Over HTTP, on the command line and by MCP; looking is no use, and once it is confirmed nobody asks again."""
     provider, seeker = await seeking(start_node, greeter_folder)
@@ -68,17 +83,10 @@ async def test_each_face_asks_before_the_first_use(start_node: StartNode, greete
 
     async def confirm(context: Any, params: Any) -> ElicitResult:
         said.append(params.message)
-        return ElicitResult(action="accept", content={"use": True})
+        return await agree(context, params)
 
-    async def call(answer: Any, mode: str = "auto", service: str = "greeter") -> Any:
-        headers = {"authorization": f"Bearer {seeker.token}"}
-        async with httpx2.AsyncClient(headers=headers, timeout=30) as web:
-            way = streamable_http_client(f"{seeker.condition.api_address}/mcp", http_client=web)
-            async with Client(way, mode=mode, elicitation_callback=answer) as client:
-                hello = {"service": service, "endpoint": "Say.Hello", "arguments": {"name": "Ann"}}
-                found = await client.call_tool("call_service", hello)
-                assert isinstance(found.content[0], TextContent)
-                return found.content[0].text
+    async def call(answer: Any, mode: str = "auto", service: str = "greeter") -> str:
+        return await by_mcp(seeker, seeker.token, answer, mode, service)
 
     assert (await http(seeker, "/api/greeter"))[1]["name"] == "greeter"
     for token in ("", seeker.token):
@@ -108,11 +116,14 @@ async def test_a_name_is_confirmed_over_http_too(start_node: StartNode, greeter_
     provider, seeker = await seeking(start_node, greeter_folder)
     async with client_of(seeker, direct=False) as owner:
         lent = (await owner.call("auth", "Tokens.Create", {"name": "agent"}))["token"]
+        other = (await owner.call("auth", "Tokens.Create", {"name": "other", "scopes": ["weather"]}))["token"]
     for token in ("", lent):
         assert (await http(seeker, HELLO, {}, token=token))[1]["status"] == "unverified_name"
         assert (await http(seeker, "/api/network/Network.Pin", {"name": "greeter"}, token=token))[0] in (401, 403)
         route = await http(seeker, "/api/registry/Registry.Route", {"name": "greeter"}, token=token)
         assert route[1]["status"] == "unverified_name"
+    assert "micro network pin greeter" in await by_mcp(seeker, lent, agree)
+    assert "other does not cover greeter Say.Hello" in await by_mcp(seeker, other, agree)
     assert pins(seeker) == {}
     pinned = await http(seeker, "/api/network/Network.Pin", {"name": "greeter"}, token=seeker.token)
     assert pinned == (200, {"name": "greeter", "nodes": [provider.nid]})

@@ -80,7 +80,7 @@ class AppDoor:
         """
         rest = request.segments[2:]
         if request.method in ("GET", "HEAD") and not rest:
-            return Answer(200, encode_json({"owner": self._doorkeeper.caller(request).owner}))
+            return Answer(200, encode_json({"owner": self._doorkeeper.caller(request).unlimited}))
         if request.method != "POST":
             raise Refused(405, "method: a session is opened by POST", headers={"allow": "GET, POST"})
         if not rest:
@@ -92,7 +92,7 @@ class AppDoor:
         raise NotFound("no such path; a session is opened at /-/session", id="web")
 
     def _offer(self, request: Request) -> Answer:
-        if not self._doorkeeper.caller(request).owner:
+        if not self._doorkeeper.caller(request).unlimited:
             raise Forbidden("only the owner opens the app for somebody; `micro web` does", id="web")
         return Answer(200, encode_json({"code": self._sessions.offer()}))
 
@@ -109,7 +109,7 @@ class AppDoor:
         return Answer(200, encode_json({"key": proof.key}), headers={"set-cookie": cookie})
 
     def _end(self, request: Request, *, everywhere: bool) -> Answer:
-        if self._doorkeeper.caller(request).owner and everywhere:
+        if self._doorkeeper.caller(request).unlimited and everywhere:
             self._sessions.end_all()
         elif (proof := self._doorkeeper.proof(request)) is not None:
             self._sessions.end(proof)

@@ -15,6 +15,7 @@ from micro.doors.mcp.content import answered, collected, failed, item_of
 from micro.doors.mcp.reach import Reach
 from micro.doors.mcp.tool import Given, Tool
 from micro.errors import BadRequest, Fault, Forbidden
+from micro.service.registry.instance import bare_name
 from micro.service.registry.unverified import STATUS, question, refusal
 from micro.service.stream import RawStream
 
@@ -68,7 +69,8 @@ async def call_tool(
         InputNeeded: the person is asked first.
     """
     try:
-        await meet(reach, context, asked, tool.service)
+        if reach.may(bare_name(tool.service), tool.endpoint):  # nobody is asked for what is refused anyhow
+            await meet(reach, context, asked, tool.service)
         given = tool.given(await _completed(context, asked, tool, arguments))
         seconds = TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
         if not 0 < seconds <= TIMEOUT_SECONDS_MAX:
