@@ -116,18 +116,13 @@ class Application:
     async def _tried(self, request: Request, counted: list[Target]) -> Outcome | Refused:
         try:
             return await self._route(request, counted)
-        except Fault as fault:
-            fault.id = fault.id or (counted[0].id if counted else ID)
-            return fault
-        except Refused as refused:
-            return refused
-        except MicroError as error:
-            return Unavailable(f"the node cannot be reached: {error}", id="api")
         except OSError:  # uvicorn's word for a client that has left
             return None
+        except MicroError as error:
+            return _refusal_of(error, counted)
         except Exception as error:
             log.exception("%s %s failed", request.method, request.path[:200])
-            return InternalError(f"{type(error).__name__} in the door; the node's log tells more", id="api")
+            return _broken(error)
 
     async def _finish(self, request: Request, outcome: Outcome | Refused) -> int:
         """Sends what is not sent yet, and returns the status to count."""
@@ -190,6 +185,8 @@ class Application:
     async def _find(self, request: Request) -> Target:
         """Returns what a path is for; only a path of ours has anybody look in the network for a name."""
         segments = request.segments
+        if not segments:
+            raise NotFound("no such path; a WebSocket is opened at /api/SERVICE/ENDPOINT", id=ID)
         is_ours = segments[0] == "api"
         readings = api_path(segments[1:]) if is_ours else root_path(segments)
         found = await self._met(readings, is_ours=is_ours)
@@ -238,12 +235,29 @@ class Application:
                 client = self._asking.client(caller, target)
                 await socket.accept()
                 fault = await carry(socket, target, client, self._asking, passed_on(request.headers))
-        except (Fault, Refused) as error:
-            fault = error.fault if isinstance(error, Refused) else error
-            await socket.refuse(error)
         except OSError:  # uvicorn's word for a client that has left
             pass
+        except MicroError as error:
+            refusal = _refusal_of(error, counted)
+            fault = refusal.fault if isinstance(refusal, Refused) else refusal
+            await (socket.close(fault) if socket.accepted else socket.refuse(refusal))
+        except Exception as error:
+            log.exception("WebSocket %s failed", request.path[:200])
+            fault = _broken(error)
+            await (socket.close(fault) if socket.accepted else socket.refuse(fault))
         self._count(counted, 101 if fault is None else fault.code, loop.time() - began)
+
+
+def _refusal_of(error: MicroError, counted: Sequence[Target]) -> Fault | Refused:
+    """Returns what is told of an error that was raised on purpose."""
+    if isinstance(error, Fault):
+        error.id = error.id or (counted[0].id if counted else ID)
+        return error
+    return error if isinstance(error, Refused) else Unavailable(f"the node cannot be reached: {error}", id=ID)
+
+
+def _broken(error: Exception) -> Fault:
+    return InternalError(f"{type(error).__name__} in the door; the node's log tells more", id=ID)
 
 
 def _check_topic_is_last(segments: Sequence[str], more: int = 0) -> None:

@@ -52,11 +52,13 @@ class WebSocket:
 
     Attributes:
         request: how it began.
+        accepted: whether both sides speak WebSocket by now.
         gone: whether the client has left.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.request = Request(scope, receive, send)
+        self.accepted = False
         self.gone = False
         self._receive = receive
         self._send = send
@@ -64,6 +66,7 @@ class WebSocket:
     async def accept(self) -> None:
         """Agrees to speak WebSocket."""
         await self._receive()  # websocket.connect
+        self.accepted = True
         await self._say({"type": "websocket.accept", "headers": []})
 
     async def refuse(self, error: Fault | Refused) -> None:

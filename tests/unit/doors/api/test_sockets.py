@@ -12,6 +12,8 @@ import websockets
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from micro.doors.api.directory import Directory
+from micro.errors import LinkClosed
 from tests.unit.doors.api.house import TOKEN, House
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -124,6 +126,7 @@ async def test_a_long_reason_is_cut(house: House) -> None:
     [
         ("/api/greeter/Say.Hello", 400),
         ("/api/gretter/Say.Hello", 404),
+        ("/", 404),
         ("/api/greeter/Debug.Log", 401),
         ("/api/subscribe/topic", 401),
         ("/api/subscribe/topic/more", 404),
@@ -136,6 +139,20 @@ async def test_what_is_no_stream_is_refused_before_it_begins(house: House, path:
 
     response = refused.value.response
     assert (response.status_code, json.loads(response.body or b"")["code"]) == (status, status)
+
+
+async def test_a_node_that_is_out_of_reach_is_a_fault(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 with a reason, as over plain HTTP, and counted; not a connection that ends without a word."""
+
+    def gone(directory: Directory, path: str) -> None:
+        raise LinkClosed("the link is gone")
+
+    monkeypatch.setattr(Directory, "recall", gone)
+    with pytest.raises(InvalidStatus) as refused:
+        await opened(house, "/api/greeter/Say.Ticks")
+
+    response = refused.value.response
+    assert (response.status_code, "the link is gone" in json.loads(response.body or b"")["detail"]) == (503, True)
 
 
 async def test_a_page_from_elsewhere_opens_nothing(house: House) -> None:
