@@ -54,6 +54,10 @@ def cookie_name(request: Request) -> str:
     return f"micro-session-{port}" if port.isdigit() else "micro-session"
 
 
+def _nothing() -> None:
+    """Nobody waits."""
+
+
 class Doorkeeper:
     """Tells who asks.
 
@@ -137,6 +141,17 @@ class Doorkeeper:
     def seconds_left(self, request: Request) -> float:
         """Returns for how long what a request showed is good, infinity where it has no end; raises as `caller`."""
         return self.left(request.headers.get(b"authorization", b""), self.caller(request))
+
+    def watch(self, request: Request, ended: Callable[[], None]) -> tuple[float, Callable[[], None]]:
+        """Has somebody told when the session that a request shows is ended.
+
+        Returns for how long what it showed is good, as `seconds_left`, and what is called when nobody waits any more.
+        """
+        if self._sessions is not None and b"authorization" not in request.headers:
+            proof = self.proof(request)
+            if proof is not None:
+                return self._sessions.watch(proof, ended)
+        return self.seconds_left(request), _nothing
 
     def left(self, shown: bytes, caller: Caller) -> float:
         """Returns for how long what stands in a caller's `Authorization` is good, infinity where it has no end."""

@@ -157,15 +157,20 @@ class Asking:
 
     @contextmanager
     def ending(self, owner: Owner, request: Request) -> Iterator[None]:
-        """Has a stream or subscription end, with a fault that says so, when the door closes or its token expires."""
+        """Has a stream or subscription end, with a fault that says so, when the door closes, or its token or session ends.
+
+        Raises:
+            Fault: that is so by now.
+        """
         if self._stopping:
             raise stopping()
-        seconds = self._doorkeeper.seconds_left(request)
+        seconds, forget = self._doorkeeper.watch(request, lambda: _sign_out(owner))
         expiry = asyncio.get_running_loop().call_later(seconds, _expire, owner) if math.isfinite(seconds) else None
         self._open.add(owner)
         try:
             yield
         finally:
+            forget()
             if expiry is not None:
                 expiry.cancel()
             self._left(owner)
@@ -189,8 +194,12 @@ class Asking:
             pass  # a client that does not read is not waited for
 
 
+def _sign_out(owner: Owner) -> None:
+    owner.failed(Unauthorized("your session has ended; type `micro web` in a terminal to begin another", id="web"), refused=False)
+
+
 def _expire(owner: Owner) -> None:
-    owner.failed(Unauthorized("the token has expired; get a new one", id="api"), refused=False)
+    owner.failed(Unauthorized("the token or session has expired; get a new one", id="api"), refused=False)
 
 
 def _not_by(method: str, target: Target) -> Refused:

@@ -74,6 +74,7 @@ class Sessions:
         self._save = save
         self._codes: dict[str, float] = {}
         self._known: list[Kept] | None = None
+        self._open: dict[object, tuple[Kept, Callable[[], None]]] = {}
 
     def offer(self) -> str:
         """Returns a code with which one browser opens one session, soon."""
@@ -105,7 +106,25 @@ class Sessions:
             Unauthorized: they are of no session, or not of the same, or it has ended.
         """
         if self._of(proof) is None:
-            raise Unauthorized("this session has ended; type `micro web` in a terminal to begin another", id="web")
+            raise _ended()
+
+    def watch(self, proof: Proof, ended: Callable[[], None]) -> tuple[float, Callable[[], None]]:
+        """Has somebody told, once, when a session is ended before its time.
+
+        Returns for how many seconds it lasts if nobody ends it, and what is called when nobody waits any more.
+
+        Raises:
+            Unauthorized: as `check`.
+        """
+        found = self._of(proof)
+        if found is None:
+            raise _ended()
+        key = object()
+        self._open[key] = (found, ended)
+        return found.expires - self._now(), lambda: self._forget(key)
+
+    def _forget(self, key: object) -> None:
+        self._open.pop(key, None)
 
     def end(self, proof: Proof) -> None:
         """Ends a session, if there is one."""
@@ -134,6 +153,14 @@ class Sessions:
     def _keep(self, known: list[Kept]) -> None:
         self._known = known
         self._save(msgspec.json.encode(known))
+        over = [(key, ended) for key, (kept, ended) in self._open.items() if kept not in known]
+        for key, ended in over:
+            self._forget(key)
+            ended()
+
+
+def _ended() -> Unauthorized:
+    return Unauthorized("this session has ended; type `micro web` in a terminal to begin another", id="web")
 
 
 def _hash(secret: str) -> str:

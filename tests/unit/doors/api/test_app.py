@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -96,6 +98,23 @@ async def test_a_session_is_the_owners(app: House) -> None:
 
     assert (await app.get("/-/session", **headers)).json == {"owner": True}
     assert (await app.post("/api/greeter/Say.Who", {}, **headers)).json == {"result": str(Caller(owner=True))}
+
+
+@pytest.mark.parametrize("path", ["/-/session/end", "/-/session/end/all"])
+async def test_what_is_open_ends_with_its_session(app: House, path: str) -> None:
+    """At once, and says why; what another session opened goes on unless every session ends."""
+    headers, other = await signed_in(app), await signed_in(app)
+    watch = {**headers, "accept": "application/x-ndjson"}
+    open_ones = [asyncio.create_task(app.get("/api/greeter/Say.Quiet", **each)) for each in (watch, {**watch, **other})]
+    async with asyncio.timeout(10):
+        while len(app.door._asking._open) < 2:
+            await asyncio.sleep(0.01)
+        assert (await app.post(path, **headers)).status == 200
+        fault = json.loads((await open_ones[0]).body.splitlines()[-1])["fault"]
+        assert (fault["code"], "session has ended" in fault["detail"]) == (401, True)
+        assert open_ones[1].done() is False or path.endswith("all")
+        await app.post("/-/session/end", **other)
+        assert b"session has ended" in (await open_ones[1]).body
 
 
 async def test_a_cookie_alone_is_nobody(app: House) -> None:

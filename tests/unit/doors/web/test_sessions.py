@@ -144,3 +144,20 @@ def test_a_spoilt_file_has_everybody_sign_in_again(time: Time, drawer: Drawer, d
     sessions = opened(time, drawer)
 
     sessions.check(sessions.open(sessions.offer()))
+
+
+def test_whoever_watches_a_session_is_told_once_that_it_ended(sessions: Sessions, time: Time) -> None:
+    """By its own end, or by the end of all; not for another one, and not when he waits no more."""
+    told: list[str] = []
+    mine, other = sessions.open(sessions.offer()), sessions.open(sessions.offer())
+    time.now += 100
+    seconds, _ = sessions.watch(mine, lambda: told.append("mine"))
+    sessions.watch(other, lambda: told.append("other"))
+    _, forget = sessions.watch(other, lambda: told.append("forgotten"))
+    forget()
+    sessions.end(mine)
+    assert (seconds, told) == (SESSION_SECONDS - 100, ["mine"])
+    sessions.end_all()
+    assert told == ["mine", "other"]
+    with pytest.raises(Unauthorized):
+        sessions.watch(mine, lambda: None)
