@@ -157,7 +157,7 @@ class Asking:
 
     @contextmanager
     def ending(self, owner: Owner, request: Request) -> Iterator[None]:
-        """Has a stream or subscription end, with a fault that says so, when the door closes, or its token or session ends.
+        """Has a stream or subscription end, with a fault, when the door closes, or its token or session ends.
 
         Raises:
             Fault: that is so by now.
@@ -195,7 +195,8 @@ class Asking:
 
 
 def _sign_out(owner: Owner) -> None:
-    owner.failed(Unauthorized("your session has ended; type `micro web` in a terminal to begin another", id="web"), refused=False)
+    fault = Unauthorized("your session has ended; type `micro web` in a terminal to begin another", id="web")
+    owner.failed(fault, refused=False)
 
 
 def _expire(owner: Owner) -> None:

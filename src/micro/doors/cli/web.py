@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import os
 import urllib.error
 import urllib.request
 import webbrowser
@@ -20,6 +22,9 @@ __all__ = ["web"]
 ANSWER_SECONDS = 10.0
 ANSWER_BYTES_MAX = 4096
 
+OPENING_PAGE = "open-web.html"
+"""A file that leads to the link, in the home, where its owner alone reads it."""
+
 
 @command("web", example="micro web")
 @click.option("--open/--no-open", "opens", default=True, help="Open the browser, or only print the link.")
@@ -32,13 +37,37 @@ def web(session: Session, opens: bool) -> None:
     address = status.get("api")
     if not address:
         raise Unavailable("this node has no HTTP door, so it has no page; start it without --no-api")
-    link = f"{address}/#login={_code(str(address), Path(str(status['home'])))}"
+    home = Path(str(status["home"]))
+    link = f"{address}/#login={_code(str(address), home)}"
     if session.shape() == "json":
         session.show({"link": link})
         return
     say(link)
-    if opens and not webbrowser.open(link):
+    if opens and not _open(link, home / OPENING_PAGE):
         note("no browser could be opened here: open the link in one on this machine")
+
+
+def _open(link: str, page: Path) -> bool:
+    """Opens a link in the browser; returns whether that could be tried.
+
+    The browser is given a file that leads there: every user of the machine may read what a program is started with.
+    The file stays until the next time, for nobody knows when a browser has read it; its code works once, and not long.
+    """
+    target = html.escape(link)
+    text = f"""<!doctype html>
+<meta charset="utf-8">
+<meta name="referrer" content="no-referrer">
+<meta http-equiv="refresh" content="0; url={target}">
+<title>Micro</title>
+<p><a href="{target}">Open the app</a></p>
+"""
+    try:
+        page.unlink(missing_ok=True)
+        with open(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
+            file.write(text)
+    except OSError:
+        return False
+    return webbrowser.open(page.as_uri())
 
 
 def _code(address: str, home: Path) -> str:

@@ -107,7 +107,9 @@ async def test_what_is_open_ends_with_its_session(app: House, path: str) -> None
     watch = {**headers, "accept": "application/x-ndjson"}
     open_ones = [asyncio.create_task(app.get("/api/greeter/Say.Quiet", **each)) for each in (watch, {**watch, **other})]
     async with asyncio.timeout(10):
-        while len(app.door._asking._open) < 2:
+        for _ in range(500):
+            if len(app.door._asking._open) == 2:
+                break
             await asyncio.sleep(0.01)
         assert (await app.post(path, **headers)).status == 200
         fault = json.loads((await open_ones[0]).body.splitlines()[-1])["fault"]
