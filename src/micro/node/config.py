@@ -102,7 +102,8 @@ class NodeConfig:
     mdns: bool = _setting(
         False,
         "Whether go-micro programs of this machine find all services in reach of this node by multicast DNS, as those "
-        "of each other: they need no MICRO_PROXY then.",
+        "of each other: they need no MICRO_PROXY then. go-micro services that are found become services of this node; "
+        "strangers are offered none of them before `micro network offer NAME`.",
     )
     hook_secret: str = _setting(
         "",

@@ -144,7 +144,11 @@ def name_of(service: str) -> str:
 
 
 def described(found: Found) -> dict[str, Any]:
-    """Returns the description of a go-micro service, as the node's registry takes it."""
+    """Returns the description of a go-micro service, as the node's registry takes it.
+
+    Any program of this machine can have itself found, and most take calls of everybody who reaches them; so strangers
+    of the network are offered none of them until the owner says so.
+    """
     endpoints = []
     for each in found.endpoints:
         metadata = each.get("metadata") or {}
@@ -160,4 +164,5 @@ def described(found: Found) -> dict[str, Any]:
         "description": f"A go-micro service at {found.address}:{found.port}.",
         "metadata": {"spoken_for": DOMAIN, **{key: value for key, value in found.metadata.items() if key != "tags"}},
         "endpoints": endpoints,
+        "export": False,
     }

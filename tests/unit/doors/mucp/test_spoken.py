@@ -142,6 +142,14 @@ async def test_a_server_that_is_gone_is_forgotten() -> None:
             here.node.describe("go-greeter")
 
 
+async def test_strangers_are_not_offered_what_was_found() -> None:
+    """A program that told only this machine of itself is not published with the node's own services."""
+    async with open_place() as here:
+        await spoken_for(here, 1)
+        assert here.node.config.offer
+        assert here.node.gate.hidden() == {"go-greeter"}
+
+
 async def test_a_description_has_what_is_called() -> None:
     """Subscribers are no endpoints, and a name of DNS becomes one of ours."""
     told = described(found(1))
