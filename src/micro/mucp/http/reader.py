@@ -64,7 +64,7 @@ class MessageReader:
         self._body_bytes_max = body_bytes_max
         self._parser: Any = httptools.HttpRequestParser(self) if requests else httptools.HttpResponseParser(self)
         self._messages: list[Message] = []
-        self._in_head = False
+        self._in_head = self._begins = False
         self._head_bytes = 0
         self._clear()
 
@@ -91,7 +91,7 @@ class MessageReader:
         """Returns the messages that these bytes complete; sets `fault` where they break a rule."""
         if self.fault is not None:
             return []
-        began_in_head = self._in_head
+        self._begins = False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -99,7 +99,7 @@ class MessageReader:
         except httptools.HttpParserError as error:
             self._refuse(BadRequest(f"this is no HTTP/1.1 that can be read in one way only: {error}"))
         if self._in_head:
-            self._head_bytes = self._head_bytes + len(data) if began_in_head else 0
+            self._head_bytes = 0 if self._begins else self._head_bytes + len(data)
             if self._head_bytes > HEAD_BYTES_MAX:
                 self._refuse(TooLarge(f"headers: together they have at most {HEADER_BYTES_MAX} bytes"))
         messages, self._messages = self._messages, []
@@ -118,8 +118,7 @@ class MessageReader:
 
     def on_message_begin(self) -> None:
         self._clear()
-        self._in_head = True
-        self._head_bytes = 0
+        self._in_head = self._begins = True
 
     def on_url(self, part: bytes) -> None:
         self._target += part
