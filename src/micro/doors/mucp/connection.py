@@ -24,6 +24,10 @@ __all__ = ["Connection"]
 OPENING_SECONDS = 0.1
 """How long a stream whose endpoint takes no messages waits for the one that holds its parameters."""
 
+OUTPUT_BYTES_MAX = 1_048_576
+"""So much may wait to be written, behind the answer to an earlier call or since the client does not read. Above it no
+more is read, messages of streams stay where they are, and further answers take of the room that bodies share."""
+
 
 class Connection(asyncio.Protocol):
     """One connection."""
@@ -39,7 +43,7 @@ class Connection(asyncio.Protocol):
         self._waiting: dict[Exchange, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard_at = self._stalled_at = self._loop.time()
-        self._reserved = self._lingered = 0
+        self._reserved = self._admitted = self._lingered = 0
         self._is_refused = False
         self._lingering_since: float | None = None
 
@@ -61,8 +65,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._inside.places.leave(self)
-        self._inside.places.release(self._reserved)
-        self._reserved = 0
+        self._inside.places.release(self._reserved + self._admitted)
+        self._reserved = self._admitted = 0
         for task in self._tasks:
             task.cancel()
         for timer in self._waiting.values():
@@ -77,21 +81,47 @@ class Connection(asyncio.Protocol):
             return
         self._heard_at = self._loop.time()
         self._scheduled = True  # what is answered at once is written below
-        for event in self.acceptor.receive(data):
+        for event in self._booked(self.acceptor.receive(data)):
             self._serve(event)
+        self._flush()
+
+    def _booked(self, events: list[Event]) -> list[Event]:
+        """Books the memory of bodies, and returns what is served; calls for which there is none are refused first."""
         try:
             self._reserve()
         except Refused as refused:
-            self._give_up(refused.fault)
-        self._flush()
+            for event in events:
+                if isinstance(event, Called | Opened):
+                    self._refuse(event.exchange, refused.fault)
+            events = [event for event in events if not isinstance(event, Called | Opened)]
+            try:
+                self._reserve()
+            except Refused:
+                self._give_up(refused.fault)
+        return events
 
     def _reserve(self) -> None:
-        held = self.acceptor.held_bytes if self.acceptor.held_bytes > self._inside.limits.small_body_bytes_max else 0
-        if held > self._reserved:
-            self._inside.places.reserve(held - self._reserved)
+        count = self._bodies_bytes() - self._reserved
+        if count > 0:
+            self._inside.places.reserve(count)
+            self._reserved += count
         else:
-            self._inside.places.release(self._reserved - held)
-        self._reserved = held
+            self._release()
+
+    def _bodies_bytes(self) -> int:
+        """Returns how much of bodies has come that is not answered yet."""
+        held = self.acceptor.held_bytes + self.acceptor.asked_bytes
+        return held if held > self._inside.limits.small_body_bytes_max else 0
+
+    def _release(self) -> None:
+        """Gives back the memory of what is answered and written."""
+        count = self._reserved - self._bodies_bytes()
+        if count > 0:
+            self._inside.places.release(count)
+            self._reserved -= count
+        if self._admitted and self.has_room:
+            self._inside.places.release(self._admitted)
+            self._admitted = 0
 
     def pause_writing(self) -> None:
         self.is_stalled = True
@@ -100,9 +130,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.is_stalled = False
-        for exchange in self.acceptor.exchanges():
-            if isinstance(exchange.owner, Flow):
-                exchange.owner.resume()
+        self._release()
         self.look()
 
     # -- what exchanges ask -----------------------------------------------------------------------------------------
@@ -117,11 +145,34 @@ class Connection(asyncio.Protocol):
             self._held = True
             self._transport.pause_reading()
 
+    @property
+    def has_room(self) -> bool:
+        return not self.is_stalled and self.acceptor.waiting_bytes <= OUTPUT_BYTES_MAX
+
+    def admit(self, count: int) -> None:
+        """Takes the memory for an answer, which there is while little waits before it.
+
+        Raises:
+            Unavailable: so much waits on all connections that there is none.
+        """
+        assert self._transport is not None
+        if self.acceptor.waiting_bytes + self._transport.get_write_buffer_size() <= OUTPUT_BYTES_MAX:
+            return
+        try:
+            self._inside.places.reserve(count)
+        except Refused:
+            told = "it was served, but there is no room for its answer behind those before it; use more connections"
+            raise Unavailable(told, id="mucp") from None
+        self._admitted += count
+
     def look(self) -> None:
         """Reads again where nothing is in the way."""
-        if not self._held or self.is_stalled or self.acceptor.is_full:
+        if not self._held or not self.has_room:
             return
-        if all(each.owner.has_room for each in self.acceptor.exchanges() if isinstance(each.owner, Flow)):
+        flows = [each.owner for each in self.acceptor.exchanges() if isinstance(each.owner, Flow)]
+        for flow in flows:
+            flow.resume()
+        if not self.acceptor.is_full and all(flow.has_room for flow in flows):
             self._held = False
             if self._transport is not None and not self._transport.is_closing():
                 self._transport.resume_reading()
@@ -134,11 +185,14 @@ class Connection(asyncio.Protocol):
         output = self.acceptor.output()
         if output:
             transport.write(output)
+            if self._reserved or self._admitted:
+                self._release()
         if self.acceptor.is_over and self.acceptor.is_idle:
             self._finish(transport)
-        elif self.acceptor.is_full:
+            return
+        if self.acceptor.is_full or not self.has_room:
             self.hold()
-        elif self._held:
+        if self._held:
             self.look()
 
     # -- requests ---------------------------------------------------------------------------------------------------
@@ -188,6 +242,8 @@ class Connection(asyncio.Protocol):
                 flow = Flow(self, exchange, link)
                 pending, exchange.owner = exchange.owner, flow
                 flow.exchange = link.open(Form.STREAM, prefix, body, flow)
+                self.acceptor.passed_on(exchange)
+                exchange.wrapped = exchange.wrapped._replace(body=b"")
                 self._expire(exchange, flow)
                 for each in pending or ():
                     flow.item(each)

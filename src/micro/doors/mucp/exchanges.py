@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from micro.errors import Cancelled, Fault
@@ -22,8 +24,11 @@ class Writer(Protocol):
     acceptor: Acceptor
 
     @property
-    def is_stalled(self) -> bool:
-        """Whether its client does not read what was written."""
+    def has_room(self) -> bool:
+        """Whether its client reads, and little waits to be written."""
+
+    def admit(self, count: int) -> None:
+        """Takes the memory for an answer; raises a fault where there is none."""
 
     def say(self) -> None:
         """Has what the acceptor has to say written at the end of this turn."""
@@ -61,7 +66,12 @@ class Pending(Owner):
     def replied(self, body: bytes, headers: Headers | None) -> None:
         self._done()
         kind = headers.get(names.CONTENT_TYPE, "") if headers else ""
-        self._writer.acceptor.answer(self._exchange, body, kind)
+        try:
+            self._writer.admit(len(body))
+        except Fault as fault:
+            self._writer.acceptor.fail(self._exchange, fault)
+        else:
+            self._writer.acceptor.answer(self._exchange, body, kind)
         self._writer.say()
 
     def failed(self, fault: Fault, *, refused: bool) -> None:
@@ -85,7 +95,7 @@ class Pending(Owner):
 class Flow(Owner):
     """A stream: items go both ways while there is room on both sides."""
 
-    __slots__ = ("_exchange", "_link", "_taken", "_unsent", "_writer", "exchange", "expiry", "is_ending")
+    __slots__ = ("_end", "_exchange", "_link", "_unsaid", "_unsent", "_writer", "exchange", "expiry", "is_ending")
 
     def __init__(self, writer: Writer, exchange: Exchange, link: Link) -> None:
         self._writer = writer
@@ -95,12 +105,13 @@ class Flow(Owner):
         self.expiry: asyncio.TimerHandle | None = None
         self.is_ending = False
         self._unsent: deque[bytes] = deque()
-        self._taken: deque[int] = deque()
+        self._unsaid: deque[bytes] = deque()
+        self._end: Callable[[], None] | None = None
 
     @property
     def has_room(self) -> bool:
-        """Whether all that the client said is sent on."""
-        return not self._unsent
+        """Whether all that was said on either side is passed on."""
+        return not self._unsent and not self._unsaid
 
     # -- from the client --------------------------------------------------------------------------------------------
 
@@ -151,39 +162,58 @@ class Flow(Owner):
         self._fail(fault)
 
     def _over(self) -> None:
-        self._exchange.owner = None
+        self._exchange.owner = self._end = None
+        self._unsaid.clear()
         if self.expiry is not None:
             self.expiry.cancel()
 
     # -- from the service -------------------------------------------------------------------------------------------
 
     def received(self, body: bytes) -> None:
-        self._writer.acceptor.item(self._exchange, body)
-        self._writer.say()
-        self._taken.append(len(body))
-        if not self._writer.is_stalled:
-            self.resume()
+        self._unsaid.append(body)
+        self.resume()
+        if self._unsaid:
+            self._writer.hold()
 
     def resume(self) -> None:
-        """Gives back the credit of what was written, now that the client reads."""
+        """Says what waits as far as the client reads, and gives back the credit of it.
+
+        What waits is kept as it came: what HTTP puts around each message may be a thousand times as long.
+        """
+        if not self._unsaid or not self._writer.has_room:
+            return
         assert self.exchange is not None
-        while self._taken:
-            self._link.session.consumed(self.exchange, self._taken.popleft())
+        while self._unsaid and self._writer.has_room:
+            body = self._unsaid.popleft()
+            self._writer.acceptor.item(self._exchange, body)
+            self._link.session.consumed(self.exchange, len(body))
+        self._writer.say()
         self._link.schedule()
+        if not self._unsaid and self._end is not None:
+            self._end()
+
+    def _finish(self, end: Callable[[], None]) -> None:
+        """Ends it for the client, behind what is still to be said."""
+        self._end = end
+        if not self._unsaid:
+            end()
 
     def credited(self, count: int) -> None:
         self.push()
 
     def ended(self) -> None:
+        self._finish(self._say_end)
+
+    def failed(self, fault: Fault, *, refused: bool) -> None:
+        self._finish(partial(self._fail, fault))
+
+    def cancelled(self) -> None:
+        self._finish(partial(self._fail, Cancelled("the service withdrew from the stream")))
+
+    def _say_end(self) -> None:
         self._over()
         self._writer.acceptor.end(self._exchange)
         self._writer.say()
-
-    def failed(self, fault: Fault, *, refused: bool) -> None:
-        self._fail(fault)
-
-    def cancelled(self) -> None:
-        self._fail(Cancelled("the service withdrew from the stream"))
 
     def _fail(self, fault: Fault) -> None:
         self._over()

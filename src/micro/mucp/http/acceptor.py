@@ -49,14 +49,16 @@ class Exchange:
         wrapped: its first body, out of its wrapping.
         owner: whoever serves it.
         is_closed: the other side says no more on this stream.
+        body_bytes: how much of memory its body takes.
     """
 
-    __slots__ = ("head", "id", "is_closed", "is_last", "output", "owner", "wrapped")
+    __slots__ = ("body_bytes", "head", "id", "is_closed", "is_last", "output", "owner", "wrapped")
 
-    def __init__(self, head: RequestHead, id: str, wrapped: Wrapped | None, *, is_last: bool) -> None:
+    def __init__(self, head: RequestHead, id: str, body_bytes: int, *, is_last: bool) -> None:
         self.head = head
         self.id = id
-        self.wrapped = wrapped
+        self.body_bytes = body_bytes
+        self.wrapped: Wrapped | None = None
         self.owner: Any = None
         self.is_closed = False
         self.is_last = is_last
@@ -108,6 +110,8 @@ class Acceptor:
 
     Attributes:
         is_over: nothing is to be read any more, and the connection ends once `output` is written.
+        waiting_bytes: how much is to be written, and waits behind the answer to an earlier call.
+        asked_bytes: the bodies of what is under way.
     """
 
     def __init__(self, heads: Heads | None = None) -> None:
@@ -120,6 +124,7 @@ class Acceptor:
         self._over: deque[str] = deque(maxlen=OVER_MAX)
         self._output: list[bytes] = []
         self._continued = False
+        self.waiting_bytes = self.asked_bytes = 0
 
     @property
     def is_full(self) -> bool:
@@ -133,8 +138,10 @@ class Acceptor:
 
     def output(self) -> bytes:
         """Returns what is to be written now, and forgets it."""
-        found, self._output = self._output, []
-        return found[0] if len(found) == 1 else b"".join(found)
+        parts, self._output = self._output, []
+        found = parts[0] if len(parts) == 1 else b"".join(parts)
+        self.waiting_bytes -= len(found)
+        return found
 
     @property
     def held_bytes(self) -> int:
@@ -180,12 +187,12 @@ class Acceptor:
         elif self._reader.is_waiting != self._continued:
             self._continued = self._reader.is_waiting
             if self._continued and not self._calls:
-                self._output.append(CONTINUE)
+                self._say(CONTINUE)
         return events
 
     def _break(self, fault: Fault, events: list[Event]) -> None:
         self.is_over = True
-        self._output.append(refusal(fault))
+        self._say(refusal(fault))
         events.append(Broken(fault))
 
     def _hear(self, message: Message, events: list[Event]) -> None:
@@ -194,7 +201,8 @@ class Acceptor:
             self._hear_stream(head, message, events)
             return
         id = _text(message.id) or head.id
-        exchange = Exchange(head, id, None, is_last=message.is_last)
+        exchange = Exchange(head, id, len(message.body), is_last=message.is_last)
+        self.asked_bytes += exchange.body_bytes
         self._calls.append(exchange)
         try:
             _check_target(message.line)
@@ -229,7 +237,8 @@ class Acceptor:
             events.append(Item(stream, body))
 
     def _open(self, head: RequestHead, message: Message, events: list[Event]) -> None:
-        exchange = Exchange(head, _text(message.id) or head.id, None, is_last=message.is_last)
+        exchange = Exchange(head, _text(message.id) or head.id, len(message.body), is_last=message.is_last)
+        self.asked_bytes += exchange.body_bytes
         self._streams[head.stream] = exchange
         try:
             _check_target(message.line)
@@ -261,7 +270,16 @@ class Acceptor:
         """Says a message of a stream."""
         assert exchange.wrapped is not None, "a stream that was refused says nothing"
         body = wrap_answer(exchange.head.content_type, exchange.wrapped, body)
-        self._output.append(answer(_lines(exchange, ""), body))
+        self._say(answer(_lines(exchange, ""), body))
+
+    def passed_on(self, exchange: Exchange) -> None:
+        """Counts the body of an exchange no more, since it is answered, or only somebody else still holds it."""
+        self.asked_bytes -= exchange.body_bytes
+        exchange.body_bytes = 0
+
+    def _say(self, data: bytes) -> None:
+        self.waiting_bytes += len(data)
+        self._output.append(data)
 
     def end(self, exchange: Exchange) -> None:
         """Ends a stream that did not fail."""
@@ -277,12 +295,15 @@ class Acceptor:
             return
         if self._streams.pop(exchange.head.stream, None) is not None:
             self._over.append(exchange.head.stream)
-            self._output.append(data)
+            self.passed_on(exchange)
+            self._say(data)
             self.is_over = self.is_over or (exchange.is_last and self.is_idle)
 
     def _answered(self, exchange: Exchange, data: bytes) -> None:
         """Writes an answer, once those of the calls before it are written."""
+        self.passed_on(exchange)
         exchange.output = data
+        self.waiting_bytes += len(data)
         calls = self._calls
         while calls and calls[0].output is not None:
             first = calls.popleft()

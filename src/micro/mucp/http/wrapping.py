@@ -26,6 +26,9 @@ from micro.mucp.http.protorpc import read_header, write_header
 __all__ = ["Kind", "Wrapped", "kind_of", "unwrap_answer", "unwrap_request", "wrap_answer", "wrap_fault", "wrap_request"]
 
 BODY_BYTES_MAX = 4_194_304
+ID_BYTES_MAX = 256
+"""The `id` of JSON-RPC, as it is spelled; every message of a stream repeats it."""
+
 FRAME = struct.Struct(">BI")
 LENGTH = struct.Struct(">I")
 
@@ -110,6 +113,8 @@ def unwrap_request(declared: str, body: bytes) -> Wrapped:
             found = msgspec.json.decode(body, type=_Request)
         except (ValueError, RecursionError) as error:
             raise BadRequest(f'expected JSON-RPC, {{"method", "params": [request], "id"}}: {error}') from error
+        if len(found.id) > ID_BYTES_MAX:
+            raise BadRequest(f"JSON-RPC: an id has at most {ID_BYTES_MAX} bytes, got {len(found.id)}")
         return Wrapped(plain, bytes(found.params[0]) if found.params else b"{}", found.method, bytes(found.id))
     if kind is Kind.PROTO_RPC:
         head, inner = _netstrings(body)

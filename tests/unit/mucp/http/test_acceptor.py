@@ -88,6 +88,40 @@ def test_many_calls_at_once_hold_the_reading() -> None:
     assert not acceptor.is_full
 
 
+def test_many_requests_may_begin_and_end_within_heads() -> None:
+    """Bytes that begin in one head and end in another one are no long head."""
+    data = post() * 400
+    acceptor = Acceptor()
+    events = [*acceptor.receive(data[:40]), *acceptor.receive(data[40:-40]), *acceptor.receive(data[-40:])]
+    assert len(events) == 400
+    assert all(isinstance(event, Called) for event in events)
+
+
+def test_what_waits_is_counted() -> None:
+    """Answers behind a slow call, and bodies until they are answered: so the side that writes can bound both."""
+    acceptor = Acceptor()
+    first, second = acceptor.receive(post(b"[1]") + post(b"[12]"))
+    assert isinstance(first, Called)
+    assert isinstance(second, Called)
+    assert (acceptor.asked_bytes, acceptor.waiting_bytes) == (7, 0)
+    acceptor.answer(second.exchange, bytes(1_000))
+    assert acceptor.output() == b""
+    assert acceptor.asked_bytes == 3
+    assert acceptor.waiting_bytes > 1_000
+    acceptor.fail(first.exchange, NotFound("gone"))
+    waiting = acceptor.waiting_bytes
+    assert len(acceptor.output()) == waiting
+    assert (acceptor.asked_bytes, acceptor.waiting_bytes) == (0, 0)
+
+
+def test_an_id_that_every_message_repeats_is_short() -> None:
+    """That of JSON-RPC may be any value, and would multiply what a stream of short messages writes."""
+    said = b'{"params":[{}],"method":"Say.Hello","id":"%s"}'
+    fault = refused(post(said % (b"x" * 255), Content_Type="application/json-rpc"))
+    assert (fault.code, fault.detail) == (400, "JSON-RPC: an id has at most 256 bytes, got 257")
+    assert called(Acceptor(), post(said % (b"x" * 254), Content_Type="application/json-rpc"))
+
+
 @pytest.mark.parametrize(
     ("kind", "sent", "inside", "answer", "outside"),
     [
