@@ -15,7 +15,7 @@ from micro.assistant.sentence import Sentence, stem, stems
 from micro.assistant.words import FUNCTION_WORDS, spaced, split_words
 from micro.service.schema.fields import Field
 
-__all__ = ["EVERY_FUNCTION_WORD", "GENERIC", "cues_of", "is_generic", "is_long", "own_stems", "strange_words"]
+__all__ = ["EVERY_FUNCTION_WORD", "GENERIC", "cues_of", "is_generic", "is_long", "last_word", "own_stems", "strange_words"]
 
 EVERY_FUNCTION_WORD: Final = frozenset().union(*FUNCTION_WORDS.values())
 
@@ -61,14 +61,19 @@ OFFERS_KEPT: Final = 4_096
 """The words of so many endpoints are kept."""
 
 
+def last_word(known: Field) -> str:
+    """Returns the last word of a field's name; "" where it has none, as `_` has."""
+    return "".join(spaced(known.path[-1]).split()[-1:])
+
+
 def is_long(known: Field) -> bool:
     """Says whether a field takes many words, by its name."""
-    return spaced(known.path[-1]).split()[-1] in LONG
+    return last_word(known) in LONG
 
 
 def is_generic(known: Field) -> bool:
     """Says whether the name of a field tells what a value is for, and not of what."""
-    return spaced(known.path[-1]).split()[-1] in GENERIC
+    return last_word(known) in GENERIC
 
 
 @lru_cache(maxsize=OFFERS_KEPT)
@@ -81,10 +86,10 @@ def _cues(offer: Offer, known: Field) -> frozenset[str]:
     """Returns the stems of what a field names."""
     own = spaced(known.path[-1]).split()
     found = set(own)
-    if own[-1] in ("name", "id", "title", "key", "text"):
+    if last_word(known) in ("name", "id", "title", "key", "text"):
         found |= set(_nouns(offer))
         found |= set(split_words(known.description)[:4]) - EVERY_FUNCTION_WORD
-    if own[-1] in LONG:
+    if is_long(known):
         found = set(own)
     return stems(word for word in found if len(word) > 1 and word not in EVERY_FUNCTION_WORD)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -12,6 +13,8 @@ from micro.assistant.ranking import NOTHING_LEARNED, Candidate, Ranking, rank, s
 from micro.assistant.sentence import Sentence
 
 __all__ = ["Described", "Knowledge", "Services"]
+
+log = logging.getLogger("micro.assistant")
 
 OFFERS_MAX: Final = 20_000
 """So many endpoints are known by meaning; those of this node come first."""
@@ -88,12 +91,15 @@ class Knowledge:
             await self._refresh(learn=False)
             return self._offers
 
+    def _known(self, found: Described) -> list[Offer]:
+        return self._by_hash[found.hash] if found.hash in self._by_hash else _read(found)
+
     async def _refresh(self, *, learn: bool) -> None:
         """Takes in what has changed; what is known by its hash is not read again."""
         number = self._services.number
         if number != self._number:
             described = list(self._services.descriptions())
-            self._by_hash = {found.hash: self._by_hash.get(found.hash) or _read(found) for found in described}
+            self._by_hash = {found.hash: self._known(found) for found in described}
             offers = [offer for found in described for offer in self._by_hash[found.hash]]
             self._offers = offers[:OFFERS_MAX]
             self._by_name = {offer.name: offer for offer in offers}
@@ -109,7 +115,12 @@ class Knowledge:
 
 
 def _read(described: Described) -> list[Offer]:
-    return offers_of(described.decode())
+    """Returns the endpoints of a service; none where it cannot be read, for one must not hide all others."""
+    try:
+        return offers_of(described.decode())
+    except Exception:
+        log.warning("the assistant cannot read the description of %s; it does without", described.name, exc_info=True)
+        return []
 
 
 def _teach(engines: Sequence[Engine], offers: Sequence[Offer]) -> None:

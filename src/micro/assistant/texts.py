@@ -13,7 +13,7 @@ from collections.abc import Iterator, MutableMapping, MutableSequence, Sequence
 from typing import Any, Final
 
 from micro.assistant.acts import KNOWN_WORDS
-from micro.assistant.cues import EVERY_FUNCTION_WORD, GENERIC, cues_of, is_generic, is_long, own_stems
+from micro.assistant.cues import EVERY_FUNCTION_WORD, GENERIC, cues_of, is_generic, is_long, last_word, own_stems
 from micro.assistant.numbers import NUMBER_WORDS, UNIT_SECONDS
 from micro.assistant.offers import Offer
 from micro.assistant.sentence import Sentence, Token, stem, stems
@@ -109,7 +109,7 @@ class _Filler:
     def called(self) -> None:
         """`called X` names what is made."""
         match = _CALLED.search(self._sentence.text)
-        known = next((f for f in self._open() if spaced(f.path[-1]).split()[-1] in TITLES), None)
+        known = next((f for f in self._open() if last_word(f) in TITLES), None)
         if match and known is not None:
             token = next(iter(self._sentence.after(match.end(), 1)), None)
             if token is not None and self._free(token.start, token.end):

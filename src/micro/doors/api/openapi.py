@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from micro.mucp.codec import BYTES, JSON, PROTOBUF
 from micro.service.schema.json import OPEN_KEY, STREAM_KEY
 
 __all__ = ["moved", "openapi"]
+
+log = logging.getLogger("micro.api")
 
 VERSION = "3.1.0"
 TITLE, TEXT = "Services of a Micro node", "Every service this node reaches, callable by name."
@@ -61,10 +64,14 @@ def openapi(
     tags: list[dict[str, Any]] = []
     for description in descriptions:
         name = str(description["name"])
+        own: dict[str, Any] = {}
+        try:
+            paths.update(_paths(name, description, own))
+        except Exception:  # one service must not take the document from all others
+            log.warning("the description of %s cannot be read; it is left out", name, exc_info=True)
+            continue
+        schemas.update(own)
         tags.append({"name": name, "description": str(description.get("description", ""))})
-        for endpoint in description.get("endpoints", ()):
-            path = f"/api/{name}/{endpoint['name']}"
-            paths[path] = _operations(name, endpoint, target_of(name, endpoint["name"], description), schemas)
     return {
         "openapi": VERSION,
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -87,10 +94,20 @@ def openapi(
     }
 
 
+def _paths(name: str, description: Mapping[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    return {
+        f"/api/{name}/{endpoint['name']}": _operations(
+            name, endpoint, target_of(name, endpoint["name"], description), schemas
+        )
+        for endpoint in description.get("endpoints", ())
+    }
+
+
 def _operations(service: str, endpoint: Mapping[str, Any], target: Target, schemas: dict[str, Any]) -> dict[str, Any]:
     name = f"{service}.{endpoint['name']}"
     request = _filed(f"{name}.Request", target.parameters or {"type": "object"}, schemas)
-    response = _filed(f"{name}.Response", endpoint.get("response") or {}, schemas)
+    answered = endpoint.get("response")
+    response = _filed(f"{name}.Response", answered if isinstance(answered, Mapping) else {}, schemas)
     text = str(endpoint.get("description", ""))
     shared: dict[str, Any] = {
         "tags": [service],
@@ -163,7 +180,8 @@ def _fits_a_query(schema: Any, depth: int = 0) -> bool:
         return all(_fits_a_query(choice, depth + 1) or choice == {"type": "null"} for choice in schema["anyOf"])
     if schema.get("type") == "array":
         return _fits_a_query(schema.get("items"), depth + 1)
-    return schema.get("type") in _SCALARS or "enum" in schema
+    kind = schema.get("type")
+    return (isinstance(kind, str) and kind in _SCALARS) or "enum" in schema
 
 
 def _filed(name: str, schema: Mapping[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:

@@ -131,7 +131,7 @@ class Tool:
         if self.takes_messages:
             message, definitions = _message({k: v for k, v in self.request.items() if k != OPEN_KEY})
             about = {"type": "array", "items": message, "description": "The messages to send, in order."}
-            found["properties"] = {**found.get("properties", {}), MESSAGES: about}
+            found["properties"] = {**_mapping(found.get("properties")), MESSAGES: about}
             if definitions:
                 found["$defs"] = {**definitions, **found.get("$defs", {})}
         return found

@@ -6,6 +6,7 @@ is a tool of its own; where there are more, only those of the services that are 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from micro.doors.mcp.reach import Reach
 from micro.doors.mcp.tool import Tool, tools_of
 
 __all__ = ["CALL", "DESCRIBE", "SEARCH", "find_tool", "tools_for"]
+
+log = logging.getLogger("micro.mcp")
 
 SEARCH: Final = "search_services"
 DESCRIBE: Final = "describe_service"
@@ -92,12 +95,20 @@ async def tools_for(reach: Reach) -> list[McpTool]:
     found = list(SERVICE_TOOLS)
     for service in await _shown(reach):
         description = await reach.described(service)
-        for tool in tools_of(description) if description is not None else ():
-            if len(found) >= TOOLS_MAX:
-                return found
-            if reach.may(tool.service, tool.endpoint):
-                found.append(_shown_as(tool))
+        if description is not None:
+            found += _tools_in(description, reach)
+        if len(found) >= TOOLS_MAX:
+            return found[:TOOLS_MAX]
     return found
+
+
+def _tools_in(description: Mapping[str, Any], reach: Reach) -> list[McpTool]:
+    """Returns the tools of a service; none where it cannot be read, for one must not hide all others."""
+    try:
+        return [_shown_as(tool) for tool in tools_of(description) if reach.may(tool.service, tool.endpoint)]
+    except Exception:
+        log.warning("the description of %s cannot be read; it has no tools", description.get("name"), exc_info=True)
+        return []
 
 
 async def find_tool(reach: Reach, name: str) -> Tool | None:

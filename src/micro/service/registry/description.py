@@ -20,6 +20,7 @@ import blake3
 from micro.errors import BadRequest
 from micro.service.registry.canonical import canonical_json
 from micro.service.registry.instance import check_service, check_version, shown
+from micro.service.registry.schemas import check_schema
 
 __all__ = ["DESCRIPTION_BYTES_MAX", "ENDPOINTS_MAX", "Description", "EndpointSummary", "Shelf", "check_description"]
 
@@ -239,8 +240,7 @@ def _check_functions(functions: object, what: str) -> None:
             _text(function.get(field, ""), f"{where} ({name}): {field}", NAME_CHARACTERS_MAX)
         _text(function.get("description", ""), f"{where} ({name}): description")
         for schema in ("event", "result"):
-            if not isinstance(function.get(schema, {}), Mapping | bool):
-                raise BadRequest(f"{where} ({name}): {schema}: expected a JSON Schema, got {shown(function[schema])}")
+            check_schema(function.get(schema, {}), f"{where} ({name}): {schema}")
 
 
 def _endpoints(endpoints: object, what: str) -> tuple[EndpointSummary, ...]:
@@ -266,8 +266,11 @@ def _endpoint(fields: Mapping[str, Any], where: str) -> EndpointSummary:
         raise BadRequest(f"{where}: idempotent: expected true or false, got {type(idempotent).__name__}")
     _text(fields.get("description", ""), f"{where}: description")
     for schema in ("request", "response"):
-        if not isinstance(fields.get(schema, {}), Mapping | bool | None):
-            raise BadRequest(f"{where}: {schema}: expected a JSON Schema, got {type(fields[schema]).__name__}")
+        if fields.get(schema) is not None:
+            check_schema(fields[schema], f"{where}: {schema}")
+    types = fields.get("content_types", [])
+    if not isinstance(types, list | tuple) or not all(isinstance(one, str) for one in types):
+        raise BadRequest(f"{where}: content_types: expected a list of texts, got {shown(types)}")
     examples = fields.get("examples") or []
     if not isinstance(examples, list | tuple) or len(examples) > EXAMPLES_MAX:
         raise BadRequest(f"{where}: examples: expected a list of at most {EXAMPLES_MAX}")

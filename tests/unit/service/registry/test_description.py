@@ -212,3 +212,41 @@ def test_a_shelf_lets_go_with_the_last_use() -> None:
     shelf.release(description)
 
     assert (kept, description.hash in shelf, shelf.bytes) == ((True, len(description.body)), False, 0)
+
+
+@pytest.mark.parametrize(
+    ("schema", "named"),
+    [
+        ({"required": 5}, "required"),
+        ({"required": [5]}, "required"),
+        ({"x-micro-fields": [[]]}, "x-micro-fields"),
+        ({"type": 5}, "type"),
+        ({"enum": "ab"}, "enum"),
+        ({"$defs": 5}, r"\$defs"),
+        ({"properties": {"a": 5}}, "properties"),
+        ({"properties": {"a": {"anyOf": 5}}}, "properties: anyOf"),
+        ({"x-micro-stream": True, "x-micro-open": {"properties": 5}}, "x-micro-open: properties"),
+        ({"items": [{}]}, "items"),
+    ],
+)
+def test_a_schema_has_the_shape_of_one(schema: dict[str, Any], named: str) -> None:
+    """Whoever reads it counts on that, so what has another shape is refused, and the fault says where it is wrong."""
+    with pytest.raises(BadRequest, match=rf"request: {named}"):
+        check_description(endpoint(request=schema))
+    with pytest.raises(BadRequest, match=named):
+        check_description(greeter(functions=[{"name": "f", "topic": "t", "event": schema}]))
+
+
+def test_a_schema_is_not_endless() -> None:
+    """One that is nested deeper than JSON may be is refused, however deep it is."""
+    schema: dict[str, Any] = {}
+    for _ in range(10_000):
+        schema = {"items": schema}
+    with pytest.raises(BadRequest, match="nested deeper"):
+        check_description(endpoint(request=schema))
+
+
+def test_a_schema_may_say_more() -> None:
+    """Words that mean nothing here are kept as they are, and true and false are schemas."""
+    schema = {"properties": {"a": True, "b": {"type": ["string", "null"]}}, "required": ["a"], "x-new": 5, "if": 5}
+    assert check_description(endpoint(request=schema)).decode()["endpoints"][0]["request"] == schema
