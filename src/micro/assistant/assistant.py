@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
@@ -23,6 +24,12 @@ from micro.trust.policy import Caller
 __all__ = ["Assistant"]
 
 TURNS_MAX: Final = 16
+"""Of all callers but the owner, who has as many of his own."""
+
+TURNS_OF_CALLER_MAX: Final = 4
+OWNERS: Final = "owner"
+"""Under which the owner's turns are counted, whoever's key he has."""
+
 NAME_BYTES: Final = 12
 FOUND_MAX: Final = 50
 SEARCH_SCORE_PART: Final = 0.02
@@ -62,7 +69,8 @@ class Assistant:
         self._clock = clock
         self._entropy = entropy
         self._price_max = price_max
-        self._turns = 0
+        self._turns: Counter[str] = Counter()
+        """Turns under way, by the key of their caller."""
 
     def begin(self, caller: Caller, said: Said, conversation: str = "") -> AsyncIterator[Event]:
         """Checks what was said, and returns the events that follow; see `docs/reference/assistant.md`.
@@ -73,13 +81,23 @@ class Assistant:
         """
         key = _key_of(caller)
         check_said(said)
-        if self._turns >= TURNS_MAX:
-            raise TooManyRequests(f"{TURNS_MAX} turns are under way; try again in a moment", id="assistant")
+        self._check_room(caller, key)
         name = conversation or self._entropy.random_bytes(NAME_BYTES).hex()
         talk = self._conversations.open(key, name, self._clock.monotonic())
         if talk.busy:
             raise Conflict("the last turn of this conversation is under way; end it, or wait", id="assistant")
         return self._events(caller, key, talk, said)
+
+    def _check_room(self, caller: Caller, key: str) -> None:
+        """Raises `TooManyRequests` while a caller, or all but the owner together, have too many turns under way."""
+        if caller.unlimited:
+            own, own_max = self._turns[OWNERS], TURNS_MAX
+        else:
+            own, own_max = self._turns[key], TURNS_OF_CALLER_MAX
+        if own >= own_max:
+            raise TooManyRequests(f"{own} turns of yours are under way; end one, or wait", id="assistant")
+        if not caller.unlimited and self._turns.total() - self._turns[OWNERS] >= TURNS_MAX:
+            raise TooManyRequests(f"{TURNS_MAX} turns are under way; try again in a moment", id="assistant")
 
     async def _events(self, caller: Caller, key: str, talk: Conversation, said: Said) -> AsyncIterator[Event]:
         turn = Turn(
@@ -91,13 +109,17 @@ class Assistant:
             now=self._clock.monotonic,
         )
         talk.busy = True
-        self._turns += 1
+        turns = OWNERS if caller.unlimited else key
+        self._turns[turns] += 1
         try:
             async for event in turn.events(said):
                 yield event
         finally:
             talk.busy = False
-            self._turns -= 1
+            self._turns[turns] -= 1
+            if not self._turns[turns]:
+                del self._turns[turns]
+            self._conversations.settle(key, talk)
 
     async def search(self, caller: Caller, query: str, limit: int) -> list[dict[str, Any]]:
         """Returns the services that fit a wish, the best first, each with the endpoint that fits best.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,10 @@ Event = dict[str, Any]
 
 BYTES_MAX: Final = 4 * 1024 * 1024
 """A larger answer is told and not shown."""
+
+ITEMS_MAX: Final = 10_000
+STREAM_SECONDS_MAX: Final = 600.0
+"""A stream is told for so many items and so long; to follow one for ever, open it itself."""
 
 SPOKEN_CHARACTERS_MAX: Final = 300
 SPOKEN_ITEMS_MAX: Final = 5
@@ -55,9 +60,12 @@ async def carry_out(plan: Plan, client: Caller, language: str, now: Callable[[],
     try:
         body, content_type = _body(plan)
         if offer.kind == "stream":
+            ended = False
             async for item in _items(plan, client, body, content_type):
-                yield {"kind": "item", **item}
-            shown = {"text": phrase("done", language)}
+                ended = item is None
+                if item is not None:
+                    yield {"kind": "item", **item}
+            shown = {"text": phrase("done" if ended else "cut", language)}
         else:
             answer = await client.call_raw(offer.service, offer.endpoint, body, content_type=content_type)
             shown = _shown(answer, language, raw=offer.raw_response)
@@ -79,11 +87,22 @@ def _body(plan: Plan) -> tuple[bytes, str]:
         raise BadRequest(f"{BODY}: expected bytes in base64: {error}", id=plan.offer.service) from error
 
 
-async def _items(plan: Plan, client: Caller, body: bytes, content_type: str) -> AsyncIterator[Event]:
+async def _items(plan: Plan, client: Caller, body: bytes, content_type: str) -> AsyncIterator[Event | None]:
+    """Yields the items of a stream, and None where it came to its end before the bounds of a turn."""
+    deadline = asyncio.get_running_loop().time() + STREAM_SECONDS_MAX
     stream = await client.stream_raw(plan.offer.service, plan.offer.endpoint, body, content_type=content_type)
     async with stream:
         await stream.end()
-        async for message in stream.messages():
+        messages = aiter(stream.messages())
+        for _ in range(ITEMS_MAX):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await anext(messages)
+            except StopAsyncIteration:
+                yield None
+                return
+            except TimeoutError:
+                return
             yield _content(message, raw=plan.offer.raw_response)
 
 

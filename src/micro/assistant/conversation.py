@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -17,6 +18,10 @@ __all__ = ["Conversation", "Conversations", "Plan", "Waiting"]
 
 CONVERSATIONS_MAX: Final = 1_024
 CONVERSATIONS_OF_CALLER_MAX: Final = 32
+BYTES_OF_CALLER_MAX: Final = 8 * 1024 * 1024
+BYTES_MAX: Final = 64 * 1024 * 1024
+"""What the requests in a caller's conversations, and in all, may weigh as JSON; those longest silent are forgotten."""
+
 SILENCE_SECONDS_MAX: Final = 3_600.0
 
 Waiting = Literal["", "choice", "field", "confirmation"]
@@ -55,6 +60,7 @@ class Conversation:
         last: the last plan that was carried out.
         busy: whether a turn is under way.
         heard: when something was last said, on the clock of the table.
+        bytes: what its requests weigh, as of the last turn.
     """
 
     name: str
@@ -67,6 +73,7 @@ class Conversation:
     last: Plan | None = None
     busy: bool = False
     heard: float = field(default=0.0)
+    bytes: int = 0
 
     def rest(self) -> None:
         """Waits for nothing any more."""
@@ -99,6 +106,24 @@ class Conversations:
         found.heard = now
         self._kept[caller, name] = found
         return found
+
+    def settle(self, caller: str, conversation: Conversation) -> None:
+        """Weighs a conversation after a turn; where there is too much, those longest silent are forgotten."""
+        plans = {id(plan): plan for plan in (conversation.plan, conversation.last) if plan is not None}
+        conversation.bytes = sum(len(json.dumps(plan.fields).encode()) for plan in plans.values())
+        if conversation.bytes > BYTES_OF_CALLER_MAX:
+            conversation.rest()
+            conversation.last, conversation.bytes = None, 0
+        self._lighten([key for key in self._kept if key[0] == caller], BYTES_OF_CALLER_MAX)
+        self._lighten(list(self._kept), BYTES_MAX)
+
+    def _lighten(self, keys: list[tuple[str, str]], bytes_max: int) -> None:
+        weight = sum(self._kept[key].bytes for key in keys)
+        for key in keys:
+            if weight <= bytes_max:
+                return
+            if not self._kept[key].busy:
+                weight -= self._kept.pop(key).bytes
 
     def _expire(self, now: float) -> None:
         for key, conversation in list(self._kept.items()):

@@ -15,7 +15,16 @@ from micro.assistant.sentence import Sentence, stem, stems
 from micro.assistant.words import FUNCTION_WORDS, spaced, split_words
 from micro.service.schema.fields import Field
 
-__all__ = ["EVERY_FUNCTION_WORD", "GENERIC", "cues_of", "is_generic", "is_long", "last_word", "own_stems", "strange_words"]
+__all__ = [
+    "EVERY_FUNCTION_WORD",
+    "GENERIC",
+    "cues_of",
+    "is_generic",
+    "is_long",
+    "last_word",
+    "own_stems",
+    "strange_words",
+]
 
 EVERY_FUNCTION_WORD: Final = frozenset().union(*FUNCTION_WORDS.values())
 

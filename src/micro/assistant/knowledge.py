@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from micro.assistant.evidence import Engine
 from micro.assistant.offers import Offer, offers_of
 from micro.assistant.ranking import NOTHING_LEARNED, Candidate, Ranking, rank, search
 from micro.assistant.sentence import Sentence
+
+T = TypeVar("T")
 
 __all__ = ["Described", "Knowledge", "Services"]
 
@@ -71,13 +73,15 @@ class Knowledge:
         """Returns what a sentence may mean, of what is in reach now; the work is done in a thread."""
         async with self._lock:
             await self._refresh(learn=True)
-            return await asyncio.to_thread(rank, sentence, self._offers, self._engines, learned=learned, hidden=hidden)
+            offers, engines = self._offers, self._engines
+            return await _in_thread(lambda: rank(sentence, offers, engines, learned=learned, hidden=hidden))
 
     async def search(self, sentence: Sentence, *, hidden: Container[str] = ()) -> tuple[Candidate, ...]:
         """Returns the endpoints that a wish is near to, the best first; the work is done in a thread."""
         async with self._lock:
             await self._refresh(learn=True)
-            return await asyncio.to_thread(search, sentence, self._offers, self._engines, hidden=hidden)
+            offers, engines = self._offers, self._engines
+            return await _in_thread(lambda: search(sentence, offers, engines, hidden=hidden))
 
     async def offer(self, name: str) -> Offer | None:
         """Returns the endpoint of a name, `SERVICE ENDPOINT`, or None where it is not in reach (any more)."""
@@ -110,8 +114,28 @@ class Knowledge:
         if hashes != self._hashes:
             if not self._engines:
                 self._engines = self._make_engines()
-            await asyncio.to_thread(_teach, self._engines, list(self._offers))
+            engines, offers = self._engines, list(self._offers)
+            await _in_thread(lambda: _teach(engines, offers))
             self._hashes = hashes
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Does work in a thread, and returns no sooner than the thread is done.
+
+    A thread cannot be cancelled, and engines are for one thread at a time: whoever holds the lock for it, and is
+    cancelled, holds it until the thread has ended.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # nobody asks for it any more
+        raise cancelled
+    return task.result()
 
 
 def _read(described: Described) -> list[Offer]:

@@ -248,6 +248,14 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "it": "La risposta ha {count} byte, troppi per mostrarla qui.",
         "pt": "A resposta tem {count} bytes, demais para mostrar aqui.",
     },
+    "cut": {
+        "en": "There is more; I stopped here.",
+        "de": "Es gibt noch mehr; ich habe hier aufgehört.",
+        "es": "Hay más; me he detenido aquí.",
+        "fr": "Il y en a plus ; je me suis arrêté ici.",
+        "it": "C'è dell'altro; mi sono fermato qui.",
+        "pt": "Há mais; parei aqui.",
+    },
     "done": {
         "en": "Done.",
         "de": "Erledigt.",

@@ -3,19 +3,21 @@
 Pure.
 
 It is in memory alone, bounded by count and by bytes, and shown to the owner only: what is asked may be private. What
-the node's own services are asked is not in it, for that would be the owner looking at himself, and holds secrets.
+the node's own services are asked is not in it, for that would be the owner looking at himself, and holds secrets. What
+people say to the assistant is not kept, and neither is what an endpoint's schema calls a secret.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from micro.errors import BadRequest
-from micro.mucp.codec import BYTES, JSON, decode_json
+from micro.mucp.codec import BYTES, JSON, decode_json, encode_json
 from micro.service.registry.instance import bare_name
+from micro.service.schema.secrets import masked
 from micro.trust.policy import Caller, is_ruled
 
 __all__ = ["Call", "Record"]
@@ -25,6 +27,8 @@ BODY_BYTES_MAX = 16_384
 """A longer request is not kept; the call is."""
 BODIES_BYTES_MAX = 4 * 1024 * 1024
 DETAIL_CHARACTERS_MAX = 500
+UNKEPT = frozenset({"assistant"})
+"""What these services are asked is not kept: it is what people say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Call:
         code: 0, or the code of the fault it ended with.
         detail: that fault's, "" without one.
         content_type: of the request.
-        request: its bytes, None where they were too many.
+        request: its bytes, secrets masked; None where they were too many, or are not kept.
         request_bytes: how many they were.
         answer_bytes: how many came back; 0 where nobody counted.
     """
@@ -109,12 +113,17 @@ class Record:
         content_type: str = BYTES,
         request: bytes = b"",
         answer_bytes: int = 0,
+        secrets: Mapping[str, Any] | None = None,
     ) -> None:
-        """Takes note of a call that has ended; see `Call` for what is said of it."""
-        if not is_ruled(bare_name(service), endpoint):
+        """Takes note of a call that has ended; see `Call` for what is said of it.
+
+        `secrets` is the schema of a request that holds some: what it calls a secret is not kept.
+        """
+        name = bare_name(service)
+        if not is_ruled(name, endpoint):
             return
         self._number += 1
-        kept = request if len(request) <= BODY_BYTES_MAX else None
+        kept = None if name.lower() in UNKEPT else _kept(request, content_type, secrets)
         call = Call(
             number=self._number,
             time=time,
@@ -141,3 +150,18 @@ class Record:
             if call.number <= since:
                 return
             yield call
+
+
+def _kept(request: bytes, content_type: str, secrets: Mapping[str, Any] | None) -> bytes | None:
+    """Returns what of a request is kept; what has secrets and is no JSON is not, for nobody can tell where they are."""
+    if len(request) > BODY_BYTES_MAX:
+        return None
+    if not request or secrets is None:
+        return request
+    if content_type != JSON:
+        return None
+    try:
+        found = encode_json(masked(decode_json(request), secrets))
+    except BadRequest:
+        return None
+    return found if len(found) <= BODY_BYTES_MAX else None

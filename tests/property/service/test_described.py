@@ -23,10 +23,32 @@ from micro.mucp.codec import encode_json
 from micro.service.registry.description import Description, check_description
 from micro.service.schema.fields import read_fields
 
-WORDS = (
-    "type properties $defs required x-micro-fields anyOf oneOf allOf items prefixItems additionalProperties enum const "
-    "default description format contentEncoding x-micro-open x-micro-stream x-micro-result $ref _ name a"
-).split()
+WORDS = [
+    "type",
+    "properties",
+    "$defs",
+    "required",
+    "x-micro-fields",
+    "anyOf",
+    "oneOf",
+    "allOf",
+    "items",
+    "prefixItems",
+    "additionalProperties",
+    "enum",
+    "const",
+    "default",
+    "description",
+    "format",
+    "contentEncoding",
+    "x-micro-open",
+    "x-micro-stream",
+    "x-micro-result",
+    "$ref",
+    "_",
+    "name",
+    "a",
+]
 TEXTS = st.sampled_from(["", "_", "a", "name", "object", "array", "string", "null", "binary", "#/$defs/a", "base64"])
 NAMES = st.sampled_from(WORDS)
 PLAIN = st.one_of(st.none(), st.booleans(), st.integers(-3, 2**54), st.floats(), TEXTS)

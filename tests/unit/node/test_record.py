@@ -84,3 +84,33 @@ def test_what_only_claims_to_be_json_is_not_shown() -> None:
     added(record, request=b"{nonsense")
 
     assert "request" not in next(iter(record.last(1))).to_dict()
+
+
+def test_what_people_say_is_not_kept() -> None:
+    """A sentence to the assistant, and what is filled in there, may hold anything; that it was said is kept."""
+    record = Record()
+    added(record, "assistant", request=b'{"text":"my password is hunter2"}')
+    call = next(iter(record.last(1)))
+
+    assert (call.request, call.service, call.request_bytes) == (None, "assistant", 33)
+
+
+def test_secrets_are_not_kept() -> None:
+    """What a schema calls a secret is masked; where nobody can tell where it is, nothing is kept."""
+    secrets = {"properties": {"name": {"type": "string"}, "word": {"type": "string", "format": "password"}}}
+    record = Record()
+    for request, content_type in ((b'{"name":"ann","word":"hunter2"}', JSON), (b"{hunter2", JSON), (b"hunter2", BYTES)):
+        record.add(
+            1.0,
+            0.5,
+            door="http",
+            caller=ANYBODY,
+            service="vault",
+            endpoint="Vault.Open",
+            content_type=content_type,
+            request=request,
+            secrets=secrets,
+        )
+    kept = [call.request for call in record.last(3)]
+
+    assert kept == [None, None, b'{"name":"ann","word":"********"}']

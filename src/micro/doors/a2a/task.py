@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from micro.mucp.codec import encode_json
+
 __all__ = ["PARTS_MAX", "TERMINAL", "Part", "State", "Task"]
 
 State = Literal["working", "input-required", "completed", "failed", "canceled"]
@@ -25,6 +27,9 @@ TERMINAL: Final = frozenset({"completed", "failed", "canceled"})
 
 PARTS_MAX: Final = 1_000
 """What a stream gives beyond so many parts is left out of the task; whoever streams has seen it."""
+
+GIVEN_BYTES_MAX: Final = 8 * 1024 * 1024
+"""What is given beyond so many bytes is left out too: one answer of the largest that the assistant shows fits."""
 
 _ASKING: Final = {
     "choices": ("choices",),
@@ -51,6 +56,11 @@ class Part:
     media_type: str = ""
 
 
+def _weight(part: Part) -> int:
+    data = len(encode_json(part.data)) if part.has_data else 0
+    return len(part.text) + len(part.raw) + data
+
+
 def _text(text: str) -> Part:
     return Part(text=text)
 
@@ -71,6 +81,7 @@ class Task:
         given: its artifact: what services answered.
         subject: which endpoint answered.
         touched: when it was last heard of, on a clock that never goes back.
+        given_bytes: what its artifact weighs.
     """
 
     id: str
@@ -80,6 +91,7 @@ class Task:
     given: list[Part] = field(default_factory=list)
     subject: str = ""
     touched: float = 0.0
+    given_bytes: int = 0
 
     def begin_turn(self) -> None:
         """Takes note that the agent has said something: the assistant answers it."""
@@ -116,7 +128,11 @@ class Task:
             found.append(_data(event["value"]))
         if event.get("text"):
             found.append(_text(str(event["text"])))
-        self.given += found[: max(0, PARTS_MAX - len(self.given))]
+        for part in found:
+            weight = _weight(part)
+            if len(self.given) < PARTS_MAX and self.given_bytes + weight <= GIVEN_BYTES_MAX:
+                self.given.append(part)
+                self.given_bytes += weight
         return found
 
     def _end_turn(self, waits_for: str) -> None:

@@ -15,6 +15,10 @@ __all__ = ["TASKS_MAX", "Tasks"]
 
 TASKS_MAX: Final = 1_024
 TASKS_OF_ONE_MAX: Final = 64
+BYTES_OF_ONE_MAX: Final = 16 * 1024 * 1024
+BYTES_MAX: Final = 64 * 1024 * 1024
+"""What the artifacts of a caller's tasks, and of all, may weigh; the tasks longest untouched are forgotten."""
+
 KEPT_SECONDS: Final = 3_600.0
 """A task that nobody asked about for so long is forgotten, as the assistant forgets its conversation."""
 
@@ -36,6 +40,18 @@ class Tasks:
         while len(self._tasks) >= TASKS_MAX:
             del self._tasks[next(iter(self._tasks))]
         self._tasks[caller, task.id] = task
+
+    def settle(self, caller: Caller) -> None:
+        """Weighs what is remembered after a turn of a caller; where it is too much, the oldest tasks are forgotten."""
+        self._lighten([key for key in self._tasks if key[0] == caller], BYTES_OF_ONE_MAX)
+        self._lighten(list(self._tasks), BYTES_MAX)
+
+    def _lighten(self, keys: list[tuple[Caller, str]], bytes_max: int) -> None:
+        weight = sum(self._tasks[key].given_bytes for key in keys)
+        for key in keys:
+            if weight <= bytes_max:
+                return
+            weight -= self._tasks.pop(key).given_bytes
 
     def get(self, caller: Caller, id: str, now: float) -> Task:
         """Returns a task of a caller.

@@ -174,6 +174,7 @@ class AgentDoor:
         finally:
             if task.state == "working":
                 task.state = "failed"
+            self._tasks.settle(caller)
 
     def _task(self, caller: Caller, parameters: Mapping[str, Any]) -> Task:
         id = parameters.get("id")

@@ -80,6 +80,7 @@ def _note(node: Node, noted: Noted) -> None:
         content_type=noted.said.content_type,
         request=noted.said.body,
         answer_bytes=noted.answer_bytes,
+        secrets=noted.target.parameters if noted.target.has_secrets else None,
     )
 
 

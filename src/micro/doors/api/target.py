@@ -13,6 +13,7 @@ from typing import Any
 from micro.errors import NotFound
 from micro.mucp.codec import BYTES, JSON
 from micro.service.schema.json import OPEN_KEY, STREAM_KEY
+from micro.service.schema.secrets import has_secrets
 
 __all__ = ["Target", "target_of"]
 
@@ -42,6 +43,7 @@ class Target:
         raw_request: whether its request is bytes as they are.
         raw_response: whether its answer, or each item of it, is.
         idempotent: whether asking twice is as good as once, so that GET may ask it.
+        has_secrets: whether its parameters hold any, so that no record may keep them as they are.
     """
 
     service: str
@@ -52,6 +54,7 @@ class Target:
     raw_request: bool = False
     raw_response: bool = False
     idempotent: bool = False
+    has_secrets: bool = False
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -116,6 +119,7 @@ def _described(service: str, endpoint: Mapping[str, Any]) -> Target:
         raw_request=not takes_stream and request.get("format") == "binary",
         raw_response=response.get("format") == "binary",
         idempotent=endpoint.get("idempotent") is True,
+        has_secrets=has_secrets(parameters),
     )
 
 

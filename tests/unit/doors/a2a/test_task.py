@@ -88,3 +88,13 @@ def test_bytes_are_told_with_their_type() -> None:
 def test_a_kind_that_nobody_knows_is_left_out() -> None:
     """More of them may come with a later assistant."""
     assert after({"kind": "thought", "text": "hm"}, ended()).state == "completed"
+
+
+def test_an_artifact_is_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too much is left out of the task, and sent to whoever streams; what fits after it is kept."""
+    monkeypatch.setattr(module, "GIVEN_BYTES_MAX", 10)
+    task = Task("t1")
+    assert len(task.hear({"kind": "item", "bytes": "x" * 8})) == 1
+    assert len(task.hear({"kind": "item", "value": "long"})) == 1
+    task.hear({"kind": "item", "value": 12})
+    assert ([part.raw or part.data for part in task.given], task.given_bytes) == (["x" * 8, 12], 10)

@@ -46,3 +46,18 @@ def test_one_caller_cannot_push_others_out(monkeypatch: pytest.MonkeyPatch) -> N
         tasks.get(ANN, "t2", 0.0)
     tasks.add(Caller(anonymous=True), Task("a"), 0.0)
     assert len(tasks._tasks) == 3
+
+
+def test_tasks_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a caller's own the oldest goes first, and then the oldest of all."""
+    monkeypatch.setattr(module, "BYTES_OF_ONE_MAX", 10)
+    monkeypatch.setattr(module, "BYTES_MAX", 15)
+    tasks = Tasks()
+    tasks.add(OWNER, Task("o", given_bytes=6), 0.0)
+    for number in range(3):
+        tasks.add(ANN, Task(f"t{number}", given_bytes=5), 0.0)
+    tasks.settle(ANN)
+    assert {id for _, id in tasks._tasks} == {"t1", "t2"}
+    tasks.add(OWNER, Task("p", given_bytes=5), 0.0)
+    tasks.settle(OWNER)
+    assert {id for _, id in tasks._tasks} == {"t1", "t2", "p"}
