@@ -122,6 +122,8 @@ async def test_a_wish_is_asked_about_confirmed_and_done(node: Node, version: str
         assert (task.status.state, bool(words(task))) == (INPUT, True)
         asked = [MessageToDict(part)["data"] for part in task.status.message.parts if part.HasField("data")]
         assert asked[0]["missing"] == ["seats"]
+        noted = [(call.endpoint, call.code) for call in node.record.last(10) if call.door == "a2a"]
+        assert noted[0] == ("Assistant.Say", 0)
 
         task = await said(client, message(data={"seats": 2}, task=task.id, context=task.context_id))
         assert task.status.state == INPUT

@@ -269,6 +269,9 @@ async def test_a_token_shows_and_reaches_what_it_covers(node: Node) -> None:
             assert text_of(await client.call_tool("show_Say_Hello", {"name": "Ann"})) == "Hello Ann"
             other = await client.call_tool("call_service", {"service": "show", "endpoint": "Say.Count"})
             assert "does not cover show Say.Count" in text_of(other)
+            noted = [(call.door, call.caller, call.endpoint, call.code) for call in node.record.last(2)]
+            who = "the API token agent"
+            assert noted == [("mcp", who, "Say.Count", 403), ("mcp", who, "Say.Hello", 0)]
             await owner.call("auth", "Tokens.Delete", {"name": "agent"})
             with pytest.raises(MCPError):
                 await client.call_tool("show_Say_Hello", {"name": "Ann"})

@@ -12,13 +12,15 @@ from micro.doors.a2a.spelling import METHODS, Heard, Spelling, Unsupported, Verb
 from micro.doors.a2a.task import TERMINAL, Task
 from micro.doors.a2a.tasks import Tasks
 from micro.doors.api.call import Asking, ClientFor
+from micro.doors.api.content import Said
 from micro.doors.api.directory import Directory
 from micro.doors.api.pages import check_reading, url_of
 from micro.doors.api.refusal import Refused
 from micro.doors.api.request import Answer, Request
 from micro.doors.api.streams import Events
+from micro.doors.api.target import Target
 from micro.errors import BadRequest, Fault, NotFound
-from micro.mucp.codec import decode_json, encode_json
+from micro.mucp.codec import JSON, decode_json, encode_json
 from micro.trust.policy import Caller
 from micro.version import VERSION
 
@@ -164,13 +166,14 @@ class AgentDoor:
     ) -> AsyncGenerator[Mapping[str, Any]]:
         """Yields the events of a turn of the assistant; one that does not come to its end has failed."""
         body = encode_json({**said, **({"conversation": task.context} if task.context else {})})
-        stream = await self._client_for(caller).stream_raw(SERVICE, SAY, body)
         try:
-            async with stream:
-                with self._asking.ending(stream, request):
-                    await stream.end()
-                    async for event in stream.messages():
-                        yield decode_json(event)
+            with self._asking.noting(caller, Target(SERVICE, SAY, stream=True), Said(JSON, body), door="a2a"):
+                stream = await self._client_for(caller).stream_raw(SERVICE, SAY, body)
+                async with stream:
+                    with self._asking.ending(stream, request):
+                        await stream.end()
+                        async for event in stream.messages():
+                            yield decode_json(event)
         finally:
             if task.state == "working":
                 task.state = "failed"

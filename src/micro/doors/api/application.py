@@ -209,8 +209,12 @@ class Application:
         target = await self._met((remote.wanted,))
         if target.stream:
             raise BadRequest(f"{target.id} is a stream: open /api/{target.service}/{target.endpoint}", id="api")
-        client = self._asking.client(self._asking.caller(request), target)
-        return await self._asking.call(request, target, client, remote.said(target))
+        caller, said = self._asking.caller(request), remote.said(target)
+        client = self._asking.client(caller, target)
+        with self._asking.noting(caller, target, said) as course:
+            answer = await self._asking.call(request, target, client, said)
+            course.answer_bytes = len(answer.body)
+            return answer
 
     # -- WebSockets -------------------------------------------------------------------------------------------------
 
@@ -234,7 +238,7 @@ class Application:
                     raise BadRequest(f"{target.id} is a call, not a stream; POST to this path", id=target.id)
                 client = self._asking.client(caller, target)
                 await socket.accept()
-                fault = await carry(socket, target, client, self._asking, passed_on(request.headers))
+                fault = await carry(socket, target, client, caller, self._asking, passed_on(request.headers))
         except OSError:  # uvicorn's word for a client that has left
             pass
         except MicroError as error:

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from micro.doors.api.access import Doorkeeper
@@ -14,7 +15,7 @@ from micro.doors.api.refusal import Refused
 from micro.doors.api.request import Answer, Request
 from micro.doors.api.streams import Events, Lines, pour, stopping, wants_events
 from micro.doors.api.target import Target
-from micro.errors import Fault, Unauthorized
+from micro.errors import Cancelled, Fault, InternalError, MicroError, Unauthorized, Unavailable
 from micro.mucp.codec import BYTES, JSON
 from micro.network.link import Owner
 from micro.service.client import Client
@@ -22,7 +23,7 @@ from micro.service.media import media_type
 from micro.service.registry.instance import bare_name
 from micro.trust.policy import Caller, may_call
 
-__all__ = ["Asking", "ClientFor", "Note", "Noted"]
+__all__ = ["Asking", "ClientFor", "Course", "Note", "Noted"]
 
 ClientFor = Callable[[Caller], Client]
 
@@ -37,6 +38,7 @@ class Noted(NamedTuple):
         seconds: how long it took.
         fault: what it ended with, None for an answer.
         answer_bytes: how many came back; 0 where nobody counted.
+        door: how it was spoken: `http`, `a2a` or `mcp`.
     """
 
     caller: Caller
@@ -45,6 +47,20 @@ class Noted(NamedTuple):
     seconds: float
     fault: Fault | None
     answer_bytes: int
+    door: str = "http"
+
+
+@dataclass(slots=True)
+class Course:
+    """What became of a call or stream, told while it is under way.
+
+    Attributes:
+        fault: what it ended with, None for an answer.
+        answer_bytes: how many came back.
+    """
+
+    fault: Fault | None = None
+    answer_bytes: int = 0
 
 
 Note = Callable[[Noted], None]
@@ -103,22 +119,27 @@ class Asking:
         client = self.client(caller, target)
         body = await request.body()
         said = read_said(target, request.query, request.header("content-type"), body)
-        began = asyncio.get_running_loop().time()
-        fault: Fault | None = None
-        size = 0
-        try:
+        with self.noting(caller, target, said) as course:
             if target.stream:
-                fault = await self._stream(request, target, client, said)
-                return fault
+                course.fault = await self._stream(request, target, client, said)
+                return course.fault
             answer = await self.call(request, target, client, said)
-            size = len(answer.body)
+            course.answer_bytes = len(answer.body)
             return answer
-        except Fault as raised:
-            fault = raised
+
+    @contextmanager
+    def noting(self, caller: Caller, target: Target, said: Said, *, door: str = "http") -> Iterator[Course]:
+        """Has a call or stream noted once it has ended, however it ends."""
+        course = Course()
+        began = asyncio.get_running_loop().time()
+        try:
+            yield course
+        except BaseException as error:
+            course.fault = _fault_of(error)
             raise
         finally:
             seconds = asyncio.get_running_loop().time() - began
-            self._note(Noted(caller, target, said, seconds, fault, size))
+            self._note(Noted(caller, target, said, seconds, course.fault, course.answer_bytes, door))
 
     async def call(self, request: Request, target: Target, client: Client, said: Said) -> Answer:
         """Calls an endpoint."""
@@ -192,6 +213,19 @@ class Asking:
                 await self._all_ended.wait()
         except TimeoutError:
             pass  # a client that does not read is not waited for
+
+
+def _fault_of(error: BaseException) -> Fault:
+    """Returns as what an error is noted: a client that leaves has the work on its request cancelled."""
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, Refused):
+        return error.fault
+    if isinstance(error, asyncio.CancelledError | GeneratorExit | OSError):
+        return Cancelled("the client went away")
+    if isinstance(error, MicroError):
+        return Unavailable(f"the node cannot be reached: {error}")
+    return InternalError(f"{type(error).__name__} in the door; the node's log tells more")
 
 
 def _sign_out(owner: Owner) -> None:

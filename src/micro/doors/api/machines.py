@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from micro.doors.api.access import OWNER
 from micro.doors.api.call import Asking
+from micro.doors.api.content import Said
 from micro.doors.api.form import read_urlencoded
 from micro.doors.api.refusal import SAFE_HEADERS, Refused
 from micro.doors.api.request import Request
+from micro.doors.api.target import Target
 from micro.errors import BadRequest, Fault, NotFound
 from micro.network.owner import Owner
 from micro.service.client import Client
@@ -20,6 +23,7 @@ from micro.trust.policy import Caller
 if TYPE_CHECKING:
     from micro.doors.mcp.door import McpDoor
     from micro.doors.mcp.reach import Reach
+    from micro.doors.mcp.tool import Given, Tool
 
 __all__ = ["Knowing", "MachineDoor"]
 
@@ -104,12 +108,17 @@ class MachineDoor:
         async def confirm(name: str) -> None:
             await knowing.confirm(name)
 
+        def noting(tool: Tool, given: Given) -> AbstractContextManager[object]:
+            target = Target(tool.service, tool.endpoint, stream=tool.stream)
+            return self._asking.noting(caller, target, Said(given.content_type, given.body), door="mcp")
+
         return Reach(
             knowing.client_for(caller),
             pins,
             lambda service, endpoint: knowing.may(caller, service, endpoint),
             knowing.unverified,
             confirm if caller.unlimited else None,
+            noting,
         )
 
     async def stop(self) -> None:

@@ -71,7 +71,7 @@ def _note(node: Node, noted: Noted) -> None:
     node.record.add(
         node.ports.clock.now() - noted.seconds,
         noted.seconds,
-        door="http",
+        door=noted.door,
         caller=noted.caller,
         service=noted.target.service,
         endpoint=noted.target.endpoint,

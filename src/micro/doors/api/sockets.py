@@ -21,6 +21,7 @@ from micro.mucp.codec import JSON
 from micro.network.link import Owner
 from micro.service.raw import RawClient
 from micro.service.stream import RawStream
+from micro.trust.policy import Caller
 
 __all__ = ["WebSocket", "carry", "close_code"]
 
@@ -40,11 +41,20 @@ def close_code(fault: Fault) -> int:
     return FAULT + fault.code
 
 
+class Course(Protocol):
+    """What is told of a stream under way: the fault that it ended with, if any."""
+
+    fault: Fault | None
+
+
 class Ending(Protocol):
-    """Who ends streams when the door closes, or a token expires."""
+    """Who ends streams when the door closes, or a token expires, and has them noted."""
 
     def ending(self, owner: Owner, request: Request) -> AbstractContextManager[None]:
         """Has a stream end then, for as long as the context is entered."""
+
+    def noting(self, caller: Caller, target: Target, said: Said) -> AbstractContextManager[Course]:
+        """Has a stream noted once the context is left."""
 
 
 class WebSocket:
@@ -134,20 +144,26 @@ async def opened_with(socket: WebSocket, target: Target) -> Said:
 
 
 async def carry(
-    socket: WebSocket, target: Target, client: RawClient, asking: Ending, headers: Mapping[str, str] | None
+    socket: WebSocket,
+    target: Target,
+    client: RawClient,
+    caller: Caller,
+    asking: Ending,
+    headers: Mapping[str, str] | None,
 ) -> Fault | None:
     """Carries a stream over an accepted WebSocket to its end; returns the fault that ended it."""
     try:
         said = await opened_with(socket, target)
-        stream = await client.stream_raw(
-            target.service, target.endpoint, said.body, content_type=said.content_type, headers=headers
-        )
-        async with stream:
-            with asking.ending(stream, socket.request):
-                text = target.answer_type(said.content_type) == JSON
-                ended = await _both_ways(socket, stream, target, text=text)
-                await socket.close(ended)
-                return ended
+        with asking.noting(caller, target, said) as course:
+            stream = await client.stream_raw(
+                target.service, target.endpoint, said.body, content_type=said.content_type, headers=headers
+            )
+            async with stream:
+                with asking.ending(stream, socket.request):
+                    text = target.answer_type(said.content_type) == JSON
+                    course.fault = ended = await _both_ways(socket, stream, target, text=text)
+                    await socket.close(ended)
+                    return ended
     except Fault as raised:
         fault = raised
     except MicroError as broken:

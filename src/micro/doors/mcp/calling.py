@@ -75,12 +75,13 @@ async def call_tool(
         seconds = TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
         if not 0 < seconds <= TIMEOUT_SECONDS_MAX:
             raise BadRequest(f"timeout_seconds {seconds}: more than 0 and at most {TIMEOUT_SECONDS_MAX:g} is expected")
-        if tool.stream:
-            return await _stream(reach, context, tool, given, seconds)
-        body = await reach.client.call_raw(
-            tool.service, tool.endpoint, given.body, content_type=given.content_type, timeout_seconds=seconds
-        )
-        return answered(tool, body)
+        with reach.noting(tool, given):
+            if tool.stream:
+                return await _stream(reach, context, tool, given, seconds)
+            body = await reach.client.call_raw(
+                tool.service, tool.endpoint, given.body, content_type=given.content_type, timeout_seconds=seconds
+            )
+            return answered(tool, body)
     except Fault as fault:
         return failed(fault)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
+from micro.doors.mcp.tool import Given, Tool
 from micro.errors import Fault, Unavailable
 from micro.mucp.codec import decode_json, encode_json
 from micro.service.raw import RawClient
@@ -33,6 +35,7 @@ class Reach:
         may: says whether he may use an endpoint; the node judges each call all the same.
         unverified: returns the strangers that offer a name which nobody vouches for yet.
         confirm: takes such a name for what it means now; None where that is not his to say.
+        noting: has the call of a tool noted once the context is left.
     """
 
     client: RawClient
@@ -40,6 +43,7 @@ class Reach:
     may: Callable[[str, str], bool] = lambda service, endpoint: True
     unverified: Callable[[str], Awaitable[tuple[str, ...]]] = _nobody
     confirm: Callable[[str], Awaitable[None]] | None = _nothing
+    noting: Callable[[Tool, Given], AbstractContextManager[object]] = lambda tool, given: nullcontext()
 
     async def services(self) -> list[Mapping[str, Any]]:
         """Returns a line of each service in reach."""
