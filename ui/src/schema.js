@@ -2,9 +2,10 @@
 import { t } from "./words.js";
 
 const DEPTH_MAX = 12; // a schema that contains itself ends here; what is deeper is written as JSON
+const CHOICES_DEPTH_MAX = 4; // choices within choices: each level of a schema that contains itself has more than the one before
 
 /** Follows `$ref` within the schema, and takes `null` out of what may be absent. */
-export function resolve(schema, root) {
+export function resolve(schema, root, depth = 0) {
   let found = schema === true || !schema ? {} : schema;
   for (let step = 0; found.$ref && step < DEPTH_MAX; step++) {
     const { $ref, ...remarks } = found;
@@ -12,13 +13,14 @@ export function resolve(schema, root) {
     found = { ...(target ?? {}), ...remarks };
   }
   const choices = found.anyOf ?? found.oneOf;
+  if (choices && depth >= CHOICES_DEPTH_MAX) return {};
   if (choices) {
     const some = choices.filter((choice) => choice.type !== "null");
     if (some.length === 1) {
       const { anyOf, oneOf, ...remarks } = found;
-      return { ...resolve(some[0], root), ...remarks, nullable: some.length < choices.length };
+      return { ...resolve(some[0], root, depth + 1), ...remarks, nullable: some.length < choices.length };
     }
-    return { ...found, choices: some.map((choice) => resolve(choice, root)), nullable: some.length < choices.length };
+    return { ...found, choices: some.map((choice) => resolve(choice, root, depth + 1)), nullable: some.length < choices.length };
   }
   if (Array.isArray(found.type)) {
     const types = found.type.filter((one) => one !== "null");

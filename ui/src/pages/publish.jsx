@@ -50,16 +50,21 @@ function Flow() {
     }
     setLooking(false);
   };
+  // Until its owner has seen it, nobody else does; a node without a network, which says 404, offers nothing to anybody.
+  const hide = (service) => control("network", "Network.Offer", { name: service, offered: false }).catch((caught) => { if (caught.code !== 404) throw caught; });
   const run = async () => {
     setFault(null);
     const hidden = name || found.name;
-    // Until its owner has seen it, nobody else does; a node without a network offers nothing to anybody.
-    await control("network", "Network.Offer", { name: hidden, offered: false }).catch(() => null);
+    try {
+      await hide(hidden);
+    } catch (caught) {
+      return setFault(caught); // it would run seen
+    }
     const last = await steps.start("runtime", "Runtime.Run", { source: source.trim(), ...(name ? { name } : {}), ...(network ? { allow: ["network"] } : {}) });
     if (!last) return;
     // It may have registered under another name than its source said.
-    if (last.service !== hidden) await control("network", "Network.Offer", { name: last.service, offered: false }).catch(() => null);
     try {
+      if (last.service !== hidden) await hide(last.service);
       setService(await describe(last.service));
       load();
     } catch (caught) {
