@@ -18,6 +18,7 @@ from micro.doors.api.target import Target
 from micro.errors import BadRequest, Fault, NotFound
 from micro.network.owner import Owner
 from micro.service.client import Client
+from micro.service.schema.secrets import has_secrets
 from micro.trust.policy import Caller
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from micro.doors.mcp.reach import Reach
     from micro.doors.mcp.tool import Given, Tool
 
-__all__ = ["Knowing", "MachineDoor"]
+__all__ = ["Knowing", "MachineDoor", "target_of_tool"]
 
 PINS_MAX: Final = 64
 METHODS: Final = ("POST", "GET", "DELETE")
@@ -109,8 +110,7 @@ class MachineDoor:
             await knowing.confirm(name)
 
         def noting(tool: Tool, given: Given) -> AbstractContextManager[object]:
-            target = Target(tool.service, tool.endpoint, stream=tool.stream)
-            return self._asking.noting(caller, target, Said(given.content_type, given.body), door="mcp")
+            return self._asking.noting(caller, target_of_tool(tool), Said(given.content_type, given.body), door="mcp")
 
         return Reach(
             knowing.client_for(caller),
@@ -125,6 +125,17 @@ class MachineDoor:
         """Ends all sessions."""
         if self._loading is not None and self._loading.done() and self._loading.exception() is None:
             await self._loading.result().stop()
+
+
+def target_of_tool(tool: Tool) -> Target:
+    """Returns what a tool asks, with the schema by which its secrets are kept out of the record."""
+    return Target(
+        tool.service,
+        tool.endpoint,
+        stream=tool.stream,
+        parameters=tool.parameters,
+        has_secrets=has_secrets(tool.parameters),
+    )
 
 
 def _import_door() -> type[McpDoor]:

@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from micro.doors.api.machines import target_of_tool
 from micro.doors.mcp.tool import NAME_CHARACTERS_MAX, Tool, tool_name, tools_of
 from micro.errors import BadRequest
 from micro.mucp.codec import BYTES, JSON
@@ -164,3 +165,14 @@ def test_what_a_tool_does_is_told_from_its_description(endpoint: dict[str, Any],
     """As the assistant tells it, so that both ask a person before the same; what says nothing may do anything."""
     (tool,) = tools_of({"name": "notes", "endpoints": [endpoint]})
     assert (tool.changes, tool.destroys) == (changes, destroys)
+
+
+def test_the_record_knows_the_secrets_of_a_tool() -> None:
+    """What is asked through MCP is noted with the schema that says which values are secrets."""
+    secret = {"type": "object", "properties": {"word": {"type": "string", "format": "password"}}}
+    endpoints = [{"name": "Vault.Open", "request": secret}, {"name": "Vault.Close", "request": {"type": "object"}}]
+    tools = tools_of({"name": "vault", "endpoints": endpoints})
+    open_target, close_target = map(target_of_tool, tools)
+
+    assert (open_target.has_secrets, open_target.parameters) == (True, secret)
+    assert not close_target.has_secrets
