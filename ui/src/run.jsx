@@ -7,7 +7,7 @@ import { call, control, stream } from "./node.js";
 import { announce, notice } from "./notice.jsx";
 import { copy, CopyButton, Nid, Prose } from "./parts.jsx";
 import { replace, to } from "./route.js";
-import { blank, check, kindOf, placed, resolve, sent } from "./schema.js";
+import { blank, check, kindOf, placed, resolve, sent, withoutSecrets } from "./schema.js";
 import { owner } from "./session.js";
 import { Answer, unwrapped } from "./value.jsx";
 import { duration, number, t } from "./words.js";
@@ -100,7 +100,7 @@ export function Run({ service, endpoint, given }) {
   };
   const busy = state.phase === "busy";
   const share = () => {
-    const text = JSON.stringify(sent(value));
+    const text = JSON.stringify(sent(withoutSecrets(value, schema)));
     const fits = !(value instanceof Blob) && text.length <= SHARED_CHARACTERS_MAX;
     const where = ["services", [service.name, endpoint.name], fits ? { fill: text } : {}];
     replace(...where);

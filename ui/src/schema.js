@@ -69,6 +69,20 @@ export function blank(given, root = given, depth = 0) {
   return found;
 }
 
+/** Returns what of a form may stand in an address, which others read and browsers remember: all but its secrets. */
+export function withoutSecrets(value, given, root = given, depth = 0) {
+  if (value === null || typeof value !== "object" || depth > DEPTH_MAX) return value;
+  const schema = resolve(given, root);
+  if (Array.isArray(value)) return value.map((one) => withoutSecrets(one, schema.items, root, depth + 1));
+  if (value.constructor !== Object) return value; // a file, or what cannot be read
+  const isSecret = (name) => [schema, ...(schema.choices ?? [])].some((one) => {
+    const inner = resolve(one.properties?.[name], root);
+    return inner.format === "password" || inner.writeOnly === true;
+  });
+  const kept = Object.entries(value).filter(([name]) => !isSecret(name));
+  return Object.fromEntries(kept.map(([name, one]) => [name, withoutSecrets(one, schema.properties?.[name], root, depth + 1)]));
+}
+
 /** Returns a schema's name as a person says it: `fromCurrency` and `from_currency` are "From currency". */
 export function label(name, schema = {}) {
   if (schema.title && schema.title !== name && schema.type !== "object") return String(schema.title);
@@ -126,9 +140,9 @@ function checkText(value, { schema }) {
 
 const PATTERN_CHARACTERS_MAX = 200;
 
-/** Tries a stranger's pattern; one that is long or looks as if it could take forever is left to the service. */
+/** Tries a stranger's pattern; one that is long, or repeats a group and so could take forever, is left to the service. */
 function matches(pattern, value) {
-  if (pattern.length > PATTERN_CHARACTERS_MAX || value.length > 1000 || /[+*}]\)?[+*{]/.test(pattern)) return true;
+  if (pattern.length > PATTERN_CHARACTERS_MAX || value.length > 1000 || /[+*}][+*{]|\)[+*{]/.test(pattern)) return true;
   try {
     return new RegExp(pattern, "u").test(value);
   } catch {

@@ -7,7 +7,7 @@ import { bytesOf, events } from "../node.js";
 import { announce } from "../notice.jsx";
 import { Heading, Offline } from "../parts.jsx";
 import { to } from "../route.js";
-import { blank, check, sent } from "../schema.js";
+import { blank, check, sent, withoutSecrets } from "../schema.js";
 import { store, useStore } from "../store.js";
 import { Answer, bare } from "../value.jsx";
 import { duration, number, spoken, t } from "../words.js";
@@ -144,7 +144,7 @@ function Card({ turn, route, find, isLast }) {
   const ask = find("ask"), confirm = find("confirm"), result = find("result"), failed = find("failed"), items = find("items");
   const fields = find("calling")?.fields ?? route.fields ?? {};
   const about = [route.price ? String(route.price) : "", result?.seconds !== undefined && duration(result.seconds)].filter(Boolean).join(" · ");
-  const fill = Object.keys(fields).length ? { fill: JSON.stringify(fields) } : {};
+  const fill = Object.keys(fields).length ? { fill: JSON.stringify(withoutSecrets(fields, route.request)) } : {};
   const needsForm = changing || (isLast && ask && !turn.busy);
   const again = () => say({ choose: `${route.service} ${route.endpoint}`, fields }, t("Again"));
   return (
