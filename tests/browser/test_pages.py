@@ -81,6 +81,7 @@ def test_the_palette_reaches_everything(visit: Open) -> None:
     page.get_by_role("heading", level=1).wait_for()
     page.keyboard.press("Control+k")
     page.keyboard.type("everyth")
+    page.get_by_role("option", name="everything").wait_for()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("everything")
     page.keyboard.press("Control+k")

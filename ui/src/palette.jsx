@@ -6,10 +6,12 @@ import { PAGES } from "./pages.js";
 import { copy } from "./parts.jsx";
 import { to } from "./route.js";
 import { owner, signOut } from "./session.js";
+import { useStore } from "./store.js";
 import { setTheme } from "./theme.js";
 import { t } from "./words.js";
 
 const SERVICES_MAX = 30;
+const NOTHING = [];
 
 function useDialog(close) {
   const dialog = useRef();
@@ -30,22 +32,27 @@ const ACTIONS = () => [
   ...(owner.get() ? [{ name: t("Sign out"), icon: "close", act: signOut }] : []),
 ];
 
+/** Returns what a text leaves to choose from, in the order it is shown. */
+function choicesOf(query, services) {
+  const fits = (one) => one.name.toLowerCase().includes(query.trim().toLowerCase());
+  const pages = Object.entries(PAGES).map(([key, { word, icon }]) => ({ name: t(word), icon, act: () => (location.hash = to(key)) }));
+  const found = search(services, query).slice(0, SERVICES_MAX)
+    .map(({ name, description }) => ({ name, about: description, icon: "services", act: () => (location.hash = to("services", [name])) }));
+  return [...pages.filter(fits), ...found, ...ACTIONS().filter(fits)];
+}
+
 export function Palette({ close }) {
   const props = useDialog(close);
   const [query, setQuery] = useState("");
   const [at, setAt] = useState(0);
-  const choices = useMemo(() => {
-    const fits = (one) => one.name.toLowerCase().includes(query.trim().toLowerCase());
-    const pages = Object.entries(PAGES).map(([key, { word, icon }]) => ({ name: t(word), icon, act: () => (location.hash = to(key)) }));
-    const services = search(catalog.get().services ?? [], query).slice(0, SERVICES_MAX)
-      .map(({ name, description }) => ({ name, about: description, icon: "services", act: () => (location.hash = to("services", [name])) }));
-    return [...pages.filter(fits), ...services, ...ACTIONS().filter(fits)];
-  }, [query]);
+  const services = useStore(catalog).services ?? NOTHING;
+  const choices = useMemo(() => choicesOf(query, services), [query, services]);
   useEffect(() => setAt(0), [query]);
   useEffect(() => document.getElementById(`choice-${at}`)?.scrollIntoView({ block: "nearest" }), [at]);
-  const choose = (index) => {
+  const choose = (choice) => {
+    if (!choice) return;
     close();
-    choices[index]?.act();
+    choice.act();
   };
   const onKeyDown = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -54,7 +61,8 @@ export function Palette({ close }) {
       setAt((at + step + choices.length) % Math.max(1, choices.length));
     } else if (event.key === "Enter") {
       event.preventDefault();
-      choose(at);
+      const typed = event.currentTarget.value; // who types fast is ahead of what is drawn
+      choose(typed === query ? choices[at] : choicesOf(typed, services)[0]);
     }
   };
   return (
@@ -67,7 +75,7 @@ export function Palette({ close }) {
       </label>
       <ul class="choices" id="choices" role="listbox" aria-label={t("Choices")}>
         {choices.map((choice, index) => (
-          <li key={`${choice.icon}${choice.name}`} id={`choice-${index}`} role="option" aria-selected={index === at} onClick={() => choose(index)} onMouseMove={() => setAt(index)}>
+          <li key={`${choice.icon}${choice.name}`} id={`choice-${index}`} role="option" aria-selected={index === at} onClick={() => choose(choice)} onMouseMove={() => setAt(index)}>
             <Icon name={choice.icon} /><span>{choice.name}</span>{choice.about && <span class="soft small line">{choice.about}</span>}
           </li>
         ))}

@@ -11,13 +11,18 @@ pageKey.listen(() => {
   if (!pageKey.get()) owner.set(false);
 });
 
-addEventListener("hashchange", () => location.hash.startsWith("#login=") && enter());
+const LOGIN = /#login=([\w-]{1,128})/;
 
-export async function enter() {
-  const code = /^#login=([\w-]{1,128})/.exec(location.hash)?.[1];
+// Asks the event: by the time it is heard somebody may have gone on already.
+addEventListener("hashchange", ({ newURL }) => LOGIN.test(newURL) && enter(newURL));
+
+export async function enter(address = location.href) {
+  const code = LOGIN.exec(address)?.[1];
   if (code) {
-    history.replaceState(null, "", "#/"); // a code in the address would be read by whoever looks at the screen
-    dispatchEvent(new HashChangeEvent("hashchange"));
+    if (LOGIN.test(location.hash)) {
+      history.replaceState(null, "", "#/"); // a code in the address would be read by whoever looks at the screen
+      dispatchEvent(new HashChangeEvent("hashchange"));
+    }
     await signIn(code);
     return;
   }

@@ -186,7 +186,8 @@ class Asking:
         if self._stopping:
             raise stopping()
         seconds, forget = self._doorkeeper.watch(request, lambda: _sign_out(owner))
-        expiry = asyncio.get_running_loop().call_later(seconds, _expire, owner) if math.isfinite(seconds) else None
+        ends = _expire if b"authorization" in request.headers else _sign_out
+        expiry = asyncio.get_running_loop().call_later(seconds, ends, owner) if math.isfinite(seconds) else None
         self._open.add(owner)
         try:
             yield
@@ -234,7 +235,7 @@ def _sign_out(owner: Owner) -> None:
 
 
 def _expire(owner: Owner) -> None:
-    owner.failed(Unauthorized("the token or session has expired; get a new one", id="api"), refused=False)
+    owner.failed(Unauthorized("the token has expired; get a new one", id="api"), refused=False)
 
 
 def _not_by(method: str, target: Target) -> Refused:
