@@ -80,11 +80,13 @@ def test_the_palette_reaches_everything(visit: Open) -> None:
     page = visit("settings")
     page.get_by_role("heading", level=1).wait_for()
     page.keyboard.press("Control+k")
+    page.get_by_role("dialog").wait_for()
     page.keyboard.type("everyth")
     page.get_by_role("option", name="everything").wait_for()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("everything")
     page.keyboard.press("Control+k")
+    page.get_by_role("dialog").wait_for()
     page.keyboard.type("dark")
     page.keyboard.press("Enter")
 
