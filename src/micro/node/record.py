@@ -20,7 +20,7 @@ from micro.service.registry.instance import bare_name
 from micro.service.schema.secrets import masked
 from micro.trust.policy import Caller, is_ruled
 
-__all__ = ["Call", "Record"]
+__all__ = ["BODY_BYTES_MAX", "Call", "Record"]
 
 CALLS_MAX = 500
 BODY_BYTES_MAX = 16_384

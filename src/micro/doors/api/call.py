@@ -38,7 +38,7 @@ class Noted(NamedTuple):
         seconds: how long it took.
         fault: what it ended with, None for an answer.
         answer_bytes: how many came back; 0 where nobody counted.
-        door: how it was spoken: `http`, `a2a` or `mcp`.
+        door: how it was spoken: `http`, `a2a`, `mcp` or `mucp`.
     """
 
     caller: Caller

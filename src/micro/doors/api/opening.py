@@ -15,7 +15,7 @@ from micro.trust.policy import Caller
 if TYPE_CHECKING:
     from micro.node.node import Node
 
-__all__ = ["describe_or_none", "open_api"]
+__all__ = ["describe_or_none", "note_in", "open_api"]
 
 SESSIONS = "web-sessions.json"
 """What is kept in the node's home of browsers in which its owner signed in."""
@@ -43,7 +43,7 @@ async def open_api(node: Node) -> ApiDoor | None:
         unverified=node.unverified,
         confirm=node.confirm,
         entropy=node.ports.entropy,
-        note=lambda noted: _note(node, noted),
+        note=lambda noted: note_in(node, noted),
         sessions=_sessions(node),
         files=Files(BUILT),
         hook_secret=config.hook_secret,
@@ -65,7 +65,7 @@ def _sessions(node: Node) -> Sessions:
     )
 
 
-def _note(node: Node, noted: Noted) -> None:
+def note_in(node: Node, noted: Noted) -> None:
     """Has the node remember a call."""
     fault = noted.fault
     node.record.add(

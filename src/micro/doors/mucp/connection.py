@@ -1,28 +1,22 @@
 """One connection of a program that says MUCP over HTTP: its requests go into the node, and answers come back.
 
-What came in one read is asked for in one turn of the loop, without a task; only the first request of somebody for whom
-there is no link into the node yet waits for one.
+It has the transport and the memory of bodies; `asking` has what the requests ask.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-from typing import Any, cast
+from typing import cast
 
 from micro.doors.api.refusal import Refused
-from micro.doors.mucp.exchanges import Flow, Pending
+from micro.doors.mucp.asking import Asking
+from micro.doors.mucp.exchanges import Flow
 from micro.doors.mucp.inside import Inside
-from micro.errors import Fault, LinkClosed, MicroError, TooManyRequests, Unauthorized, Unavailable
-from micro.mucp.http.acceptor import Acceptor, Broken, Called, Closed, Event, Exchange, Item, Opened
+from micro.errors import Fault, Unavailable
+from micro.mucp.http.acceptor import Acceptor, Broken, Called, Event, Opened
 from micro.mucp.http.writing import refusal
-from micro.mucp.message import Form
-from micro.network.link import Link
 
 __all__ = ["Connection"]
-
-OPENING_SECONDS = 0.1
-"""How long a stream whose endpoint takes no messages waits for the one that holds its parameters."""
 
 OUTPUT_BYTES_MAX = 1_048_576
 """So much may wait to be written, behind the answer to an earlier call or since the client does not read. Above it no
@@ -38,10 +32,8 @@ class Connection(asyncio.Protocol):
         self._inside = inside
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._address = ""
         self._scheduled = self._held = False
-        self._waiting: dict[Exchange, asyncio.TimerHandle] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._asking = Asking(inside, self)
         self._heard_at = self._stalled_at = self._loop.time()
         self._reserved = self._admitted = self._lingered = 0
         self._is_refused = False
@@ -53,7 +45,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         address = peer[0] if isinstance(peer, tuple) else ""
-        self._address = address
+        self._asking.address = address
         try:
             self._inside.places.take(self, address)
         except Refused as refused:
@@ -67,13 +59,7 @@ class Connection(asyncio.Protocol):
         self._inside.places.leave(self)
         self._inside.places.release(self._reserved + self._admitted)
         self._reserved = self._admitted = 0
-        for task in self._tasks:
-            task.cancel()
-        for timer in self._waiting.values():
-            timer.cancel()
-        for exchange in self.acceptor.exchanges():
-            if exchange.owner is not None:
-                exchange.owner.withdraw()
+        self._asking.lost()
 
     def data_received(self, data: bytes) -> None:
         if self._lingering_since is not None:
@@ -82,7 +68,10 @@ class Connection(asyncio.Protocol):
         self._heard_at = self._loop.time()
         self._scheduled = True  # what is answered at once is written below
         for event in self._booked(self.acceptor.receive(data)):
-            self._serve(event)
+            if isinstance(event, Broken):
+                self._is_refused = True  # it is answered already
+            else:
+                self._asking.serve(event)
         self._flush()
 
     def _booked(self, events: list[Event]) -> list[Event]:
@@ -92,7 +81,7 @@ class Connection(asyncio.Protocol):
         except Refused as refused:
             for event in events:
                 if isinstance(event, Called | Opened):
-                    self._refuse(event.exchange, refused.fault)
+                    self._asking.refuse(event.exchange, refused.fault)
             events = [event for event in events if not isinstance(event, Called | Opened)]
             try:
                 self._reserve()
@@ -195,124 +184,6 @@ class Connection(asyncio.Protocol):
         if self._held:
             self.look()
 
-    # -- requests ---------------------------------------------------------------------------------------------------
-
-    def _serve(self, event: Event) -> None:
-        match event:
-            case Called(exchange):
-                self._begin(exchange)
-            case Opened(exchange):
-                self._open(exchange)
-            case Item(exchange, body):
-                self._item(exchange, body)
-            case Closed(exchange, fault):
-                self._close(exchange, fault)
-            case Broken():
-                self._is_refused = True  # it is answered already
-
-    def _begin(self, exchange: Exchange) -> None:
-        try:
-            link = self._inside.link(exchange.head, self._address)
-            if link is not None:
-                self._ask(link, exchange)
-                return
-            if len(self._tasks) >= self._inside.limits.connections_address_max:
-                raise TooManyRequests("too many requests wait for the node; try again in a moment")
-        except Fault as fault:
-            self._refuse(exchange, fault)
-            return
-        task = self._loop.create_task(self._dialled(exchange))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _dialled(self, exchange: Exchange) -> None:
-        try:
-            self._ask(await self._inside.dialled(exchange.head, self._address), exchange)
-        except Fault as fault:
-            self._refuse(exchange, fault)
-        except MicroError as error:
-            self._refuse(exchange, Unavailable(f"the node cannot be reached: {error}"))
-
-    def _ask(self, link: Link, exchange: Exchange) -> None:
-        assert exchange.wrapped is not None
-        head, body = exchange.head, exchange.wrapped.body
-        prefix = self._inside.prefix(link, exchange)
-        try:
-            if head.form is Form.STREAM:
-                flow = Flow(self, exchange, link)
-                pending, exchange.owner = exchange.owner, flow
-                flow.exchange = link.open(Form.STREAM, prefix, body, flow)
-                self.acceptor.passed_on(exchange)
-                exchange.wrapped = exchange.wrapped._replace(body=b"")
-                self._expire(exchange, flow)
-                for each in pending or ():
-                    flow.item(each)
-                if exchange.is_closed:
-                    flow.close(None)
-                return
-            owner = exchange.owner = Pending(self, exchange, link)
-            owner.begin(prefix, body, head.timeout_milliseconds)
-        except LinkClosed as closed:
-            raise Unavailable(f"the node cannot be reached: {closed}") from closed
-
-    def _expire(self, exchange: Exchange, flow: Flow) -> None:
-        """Has a stream end with the token that it was opened with."""
-        seconds = self._inside.seconds_left(exchange.head, self._address)
-        if math.isfinite(seconds):
-            expired = Unauthorized("the token has expired; get a new one", id="mucp")
-            flow.expiry = self._loop.call_later(seconds, flow.expire, expired)
-
-    def _refuse(self, exchange: Exchange, fault: Fault) -> None:
-        exchange.owner = None
-        fault.id = fault.id or f"{exchange.head.service}.{exchange.endpoint}"
-        self.acceptor.fail(exchange, fault)
-        self.say()
-
-    # -- streams ----------------------------------------------------------------------------------------------------
-
-    def _open(self, exchange: Exchange) -> None:
-        """Opens a stream; where its endpoint takes no messages the first one may hold its parameters.
-
-        go-micro's servers throw the body of the opening away, and the clients that it generates send it again.
-        """
-        assert exchange.wrapped is not None
-        exchange.owner = Early()
-        target = self._inside.target(exchange)
-        if target is None or not target.stream:
-            self._begin(exchange)
-        elif target.takes_stream:
-            if not target.wants_parameters:
-                exchange.wrapped = exchange.wrapped._replace(body=b"")
-            self._begin(exchange)
-        else:
-            self._waiting[exchange] = self._loop.call_later(OPENING_SECONDS, self._opened_late, exchange)
-
-    def _opened_late(self, exchange: Exchange) -> None:
-        if self._waiting.pop(exchange, None) is not None:
-            self._begin(exchange)
-            self.say()
-
-    def _item(self, exchange: Exchange, body: bytes) -> None:
-        timer = self._waiting.pop(exchange, None)
-        if timer is not None:
-            timer.cancel()
-            assert exchange.wrapped is not None
-            exchange.wrapped = exchange.wrapped._replace(body=body)
-            self._begin(exchange)
-            return
-        owner: Any = exchange.owner
-        if owner is not None:
-            owner.item(body)
-
-    def _close(self, exchange: Exchange, fault: Fault | None) -> None:
-        timer = self._waiting.pop(exchange, None)
-        if timer is not None:
-            timer.cancel()
-            self._begin(exchange)
-        owner: Any = exchange.owner
-        if owner is not None:
-            owner.close(fault)
-
     # -- refusals ---------------------------------------------------------------------------------------------------
 
     def _give_up(self, fault: Fault) -> None:
@@ -366,24 +237,6 @@ class Connection(asyncio.Protocol):
 
     def stopping(self, fault: Fault) -> None:
         """Ends streams with a fault; calls under way are answered."""
-        for exchange in self.acceptor.exchanges():
-            if isinstance(exchange.owner, Flow):
-                exchange.owner.withdraw()
-                self._refuse(exchange, fault)
+        self._asking.stopping(fault)
         self.acceptor.stop()
         self._flush()
-
-
-class Early(list[bytes]):
-    """What is said on a stream before it is open inside the node."""
-
-    has_room = True
-
-    def item(self, body: bytes) -> None:
-        self.append(body)
-
-    def close(self, fault: Fault | None) -> None:
-        """The end is known from the exchange."""
-
-    def withdraw(self) -> None:
-        self.clear()

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 
 from micro.doors.api.access import Doorkeeper
+from micro.doors.api.call import Note
 from micro.doors.api.directory import Describe, Directory, ListServices
 from micro.doors.api.hosts import Hosts
 from micro.doors.api.limits import Limits
@@ -37,6 +38,7 @@ class MucpDoor:
         seconds_left: returns for how long such a token is good.
         hosts: more names under which the door may be asked, as `name` or `name:port`.
         limits: how much a client may take of it.
+        note: takes note of calls and streams that have ended.
     """
 
     def __init__(
@@ -50,10 +52,12 @@ class MucpDoor:
         seconds_left: Callable[[str], float] = lambda token: math.inf,
         hosts: tuple[str, ...] = (),
         limits: Limits | None = None,
+        note: Note = lambda noted: None,
     ) -> None:
         self._access = Access(Doorkeeper(token, user, seconds_left))
         self._hosts = hosts
-        self._inside = Inside(self._access, client_for, Directory(describe, list_services), limits or Limits())
+        directory = Directory(describe, list_services)
+        self._inside = Inside(self._access, client_for, directory, limits or Limits(), note)
         self._servers: list[asyncio.Server] = []
 
     async def start(self, host: str, port: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from micro.doors.mucp.entry import Entry
 from micro.errors import Cancelled, Fault
 from micro.mucp import headers as names
 from micro.mucp.exchange import Exchange as LinkExchange
@@ -43,13 +44,15 @@ class Writer(Protocol):
 class Pending(Owner):
     """A call or an event that waits for its answer."""
 
-    __slots__ = ("_exchange", "_link", "_number", "_timer", "_writer")
+    __slots__ = ("_exchange", "_link", "_number", "_timer", "_writer", "entry")
 
     def __init__(self, writer: Writer, exchange: Exchange, link: Link) -> None:
         self._writer = writer
         self._exchange = exchange
         self._link = link
         self._number = 0
+        self.entry: Entry | None = None
+        """What is noted of it, None for an event."""
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, prefix: bytes, body: bytes, milliseconds: int) -> None:
@@ -73,9 +76,13 @@ class Pending(Owner):
         else:
             self._writer.acceptor.answer(self._exchange, body, kind)
         self._writer.say()
+        if self.entry is not None:
+            self.entry.ended(None, len(body))
 
     def failed(self, fault: Fault, *, refused: bool) -> None:
         self._done()
+        if self.entry is not None:
+            self.entry.ended(fault)
         fault.id = fault.id or f"{self._exchange.head.service}.{self._exchange.endpoint}"
         self._writer.acceptor.fail(self._exchange, fault)
         self._writer.say()
@@ -90,12 +97,25 @@ class Pending(Owner):
         """Nobody waits for the answer any more."""
         self._done()
         self._link.cancel(self._number)
+        if self.entry is not None:
+            self.entry.ended(Cancelled("the client went away"))
 
 
 class Flow(Owner):
     """A stream: items go both ways while there is room on both sides."""
 
-    __slots__ = ("_end", "_exchange", "_link", "_unsaid", "_unsent", "_writer", "exchange", "expiry", "is_ending")
+    __slots__ = (
+        "_end",
+        "_exchange",
+        "_link",
+        "_unsaid",
+        "_unsent",
+        "_writer",
+        "entry",
+        "exchange",
+        "expiry",
+        "is_ending",
+    )
 
     def __init__(self, writer: Writer, exchange: Exchange, link: Link) -> None:
         self._writer = writer
@@ -103,6 +123,7 @@ class Flow(Owner):
         self._link = link
         self.exchange: LinkExchange | None = None
         self.expiry: asyncio.TimerHandle | None = None
+        self.entry: Entry | None = None
         self.is_ending = False
         self._unsent: deque[bytes] = deque()
         self._unsaid: deque[bytes] = deque()
@@ -152,16 +173,19 @@ class Flow(Owner):
 
     def withdraw(self) -> None:
         """Nobody is there any more."""
-        self._over()
+        self._over(Cancelled("the client went away"))
         if self.exchange is not None:
             self._link.cancel(self.exchange.number)
 
     def expire(self, fault: Fault) -> None:
         """Ends it on both sides, because the right to it has ended."""
-        self.withdraw()
         self._fail(fault)
+        if self.exchange is not None:
+            self._link.cancel(self.exchange.number)
 
-    def _over(self) -> None:
+    def _over(self, fault: Fault | None) -> None:
+        if self.entry is not None:
+            self.entry.ended(fault)
         self._exchange.owner = self._end = None
         self._unsaid.clear()
         if self.expiry is not None:
@@ -186,6 +210,8 @@ class Flow(Owner):
         while self._unsaid and self._writer.has_room:
             body = self._unsaid.popleft()
             self._writer.acceptor.item(self._exchange, body)
+            if self.entry is not None:
+                self.entry.answer_bytes += len(body)
             self._link.session.consumed(self.exchange, len(body))
         self._writer.say()
         self._link.schedule()
@@ -211,12 +237,12 @@ class Flow(Owner):
         self._finish(partial(self._fail, Cancelled("the service withdrew from the stream")))
 
     def _say_end(self) -> None:
-        self._over()
+        self._over(None)
         self._writer.acceptor.end(self._exchange)
         self._writer.say()
 
     def _fail(self, fault: Fault) -> None:
-        self._over()
+        self._over(fault)
         fault.id = fault.id or f"{self._exchange.head.service}.{self._exchange.endpoint}"
         self._writer.acceptor.fail(self._exchange, fault)
         self._writer.say()

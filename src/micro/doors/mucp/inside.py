@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from micro.doors.api.call import Note
+from micro.doors.api.content import Said
 from micro.doors.api.directory import Directory
 from micro.doors.api.limits import Limits
 from micro.doors.api.path import Wanted
 from micro.doors.api.places import Places
 from micro.doors.api.target import Target
 from micro.doors.mucp.access import Access
+from micro.doors.mucp.entry import Entry
 from micro.errors import Fault
 from micro.mucp import headers as names
 from micro.mucp.headers import encode
 from micro.mucp.http.acceptor import Exchange
-from micro.mucp.http.head import Heads, RequestHead
+from micro.mucp.http.head import Heads
 from micro.mucp.message import Form
 from micro.network.link import Link
+from micro.node.record import BODY_BYTES_MAX
 from micro.service.client import Client
 from micro.trust.policy import Caller
 
@@ -31,10 +35,16 @@ class Inside:
         client_for: returns a client with a caller's rights.
         directory: what endpoints there are.
         limits: how much a client may take of the door.
+        note: takes note of calls and streams that have ended.
     """
 
     def __init__(
-        self, access: Access, client_for: Callable[[Caller], Client], directory: Directory, limits: Limits
+        self,
+        access: Access,
+        client_for: Callable[[Caller], Client],
+        directory: Directory,
+        limits: Limits,
+        note: Note,
     ) -> None:
         self.access = access
         self.heads = Heads()
@@ -42,34 +52,34 @@ class Inside:
         self.places = Places(limits)
         self._client_for = client_for
         self._directory = directory
+        self._note = note
         self._links: dict[Caller, Link] = {}
 
-    def link(self, head: RequestHead, address: str) -> Link | None:
-        """Returns the link of whoever sends such a request, None where it must be made first.
-
-        Raises:
-            Fault: he may not ask here.
-        """
-        link = self._links.get(self.access.caller(head, address))
+    def link(self, caller: Caller) -> Link | None:
+        """Returns a caller's link, None where it must be made first."""
+        link = self._links.get(caller)
         return link if link is not None and link.closed is None else None
 
-    async def dialled(self, head: RequestHead, address: str) -> Link:
+    async def dialled(self, caller: Caller) -> Link:
         """Returns the link, made anew where there is none.
 
         Raises:
-            Fault: he may not ask here.
+            Fault: so many callers are here that there is no room for another.
             LinkClosed: the node is stopping.
         """
-        caller = self.access.caller(head, address)
         link = await self._client_for(caller).node()
         for other in [known for known, each in self._links.items() if each.closed is not None]:
             del self._links[other]
         self._links[caller] = link
         return link
 
-    def seconds_left(self, head: RequestHead, address: str) -> float:
-        """Returns for how long the token of whoever sends such a request is good; raises as `link`."""
-        return self.access.seconds_left(head, self.access.caller(head, address))
+    def entry(self, exchange: Exchange, caller: Caller) -> Entry:
+        """Returns what is noted of a call or stream that begins now."""
+        assert exchange.wrapped is not None
+        wrapped = exchange.wrapped
+        known = self.target(exchange) or Target(exchange.head.service, exchange.endpoint)
+        is_kept = exchange.head.form is Form.CALL or len(wrapped.body) <= BODY_BYTES_MAX  # streams last long
+        return Entry(self._note, caller, known, Said(wrapped.content_type, wrapped.body if is_kept else b""))
 
     def prefix(self, link: Link, exchange: Exchange) -> bytes:
         """Returns what an OPEN of this request begins with on a link; kept with the head of such requests.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from micro.doors.api.access import OWNER
-from micro.doors.api.opening import describe_or_none
+from micro.doors.api.opening import describe_or_none, note_in
 from micro.doors.mucp.door import EVERY_HOST, MucpDoor
 from micro.doors.mucp.lan import Lan
 from micro.doors.mucp.lookout import Lookout
@@ -36,6 +36,7 @@ async def open_mucp(node: Node) -> MucpDoor | None:
         user=lambda token: node.gate.visit(token).caller,
         seconds_left=lambda token: node.gate.visit(token).expires - node.ports.clock.now(),
         hosts=tuple(host.strip() for host in config.api_hosts.split(",") if host.strip()),
+        note=lambda noted: note_in(node, noted),
     )
     port = await door.start(config.mucp_host, config.mucp_port)
     host = f"[{config.mucp_host}]" if ":" in config.mucp_host else config.mucp_host

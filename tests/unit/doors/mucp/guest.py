@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from micro.doors.api.call import Noted
 from micro.doors.api.limits import Limits
 from micro.doors.mucp.door import MucpDoor
 from micro.mucp.http.asker import Asker, Event
@@ -45,6 +46,7 @@ class Place:
         self.node = Node(NodeConfig(home=str(folder), api=False, network=False), system_ports())
         self.limits = limits
         self.port = 0
+        self.noted: list[Noted] = []
 
     async def start(self) -> None:
         node = self.node
@@ -58,6 +60,7 @@ class Place:
             token=TOKEN,
             user=lambda token: node.gate.visit(token).caller,
             limits=self.limits,
+            note=self.noted.append,
         )
         self.port = await self.door.start("127.0.0.1", 0)
 
