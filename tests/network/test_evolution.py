@@ -60,6 +60,16 @@ async def work(event: Event) -> None:
     if BROKEN:
         raise ValueError("broken")
 
+@greeter.subscribe("dear", queue="workers")
+async def work_dearly(event: Event) -> None:
+    until = time.thread_time() + 0.004 * (VERSION - 1)
+    while time.thread_time() < until:
+        pass
+
+@greeter.function("slow")
+def work_slowly(event: Event) -> None:
+    time.sleep(0.05 * (VERSION - 1))
+
 greeter.run()
 """
 
@@ -262,6 +272,32 @@ async def test_a_newcomer_that_does_not_handle_its_events_gets_none_any_more(
         await until(lambda: node.trials == {})
         assert generation(node, 2)["calls"] == had
         assert report.queues[0].members == 2
+
+
+@pytest.mark.parametrize(
+    ("topic", "quality", "reason"),
+    [("dear", "cost", "costs more than its parent"), ("slow", "speed", "is slower than its parent")],
+)
+async def test_a_newcomer_that_takes_more_for_its_events_gets_none_any_more(
+    start_node: StartNode, folder: Path, topic: str, quality: str, reason: str
+) -> None:
+    """It handles each: it tells how long that took, without the time that the event waited, and what it cost."""
+    node = await start_node()
+    await run(node, folder)
+    write(folder, 2)
+    await offer(node)
+    async with client_of(node) as client:
+        for _ in range(20):
+            for _ in range(100):
+                await client.publish(topic, {})
+            node.supervisor.offers.succession.look()
+            if generation(node, 2)["state"] == "zero":
+                break
+            await asyncio.sleep(0.1)
+        assert generation(node, 2)["state"] == "zero"
+        assert generation(node, 2)[quality]["worse"] > 5
+        assert generation(node, 2)["failed"] == 0
+        assert reason in " ".join(generation(node, 2)["reasons"])
 
 
 async def test_a_rollback_is_only_a_weight(start_node: StartNode, folder: Path) -> None:

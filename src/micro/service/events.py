@@ -16,6 +16,7 @@ from micro.ports import Clock, Entropy
 from micro.service.broker.broker import EPHEMERAL_ID, Broker, Member, Output, StoredEvent, Subscription, check_name
 from micro.service.broker.directory import LogDirectory, LogPlace, split_log
 from micro.service.broker.turns import Part
+from micro.service.cost import ASKED
 from micro.service.gate import Gate
 from micro.service.identifier import Identifiers
 from micro.service.subscriber import OURS, Elsewhere, Subscriber
@@ -366,6 +367,8 @@ class EventDesk:
                 varying = {names.ID: event.id, names.TIMESTAMP: f"{event.time:.6f}"}
                 if event.attempt > 1:
                     varying[names.ATTEMPT] = str(event.attempt)
+                if event.is_compared:
+                    varying[names.COST] = ASKED
                 extra = encode(varying)
             self._tail_of, self._tail = event, (extra + event.body, len(extra))
         return self._tail

@@ -24,6 +24,7 @@ from micro.service.schema.form import Form
 from micro.service.schema.jsonbody import Reader, Writer, json_reader, json_writer
 from micro.service.schema.part import Part, value_part
 from micro.service.schema.signature import Parameter, Signature, signature_of
+from micro.service.spending import Spending
 from micro.service.subscription import Event
 
 if TYPE_CHECKING:
@@ -128,8 +129,14 @@ class Function:
             **self._schemas,
         }
 
-    async def outputs(self, event: Event, context: Context, pool: Executor) -> list[Given]:
+    async def outputs(
+        self, event: Event, context: Context, pool: Executor, spending: Spending | None = None
+    ) -> list[Given]:
         """Runs on an event and returns what follows from it; a plain function runs in a thread of `pool`.
+
+        Args:
+            event, context, pool: as said.
+            spending: counts what a thread takes.
 
         Raises:
             BadRequest: the event is not what the function takes.
@@ -144,7 +151,8 @@ class Function:
             results = await _first(call(**arguments))
         else:
             loop = asyncio.get_running_loop()
-            results = await loop.run_in_executor(pool, _in_thread, call, arguments, form is Form.GENERATOR)
+            run = _in_thread if spending is None else spending.in_thread(_in_thread)
+            results = await loop.run_in_executor(pool, run, call, arguments, form is Form.GENERATOR)
         return self._given(event, results)
 
     def _arguments(self, event: Event, context: Context) -> dict[str, Any]:

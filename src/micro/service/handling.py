@@ -7,17 +7,19 @@ import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from micro.errors import Conflict, Fault, MicroError
+from micro.mucp import headers as names
 from micro.network.link import Link
 from micro.service.client import Client
 from micro.service.context import Context
 from micro.service.function import Function, publish_given
 from micro.service.once import call_once
 from micro.service.service import Subscriber
+from micro.service.spending import Spending
 from micro.service.subscription import Event, Subscription, place_of, settle
 
 __all__ = ["Handling"]
@@ -34,6 +36,8 @@ INLINE_EVENTS_MAX = 16
 RETRY_SECONDS = 1.0
 """An event whose handler failed is wanted again after so long."""
 
+Result = TypeVar("Result")
+
 log = logging.getLogger("micro.service")
 
 
@@ -45,6 +49,7 @@ class Handling:
         client: what subscribes.
         context: makes the context in which an event is handled.
         start: starts a task that ends with the service.
+        spending: makes what counts the processor time of one event.
     """
 
     def __init__(
@@ -53,11 +58,13 @@ class Handling:
         client: Client,
         context: Callable[[Event], Context],
         start: Callable[[Coroutine[Any, Any, None]], object],
+        spending: Callable[[], Spending],
     ) -> None:
         self._service = service
         self._client = client
         self._context = context
         self._start = start
+        self._spending = spending
         self._pool: ThreadPoolExecutor | None = None
 
     async def subscribed(self, handler: Subscriber | Function, link: Link) -> None:
@@ -107,7 +114,9 @@ class Handling:
             if isinstance(handler, Function):
                 await self._run(handler, event)
             else:
-                await handler.handle(event, self._context)
+                context = self._context(event) if handler.wants_context else None
+                await self._compared(event, context, lambda _: handler.handle(event, context))
+                await event.ack()
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -119,7 +128,8 @@ class Handling:
         """Runs a function, and has its node publish what follows together with the acknowledgement."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix=self._service())
-        given = await function.outputs(event, self._context(event), self._pool)
+        context, pool = self._context(event), self._pool
+        given = await self._compared(event, context, lambda counts: function.outputs(event, context, pool, counts))
         if event.settled:  # it was published for those who were there, and nobody keeps it
             await publish_given(self._client, given)
             return
@@ -134,6 +144,20 @@ class Handling:
         except Conflict as conflict:
             log.info("%s: what it made of an event of %s does not count: %s", function.name, event.topic, conflict)
         settle(event)
+
+    async def _compared(
+        self, event: Event, context: Context | None, work: Callable[[Spending | None], Coroutine[Any, Any, Result]]
+    ) -> Result:
+        """Awaits what handles an event, and where its keeper compares it with another tells what that took."""
+        if names.COST not in event.headers or event.settled:
+            return await work(None)
+        spending, clock = self._spending(), asyncio.get_running_loop().time
+        began = clock()
+        result: Result = await spending.of(work(spending))
+        cost = context.cost if context is not None and context.cost is not None else spending.cost
+        subscription, sequence = place_of(event)
+        subscription.tell(sequence, clock() - began, cost)
+        return result
 
     def close(self) -> None:
         """Ends the threads."""

@@ -88,7 +88,7 @@ class Running:
         self._subscribing: list[asyncio.Task[None]] = []
         self.client = Client(dialer, clock=clock, entropy=entropy)
         self.config = Settings(self.client)
-        self._handling = Handling(lambda: service.name, self.client, self._context, self._start)
+        self._handling = Handling(lambda: service.name, self.client, self._context, self._start, spending)
         self.registered = asyncio.Event()
         self.debug = service.with_debug(clock.now)
         service.endpoints.pop(RECALL, None)  # of whoever ran it before

@@ -48,13 +48,12 @@ class Subscriber:
         self.wants_context = parameters > 1
         self.inline = not suspends(function)
 
-    async def handle(self, event: Event, context: Callable[[Event], Context]) -> None:
-        """Handles an event and acknowledges it."""
+    async def handle(self, event: Event, context: Context | None) -> None:
+        """Handles an event, with its context where the function wants that."""
         if self.wants_context:
-            await self.function(event, context(event))
+            await self.function(event, context)
         else:
             await self.function(event)
-        await event.ack()
 
 
 class Service:

@@ -11,12 +11,14 @@ from typing import Protocol
 from micro.errors import BadRequest, Cancelled, Conflict, Fault, Forbidden, LinkClosed
 from micro.mucp import headers as names
 from micro.mucp.event import Opened
+from micro.mucp.headers import Headers
 from micro.mucp.limits import BATCHES_VERSION
 from micro.network.link import Link
 from micro.network.owner import Owner
 from micro.service.broker.broker import Ephemeral, Member, Output, StoredEvent, Subscription
 from micro.service.broker.directory import LogPlace
 from micro.service.broker.turns import Part
+from micro.service.cost import Handled, read_handled
 from micro.service.trial import Share
 from micro.service.upstream import Upstream
 from micro.service.waiting import Waiting, shown
@@ -36,6 +38,7 @@ OURS = frozenset(
         names.FROM_SERVICE,
         names.TIMESTAMP,
         names.ATTEMPT,
+        names.COST,
     }
 )
 """Headers of an event that its keeper writes; what a publisher puts there does not count."""
@@ -81,6 +84,9 @@ class Elsewhere:
 
     def acknowledge(self, sequence: int) -> None:
         """There is nothing to acknowledge."""
+
+    def told(self, sequence: int, handled: Handled) -> None:
+        """There is nothing to compare."""
 
     def complete(
         self, sequence: int, publisher: str, outputs: Sequence[Output], done: Callable[[Fault | None], None]
@@ -324,6 +330,10 @@ class Subscriber(Owner, Member):
             self.subscription.resume()
         for upstream in list(self._upstreams.values()):
             upstream.drain()
+
+    def noted(self, headers: Headers) -> None:
+        if self.subscription is not None and (told := read_handled(headers.get(names.COST))) is not None:
+            self.subscription.told(*told)
 
     def acknowledged(self, sequences: list[int], delay_milliseconds: int | None) -> None:
         if self.subscription is None:

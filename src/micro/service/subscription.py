@@ -17,6 +17,7 @@ from micro.mucp.exchange import Exchange
 from micro.mucp.headers import Headers
 from micro.network.link import Link
 from micro.network.owner import Owner
+from micro.service.cost import Cost, told_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -261,6 +262,11 @@ class Subscription(Owner):
         self._acknowledged.append(sequence)
         if len(self._acknowledged) >= ACKNOWLEDGE_EVENTS:
             self._settle()
+
+    def tell(self, sequence: int, seconds: float, cost: Cost) -> None:
+        """Says what handling an event took, which its keeper wants to know where the event's headers say so."""
+        self.link.session.note(self.exchange.number, {names.COST: told_of(sequence, seconds, cost)})
+        self.link.schedule()
 
     def give_back(self, sequence: int, delay_seconds: float) -> None:
         """Asks for an event again after a time."""

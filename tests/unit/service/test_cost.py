@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from micro.service.cost import FUEL, MICROSECONDS, Cost, read_cost
+from micro.service.cost import FUEL, MICROSECONDS, Cost, Handled, read_cost, read_handled, told_of
 from micro.service.spending import Spending
 
 
@@ -31,6 +31,30 @@ from micro.service.spending import Spending
 def test_only_what_can_be_true_is_believed(told: object, cost: Cost | None) -> None:
     """Of a call that took a second; whatever else stands there says nothing."""
     assert read_cost(told, 1.0) == cost
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ("17 5300 120 microseconds", (17, Handled(0.0053, Cost(120, MICROSECONDS)))),
+        ("17 0 120 fuel", (17, Handled(0.0, Cost(120, FUEL)))),
+        ("17 1 9999999 microseconds", (17, Handled(0.000001, Cost(1_024, MICROSECONDS)))),
+        ("17 5300 much", (17, Handled(0.0053, None))),
+        ("17 5300", None),
+        ("17 -5 120 fuel", None),
+        ("\u0661 5 120 fuel", None),
+        (f"17 5300 {'1' * 65}", None),
+        (f"{'1' * 20} 5300 1 fuel", None),
+        ("asked", None),
+        ("120 fuel", None),
+        (None, None),
+    ],
+)
+def test_of_an_event_that_was_handled(told: object, found: tuple[int, Handled] | None) -> None:
+    """Nothing, or its sequence with what handling it took."""
+    assert read_handled(told) == found
+    if found is not None and found[1].cost is not None and "9999999" not in str(told):
+        assert told_of(found[0], found[1].seconds, found[1].cost) == told
 
 
 def busy(seconds: float) -> None:

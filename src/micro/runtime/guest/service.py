@@ -140,6 +140,13 @@ def _streaming(pool: Pool, grant: Grant, log: Log) -> Callable[..., Any]:
 def _handling(subscribed: Subscribed, pool: Pool, grant: Grant, log: Log) -> Callable[..., Any]:
     async def handle(event: Event, context: Context) -> None:
         host = ContextHost(context, log, grant)
-        await pool.run(lambda guest: guest.event(event.headers, event.body, host), host)
+
+        async def work(guest: Guest) -> None:
+            try:
+                await guest.event(event.headers, event.body, host)
+            finally:
+                context.cost = Cost(guest.fuel_used, FUEL)
+
+        await pool.run(work, host)
 
     return handle

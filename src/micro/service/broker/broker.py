@@ -15,6 +15,7 @@ from micro.errors import BadRequest, Fault, TooLarge
 from micro.mucp.batch import Batch
 from micro.service.broker.cursor import Cursor
 from micro.service.broker.turns import Part
+from micro.service.cost import Handled
 
 __all__ = [
     "EPHEMERAL_ID",
@@ -59,6 +60,7 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
         body: the bytes of the event.
         time: when the broker took it, in seconds since 1970.
         attempt: 1 for the first delivery to a queue, one more for each further one.
+        is_compared: whether its member is to tell what handling it takes: `Subscription.told`.
     """
 
     id: str
@@ -68,6 +70,7 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     time: float
     attempt: int = 1
+    is_compared: bool = False
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):
@@ -189,6 +192,9 @@ class Subscription(Protocol):
 
     def acknowledge(self, sequence: int) -> None:
         """The event was handled and never comes again. What is not in flight here is ignored."""
+
+    def told(self, sequence: int, handled: Handled) -> None:
+        """The member says what handling an event took, and acknowledges it next. Any other is ignored."""
 
     def complete(
         self, sequence: int, publisher: str, outputs: Sequence[Output], done: Callable[[Fault | None], None]

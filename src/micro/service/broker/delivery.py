@@ -11,6 +11,7 @@ import msgspec
 
 from micro.service.broker.broker import StoredEvent
 from micro.service.broker.turns import Membership
+from micro.service.cost import Handled
 from micro.service.trial import Half
 
 __all__ = [
@@ -39,6 +40,9 @@ a topic lie together, in order."""
 UNHANDLED = 500
 """By this code an event that has to be delivered again is compared with others, while generations are."""
 
+NOTHING_TOLD = Handled(0.0, None)
+"""Of an event whose member did not say what handling it took."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 Numbered = tuple[int, StoredEvent]
@@ -47,20 +51,27 @@ Numbered = tuple[int, StoredEvent]
 class Unfinished:
     """An event that was handed out and is not done."""
 
-    __slots__ = ("attempts", "deadline", "error", "half", "member", "sequence")
+    __slots__ = ("attempts", "deadline", "error", "half", "handled", "member", "sequence")
 
     def __init__(self, sequence: int, attempts: int = 0, error: str = "") -> None:
         self.sequence = sequence
         self.attempts = attempts
         self.error = error
         self.half: Half | None = None
+        self.handled = NOTHING_TOLD
         self.member: Membership | None = None
         self.deadline = 0.0
+
+    def hand_to(self, member: Membership, half: Half | None, deadline: float) -> None:
+        """It is in flight to a member, which has to be done with it by then."""
+        self.attempts += 1
+        self.member, self.half, self.deadline = member, half, deadline
+        self.handled = NOTHING_TOLD
 
     def tell(self, *, is_done: bool) -> None:
         """Says how it went, if it is compared with another."""
         if self.half is not None:
-            self.half.end(0 if is_done else UNHANDLED, 0.0)
+            self.half.end(0 if is_done else UNHANDLED, *self.handled)
 
     def take_back(self) -> Half | None:
         """Returns how it is compared, which is so no more: it was not taken."""

@@ -32,6 +32,7 @@ from micro.service.broker.broker import Limits, StoredEvent
 from micro.service.broker.cursor import Cursor
 from micro.service.broker.delivery import BUFFERED_EVENT_BYTES, BURIAL_PAUSE_SECONDS, Delivery, Numbered, Unfinished
 from micro.service.broker.turns import Membership, Turns
+from micro.service.cost import Handled
 
 __all__ = ["Inbox"]
 
@@ -118,10 +119,6 @@ class Inbox:
         return Cursor(handed_out, unfinished, tuple(sorted(self._beyond)), self.rewinds)
 
     # -- members ------------------------------------------------------------------------------------------------------
-
-    def join(self, handle: object, in_flight_max: int) -> Membership:
-        """Adds a member."""
-        return self.turns.join(handle, in_flight_max)
 
     def leave(self, member: Membership, now: float) -> None:
         """Removes a member; what it holds is delivered again at once, to others or when somebody comes."""
@@ -285,13 +282,12 @@ class Inbox:
             return None
         sequence, event = self._take(recalled or self._ahead)
         entry = self._unfinished.setdefault(sequence, Unfinished(sequence))
-        entry.attempts += 1
-        entry.member, entry.half, entry.deadline = member, self.turns.half, now + self._limits.acknowledge_seconds
+        entry.hand_to(member, self.turns.half, now + self._limits.acknowledge_seconds)
         self._flight[sequence] = entry
         member.held.add(sequence)
         self.is_changed = True
-        if entry.attempts > 1:
-            event = msgspec.structs.replace(event, attempt=entry.attempts)
+        if entry.attempts > 1 or event.is_compared != (entry.half is not None):
+            event = msgspec.structs.replace(event, attempt=entry.attempts, is_compared=entry.half is not None)
         return Delivery(member, sequence, event)
 
     def _take(self, held: deque[Numbered]) -> Numbered:
@@ -326,6 +322,11 @@ class Inbox:
         """Says whether an event is this member's to end, as for `acknowledge`."""
         entry = self._unfinished.get(sequence)
         return entry is not None and entry.member in (member, None)
+
+    def told(self, member: Membership, sequence: int, handled: Handled) -> None:
+        """Takes note of what a member says that handling an event took, where it has that event."""
+        if sequence in member.held:
+            self._flight[sequence].handled = handled
 
     def acknowledge(self, member: Membership, sequence: int) -> bool:
         """Ends an event; returns False if it is not this member's to end.
@@ -374,8 +375,7 @@ class Inbox:
             _, sequence = heappop(self._delayed)
             if sequence in self._unfinished:
                 self._retry(self._unfinished[sequence])
-        # Every deadline is equally far from its delivery, so they stand in order.
-        for entry in list(takewhile(lambda entry: entry.deadline <= now, self._flight.values())):
+        for entry in list(takewhile(lambda entry: entry.deadline <= now, self._flight.values())):  # in their order
             self._release(entry)
             entry.error = f"no acknowledgement within {self._limits.acknowledge_seconds:g} s"
             self._retry(entry)

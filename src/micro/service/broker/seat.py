@@ -12,6 +12,7 @@ from micro.service.broker.courier import Courier
 from micro.service.broker.topic import Place
 from micro.service.broker.topics import Topics
 from micro.service.broker.turns import Part
+from micro.service.cost import Handled
 
 __all__ = ["Seat"]
 
@@ -43,6 +44,9 @@ class Seat:
         if self._topics.acknowledge(self._place, sequence):
             self._counters["acknowledged"] += 1
         self._courier.rouse()
+
+    def told(self, sequence: int, handled: Handled) -> None:
+        self._topics.told(self._place, sequence, handled)
 
     def complete(self, sequence: int, publisher: str, outputs: Sequence[Output], done: Done) -> None:
         self._broker.complete(self._place, sequence, publisher, outputs, done)

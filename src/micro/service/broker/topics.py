@@ -58,6 +58,7 @@ from micro.service.broker.inbox import Inbox
 from micro.service.broker.listener import Listener
 from micro.service.broker.topic import Place, Topic
 from micro.service.broker.turns import Part
+from micro.service.cost import Handled
 
 __all__ = ["Drop", "Topics"]
 
@@ -184,7 +185,7 @@ class Topics:
             topic.audience = (*topic.audience, listener)
             return Place(topic, listener=listener)
         inbox = self._inbox(topic, queue)
-        member = inbox.join(handle, self.limits.in_flight)
+        member = inbox.turns.join(handle, self.limits.in_flight)
         self._stir(topic)
         return Place(topic, inbox, member)
 
@@ -258,6 +259,11 @@ class Topics:
             return False
         self._stir(place.topic)
         return place.inbox.acknowledge(place.member, sequence)
+
+    def told(self, place: Place, sequence: int, handled: Handled) -> None:
+        """A member says what handling an event took."""
+        if place.inbox is not None and place.member is not None:
+            place.inbox.told(place.member, sequence, handled)
 
     def completing(self, place: Place, sequence: int) -> Inbox:
         """Returns the queue in which a member may complete an event, which ends it once `completed`.

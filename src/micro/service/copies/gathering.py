@@ -9,6 +9,7 @@ from micro.errors import Fault, Forbidden
 from micro.service.broker.broker import Member, Output, StoredEvent, Subscription
 from micro.service.broker.copied import CopyBroker
 from micro.service.broker.turns import Part
+from micro.service.cost import Handled
 
 __all__ = ["Gathering"]
 
@@ -85,6 +86,9 @@ class Gathering(Subscription):
 
     def share(self, part: Part) -> None:
         """Who gathers is another node, which is of no generation."""
+
+    def told(self, sequence: int, handled: Handled) -> None:
+        """Nor is what it takes compared."""
 
     def negative(self, sequence: int, delay_seconds: float = 0.0, error: str = "") -> None:
         part, number = self._unfinished.pop(sequence, (None, 0))

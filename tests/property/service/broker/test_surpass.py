@@ -35,7 +35,7 @@ def test_what_is_done_is_done_anywhere(here: Cursor, there: Cursor, read: int, h
     inbox = Inbox("orders", "work", Limits(), here, now=0.0)
     inbox.tail = LAST
     if has_member:
-        inbox.join("early", 256)
+        inbox.turns.join("early", 256)
         if (after := inbox.wanted_after()) is not None:
             inbox.load([numbered(number) for number in range(after + 1, LAST + 1)][: read + 1])
         for _ in range(read // 2):
@@ -44,7 +44,7 @@ def test_what_is_done_is_done_anywhere(here: Cursor, there: Cursor, read: int, h
     inbox.surpass(there)
 
     assert done(inbox.cursor()) == done(here) | done(there)
-    inbox.join("member", 256)
+    inbox.turns.join("member", 256)
     came = sorted(delivered(inbox) | set(inbox._flight))
     assert came == sorted(set(range(1, LAST + 1)) - done(here) - done(there))
 
@@ -55,7 +55,7 @@ def test_a_queue_that_went_back_there_goes_back_here(here: Cursor, there: Cursor
     inbox = Inbox("orders", "work", Limits(), here, now=0.0)
     inbox.tail = LAST
     if has_member:
-        inbox.join("early", 256)
+        inbox.turns.join("early", 256)
         inbox.next(0.0)
 
     inbox.go_back(first, 3)
@@ -63,7 +63,7 @@ def test_a_queue_that_went_back_there_goes_back_here(here: Cursor, there: Cursor
 
     kept = set(range(first, LAST + 1))
     assert (done(inbox.cursor()) & kept, inbox.cursor().rewinds) == (done(there) & kept, 3)
-    inbox.join("member", 256)
+    inbox.turns.join("member", 256)
     came = (delivered(inbox) | set(inbox._flight)) & kept
     assert came == kept - done(there)
 

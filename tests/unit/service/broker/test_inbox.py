@@ -21,7 +21,7 @@ def event(number: int) -> StoredEvent:
 def inbox_with(count: int, cursor: Cursor | None = None) -> tuple[Inbox, Membership]:
     """Returns an inbox that was offered `count` events, and its member."""
     inbox = Inbox("t", "q", LIMITS, cursor or Cursor(0), now=0.0)
-    member = inbox.join("somebody", 100)
+    member = inbox.turns.join("somebody", 100)
     for number in range(1, count + 1):
         inbox.offer(number, event(number))
     return inbox, member
@@ -51,7 +51,7 @@ def test_an_answer_that_comes_late_does_not_count_once_another_has_the_event() -
     inbox.next(0.0)
     inbox.tick(11.0)
     late.is_paused = True
-    inbox.join("another", 100)
+    inbox.turns.join("another", 100)
     recall(inbox)
     inbox.next(11.0)
 
@@ -177,7 +177,7 @@ def test_what_has_to_be_delivered_again_and_left_the_log_has_expired() -> None:
 def test_memory_is_bounded_in_bytes() -> None:
     """An inbox that holds enough neither takes nor reads more, and goes on once it has handed some out."""
     inbox = Inbox("t", "q", Limits(buffered_bytes=1_000), Cursor(0), now=0.0)
-    inbox.join("somebody", 100)
+    inbox.turns.join("somebody", 100)
     for number in (1, 2, 3):
         inbox.offer(number, StoredEvent(str(number), "t", "me", {}, b"x" * 400, 0.0))
     full = inbox.room_bytes, inbox.wanted_after()
@@ -196,7 +196,7 @@ def test_an_inbox_nobody_is_at_holds_nothing_in_memory() -> None:
     assert inbox.room_bytes == LIMITS.buffered_bytes
     assert inbox.away_since == 3.0
     assert inbox.cursor() == Cursor(1, ((1, 1, "the subscriber went away"),))
-    inbox.join("another", 100)
+    inbox.turns.join("another", 100)
     assert recall(inbox) == [1]
     assert inbox.wanted_after() == 1
 
@@ -239,7 +239,7 @@ def test_a_refusal_by_a_member_that_just_left_changes_nothing() -> None:
     assert delivery is not None
     inbox.leave(member, 0.0)
     inbox.refuse(delivery)
-    inbox.join("another", 100)
+    inbox.turns.join("another", 100)
 
     assert recall(inbox) == [1]
     assert inbox.handed_out == 1

@@ -6,9 +6,10 @@ import random
 
 from micro.service.broker.broker import Limits, StoredEvent
 from micro.service.broker.cursor import Cursor
-from micro.service.broker.delivery import Delivery
+from micro.service.broker.delivery import NOTHING_TOLD, Delivery
 from micro.service.broker.inbox import Inbox
 from micro.service.broker.turns import Membership
+from micro.service.cost import MICROSECONDS, Cost, Handled
 from micro.service.trial import Share, Trial
 
 EVENT = StoredEvent(id="1", topic="work", publisher="ann", headers={}, body=b"", time=0.0)
@@ -20,8 +21,8 @@ class Queue:
     def __init__(self, weight: int) -> None:
         self.trial = Trial(2, weight)
         self.inbox = Inbox("work", "workers", Limits(), Cursor(0), now=0.0)
-        self.parent = self.inbox.join("parent", 64)
-        self.newcomer = self.inbox.join("newcomer", 64)
+        self.parent = self.inbox.turns.join("parent", 64)
+        self.newcomer = self.inbox.turns.join("newcomer", 64)
         self.inbox.turns.share(self.newcomer, Share(self.trial, "work workers", random.Random(1).random))
         self._sequence = 0
 
@@ -58,6 +59,41 @@ def test_events_that_are_not_handled_speak_against_a_newcomer() -> None:
     better, same, worse = queue.trial.answers.listed()
     assert (better, same) == (0, 0)
     assert worse >= 40
+
+
+def test_what_handling_an_event_took_is_compared() -> None:
+    """What each member says of the events it has; only those are compared that say so to their members."""
+    queue = Queue(500)
+    for _ in range(1_000):
+        given = queue.give()
+        assert given is not None
+        is_newcomer = given.member is queue.newcomer
+        assert given.event.is_compared == (queue.inbox.turns.half is not None)
+        other = queue.parent if is_newcomer else queue.newcomer
+        queue.inbox.told(other, given.sequence, Handled(60.0, None))  # which is not its event
+        handled = Handled(0.5, Cost(9_000, MICROSECONDS)) if is_newcomer else Handled(0.1, Cost(8_000, MICROSECONDS))
+        queue.inbox.told(given.member, given.sequence, handled)
+        queue.inbox.acknowledge(given.member, given.sequence)
+        queue.inbox.told(given.member, given.sequence, Handled(60.0, None))  # which is done
+    better, same, worse = queue.trial.speed.listed()
+    assert (better, same) == (0, 0)
+    assert worse >= 40
+    assert queue.trial.cost.listed() == [0, worse, 0]
+
+
+def test_what_was_told_of_a_delivery_counts_for_no_other() -> None:
+    """One that was given back and comes again is compared by what is said then."""
+    queue = Queue(5_000)
+    while (given := queue.give()) is not None and queue.inbox.turns.half is None:
+        queue.inbox.acknowledge(given.member, given.sequence)
+    assert given is not None
+    queue.inbox.told(given.member, given.sequence, Handled(0.5, None))
+    queue.inbox.negative(given.member, given.sequence, 0.0, "again", 0.0)
+    assert queue.inbox.wanted_again() == [given.sequence]
+    queue.inbox.recall([given.sequence], [(given.sequence, EVENT)], reached=given.sequence)
+    again = queue.inbox.next(0.0)
+    assert again is not None
+    assert queue.inbox._unfinished[again.sequence].handled == NOTHING_TOLD
 
 
 def test_a_member_that_is_to_have_nothing_gets_nothing() -> None:
