@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import fcntl
 import os
 import resource
@@ -18,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from micro.child import Child, launch
 from micro.errors import EngineError
 from micro.handing import Channel, opened
 from micro.ports import NOTHING, Access, Entry, Handed, Limits
@@ -26,13 +26,6 @@ if TYPE_CHECKING:
     import apsw
 
 __all__ = ["SystemClock", "SystemDisk", "SystemEntropy", "SystemProcesses", "resident_bytes"]
-
-PR_SET_PDEATHSIG = 1
-"""prctl(2): the signal a child gets when its parent ends."""
-
-C_LIBRARY = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-"""Loaded here, for between fork and exec nothing may be loaded."""
-
 
 STATM = Path("/proc/self/statm")
 
@@ -179,7 +172,7 @@ class SystemProcess:
 
     def __init__(
         self,
-        child: asyncio.subprocess.Process,
+        child: Child,
         output: Pipe,
         errors: Pipe | None,
         proxies: int = 0,
@@ -294,41 +287,6 @@ class Pipe:
         return Pipe(reader, transport)
 
 
-def _preparation(limits: Limits) -> Callable[[], None]:
-    """Returns what the child does between fork and exec: system calls only, for locks of other threads stay taken."""
-    parent = os.getpid()
-    asked = [
-        (resource.RLIMIT_AS, limits.memory_bytes),
-        (resource.RLIMIT_DATA, limits.data_bytes),
-        (resource.RLIMIT_FSIZE, limits.file_bytes),
-        (resource.RLIMIT_CPU, limits.processor_seconds),
-        (resource.RLIMIT_NOFILE, limits.open_files),
-        (resource.RLIMIT_CORE, None if limits.dumps else 0),
-    ]
-    wanted = [(kind, (_within(kind, value),) * 2) for kind, value in asked if value is not None]
-    doors = [f"{group}/cgroup.procs" for group in limits.groups]
-
-    def prepare() -> None:
-        if C_LIBRARY is not None:
-            C_LIBRARY.prctl(PR_SET_PDEATHSIG, signals.SIGKILL)
-            if os.getppid() != parent:  # it ended before we asked
-                os._exit(1)
-        for door in doors:
-            descriptor = os.open(door, os.O_WRONLY)
-            os.write(descriptor, b"0")  # whoever writes
-            os.close(descriptor)
-        for kind, value in wanted:
-            resource.setrlimit(kind, value)
-
-    return prepare
-
-
-def _within(kind: int, value: int) -> int:
-    """Returns a limit, or the one that we have ourselves where that is lower: nobody may raise it."""
-    ours = resource.getrlimit(kind)[1]
-    return value if ours == resource.RLIM_INFINITY else min(value, ours)
-
-
 class SystemProcesses:
     """`micro.ports.Processes` of the operating system."""
 
@@ -347,20 +305,17 @@ class SystemProcesses:
     ) -> SystemProcess:
         with contextlib.ExitStack() as ours:
             output, output_end = _pipe(ours)
-            errors, errors_end = _pipe(ours) if errors_apart else (None, asyncio.subprocess.STDOUT)
+            errors, errors_end = _pipe(ours) if errors_apart else (None, output_end)
             try:
                 given = {name: opened(ours, what) for name, what in handed.items()}
                 numbers = {name: number for name, (number, _) in given.items()}
-                child = await asyncio.create_subprocess_exec(
-                    *(str(numbers.get(word, word)) for word in command),
-                    cwd=directory,
-                    env=dict(environment),
-                    stdin=_input(ours, data),
-                    stdout=output_end,
-                    stderr=errors_end,
-                    start_new_session=True,
-                    pass_fds=tuple(numbers.values()),
-                    preexec_fn=_preparation(limits or Limits()),
+                child = launch(
+                    [str(numbers.get(word, word)) for word in command],
+                    directory=directory,
+                    environment=environment,
+                    limits=limits or Limits(),
+                    files=(_input(ours, data), output_end, errors_end),
+                    handed=tuple(numbers.values()),
                 )
             except (OSError, ValueError, subprocess.SubprocessError) as error:
                 raise EngineError(f"cannot start {command[0]!r}: {error}") from error
@@ -385,4 +340,4 @@ def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
 
 def _input(stack: contextlib.ExitStack, data: bytes) -> int:
     """Returns what a child reads `data` from."""
-    return opened(stack, data)[0] if data else asyncio.subprocess.DEVNULL
+    return opened(stack, data)[0] if data else subprocess.DEVNULL

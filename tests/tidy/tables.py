@@ -6,6 +6,7 @@ CLOCK, DISK, ENTROPY, NETWORK, PROCESSES = "clock", "disk", "entropy", "network"
 
 SEAMS: dict[str, tuple[set[str], str]] = {
     "micro.system": ({CLOCK, DISK, ENTROPY, NETWORK, PROCESSES}, "the real ports; a child is handed a socket"),
+    "micro.child": ({DISK, PROCESSES}, "how the real ports start a child, and see that its program is there"),
     "micro.handing": (
         {DISK, NETWORK},
         "what the real ports hand to a child: files without a name, sockets that listen",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -159,30 +158,6 @@ def test_no_such_program(run: Loop) -> None:
 
     with pytest.raises(EngineError, match="no-such-program"):
         run(work())
-
-
-def test_children_die_with_their_node(tmp_path: Path) -> None:
-    """Nobody has to clear up after a node that was killed."""
-    text = (
-        "import asyncio, sys\nfrom pathlib import Path\nfrom micro.system import SystemProcesses\n"
-        "async def main():\n"
-        "    where = {'directory': Path('/'), 'environment': {'PATH': '/usr/bin:/bin'}}\n"
-        "    p = await SystemProcesses().spawn(['sleep', '60'], **where)\n"
-        "    print(p.pid, flush=True)\n    await p.wait()\n"
-        "asyncio.run(main())\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", text], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": "src"}
-    ) as node:
-        assert node.stdout is not None
-        child = int(node.stdout.readline())
-        node.kill()
-    for _ in range(500):
-        state = Path(f"/proc/{child}/stat")
-        if not state.exists() or state.read_text().split(") ")[1][0] == "Z":
-            return
-        subprocess.run(["sleep", "0.01"], check=True)
-    pytest.fail("the child outlived its node")
 
 
 @pytest.fixture
