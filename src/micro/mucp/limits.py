@@ -97,6 +97,7 @@ class Limits:
 
 OWNER = Limits(exchanges=8192, output_bytes=134_217_728, input_bytes=268_435_456)
 STRANGER = Limits(exchanges=512, output_bytes=16_777_216, input_bytes=33_554_432)
+GUEST = Limits(exchanges=128, output_bytes=8_388_608, input_bytes=8_388_608)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from micro.errors import Conflict, Unauthorized, Unavailable
 from micro.mucp.event import Hello
-from micro.mucp.limits import OWNER, Limits
+from micro.mucp.limits import GUEST, OWNER, Limits
 from micro.network.link import Link, Serving
 from micro.network.transport.transport import Listening, Sockets
 from micro.node.asking import probe, send_back
@@ -90,6 +90,7 @@ class Reception:
         self._owner: Listening | None = None
         self._owner_links: dict[Link, None] = {}
         self._visits: dict[Link, Visit] = {}
+        self._guests: dict[Link, Callable[[str], tuple[Caller, float]]] = {}
         self._hello = Hello([], agent="node")
         self._weights: dict[tuple[str, int], int] = {}
         self.uses: Mapping[tuple[str, int], int] = {}
@@ -119,6 +120,17 @@ class Reception:
 
         link = OwnerLink(self._router(), dialed=False, limits=OWNER, hello=self._hello)
         link.watch.keeps_deadlines = False
+        return link
+
+    def guest_link(self, admit: Callable[[str], tuple[Caller, float]]) -> Link:
+        """Returns the node's side of a link that comes in by a door whose carrier does not prove who is there.
+
+        Args:
+            admit: returns whose the token of the HELLO is, "" for none, and for how many seconds; raises a `Fault`.
+        """
+        link = Link(self._router(), dialed=False, limits=GUEST, hello=self._hello)
+        link.watch.keeps_deadlines = False
+        self._guests[link] = admit
         return link
 
     def introduce(self, link: Link, nid: str) -> None:
@@ -175,7 +187,12 @@ class Reception:
         """
         place: _Place | None = link.door
         if place is None:
-            if link in self._owner_links and hello.token:  # what was shown has to be good, whatever it looks like
+            admit = self._guests.get(link)
+            if admit is not None:
+                caller, seconds = admit(hello.token)
+                self._visits[link] = Visit(caller, self._clock.now() + seconds)
+                link.facts = Facts(caller)
+            elif link in self._owner_links and hello.token:  # what was shown has to be good, whatever it looks like
                 visit = self._visits[link] = self._gate.visit(hello.token)
                 link.facts.caller = visit.caller
             elif link.facts is not None and link.facts.caller.unlimited and hello.service:
@@ -341,6 +358,7 @@ class Reception:
         """Forgets a link that is gone, and withdraws what registered over it."""
         self._owner_links.pop(link, None)
         self._visits.pop(link, None)
+        self._guests.pop(link, None)
         place: _Place | None = link.door
         if place is not None:
             place.links.pop(link, None)

@@ -38,7 +38,7 @@ def test_a_peer_is_asked_before_it_is_dead(liveness: limits.Liveness) -> None:
     assert liveness.ping_seconds <= liveness.idle_ping_seconds < liveness.idle_dead_seconds
 
 
-@pytest.mark.parametrize("each", [limits.OWNER, limits.STRANGER, Limits()])
+@pytest.mark.parametrize("each", [limits.OWNER, limits.STRANGER, limits.GUEST, Limits()])
 def test_everything_is_bounded(each: Limits) -> None:
     """No limit is missing or absurd."""
     assert all(0 < value < 2**30 for value in dataclasses.asdict(each).values())

@@ -68,9 +68,9 @@ def test_every_limit_stands_in_the_table_with_its_value() -> None:
 def test_the_limits_of_each_kind_of_peer_are_said(name: str) -> None:
     """What this implementation takes from its owner, from strangers and otherwise."""
     (row,) = [row for row in table("What this implementation announces") if row[0] == f"`{name}`"]
-    kinds = (limits.Limits(), limits.OWNER, limits.STRANGER)
+    kinds = (limits.Limits(), limits.OWNER, limits.STRANGER, limits.GUEST)
 
-    assert row[1:4] == [f"{getattr(each, name):,}" for each in kinds]
+    assert row[1:5] == [f"{getattr(each, name):,}" for each in kinds]
 
 
 @pytest.mark.parametrize("name", ["ping_seconds", "dead_seconds", "idle_ping_seconds", "idle_dead_seconds"])

@@ -14,6 +14,7 @@ from micro.doors.api.directory import Directory
 from micro.doors.api.documents import Documents
 from micro.doors.api.events import EventDoor
 from micro.doors.api.hook import HookDoor
+from micro.doors.api.links import LinkDoor
 from micro.doors.api.machines import MachineDoor
 from micro.doors.api.metrics import Figures
 from micro.doors.api.pages import Pages
@@ -35,6 +36,9 @@ CLIENT_CLOSED = 499
 OPEN_PATHS = ("/healthz", "/readyz", "/hook")
 """What anybody may ask who can reach the door: there is no secret in it, or its own proof is in the request."""
 
+LINK = "mucp"
+"""Where a link is had over a WebSocket."""
+
 CARD = (".well-known", "agent-card.json")
 
 DOOR = "(door)"
@@ -51,6 +55,7 @@ class Application:
         asking: calls and streams.
         events: publishing and subscribing.
         hook: what git forges post.
+        links: links over WebSockets.
         machines: what programs say in protocols of their own.
         documents: what they read before.
         agents: what other agents say.
@@ -66,6 +71,7 @@ class Application:
         asking: Asking,
         events: EventDoor,
         hook: HookDoor,
+        links: LinkDoor,
         machines: MachineDoor,
         documents: Documents,
         agents: AgentDoor,
@@ -76,6 +82,7 @@ class Application:
         self._directory = directory
         self._asking = asking
         self._events = events
+        self._links = links
         self._figures = figures
         self._rooms: Mapping[str, Room] = {
             "": self._home,
@@ -83,6 +90,7 @@ class Application:
             "healthz": pages.health,
             "hook": hook.push,
             "mcp": machines.mcp,
+            LINK: _linked,
             "readyz": pages.ready,
             "metrics": pages.metrics,
             "a2a": agents.rpc,
@@ -225,7 +233,9 @@ class Application:
         fault: Fault | None = None
         counted: list[Target] = []
         try:
-            if request.segments[:2] == ("api", "subscribe"):
+            if request.segments == (LINK,):
+                await self._links.carry(socket)
+            elif request.segments[:2] == ("api", "subscribe"):
                 _check_topic_is_last(request.segments)
                 client = self._events.client(socket.request)
                 await socket.accept()
@@ -250,6 +260,10 @@ class Application:
             fault = _broken(error)
             await (socket.close(fault) if socket.accepted else socket.refuse(fault))
         self._count(counted, 101 if fault is None else fault.code, loop.time() - began)
+
+
+async def _linked(request: Request) -> Outcome:
+    raise BadRequest(f"/{LINK} is where a link is had over a WebSocket: open one; /api/ is for single calls", id=ID)
 
 
 def _refusal_of(error: MicroError, counted: Sequence[Target]) -> Fault | Refused:

@@ -15,6 +15,7 @@ from micro.doors.api.documents import Documents
 from micro.doors.api.events import EventDoor
 from micro.doors.api.hook import HookDoor
 from micro.doors.api.limits import Limits
+from micro.doors.api.links import LinkDoor, MakeLink
 from micro.doors.api.listener import Listener
 from micro.doors.api.machines import Knowing, MachineDoor
 from micro.doors.api.metrics import Figures, Sample
@@ -36,6 +37,7 @@ class ApiDoor:
 
     Args:
         client_for: returns a client with a caller's rights; called for every request.
+        make_link: makes the node's side of a link over a WebSocket.
         describe: returns a service's description by its name, or None.
         list_services: returns a summary of each service, `name` among its fields.
         ready: returns, for each thing the node needs to serve, "ok" or what is wrong.
@@ -59,6 +61,7 @@ class ApiDoor:
         self,
         *,
         client_for: ClientFor,
+        make_link: MakeLink,
         describe: Describe,
         list_services: ListServices,
         ready: Callable[[], Mapping[str, str]],
@@ -86,6 +89,7 @@ class ApiDoor:
         def new_id() -> str:
             return entropy.random_bytes(NAME_BYTES).hex()
 
+        self._links = LinkDoor(doorkeeper, make_link)
         events = EventDoor(
             known=doorkeeper.known,
             client_for=client_for,
@@ -100,6 +104,7 @@ class ApiDoor:
             asking=self._asking,
             events=events,
             hook=HookDoor(hook_secret, client_for),
+            links=self._links,
             machines=self._machines,
             documents=Documents(directory),
             agents=AgentDoor(self._asking, directory, client_for, new_id),
@@ -120,5 +125,6 @@ class ApiDoor:
     async def stop(self) -> None:
         """Ends streams with a fault that says so, lets calls under way finish for a while, and closes."""
         await self._asking.stop(TOLD_SECONDS)
+        await self._links.stop(TOLD_SECONDS)
         await self._machines.stop()
         await self._listener.stop()

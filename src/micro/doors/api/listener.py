@@ -15,6 +15,7 @@ import uvicorn
 from micro.doors.api.guard import GuardedHttp, Rules
 from micro.doors.api.hosts import Hosts
 from micro.doors.api.limits import Limits
+from micro.doors.api.sockets import CONNECTION_KEY
 from micro.errors import EngineError
 
 __all__ = ["Application", "Listener", "bound"]
@@ -146,4 +147,12 @@ def _web_socket(**settings: Any) -> Any:
     """Returns a WebSocket's protocol; a node that never has one does not load it."""
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-    return WebSocketsSansIOProtocol(**settings)
+    class Upgraded(WebSocketsSansIOProtocol):
+        """Tells the application its connection, so that it can drop a client that does not read."""
+
+        def handle_connect(self, event: Any) -> None:
+            super().handle_connect(event)
+            if hasattr(self, "scope"):  # else the handshake was wrong
+                cast("Scope", self.scope)[CONNECTION_KEY] = self.transport
+
+    return Upgraded(**settings)

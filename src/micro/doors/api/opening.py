@@ -32,6 +32,7 @@ async def open_api(node: Node) -> ApiDoor | None:
         return None
     door = ApiDoor(
         client_for=node.client,
+        make_link=node.reception.guest_link,
         describe=lambda name: describe_or_none(node, name),
         list_services=lambda: [view.summary() for view in node.catalog.list()],
         ready=node.ready,

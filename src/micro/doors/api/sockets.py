@@ -23,7 +23,10 @@ from micro.service.raw import RawClient
 from micro.service.stream import RawStream
 from micro.trust.policy import Caller
 
-__all__ = ["WebSocket", "carry", "close_code"]
+__all__ = ["CONNECTION_KEY", "WebSocket", "carry", "close_code"]
+
+CONNECTION_KEY = "micro.connection"
+"""Where a scope has the connection itself, for a client that does not read."""
 
 NORMAL = 1000
 FAULT = 4000
@@ -96,6 +99,17 @@ class WebSocket:
         data: bytes | None = message.get("bytes")
         return data if data is not None else str(message["text"]).encode()
 
+    async def next_binary(self) -> bytes | None:
+        """Returns the next message where it is a binary one; None for a text, and when the client has left."""
+        message = await self._receive()
+        self.gone = message["type"] != "websocket.receive"
+        data: bytes | None = message.get("bytes")
+        return data
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Sends a binary message, waiting while the client does not read; nothing happens where it has left."""
+        await self._say({"type": "websocket.send", "bytes": data})
+
     async def send(self, body: bytes, *, text: bool) -> None:
         """Sends a message, waiting while the client does not read.
 
@@ -111,11 +125,21 @@ class WebSocket:
 
     async def close(self, fault: Fault | None) -> None:
         """Ends it, and says why."""
-        if self.gone:
-            return
         code = NORMAL if fault is None else close_code(fault)
-        reason = "" if fault is None else fault.detail.encode()[:REASON_BYTES_MAX].decode("utf-8", "ignore")
-        await self._say({"type": "websocket.close", "code": code, "reason": reason})
+        await self.end(code, "" if fault is None else fault.detail)
+
+    async def end(self, code: int, reason: str = "") -> None:
+        """Ends it with a code; nothing happens where the client has left."""
+        if not self.gone:
+            said = reason.encode()[:REASON_BYTES_MAX].decode("utf-8", "ignore")
+            await self._say({"type": "websocket.close", "code": code, "reason": said})
+
+    def drop(self) -> None:
+        """Ends the connection at once, whatever still waits for the client."""
+        self.gone = True
+        connection = self.request.scope.get(CONNECTION_KEY)
+        if connection is not None:
+            connection.abort()
 
     async def _say(self, message: dict[str, Any]) -> None:
         try:

@@ -182,6 +182,7 @@ class House:
             node.platform.add(service)
         self.door = ApiDoor(
             client_for=node.client,
+            make_link=node.reception.guest_link,
             describe=node.platform.describe,
             list_services=lambda: [{"name": one["name"]} for one in node.platform.describe_all()],
             ready=lambda: {"storage": "ok", **self.broken},
