@@ -37,7 +37,7 @@ class Stranger:
         services: for which it is followed.
         used: when one of them was last asked for, on the monotonic clock.
         checked: those of them whose description was found to be what was announced; no other one is in the catalog.
-        ready: set once it has said all that it has, or will say no more.
+        ready: set once it has said all that it has, or will say no more, also where another one has taken its place.
         task: the watch.
     """
 
@@ -130,5 +130,6 @@ class Followed:
 
     @staticmethod
     def _stop(stranger: Stranger) -> None:
+        stranger.ready.set()  # whoever waits for it looks who is followed now
         if stranger.task is not None and stranger.task is not asyncio.current_task():
             stranger.task.cancel()

@@ -328,10 +328,24 @@ class Strangers:
         stranger = self._followed.follow(offer.nid, link, service)
         try:
             async with asyncio.timeout(MEET_SECONDS):
-                await stranger.ready.wait()
+                stranger = await self._ready(offer, stranger)
         except TimeoutError:
             raise Unavailable(f"{short(offer.nid)} does not say within {MEET_SECONDS:g} s what it has") from None
         self._check(offer, stranger)
+
+    async def _ready(self, offer: Offer, stranger: Stranger) -> Stranger:
+        """Waits until a stranger has said what it has, or the one that took its place meanwhile for one service more.
+
+        Whoever is followed no more when it is ready may not come into the catalog: nobody would take it out again.
+        """
+        while True:
+            await stranger.ready.wait()
+            current = self._followed.get(offer.nid)
+            if current is None or offer.record.name not in current.services:
+                raise Unavailable(f"{short(offer.nid)} went while it was asked what it has")
+            if current is stranger:
+                return stranger
+            stranger = current
 
     def _check(self, offer: Offer, stranger: Stranger) -> None:
         """Lets what a stranger has into the catalog if its description is what was announced: none is called before."""
