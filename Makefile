@@ -20,16 +20,16 @@ PYTHON := $(shell for name in python3 python3.11 python3.12 python3.13 python3.1
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: $(STAMPS)/project ui ## Start a node with the services of the catalogue.
+run: $(STAMPS)/project $(STAMPS)/voice ui ## Start a node with the services of the catalogue.
 	@exec $(BIN)/micro server --catalogue services
 
-test: lint ui $(STAMPS)/browser $(STAMPS)/kits ## Check the code and run the tests: all that guards a commit.
+test: lint ui $(STAMPS)/browser $(STAMPS)/kits $(STAMPS)/voice ## Check the code and run the tests: all that guards a commit.
 	@$(BIN)/python -m $(if $(PYTEST),pytest $(PYTEST),tests.side_by_side)
 
 # A test is ended that hangs: after fifteen minutes, but a whole campaign may take hours.
 PROVE_SECONDS := 14400
 
-prove: lint ui $(STAMPS)/browser kits ## Run the tests with the campaigns at full length, and write docs/reference/proofs.md.
+prove: lint ui $(STAMPS)/browser $(STAMPS)/voice kits ## Run the tests with the campaigns at full length, and write docs/reference/proofs.md.
 	@$(BIN)/python -m pytest --prove -o faulthandler_timeout=$(PROVE_SECONDS) $(PYTEST)
 
 kits: $(STAMPS)/test ## Fetch the compilers of all guests, 160 MB; tests go without the largest.
@@ -87,6 +87,8 @@ lock: $(STAMPS)/lock ## Write the pins again: requirements/*.txt, and those of c
 		--omit-lockfile-registry-resolved --silent || exit; done
 	@for name in bench setup lock; do $(UV) $(REQUIREMENTS)/$$name.in -c $(REQUIREMENTS)/all.txt \
 		-c $(REQUIREMENTS)/test.txt -c $(REQUIREMENTS)/lint.txt -o $(REQUIREMENTS)/$$name.txt || exit; done
+	@$(UV) pyproject.toml --extra voice --extra piper -c $(REQUIREMENTS)/all.txt -c $(REQUIREMENTS)/test.txt \
+		-c $(REQUIREMENTS)/lint.txt -c $(REQUIREMENTS)/bench.txt -o $(REQUIREMENTS)/voice.txt
 
 # Without the network, or without npm, guests of some languages are not built in tests, and that is said.
 KITS := python javascript assemblyscript
@@ -103,6 +105,12 @@ $(BIN)/python:
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV) >/dev/null || { rm -rf $(VENV); echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@mkdir -p $(STAMPS)
+
+# What hears and speaks, 400 MB with its models: without it all else works.
+$(STAMPS)/voice: $(REQUIREMENTS)/voice.txt | $(STAMPS)/project
+	@echo "Installing $<"
+	@if $(INSTALL) -r $<; then touch $@; \
+	else echo "The packages for voice could not be installed, so the node is not spoken to; all else works."; fi
 
 # A stamp is as old as the last installation of what it names, so that nothing is installed twice.
 $(STAMPS)/%: $(REQUIREMENTS)/%.txt | $(BIN)/python

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-__all__ = ["NOTHING", "Access", "Clock", "Disk", "Entropy", "Entry", "Handed", "Limits", "Process", "Processes"]
+__all__ = ["NOTHING", "Access", "Clock", "Disk", "Entropy", "Entry", "Handed", "Limits", "Post", "Process", "Processes"]
 
 Access = Literal["private", "open", "foreign"]
 """Who may look into a folder: only we, others as well, or it belongs to another user."""
@@ -202,4 +202,17 @@ class Processes(Protocol):
 
         Raises:
             EngineError: the command cannot be started.
+        """
+
+
+class Post(Protocol):
+    """Posts to a web server that the owner named in a setting."""
+
+    async def __call__(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, bytes_max: int, seconds_max: float
+    ) -> tuple[int, bytes]:
+        """Returns the status and the body of the answer; nothing is followed to another place.
+
+        Raises:
+            Unavailable: it is not reached, says nothing for `seconds_max`, or says more than `bytes_max`.
         """

@@ -21,6 +21,7 @@ from micro.node.control.node import node_service
 from micro.node.control.registry import Registry, registry_service
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
+from micro.node.control.voice import voice_service
 from micro.node.paths import Paths
 from micro.service.service import Service
 
@@ -94,6 +95,7 @@ def control_services() -> list[Service]:
         registry_service(registry),
         runtime_service(nothing, nothing, nothing),
         store_service(nothing, nothing),
+        voice_service(nothing),
     ]
 
 

@@ -18,6 +18,11 @@ SEAMS: dict[str, tuple[set[str], str]] = {
     "micro.runtime.sandbox.calls": ({DISK}, "libseccomp writes a program into a file only, here one without a name"),
     "micro.runtime.sandbox.landlocked": ({DISK}, "a program of its own, which reads what it was handed"),
     "micro.runtime.sandbox.trial": ({DISK, NETWORK, PROCESSES}, "a program of its own, which tries to touch the world"),
+    "micro.voice.program": ({DISK, PROCESSES}, "a program that stays loaded is spoken to over its input"),
+    "micro.voice.listening": ({DISK}, "a process of its own, which reads its model"),
+    "micro.node.voicing": ({DISK, PROCESSES}, "looks for what is installed, before anybody speaks"),
+    "micro.voice.wyoming": ({NETWORK}, "its protocol is spoken over TCP to a server that the owner named"),
+    "micro.node.posting": ({NETWORK}, "the real `Post`"),
     "micro.node.place": ({DISK}, "the name of the folder for temporary files, where the path of a socket is too long"),
     "micro.testing.*": ({ENTROPY}, "a world's chance comes from its seed"),
     "micro.doors.*": ({CLOCK, DISK, NETWORK, PROCESSES}, "here people and programs come in"),
@@ -28,6 +33,7 @@ LATE_IMPORTS: dict[tuple[str, str], str] = {
     ("micro.node.engines", "micro.service.registry.commons.opendht.*"): "an extra that may not be installed",
     ("micro.doors.api.machines", "micro.doors.mcp.*"): "an extra that takes memory, loaded when somebody speaks MCP",
     ("micro.node.assisting", "micro.assistant.semantic.*"): "an extra that may not be installed",
+    ("micro.voice.worker", "micro.voice.listening.*"): "an extra; what it cannot load is told to the node",
     ("micro.doors.cli.*", "micro.*"): "a command loads only what it uses: the command line starts within 150 ms",
 }
 """(module pattern, imported pattern) -> why this import of ours may stand inside a function."""

@@ -10,7 +10,8 @@ from micro.assistant.assistant import Assistant
 from micro.assistant.calling import Caller as Calls
 from micro.assistant.evidence import Engine
 from micro.assistant.lexical import LexicalEngine
-from micro.ports import Clock, Entropy
+from micro.node.config import NodeConfig
+from micro.node.engines import Ports
 from micro.service.registry.catalog import LIST_MAX, Catalog
 from micro.service.registry.description import Description
 from micro.store.stores import Stores
@@ -57,12 +58,11 @@ def open_engines() -> Sequence[Engine]:
 def open_assistant(
     catalog: Catalog,
     stores: Stores,
+    config: NodeConfig,
+    ports: Ports,
     *,
     client_for: Callable[[Caller], Calls],
     hidden: Callable[[Caller], frozenset[str]],
-    clock: Clock,
-    entropy: Entropy,
-    price_max: float,
 ) -> Assistant:
     """Returns the assistant of a node; nothing is loaded before somebody says something."""
     return Assistant(
@@ -71,7 +71,7 @@ def open_assistant(
         client_for=client_for,
         hidden=hidden,
         open_store=lambda: stores.get("assistant"),
-        clock=clock,
-        entropy=entropy,
-        price_max=price_max,
+        clock=ports.clock,
+        entropy=ports.entropy,
+        price_max=config.assistant_price_max,
     )

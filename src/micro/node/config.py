@@ -269,6 +269,19 @@ class NodeConfig:
     assistant_price_max: float = _setting(
         0.0, "Up to which price of one call the assistant does not ask first; it asks before what changes something."
     )
+    voice_hearing: str = _setting(
+        "",
+        "What hears: `whisper:FOLDER` for a model of yours as CTranslate2 converts it, `wyoming://HOST:PORT`, or the "
+        "URL of a server that speaks as OpenAI's does, such as `http://HOST:PORT/v1?model=NAME`, which is sent what "
+        "people say. By default the English model of `pip install 'micro-network[voice]'`, where it is installed.",
+    )
+    voice_speaking: str = _setting(
+        "",
+        "What speaks where a browser has no voice of its own: `piper:FILE` for a voice of yours, `espeak-ng:`, "
+        "`wyoming://HOST:PORT`, or a URL as above, such as `http://HOST:PORT/v1?model=NAME&voice=NAME`. By default the "
+        "English voice of `pip install 'micro-network[piper]'`, then espeak-ng, where they are installed.",
+    )
+    voice_key: str = _setting("", "The secret that those URLs are shown, as `Authorization: Bearer`.")
     kept_days: float = _setting(7.0, "How long events are kept, in days.")
     copies_bytes: int = _setting(
         4_294_967_296, "How many bytes of events a super node keeps for other nodes, whose logs have copies there."

@@ -21,8 +21,9 @@ from micro.network.transport.iroh import IrohEndpoint
 from micro.network.transport.transport import Relay, Sockets, Transport
 from micro.node.config import NodeConfig
 from micro.node.home import Home
+from micro.node.posting import post
 from micro.node.sandboxes import system_sandboxes
-from micro.ports import Clock, Disk, Entropy, Processes
+from micro.ports import Clock, Disk, Entropy, Post, Processes
 from micro.runtime.engine.cell import Cells
 from micro.runtime.engine.compiling import Compiling
 from micro.runtime.engine.wasm import WasmEngine
@@ -98,6 +99,7 @@ class Ports:
         open_relay: makes a relay that is not open yet; without it even a super node runs none.
         open_commons: takes a node's place in a commons, by its settings, at a port, 0 for any, with known addresses.
         sandboxes: returns what may confine guests, by the settings, the best first; without it nothing has to be.
+        post: asks web servers that the settings name.
     """
 
     clock: Clock
@@ -110,6 +112,7 @@ class Ports:
     open_relay: Callable[[Entropy], Relay] | None = RelayServer
     open_commons: Callable[[NodeConfig, int, Sequence[str]], Commons] = _open_opendht
     sandboxes: Callable[[NodeConfig, Home], Sequence[Sandbox]] | None = None
+    post: Post = post
 
 
 def system_ports() -> Ports:

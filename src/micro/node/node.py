@@ -8,7 +8,6 @@ import os
 from functools import partial
 from typing import Any
 
-from micro.assistant.assistant import Assistant
 from micro.errors import ConfigError, MicroError, Unavailable
 from micro.network.link import Link
 from micro.network.peers import Peers
@@ -25,6 +24,7 @@ from micro.node.control.node import node_service
 from micro.node.control.registry import LOCAL_LEASE_SECONDS, Bell, Registry, registry_service
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
+from micro.node.control.voice import voice_service
 from micro.node.direct import direct_addresses
 from micro.node.elsewhere import Elsewhere
 from micro.node.engines import Ports, open_auth, open_broker, open_guests, open_isolator, open_settings, open_stores
@@ -43,6 +43,7 @@ from micro.node.remembered import Remembered
 from micro.node.running import open_running
 from micro.node.sourcing import Notices, source_rules
 from micro.node.upkeep import Upkeep
+from micro.node.voicing import open_voice
 from micro.runtime.source.notice import TOPIC as SOURCE_UPDATED
 from micro.service.client import Client
 from micro.service.registry.catalog import Catalog
@@ -102,6 +103,7 @@ class Node:
         if not self.config.network and (self.config.super_node or self.config.join or self.config.dht):
             raise ConfigError("super_node, join and dht need the network; take --no-network away")
         self._source_rules = source_rules(self.config)
+        self._voice = open_voice(self.config, self.ports.post)
         self.home.prepare(self.ports.disk)
         self.home.lock(self.ports.disk)
         self._key = self.home.key(self.ports.disk, self.ports.entropy)
@@ -220,6 +222,9 @@ class Node:
             absent=self.router.absent,
             isolation=lambda: self._isolator.isolation.sandbox if self._isolator is not None else "",
         )
+        assistant = open_assistant(
+            self.catalog, self._stores, self.config, self.ports, client_for=self.client, hidden=self.gate.hidden_from
+        )
         for service in (
             registry_service(registry),
             node_service(self.status, self.stopped.set, self.broker, self.record),
@@ -232,20 +237,10 @@ class Node:
             config_service(self._settings),
             auth_service(self.gate, self.ports.clock, self.ports.entropy),
             self.eventing.service(self.catalog),
-            assistant_service(self._assistant()),
+            assistant_service(assistant),
+            voice_service(self._voice),
         ):
             self.platform.add(service)
-
-    def _assistant(self) -> Assistant:
-        return open_assistant(
-            self.catalog,
-            self._stores,
-            client_for=self.client,
-            hidden=self.gate.hidden_from,
-            clock=self.ports.clock,
-            entropy=self.ports.entropy,
-            price_max=self.config.assistant_price_max,
-        )
 
     async def _go_out(self) -> None:
         """Opens the network; a node without one still serves its own machine."""
@@ -288,6 +283,7 @@ class Node:
         await self.client.close()
         await self.reception.stop()
         await self.platform.finish(FINISH_SECONDS)
+        await self._voice.close()
         await self.broker.stop()
         await self._stores.close()
         await self._settings.close()

@@ -4,7 +4,7 @@ Pure.
 
 It is in memory alone, bounded by count and by bytes, and shown to the owner only: what is asked may be private. What
 the node's own services are asked is not in it, for that would be the owner looking at himself, and holds secrets. What
-people say to the assistant is not kept, and neither is what an endpoint's schema calls a secret.
+people say to the assistant, or aloud, is not kept, and neither is what an endpoint's schema calls a secret.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BODY_BYTES_MAX = 16_384
 """A longer request is not kept; the call is."""
 BODIES_BYTES_MAX = 4 * 1024 * 1024
 DETAIL_CHARACTERS_MAX = 500
-UNKEPT = frozenset({"assistant"})
+UNKEPT = frozenset({"assistant", "voice"})
 """What these services are asked is not kept: it is what people say."""
 
 

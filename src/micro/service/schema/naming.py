@@ -48,6 +48,7 @@ PLATFORM_NAMES = frozenset(
         "registry",
         "runtime",
         "store",
+        "voice",
     }
 )
 """The node's own services: only the node itself may bear these names, and no peer can offer them to us."""

@@ -1,0 +1,1 @@
+"""Voice: sound becomes words, and words become sound."""
