@@ -1,0 +1,101 @@
+"""The client in JavaScript talks to a real node: over a WebSocket, and over the node's own socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.doors.api.house import TOKEN, open_house
+
+HERE = Path(__file__).parent
+CLIENT = HERE.parents[1] / "sdk" / "js" / "micro.js"
+RUN_SECONDS = 120
+
+EXPECTED = {
+    "wrong": {"code": 401, "refused": True},
+    "called": {"result": "Hello Ann"},
+    "together": [{"result": f"Hello {number}"} for number in range(100)],
+    "failed": {"code": 409, "refused": False},
+    "missing": {"code": 404, "refused": True},
+    "late": {"code": 408, "refused": False},
+    "large": 3_000_006,
+    "bytes": [0, 255, 1],
+    "tooLarge": {"code": 413, "refused": True},
+    "badHeader": {"code": 400, "refused": True},
+    "counted": [0, 1, 2],
+    "sum": sum(range(20_000)),
+    "echoed": [2, 200_001, 400_001],
+    "forever": 2_000,
+    "broke": {"code": 409, "refused": False},
+    "breaking": [0, 1],
+    "heard": [
+        ["one", "1", "application/json", 7],
+        ["one", "2", "application/json", 7],
+        ["two", "1", "application/octet-stream", 3],
+    ],
+    "news": [0, 1, 2],
+    "badQueue": {"code": 400, "refused": True},
+    "unknown": {"code": 503, "refused": False},
+    "afterwards": {"code": 503, "refused": True},
+}
+
+
+async def node_js() -> list[str]:
+    """Returns how Node.js is run so that it has WebSockets; without it the test is skipped."""
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("there is no Node.js; version 20 or newer is wanted")
+    process = await asyncio.create_subprocess_exec(
+        found, "-p", "Number(process.versions.node.split('.')[0])", stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    return [found] if int(said) >= 22 else [found, "--experimental-websocket", "--no-warnings"]
+
+
+async def outcome(address: str, token: str) -> dict[str, Any]:
+    """Runs the program, and returns what it says."""
+    process = await asyncio.create_subprocess_exec(
+        *await node_js(),
+        str(HERE / "calling.mjs"),
+        address,
+        token,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(RUN_SECONDS):
+            said, complaints = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, complaints.decode()
+    found: dict[str, Any] = json.loads(said)
+    return found
+
+
+async def test_over_a_web_socket() -> None:
+    """Calls, streams both ways, events and queues, faults and time-outs, with the token in the HELLO."""
+    async with open_house() as house:
+        assert await outcome(f"ws://127.0.0.1:{house.port}/mucp", TOKEN) == EXPECTED
+
+
+async def test_over_the_owners_socket() -> None:
+    """The same bytes on another carrier, where no token is needed."""
+    async with open_house() as house:
+        assert await outcome(f"unix:{house.node.home.node_socket}", "") == EXPECTED
+
+
+def test_it_is_short_and_alone() -> None:
+    """One file of at most 150 lines, which needs nothing but what its surroundings have."""
+    source = CLIENT.read_text()
+    lines = [line for line in source.splitlines() if line.strip()]
+
+    assert len(lines) <= 150
+    assert max(map(len, lines)) <= 150
+    assert [line for line in lines if "import" in line and "node:net" not in line] == []
