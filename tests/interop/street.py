@@ -64,6 +64,11 @@ class Street:
         await self.start(sys.executable, str(FOLDER / f"{name}.py"))
         await self.answer_of(name, "Debug.Health")
 
+    async def server(self, program: Path, **environment: str) -> asyncio.subprocess.Process:
+        """Starts a go-micro program as a server of the greeter."""
+        said = {"INTEROP_DO": "serve", "INTEROP_NAME": "greeter", "MICRO_SERVER_ADDRESS": "127.0.0.1:0"}
+        return await self.start(str(program), environment={**said, **environment})
+
     def client(self) -> Client:
         """Returns a client of the node's owner."""
         return Client(home=str(self.home / "node"))
@@ -93,6 +98,13 @@ class Street:
                 if data.startswith(b"{") and (line := json.loads(data))["what"] == what:
                     return line["found"]
         raise AssertionError(f"it ended before it reported {what}:\n{(self.home / 'log').read_text()[-2000:]}")
+
+    async def heard(self, process: asyncio.subprocess.Process, into: list[str]) -> None:
+        """Adds what a program reports to have heard to a list, as long as it runs."""
+        assert process.stdout is not None
+        while data := await process.stdout.readline():
+            if data.startswith(b"{") and (line := json.loads(data))["what"] == "heard":
+                into.append(line["found"])
 
     async def close(self) -> None:
         """Ends all that was started here."""

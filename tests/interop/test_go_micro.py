@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,10 @@ from micro.errors import Fault
 from micro.node.front import Client
 from tests.interop import programs
 from tests.interop.matrix import Cell, Matrix
-from tests.interop.programs import GENERATIONS, Generation
+from tests.interop.programs import Generation
 from tests.interop.street import FOLDER, Street, open_street
 from tests.network.lab import reason_not_to
 
-SHARE = "v4"
 REASON = programs.reason_not_to() or reason_not_to()
 WANTED: Mapping[str, dict[str, Any]] = {
     "unary JSON": {"found": "Hello John"},
@@ -33,26 +32,6 @@ WANTED: Mapping[str, dict[str, Any]] = {
 }
 
 pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
-
-
-@pytest.fixture(scope="session")
-def matrix(request: pytest.FixtureRequest) -> Iterator[Matrix]:
-    """Keeps what was seen; under `--prove` it becomes a page."""
-    found = Matrix()
-    yield found
-    if request.config.getoption("--prove"):
-        found.write()
-
-
-@pytest.fixture(
-    params=[pytest.param(each, marks=[] if each.name == SHARE else pytest.mark.prove) for each in GENERATIONS],
-    ids=lambda each: each.name,
-)
-def generation(request: pytest.FixtureRequest) -> Generation:
-    """Each generation of which a program can be built."""
-    found = request.param
-    assert isinstance(found, Generation)
-    return found
 
 
 def comes_to(what: str, line: dict[str, Any] | None) -> bool:
@@ -148,7 +127,5 @@ async def talk(client: Client, endpoint: str, names: list[str], answers: int) ->
 
 async def serving(street: Street, program: Path) -> str:
     """Starts the Go program as a server, and returns its address once it serves."""
-    said = {"INTEROP_DO": "serve", "INTEROP_NAME": "greeter", "MICRO_SERVER_ADDRESS": "127.0.0.1:9911"}
-    process = await street.start(str(program), environment=said)
-    await street.first_line(process, "serving")
-    return said["MICRO_SERVER_ADDRESS"]
+    process = await street.server(program)
+    return str(await street.first_line(process, "serving"))

@@ -105,6 +105,11 @@ class NodeConfig:
         "of each other: they need no MICRO_PROXY then. go-micro services that are found become services of this node; "
         "strangers are offered none of them before `micro network offer NAME`.",
     )
+    mucp_trust: bool = _setting(
+        False,
+        "Whether go-micro programs of this machine may register services, publish and subscribe at this node without a "
+        "token, as they do among each other. Every program and user of the machine can do so then.",
+    )
     hook_secret: str = _setting(
         "",
         "The secret with which git forges sign what they post to `/hook` of the HTTP API when somebody pushed, of at "

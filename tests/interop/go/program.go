@@ -167,5 +167,6 @@ func main() {
 		c := service.Client()
 		message := c.NewMessage(os.Getenv("INTEROP_TOPIC"), &Request{Name: "John"}, client.WithMessageContentType("application/json"))
 		say("publish", nil, c.Publish(context.Background(), message))
+		time.Sleep(time.Second) // go-micro publishes behind the back of its caller
 	}
 }

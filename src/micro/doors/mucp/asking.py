@@ -81,7 +81,7 @@ class Asking:
 
     def _begin(self, exchange: Exchange) -> None:
         try:
-            caller = self._inside.access.caller(exchange.head, self.address)
+            caller = self._inside.caller(exchange.head, self.address)
             link = self._inside.link(caller)
             if link is not None:
                 self._ask(link, exchange, caller)

@@ -39,6 +39,8 @@ class MucpDoor:
         hosts: more names under which the door may be asked, as `name` or `name:port`.
         limits: how much a client may take of it.
         note: takes note of calls and streams that have ended.
+        nid: the node.
+        trusts: whether programs of this machine publish as the owner without a token.
     """
 
     def __init__(
@@ -53,11 +55,13 @@ class MucpDoor:
         hosts: tuple[str, ...] = (),
         limits: Limits | None = None,
         note: Note = lambda noted: None,
+        nid: str = "",
+        trusts: bool = False,
     ) -> None:
         self._access = Access(Doorkeeper(token, user, seconds_left))
         self._hosts = hosts
         directory = Directory(describe, list_services)
-        self._inside = Inside(self._access, client_for, directory, limits or Limits(), note)
+        self._inside = Inside(self._access, client_for, directory, limits or Limits(), note, nid=nid, trusts=trusts)
         self._servers: list[asyncio.Server] = []
 
     async def start(self, host: str, port: int) -> int:

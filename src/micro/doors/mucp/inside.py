@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from micro.doors.api.access import OWNER
 from micro.doors.api.call import Note
 from micro.doors.api.content import Said
 from micro.doors.api.directory import Directory
@@ -17,7 +18,8 @@ from micro.errors import Fault
 from micro.mucp import headers as names
 from micro.mucp.headers import encode
 from micro.mucp.http.acceptor import Exchange
-from micro.mucp.http.head import Heads
+from micro.mucp.http.head import Heads, RequestHead
+from micro.mucp.http.post import VIA
 from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.node.record import BODY_BYTES_MAX
@@ -36,6 +38,8 @@ class Inside:
         directory: what endpoints there are.
         limits: how much a client may take of the door.
         note: takes note of calls and streams that have ended.
+        nid: the node.
+        trusts: whether programs of this machine publish as the owner without a token.
     """
 
     def __init__(
@@ -45,6 +49,9 @@ class Inside:
         directory: Directory,
         limits: Limits,
         note: Note,
+        *,
+        nid: str,
+        trusts: bool,
     ) -> None:
         self.access = access
         self.heads = Heads()
@@ -53,7 +60,14 @@ class Inside:
         self._client_for = client_for
         self._directory = directory
         self._note = note
+        self._nid = nid
+        self._trusts = trusts
         self._links: dict[Caller, Link] = {}
+
+    def caller(self, head: RequestHead, address: str) -> Caller:
+        """Returns with whose rights a request is asked; raises as `Access.caller`."""
+        caller = self.access.caller(head, address)
+        return OWNER if self._trusts and caller.anonymous and head.form is Form.PUBLISH else caller
 
     def link(self, caller: Caller) -> Link | None:
         """Returns a caller's link, None where it must be made first."""
@@ -92,6 +106,8 @@ class Inside:
         if head.form is Form.PUBLISH:
             said = {names.TOPIC: head.topic, names.CONTENT_TYPE: exchange.wrapped.content_type}
             own = {**head.passed, names.ID: exchange.id} if exchange.id else head.passed
+            if head.is_posted:
+                own = {**own, VIA: self._nid}
             return link.session.begin(Form.PUBLISH, said, head.timeout_milliseconds, encode(own) if own else b"")
         key = (exchange.endpoint, exchange.wrapped.content_type)
         if head.kept is not None and head.kept[0] is link and head.kept[1] == key:

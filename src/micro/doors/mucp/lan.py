@@ -11,18 +11,23 @@ import logging
 import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, cast
 
 from micro.errors import BadRequest, EngineError, Fault
+from micro.mucp.http.post import BROADCAST, BROKER
 from micro.service.registry.mdns import EVERYTHING, Found, answer, listing, read_question
 
-__all__ = ["GROUP", "PORT", "Lan", "is_of_this_machine"]
+__all__ = ["GROUP", "OF_NODE", "PORT", "Lan", "is_of_this_machine"]
 
 GROUP, PORT = "224.0.0.251", 5353
 INTERFACES = ("127.0.0.1", "0.0.0.0")  # noqa: S104 - loopback, and where the machine sends multicast by itself
 LISTED_MAX = 256
 ENDPOINTS_MAX = 256
+TOPICS_MAX = 64
+OF_NODE = "micro"
+"""In the metadata of a subscriber that is a node, which gives to go-micro programs what it is given by others."""
+
 METADATA = {"broker": "http", "protocol": "mucp", "registry": "mdns", "server": "mucp", "transport": "http"}
 
 log = logging.getLogger("micro.mdns")
@@ -35,6 +40,7 @@ class Lan(asyncio.DatagramProtocol):
         address, port: where go-micro programs are served.
         list_names: returns the names of all services in reach.
         describe: returns a service's description, or None.
+        list_topics: returns the topics whose events go-micro programs are to post to this node.
     """
 
     def __init__(
@@ -44,11 +50,13 @@ class Lan(asyncio.DatagramProtocol):
         *,
         list_names: Callable[[], Sequence[str]],
         describe: Callable[[str], Mapping[str, Any] | None],
+        list_topics: Callable[[], Sequence[str]] = list,
     ) -> None:
         self._address = address
         self._port = port
         self._list_names = list_names
         self._describe = describe
+        self._list_topics = list_topics
         self._transport: asyncio.DatagramTransport | None = None
 
     @property
@@ -93,16 +101,39 @@ class Lan(asyncio.DatagramProtocol):
 
     def _answers(self, name: str) -> Iterator[bytes]:
         """Yields the packets that answer a question; nothing where there is no such service."""
-        try:
-            if name == EVERYTHING:
-                for service in list(self._list_names())[:LISTED_MAX]:
-                    yield listing(service)
-                return
-            described = self._describe(name)
-            if described is not None:
-                yield answer(name, [self._found(name, described)])
-        except Fault as fault:  # it cannot be described now, or its name is none of DNS
-            log.debug("%s is not answered for: %s", name, fault)
+        for spelled in self._said(name):
+            try:
+                packet = spelled()
+            except Fault as fault:  # it cannot be described now, or its name is none of DNS
+                log.debug("%s is not answered for: %s", name, fault)
+                continue
+            if packet:
+                yield packet
+
+    def _said(self, name: str) -> Iterator[Callable[[], bytes]]:
+        """Yields what spells each packet that answers a question."""
+        if name == EVERYTHING:
+            for service in list(self._list_names())[:LISTED_MAX]:
+                yield partial(listing, service)
+            if self._list_topics():
+                yield partial(listing, BROKER)
+        elif name == BROKER:
+            for topic in list(self._list_topics())[:TOPICS_MAX]:
+                yield partial(self._subscribed, topic)
+        else:
+            yield partial(self._described, name)
+
+    def _described(self, name: str) -> bytes:
+        described = self._describe(name)
+        return b"" if described is None else answer(name, [self._found(name, described)])
+
+    def _subscribed(self, topic: str) -> bytes:
+        return answer(BROKER, [self.subscriber(topic)])
+
+    def subscriber(self, topic: str) -> Found:
+        """Returns this node as go-micro's brokers know a subscriber of a topic."""
+        metadata = {"broker": "http", "secure": "false", "topic": topic, OF_NODE: self.node_id}
+        return Found(BROKER, BROADCAST, f"{topic}-{self.node_id}", self._address, self._port, metadata)
 
     def _found(self, name: str, described: Mapping[str, Any]) -> Found:
         endpoints = [

@@ -16,6 +16,7 @@ from typing import Any, cast
 from micro.doors.mucp.lan import GROUP, PORT, is_of_this_machine
 from micro.doors.mucp.spoken import Spoken
 from micro.errors import BadRequest, Fault, MicroError
+from micro.mucp.http.post import BROKER
 from micro.network.link import Link
 from micro.service.once import call_once
 from micro.service.registry.mdns import DOMAIN, EVERYTHING, Found, listed, question, read_answer
@@ -39,12 +40,21 @@ class Lookout(asyncio.DatagramProtocol):
         own: the ids of nodes that are this node's own answers.
         dial: returns a link into the node with its owner's rights, served by what is given.
         has: says whether the node has a service of that name already.
+        subscribed: told of each go-micro program that subscribes to a topic, as often as it says so.
     """
 
-    def __init__(self, own: str, *, dial: Callable[[Spoken], Awaitable[Link]], has: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        own: str,
+        *,
+        dial: Callable[[Spoken], Awaitable[Link]],
+        has: Callable[[str], bool],
+        subscribed: Callable[[Found], None] = lambda found: None,
+    ) -> None:
         self._own = own
         self._dial = dial
         self._has = has
+        self._subscribed = subscribed
         self._transport: asyncio.DatagramTransport | None = None
         self._spoken: dict[str, tuple[Spoken, Link | None]] = {}
         self._heard: dict[str, float] = {}
@@ -105,6 +115,10 @@ class Lookout(asyncio.DatagramProtocol):
             self._ask(name)
         now = asyncio.get_running_loop().time()
         for each in nodes:
+            if each.service == BROKER:
+                if is_of_this_machine(each.address):
+                    self._subscribed(each)
+                continue
             if each.node == self._own or each.metadata.get("protocol") != "mucp":
                 continue
             self._heard[each.node] = now

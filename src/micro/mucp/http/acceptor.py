@@ -10,6 +10,7 @@ fault. Either side may say as many items as it likes at any time. What comes for
     message                            the stream is     what happens
     no Micro-Stream, no Micro-Topic                      `Called`
     Micro-Topic                                          `Called`, with the form of a publish
+    to `/?id=`, without any of these                     `Called`, with the form of a publish; `post` has its headers
     Micro-Stream                       new               `Opened`
     Micro-Stream                       open              `Item`
     Micro-Stream and Micro-Error       open              `Closed`; the other side may still be told the rest
@@ -23,10 +24,12 @@ from typing import Any, NamedTuple
 
 from micro.errors import BadRequest, Fault, NotFound, TooManyRequests
 from micro.mucp import headers as names
+from micro.mucp.codec import content_type_of
 from micro.mucp.headers import checked
-from micro.mucp.http.head import EOS, Heads, RequestHead
+from micro.mucp.http.head import EOS, Heads, RequestHead, read_posted
+from micro.mucp.http.post import POSTED, read_post
 from micro.mucp.http.reader import Message, MessageReader
-from micro.mucp.http.wrapping import Wrapped, unwrap_request, wrap_answer, wrap_fault
+from micro.mucp.http.wrapping import Wrapped, kind_of, unwrap_request, wrap_answer, wrap_fault
 from micro.mucp.http.writing import CONTINUE, answer, error_value, refusal
 from micro.mucp.message import Form
 
@@ -200,6 +203,9 @@ class Acceptor:
         if head.stream:
             self._hear_stream(head, message, events)
             return
+        if message.line.startswith(POSTED) and not (head.service or head.topic):
+            self._hear_post(head, message, events)
+            return
         id = _text(message.id) or head.id
         exchange = Exchange(head, id, len(message.body), is_last=message.is_last)
         self.asked_bytes += exchange.body_bytes
@@ -211,6 +217,23 @@ class Acceptor:
             exchange.wrapped = unwrap_request(head.content_type, message.body)
             if head.form is Form.CALL:
                 _check_endpoint(exchange)
+        except Fault as fault:
+            self.fail(exchange, fault)
+            return
+        events.append(Called(exchange))
+
+    def _hear_post(self, head: RequestHead, message: Message, events: list[Event]) -> None:
+        exchange = Exchange(head, "", len(message.body), is_last=message.is_last)
+        self.asked_bytes += exchange.body_bytes
+        self._calls.append(exchange)
+        try:
+            headers, body = read_post(message.body)
+            exchange.head = head = read_posted(message.pairs, headers)
+            exchange.id = head.id
+            if head.fault is not None:
+                raise head.fault
+            _, plain = kind_of(head.content_type)  # a broker of go-micro wraps no body
+            exchange.wrapped = Wrapped(plain or content_type_of(None, body), body)
         except Fault as fault:
             self.fail(exchange, fault)
             return

@@ -18,7 +18,7 @@ from micro.mucp.http.reader import Pairs
 from micro.mucp.http.wrapping import kind_of
 from micro.mucp.message import Form
 
-__all__ = ["EOS", "AnswerHead", "Heads", "RequestHead", "read_answer", "read_request"]
+__all__ = ["EOS", "AnswerHead", "Heads", "RequestHead", "read_answer", "read_posted", "read_request"]
 
 EOS = "EOS"
 """What `Micro-Error` says at the end of a stream that did not fail."""
@@ -41,6 +41,9 @@ _OURS = frozenset(
 )
 """What concerns this connection, or proves who asks, and so does not travel on."""
 
+_SAID = frozenset(("Authorization", "Content-Type"))
+"""What of that an event says by itself where it is posted, since a broker of go-micro sends nothing beside it."""
+
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
 _PASSED = frozenset(("Micro-Trace", "Micro-Trace-Id", "Micro-Span-Id", "Micro-Namespace"))
 _PASSED_PREFIX = "Micro-Meta-"
@@ -59,6 +62,7 @@ class RequestHead:
         timeout_milliseconds: how long the caller waits; 0 where it does not say.
         is_forwarded: whether a proxy says that it speaks for somebody else.
         is_legacy: whether its names are from before go-micro 1.0.
+        is_posted: whether it is an event that came from go-micro's HTTP broker.
         host, origin, site, authorization: what a door looks at.
         passed: the headers that travel on to whoever serves it.
         fault: why it cannot be served, None where it can.
@@ -77,6 +81,7 @@ class RequestHead:
         "id",
         "is_forwarded",
         "is_legacy",
+        "is_posted",
         "kept",
         "origin",
         "passed",
@@ -92,6 +97,7 @@ class RequestHead:
             return found.get(name) or found.get(LEGACY + name, "")
 
         self.kept: Any = None
+        self.is_posted = False
         self.answer_lines: bytes | None = None
         self.fault: Fault | None = None
         self.host, self.origin = found.get("Host", ""), found.get("Origin")
@@ -160,6 +166,21 @@ def read_request(pairs: Pairs) -> RequestHead:
     if "Host" not in found:
         raise BadRequest("Host: every request names the host it is for")
     return RequestHead(found)
+
+
+def read_posted(pairs: Pairs, headers: Mapping[str, str]) -> RequestHead:
+    """Returns what an event means that was posted: the request says who asks, and the message everything else.
+
+    Raises:
+        BadRequest: a header of the request cannot be read in one way only.
+    """
+    found = {name: value for name, value in _named(pairs).items() if name in _OURS or name in _FORWARDED}
+    found.pop("Content-Type", None)  # it is that of the message, not of what is in it
+    said = {name: value for name, value in headers.items() if name not in _OURS or name in _SAID}
+    said.pop(names.STREAM, None)
+    head = RequestHead({**found, **said})
+    head.is_posted = True
+    return head
 
 
 def read_answer(status: int, pairs: Pairs) -> AnswerHead:

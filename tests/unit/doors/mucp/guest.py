@@ -41,10 +41,11 @@ def chatter() -> Service:
 class Place:
     """A node and its door."""
 
-    def __init__(self, folder: Path, limits: Limits | None) -> None:
+    def __init__(self, folder: Path, limits: Limits | None, *, trusts: bool = False) -> None:
         self.seen = Seen()
         self.node = Node(NodeConfig(home=str(folder), api=False, network=False), system_ports())
         self.limits = limits
+        self.trusts = trusts
         self.port = 0
         self.noted: list[Noted] = []
 
@@ -61,6 +62,8 @@ class Place:
             user=lambda token: node.gate.visit(token).caller,
             limits=self.limits,
             note=self.noted.append,
+            nid=node.nid,
+            trusts=self.trusts,
         )
         self.port = await self.door.start("127.0.0.1", 0)
 
@@ -124,10 +127,10 @@ class Guest:
 
 
 @asynccontextmanager
-async def open_place(limits: Limits | None = None) -> AsyncIterator[Place]:
+async def open_place(limits: Limits | None = None, *, trusts: bool = False) -> AsyncIterator[Place]:
     """Opens a place, and closes it."""
     with tempfile.TemporaryDirectory(prefix="micro-") as folder:  # a path short enough for sockets
-        place = Place(Path(folder), limits)
+        place = Place(Path(folder), limits, trusts=trusts)
         await place.start()
         try:
             yield place

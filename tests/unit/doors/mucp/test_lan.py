@@ -34,6 +34,9 @@ class Asking(asyncio.DatagramProtocol):
 
     async def ask(self, data: bytes) -> bytes:
         self.transport.sendto(data)
+        return await self.next()
+
+    async def next(self) -> bytes:
         async with asyncio.timeout(30):
             return await self.heard.get()
 
@@ -47,7 +50,8 @@ def describe(name: str) -> dict[str, Any] | None:
 @pytest_asyncio.fixture
 async def asking() -> AsyncIterator[Asking]:
     """Asks the node's answers directly: no multicast leaves a test."""
-    lan = Lan("127.0.0.1", 8_081, list_names=lambda: ["greeter", "x" * 80, "other"], describe=describe)
+    names, topics = ["greeter", "x" * 80, "other"], ["notes", "y" * 80, "news"]
+    lan = Lan("127.0.0.1", 8_081, list_names=lambda: names, describe=describe, list_topics=lambda: topics)
     port = await lan.start(0)
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.create_datagram_endpoint(Asking, remote_addr=("127.0.0.1", port))
@@ -77,10 +81,22 @@ async def test_what_is_not_there_is_not_answered(asking: Asking) -> None:
 
 async def test_all_are_listed(asking: Asking) -> None:
     """One packet for each service whose name fits into DNS."""
-    assert listed(await asking.ask(question(EVERYTHING))) == ["greeter"]
+    packets = [await asking.ask(question(EVERYTHING)), await asking.next(), await asking.next()]
+    assert [listed(packet) for packet in packets] == [["greeter"], ["other"], ["micro.http.broker"]]
 
 
 @pytest.mark.parametrize(("address", "is_ours"), [("127.0.0.1", True), ("127.9.9.9", True), ("192.0.2.1", False)])
 def test_only_this_machine_is_answered(address: str, is_ours: bool) -> None:
     """An address to which no socket can be bound is another machine's."""
     assert is_of_this_machine(address) == is_ours
+
+
+async def test_topics_are_found(asking: Asking) -> None:
+    """One packet for each whose name fits into DNS: the node is a subscriber of go-micro's brokers."""
+    packets = [await asking.ask(question("micro.http.broker")), await asking.next()]
+    found = [each for packet in packets for each in read_answer(packet)]
+    assert [each.node for each in found] == ["notes-micro-8081", "news-micro-8081"]
+    (first, _) = found
+    assert (first.service, first.version, first.port) == ("micro.http.broker", "ff.http.broadcast", 8_081)
+    wanted = {"broker": "http", "secure": "false", "topic": "notes", "micro": "micro-8081"}
+    assert dict(first.metadata) == wanted

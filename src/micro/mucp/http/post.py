@@ -1,0 +1,72 @@
+"""Events as go-micro's HTTP broker posts them: `POST /?id=NODE` with a message in JSON.
+
+Pure.
+
+    {"Header": {"Micro-Topic": "notes", "Content-Type": "application/json", ...}, "Body": "BASE64"}
+
+Go spells the names of headers there as its program did, `Micro-ID` from 4.10 on; they count in any case. Nothing of the
+answer but that there is one means anything to a publisher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+import msgspec
+
+from micro.errors import BadRequest
+from micro.mucp import headers as names
+from micro.mucp.headers import HEADER_BYTES_MAX, HEADERS_MAX, Headers
+
+__all__ = ["BROADCAST", "BROKER", "POSTED", "VIA", "read_post", "target_of", "write_post"]
+
+BROKER = "micro.http.broker"
+"""The service under which go-micro's subscribers are registered, each as a node of it."""
+
+BROADCAST = "ff.http.broadcast"
+"""The version of those of them that get every event; any other version is a queue, one of whose nodes gets it."""
+
+POSTED = b"/?id="
+VIA = "Micro-Meta-Http-Broker"
+"""On an event that was posted: the node it was posted to, whose go-micro neighbours had it from the publisher."""
+
+
+class _Post(msgspec.Struct):
+    Header: dict[str, str] | None = None
+    Body: bytes | None = None
+
+
+def read_post(data: bytes) -> tuple[Headers, bytes]:
+    """Returns the headers and the body of an event.
+
+    Raises:
+        BadRequest: it is none, or its headers break a limit.
+    """
+    try:
+        found = msgspec.json.decode(data, type=_Post)
+        said = found.Header or {}
+        headers = Headers(said)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f'expected an event of go-micro, {{"Header": {{...}}, "Body": BASE64}}: {error}') from error
+    if len(headers) != len(said):
+        raise BadRequest("Header: a name stands twice; which one counts would be a guess")
+    if len(headers) > HEADERS_MAX or sum(len(name) + len(value) for name, value in said.items()) > HEADER_BYTES_MAX:
+        raise BadRequest(f"Header: at most {HEADERS_MAX} with {HEADER_BYTES_MAX} bytes are read")
+    if not headers.get(names.TOPIC):
+        raise BadRequest("Topic not found: an event names its topic in Micro-Topic")
+    return headers, found.Body or b""
+
+
+def write_post(topic: str, content_type: str, id: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """Returns an event; of its headers those are said that programs gave it."""
+    said = {name: value for name, value in headers.items() if not name.startswith("Micro-") or name == VIA}
+    said |= {names.CONTENT_TYPE: content_type, names.TOPIC: topic}
+    if id:
+        said[names.ID] = id
+    return msgspec.json.encode({"Header": said, "Body": body})
+
+
+def target_of(node: str) -> str:
+    """Returns what is asked for in order to reach a subscriber by its id."""
+    return POSTED.decode() + quote(node, safe="")

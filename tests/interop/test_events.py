@@ -1,0 +1,96 @@
+"""Events of go-micro's HTTP broker reach our subscribers and ours theirs, each once; a queue has each once too."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.interop import programs
+from tests.interop.matrix import Cell, Matrix
+from tests.interop.programs import Generation
+from tests.interop.street import READY_SECONDS, Street, open_street
+from tests.network.lab import reason_not_to
+
+REASON = programs.reason_not_to() or reason_not_to()
+TOPIC = "notes"
+COUNT = 10
+
+pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
+
+
+class Heard:
+    """What two members of a queue, a program without one, and our subscriber heard."""
+
+    def __init__(self) -> None:
+        self.members: tuple[list[str], list[str]] = ([], [])
+        self.alone: list[str] = []
+        self.ours: list[str] = []
+
+    @property
+    def queue(self) -> list[str]:
+        return sorted(self.members[0] + self.members[1])
+
+    def forget(self) -> None:
+        for each in (*self.members, self.alone, self.ours):
+            each.clear()
+
+
+async def until(holds: Callable[[], bool], again: Callable[[], Awaitable[Any]] | None = None) -> None:
+    """Waits until something holds; does something again and again meanwhile."""
+    async with asyncio.timeout(READY_SECONDS):
+        while not holds():
+            if again is not None:
+                await again()
+            await asyncio.sleep(0.5)
+
+
+async def listen(street: Street, into: list[str]) -> None:
+    async with street.client() as client, client.subscribe(TOPIC) as events:
+        async for event in events:
+            into.append(event.value["name"])  # noqa: PERF401 - others look at it meanwhile
+
+
+async def test_events_go_both_ways(generation: Generation, matrix: Matrix) -> None:
+    """Between programs that know nothing of each other, found by multicast DNS."""
+    program = programs.build(generation)
+    heard = Heard()
+    async with open_street() as street, asyncio.TaskGroup() as group:
+        await street.node("--mdns", "--mucp-trust")
+        tasks = [group.create_task(listen(street, heard.ours))]
+        for into, queue in ((heard.members[0], "work"), (heard.members[1], "work"), (heard.alone, "")):
+            said = {"INTEROP_TOPIC": TOPIC, "INTEROP_QUEUE": queue, "INTEROP_NAME": "listener"}
+            process = await street.server(program, **said)
+            tasks.append(group.create_task(street.heard(process, into)))
+        async with street.client() as client:
+
+            async def publish(name: str = "warm") -> None:
+                await client.publish(TOPIC, {"name": name})
+
+            await until(lambda: all((*heard.members, heard.alone, heard.ours)), publish)
+            wanted = sorted(f"n{number}" for number in range(COUNT))
+            await until(lambda: len(heard.queue) == len(heard.ours))  # nothing is under way any more
+            heard.forget()
+            for name in wanted:
+                await publish(name)
+            with contextlib.suppress(TimeoutError):
+                await until(lambda: len(heard.queue) >= COUNT and len(heard.alone) >= COUNT)
+        well = sorted(heard.alone) == wanted
+        in_turn = heard.queue == wanted and all(heard.members)
+        matrix.note(Cell("publish", "Go finds and hears us", generation.name), well=well)
+        matrix.note(Cell("queue", "Go finds and hears us", generation.name), well=in_turn)
+        assert (well, in_turn) == (True, True), vars(heard)
+        heard.forget()
+        said = {"INTEROP_DO": "publish", "INTEROP_NAME": "speaker", "INTEROP_TOPIC": TOPIC}
+        await street.lines(str(program), **said)
+        with contextlib.suppress(TimeoutError):
+            await until(lambda: bool(heard.ours and heard.alone and heard.queue))
+        await asyncio.sleep(1)  # so long an event that came by another way too has to be heard twice
+        well = heard.ours == ["John"]
+        matrix.note(Cell("publish", "we find and hear Go", generation.name), well=well)
+        assert (heard.ours, heard.alone, heard.queue) == (["John"], ["John"], ["John"])
+        for task in tasks:
+            task.cancel()
