@@ -9,6 +9,7 @@ import msgspec
 from micro.doors.api.access import Doorkeeper, cookie_name
 from micro.doors.api.refusal import Refused
 from micro.doors.api.request import Answer, Request
+from micro.doors.web.browsers import kind_of
 from micro.doors.web.files import File, Files
 from micro.doors.web.sessions import SESSION_SECONDS, Sessions
 from micro.errors import BadRequest, Forbidden, NotFound
@@ -53,17 +54,17 @@ class AppDoor:
         self._sessions = sessions
         self._doorkeeper = doorkeeper
 
-    def page(self, request: Request) -> Answer | None:
-        """Returns the page at `/`, None where the app is not built."""
-        index = self._files.index
-        return None if index is None else _given(request, index, {"content-security-policy": PAGE_POLICY})
-
-    async def asset(self, request: Request) -> Answer:
-        """Answers `/assets/...`.
+    def given(self, request: Request) -> Answer | None:
+        """Answers `/` and `/assets/...` for anybody who reaches the door, else None; also where the app is not built.
 
         Raises:
             NotFound: there is no such file.
         """
+        if request.path == "/":
+            index = self._files.index
+            return None if index is None else _given(request, index, {"content-security-policy": PAGE_POLICY})
+        if not request.path.startswith("/assets/"):
+            return None
         if request.method not in ("GET", "HEAD"):
             raise Refused(405, "method: files are read by GET, HEAD", headers={"allow": "GET, HEAD"})
         name = "/".join(request.segments[1:])
@@ -81,6 +82,8 @@ class AppDoor:
         rest = request.segments[2:]
         if request.method in ("GET", "HEAD") and not rest:
             return Answer(200, encode_json({"owner": self._doorkeeper.caller(request).unlimited}))
+        if request.method in ("GET", "HEAD") and rest == ("all",):
+            return self._list(request)
         if request.method != "POST":
             raise Refused(405, "method: a session is opened by POST", headers={"allow": "GET, POST"})
         if not rest:
@@ -89,7 +92,35 @@ class AppDoor:
             return self._offer(request)
         if rest in (("end",), ("end", "all")):
             return self._end(request, everywhere=len(rest) > 1)
+        if len(rest) == 2 and rest[0] == "end":
+            return self._end_called(request, rest[1])
         raise NotFound("no such path; a session is opened at /-/session", id="web")
+
+    def _list(self, request: Request) -> Answer:
+        self._check_owner(request, "sees")
+        proof = self._doorkeeper.proof(request)
+        here = "" if proof is None else self._sessions.id_of(proof)
+        found = [
+            {
+                "id": each.id,
+                "browser": each.browser,
+                "opened": each.opened,
+                "seen": each.seen,
+                "expires": each.expires,
+                "here": each.id == here,
+            }
+            for each in self._sessions.all()
+        ]
+        return Answer(200, encode_json({"sessions": found}))
+
+    def _end_called(self, request: Request, id: str) -> Answer:
+        self._check_owner(request, "ends")
+        self._sessions.end_called(id)
+        return Answer(200, encode_json({"ended": True}))
+
+    def _check_owner(self, request: Request, does: str) -> None:
+        if not self._doorkeeper.caller(request).unlimited:
+            raise Forbidden(f"only the owner {does} the sessions of browsers; `micro web` signs him in", id="web")
 
     def _offer(self, request: Request) -> Answer:
         if not self._doorkeeper.caller(request).unlimited:
@@ -104,7 +135,7 @@ class AppDoor:
             code = msgspec.json.decode(body, type=Login).code
         except (ValueError, RecursionError) as error:
             raise BadRequest(f'expected {{"code": "..."}}: {error}', id="web") from error
-        proof = self._sessions.open(code)
+        proof = self._sessions.open(code, kind_of(request.header("user-agent")))
         cookie = _cookie(request, proof.cookie, int(SESSION_SECONDS))
         return Answer(200, encode_json({"key": proof.key}), headers={"set-cookie": cookie})
 

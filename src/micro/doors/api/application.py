@@ -85,7 +85,7 @@ class Application:
         self._links = links
         self._figures = figures
         self._rooms: Mapping[str, Room] = {
-            "": self._home,
+            "": pages.home,
             "api": pages.services,
             "healthz": pages.health,
             "hook": hook.push,
@@ -153,6 +153,9 @@ class Application:
             return await self._rooms[request.path[1:]](request)
         if request.segments[:2] == ("-", "session") and len(request.segments) == 2 and request.method == "POST":
             return await self._app.session(request)  # the code in its body is its proof
+        given = self._app.given(request)
+        if given is not None:
+            return given  # the app is nobody's secret, and whoever shall sign in needs it first
         caller = self._asking.caller(request)
         target = self._directory.recall(request.path)
         if target is None:
@@ -172,8 +175,6 @@ class Application:
             return self._rooms.get(segments[0] if segments else "")
         if segments == CARD:
             return self._agents.card
-        if segments[0] == "assets":
-            return self._app.asset
         if segments[:2] == ("-", "session"):  # no service is called so
             return self._app.session
         if segments[0] == "services" and len(segments) == 3 and segments[2] == "openapi.json":
@@ -185,10 +186,6 @@ class Application:
             _check_topic_is_last(segments, 1 if acknowledges else 0)
             return self._events.publish if segments[1] == "publish" else self._events.subscribe
         return self._pages.service if len(segments) == 2 else None
-
-    async def _home(self, request: Request) -> Outcome:
-        """Answers `/`: with the app where it is built, else with a page that says how to build it."""
-        return await self._pages.home(request) if (page := self._app.page(request)) is None else page
 
     async def _find(self, request: Request) -> Target:
         """Returns what a path is for; only a path of ours has anybody look in the network for a name."""

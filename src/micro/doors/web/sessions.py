@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from micro.errors import Unauthorized
+from micro.errors import NotFound, Unauthorized
 
 __all__ = ["CODE_SECONDS", "SESSION_SECONDS", "Proof", "Sessions"]
 
@@ -27,6 +27,10 @@ CODES_MAX = 16
 SESSION_SECONDS = 30 * 86_400.0
 SESSIONS_MAX = 64
 """So many browsers have a session; the oldest gives way."""
+SEEN_SECONDS = 600.0
+"""When a session was used is noted no more often: each note is written to the disk."""
+ID_DIGITS = 16
+BROWSER_CHARACTERS_MAX = 64
 KEPT_BYTES_MAX = 65_536
 
 
@@ -43,11 +47,27 @@ class Proof(NamedTuple):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What is kept of a session: hashes of its halves in hex, and its end in seconds since 1970."""
+    """What is kept of a session: hashes of its halves in hex, and its times in seconds since 1970.
+
+    Attributes:
+        cookie, key: the hashes.
+        expires: its end.
+        opened: its beginning; 0 where it was not noted yet.
+        seen: when it was used last, give or take `SEEN_SECONDS`.
+        browser: the kind of browser it was opened in, "" where nothing is known of it.
+    """
 
     cookie: str
     key: str
     expires: float
+    opened: float = 0.0
+    seen: float = 0.0
+    browser: str = ""
+
+    @property
+    def id(self) -> str:
+        """What the session is called: the beginning of a hash, which opens nothing."""
+        return self.cookie[:ID_DIGITS]
 
 
 class Sessions:
@@ -85,8 +105,12 @@ class Sessions:
         self._codes[code] = now + CODE_SECONDS
         return code
 
-    def open(self, code: str) -> Proof:
+    def open(self, code: str, browser: str = "") -> Proof:
         """Opens a session.
+
+        Args:
+            code: what was offered.
+            browser: what kind of browser it is.
 
         Raises:
             Unauthorized: the code is none of ours, was used, or waited too long.
@@ -95,7 +119,9 @@ class Sessions:
         if end <= self._now():
             raise Unauthorized("this link was used already, or is too old; type `micro web` for a new one", id="web")
         proof = Proof(self._draw(SECRET_BYTES).hex(), self._draw(SECRET_BYTES).hex())
-        kept = Kept(_hash(proof.cookie), _hash(proof.key), self._now() + SESSION_SECONDS)
+        now = self._now()
+        named = browser[:BROWSER_CHARACTERS_MAX]
+        kept = Kept(_hash(proof.cookie), _hash(proof.key), now + SESSION_SECONDS, now, now, named)
         self._keep([*self._alive(), kept][-SESSIONS_MAX:])
         return proof
 
@@ -105,8 +131,10 @@ class Sessions:
         Raises:
             Unauthorized: they are of no session, or not of the same, or it has ended.
         """
-        if self._of(proof) is None:
+        found = self._of(proof)
+        if found is None:
             raise _ended()
+        self._see(found)
 
     def watch(self, proof: Proof, ended: Callable[[], None]) -> tuple[float, Callable[[], None]]:
         """Has somebody told, once, when a session is ended before its time.
@@ -119,6 +147,7 @@ class Sessions:
         found = self._of(proof)
         if found is None:
             raise _ended()
+        self._see(found)
         key = object()
         self._open[key] = (found, ended)
         return found.expires - self._now(), lambda: self._forget(key)
@@ -130,12 +159,44 @@ class Sessions:
         """Ends a session, if there is one."""
         found = self._of(proof)
         if found is not None:
-            self._keep([each for each in self._alive() if each != found])
+            self._keep([each for each in self._alive() if each.cookie != found.cookie])
+
+    def all(self) -> list[Kept]:
+        """Returns all sessions, the one that was used last first."""
+        return sorted(self._alive(), key=lambda each: -each.seen)
+
+    def id_of(self, proof: Proof) -> str:
+        """Returns what the session of a proof is called, "" where there is none."""
+        found = self._of(proof)
+        return "" if found is None else found.id
+
+    def end_called(self, id: str) -> None:
+        """Ends the session that is called so.
+
+        Raises:
+            NotFound: there is none.
+        """
+        alive = self._alive()
+        left = [each for each in alive if each.id != id]
+        if len(left) == len(alive):
+            raise NotFound("no browser has this session; it may have ended already", id="web")
+        self._keep(left)
 
     def end_all(self) -> None:
         """Ends every session, and forgets the codes."""
         self._codes.clear()
         self._keep([])
+
+    def _see(self, found: Kept) -> None:
+        """Notes that a session is used."""
+        now = self._now()
+        if now - found.seen < SEEN_SECONDS:
+            return
+        seen = msgspec.structs.replace(found, seen=now)
+        try:
+            self._keep([seen if each.cookie == seen.cookie else each for each in self._alive()])
+        except OSError:
+            pass  # a full disk keeps nobody out; it is noted in memory
 
     def _of(self, proof: Proof) -> Kept | None:
         cookie, key = _hash(proof.cookie), _hash(proof.key)
@@ -153,7 +214,8 @@ class Sessions:
     def _keep(self, known: list[Kept]) -> None:
         self._known = known
         self._save(msgspec.json.encode(known))
-        over = [(key, ended) for key, (kept, ended) in self._open.items() if kept not in known]
+        left = {each.cookie for each in known}
+        over = [(key, ended) for key, (kept, ended) in self._open.items() if kept.cookie not in left]
         for key, ended in over:
             self._forget(key)
             ended()

@@ -164,6 +164,45 @@ async def test_signing_out_everywhere_ends_all(app: House) -> None:
     assert (await app.get("/-/session", **other)).status == 401
 
 
+async def test_the_owner_sees_where_he_is_signed_in(app: House) -> None:
+    """Which of them asks, and no secret; nobody else sees it."""
+    one, other = await signed_in(app), await signed_in(app)
+    reply = await app.get("/-/session/all", **one)
+    mine = [each for each in reply.json["sessions"] if each["here"]]
+
+    assert (len(mine), {"id", "browser", "opened", "seen", "expires", "here"}) == (1, set(mine[0]))
+    assert not any(secret.encode() in reply.body for headers in (one, other) for secret in headers.values())
+    assert (await app.get("/-/session/all")).status == 403
+
+
+async def test_the_owner_signs_another_browser_out(app: House) -> None:
+    """By what it is called; nobody else does."""
+    one, other = await signed_in(app), await signed_in(app)
+    id = next(each["id"] for each in (await app.get("/-/session/all", **other)).json["sessions"] if each["here"])
+
+    assert (await app.post(f"/-/session/end/{id}")).status == 403
+    assert (await app.post(f"/-/session/end/{id}", **one)).status == 200
+    assert (await app.get("/-/session", **other)).status == 401
+    assert (await app.get("/-/session", **one)).json == {"owner": True}
+    assert (await app.post(f"/-/session/end/{id}", **one)).status == 404
+
+
+async def test_a_browser_on_another_machine_gets_the_app_and_nothing_else(app: House) -> None:
+    """It has to come from somewhere before anybody can sign in."""
+    far = {"x_forwarded_for": "192.168.1.9"}
+    code = (await app.post("/-/session/code", owner=True)).json["code"]
+
+    assert [(await app.get(path, **far)).status for path in ("/", "/assets/sw.js")] == [200, 200]
+    assert [(await app.get(path, **far)).status for path in ("/api", "/metrics", "/-/session/all")] == [401] * 3
+    assert (await app.post("/api/greeter/Say.Hello", {}, **far)).status == 401
+    assert (await app.post("/-/session", {"code": code}, **far)).status == 200
+
+
+async def test_without_the_app_another_machine_sees_nothing(house: House) -> None:
+    """The plain page lists services."""
+    assert (await house.get("/", x_forwarded_for="192.168.1.9")).status == 401
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"{}", b'{"code": 1}', b"[" * 5000, b'{"code": "' + b"x" * 2000 + b'"}'])
 async def test_a_malformed_login_is_refused(app: House, body: bytes) -> None:
     """400, and nothing is opened."""
@@ -185,6 +224,7 @@ async def test_a_page_from_elsewhere_opens_no_session(app: House) -> None:
         ("PUT", "/-/session", 405),
         ("POST", "/-/session/x", 404),
         ("GET", "/-/other", 404),
+        ("POST", "/-/session/end/all/x", 404),
     ],
 )
 async def test_nothing_else_is_there(app: House, method: str, path: str, status: int) -> None:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import pytest
 
-from micro.doors.web.sessions import CODE_SECONDS, CODES_MAX, SESSION_SECONDS, SESSIONS_MAX, Proof, Sessions
-from micro.errors import Unauthorized
+from micro.doors.web.sessions import (
+    CODE_SECONDS,
+    CODES_MAX,
+    SEEN_SECONDS,
+    SESSION_SECONDS,
+    SESSIONS_MAX,
+    Proof,
+    Sessions,
+)
+from micro.errors import NotFound, Unauthorized
 
 
 class Time:
@@ -161,3 +170,82 @@ def test_whoever_watches_a_session_is_told_once_that_it_ended(sessions: Sessions
     assert told == ["mine", "other"]
     with pytest.raises(Unauthorized):
         sessions.watch(mine, lambda: None)
+
+
+def test_sessions_are_listed_by_their_use(sessions: Sessions, time: Time) -> None:
+    """With when they were opened and used, and in which kind of browser."""
+    phone = sessions.open(sessions.offer(), "Chrome, Android")
+    time.now += SEEN_SECONDS
+    sessions.open(sessions.offer(), "Firefox, Linux")
+    time.now += SEEN_SECONDS
+    sessions.check(phone)
+
+    first, second = sessions.all()
+    assert (first.browser, first.opened, first.seen) == ("Chrome, Android", 1000.0, 1000.0 + 2 * SEEN_SECONDS)
+    assert (second.browser, second.seen) == ("Firefox, Linux", 1000.0 + SEEN_SECONDS)
+    assert sessions.id_of(phone) == first.id != second.id
+    assert sessions.id_of(Proof("", "")) == ""
+
+
+def test_a_session_is_ended_by_its_name(sessions: Sessions) -> None:
+    """What is open by it is told, all others go on, and nobody's end is an error that says so."""
+    told: list[str] = []
+    mine, phone = sessions.open(sessions.offer()), sessions.open(sessions.offer())
+    sessions.watch(mine, lambda: told.append("mine"))
+    sessions.watch(phone, lambda: told.append("phone"))
+
+    sessions.end_called(sessions.id_of(phone))
+
+    assert told == ["phone"]
+    sessions.check(mine)
+    with pytest.raises(Unauthorized):
+        sessions.check(phone)
+    with pytest.raises(NotFound):
+        sessions.end_called("0" * 16)
+
+
+def test_being_seen_ends_nothing_that_is_open(sessions: Sessions, time: Time, drawer: Drawer) -> None:
+    """It is noted for whoever looks later, and not more often than needed."""
+    told: list[str] = []
+    proof = sessions.open(sessions.offer())
+    sessions.watch(proof, lambda: told.append("ended"))
+    before = drawer.data
+    time.now += SEEN_SECONDS - 1
+    sessions.check(proof)
+    assert drawer.data == before
+
+    time.now += 1
+    sessions.check(proof)
+
+    assert told == []
+    assert opened(time, drawer).all()[0].seen == time.now
+
+
+def test_a_full_disk_keeps_nobody_out(time: Time) -> None:
+    """When a session was seen is not worth refusing its owner."""
+    broken: list[bool] = []
+
+    def save(data: bytes) -> None:
+        if broken:
+            raise OSError(28, "No space left on device")
+
+    numbers = itertools.count()
+    sessions = Sessions(draw=lambda count: next(numbers).to_bytes(count), now=lambda: time.now, save=save)
+    proof = sessions.open(sessions.offer())
+    broken.append(True)
+    time.now += SEEN_SECONDS
+
+    sessions.check(proof)
+
+
+def test_sessions_of_an_older_node_go_on(time: Time, drawer: Drawer, sessions: Sessions) -> None:
+    """Which noted neither when they were opened nor where."""
+    proof = sessions.open(sessions.offer())
+    assert drawer.data is not None
+    kept = msgspec.json.decode(drawer.data)
+    drawer.data = msgspec.json.encode([{name: each[name] for name in ("cookie", "key", "expires")} for each in kept])
+
+    again = opened(time, drawer)
+    again.check(proof)
+
+    assert (again.all()[0].opened, again.all()[0].seen) == (0.0, time.now)
