@@ -81,6 +81,11 @@ async def run(command: Sequence[str], directory: Path, environment: Mapping[str,
     )
 
 
+def environment() -> dict[str, str]:
+    """Returns the owner's variables."""
+    return {"HOME": str(Path.home()), **os.environ}
+
+
 async def built(folder: Path, language: Language, source: str) -> Path:
     """Returns what one of the sources in `tests/guests` is built to, in an empty folder.
 
@@ -89,7 +94,8 @@ async def built(folder: Path, language: Language, source: str) -> Path:
     tools = await tools_for(language)
     kept = FOLDER / "built" / f"{_name(language, source, tools)}.wasm"
     shutil.copytree(GUESTS / source, folder / "source")
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)  # compilers are kept only where nobody else may write
+    kept.parent.mkdir(exist_ok=True)
     with kept.with_suffix(".lock").open("w") as lock:  # tests run side by side, and one build is enough
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         if not kept.exists():
@@ -111,7 +117,6 @@ def _name(language: Language, source: str, tools: Tools) -> str:
 
 async def fetch(names: Sequence[str]) -> bool:
     """Fetches kits, and says what is missing."""
-    environment = {"HOME": str(Path.home()), **os.environ}
     complete = True
     for name in names or [*KITS]:
 
@@ -119,7 +124,7 @@ async def fetch(names: Sequence[str]) -> bool:
             sys.stdout.write(f"{step}: {detail}\n")
 
         log = FOLDER / f"{name}.log"
-        bench = Workbench(SystemDisk(), Unshare(SystemProcesses()), environment, tell, log)
+        bench = Workbench(SystemDisk(), Unshare(SystemProcesses()), environment(), tell, log)
         try:
             await kits().get(name, bench)
         except MicroError as error:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from micro import errors
-from micro.errors import EngineError
+from micro.errors import EngineError, SourceError
 from micro.ports import Disk
 from micro.runtime.requirements import Requirements
+from micro.runtime.source.trees import walk
 from micro.runtime.workbench import Workbench
 
 __all__ = ["Environments", "Interpreter"]
@@ -26,6 +27,13 @@ __all__ = ["Environments", "Interpreter"]
 SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
 PINS = "pins.txt"
 REPORT_BYTES_MAX = 50_000_000
+DEPS = "deps"
+
+GUEST_PYTHON = "3.14"
+"""The version of the Python that `componentize-py` puts into a guest."""
+
+PYTHON_ALONE = "Python alone, which is all that a guest can have; --engine process runs it with every package"
+MACHINE_CODE = frozenset({".so", ".pyd", ".dylib"})
 
 
 @dataclass(frozen=True)
@@ -107,29 +115,57 @@ class Environments:
         made = [str(self._interpreter.program), "-m", "venv", "--without-pip", str(place / "python")]
         own = {"HOME": str(place)}
         await bench.fetch(made, directory=place, environment=own, what="cannot make a Python environment")
+        listed = self._write(place, requirements)
+        install = self._installer(place, listed, requirements)
+        await bench.fetch(install, directory=place, environment={}, what="cannot install the service's packages")
+        self._disk.create(self._packages(place) / "micro-node.pth", self._path_file())
+        return self._installed(place, self._packages(place))
+
+    async def gather(self, place: Path, requirements: Requirements, bench: Workbench) -> list[tuple[str, str, str]]:
+        """Installs packages for a guest into the folder `deps` of an empty one, and returns them as `make` does.
+
+        Raises:
+            SourceError: a package cannot be installed, or is of more than Python.
+        """
+        count = len(requirements.lines)
+        bench.report("fetching", f"{count} package{'s' if count > 1 else ''} of Python alone, for a guest")
+        listed, deps = self._write(place, requirements), place / DEPS
+        what = f"cannot fetch the packages as {PYTHON_ALONE}"
+        install = self._installer(place, listed, requirements, alone=True)
+        await bench.fetch(install, directory=place, environment={}, what=what)
+        for path, _ in walk(self._disk, deps, lambda entry: entry.name == "bin"):
+            if path.suffix in MACHINE_CODE:
+                raise SourceError(f"{what}: {path} is code of a machine")
+        return self._installed(place, deps)
+
+    def _write(self, place: Path, requirements: Requirements) -> Path:
+        """Writes what is asked for into files for an installer, and returns the path of the first."""
         listed = place / "requirements.txt"
         self._disk.create(listed, "".join(f"{line}\n" for line in requirements.lines).encode())
         if requirements.pins:
             self._disk.create(place / PINS, "".join(f"{line}\n" for line in requirements.pins).encode())
-        install = self._installer(place, listed, requirements)
-        await bench.fetch(install, directory=place, environment={}, what="cannot install the service's packages")
-        self._disk.create(self._packages(place) / "micro-node.pth", self._path_file())
-        return self._installed(place)
+        return listed
 
-    def _installer(self, place: Path, listed: Path, requirements: Requirements) -> list[str]:
+    def _installer(self, place: Path, listed: Path, requirements: Requirements, *, alone: bool = False) -> list[str]:
         """Returns the command that installs: pip of the node's environment, else uv of the same."""
         python = str(place / "python" / "bin" / "python")
         options = ["--only-binary", ":all:", *(["--require-hashes"] if requirements.hashed else []), "-r", str(listed)]
         options += ["-c", str(place / PINS)] if requirements.pins else []
+        own = str(self._interpreter.program)
+        if alone:
+            options += ["--target", str(place / DEPS), "--python-version", GUEST_PYTHON]
         if importlib.util.find_spec("pip"):
             ask = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
             ask += ["--report", str(place / "report.json")]
-            return [str(self._interpreter.program), "-m", "pip", "--python", python, "install", *ask, *options]
+            which = ["--python", python]
+            if alone:
+                which, options = [], [*options, "--platform", "any", "--implementation", "py", "--abi", "none"]
+            return [own, "-m", "pip", *which, "install", *ask, *options]
         if importlib.util.find_spec("uv"):
-            return [str(self._interpreter.program), "-m", "uv", "pip", "install", "--python", python, *options]
+            return [own, "-m", "uv", "pip", "install", *([] if alone else ["--python", python]), *options]
         raise EngineError("this service needs packages, and the node's Python has neither pip nor uv: install pip")
 
-    def _installed(self, place: Path) -> list[tuple[str, str, str]]:
+    def _installed(self, place: Path, packages: Path) -> list[tuple[str, str, str]]:
         """Returns what is there: as pip reported it, else as the names of its folders say."""
         report = self._disk.read_part(place / "report.json", 0, REPORT_BYTES_MAX)
         if report:
@@ -142,7 +178,7 @@ class Environments:
                 )
                 for one in found
             )
-        names = [entry.name for entry in self._disk.entries(self._packages(place))]
+        names = [entry.name for entry in self._disk.entries(packages)]
         parts = [name.removesuffix(".dist-info").rpartition("-") for name in names if name.endswith(".dist-info")]
         return sorted((name, version, "") for name, _, version in parts)
 

@@ -64,7 +64,7 @@ class Understood:
             "endpoints": list(plan.endpoints),
             "why": plan.reason,
             "description": plan.description,
-            "tools": [*self.recipe.tools(plan), *plan.brought],
+            "tools": [*self.recipe.tools(plan), *(f"{one.name} {one.version}" for one in plan.brought)],
             "notes": list(plan.notes),
             "revision": self.tree.revision.id,
         }
@@ -173,9 +173,8 @@ class Workshop:
             BadRequest: this node did not state it.
         """
         statement = open_statement(self.artefacts.read(key, STATEMENT), self.artefacts.nid)
-        name = str(statement["predicate"]["buildDefinition"]["internalParameters"]["recipe"]).partition("/")[0]
-        recipe = self._recipes.get(name)
-        return recipe is not None and recipe.reproducible
+        inner = statement["predicate"]["buildDefinition"]["internalParameters"]
+        return bool(inner.get("differs") == "")
 
     def clear(self) -> None:
         """Removes what the node left half done when it stopped; nothing may be under way."""

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from micro.ports import Clock, Disk, Entry
 from micro.runtime.artefact.bill import bill_of
 from micro.runtime.artefact.statement import Built, sign_statement, statement_of
 from micro.runtime.artefact.stock import Stock, sweep_folder
-from micro.runtime.recipe.plan import Fetched, Files, Plan
+from micro.runtime.recipe.plan import Component, Fetched, Files, Plan
 from micro.runtime.recipe.recipe import Job, Place, Recipe, Start
 from micro.runtime.source.source import Report, Tree, silent
 from micro.runtime.source.trees import FILES_MAX, tree_hash, walk
@@ -107,7 +107,7 @@ class Artefacts:
             BuildFailed: a command ended badly; its last lines are in `tail`, and all of them in the log.
             SourceError: it cannot be fetched for or built; what was here before is as it was.
         """
-        tools = await self._tools(recipe, plan)
+        tools = await self.tools(recipe, plan)
         fetched = await self.fetched(recipe, plan, files, tree, report)
         key = self.key(recipe, plan, tree, fetched, tools)
         place = self.folder / key
@@ -128,8 +128,11 @@ class Artefacts:
                     components=fetched.components,
                     began=began,
                     ended=self._clock.now(),
+                    differs=recipe.differs(plan),
                 )
-                await asyncio.to_thread(self._state, built, digest, fetched.lock, tree.folder)
+                brought = {one.name for one in plan.brought}
+                own = [Component("", name, version) for name, version in tools.items() if name not in brought]
+                await asyncio.to_thread(self._state, built, digest, fetched.lock, tree.folder, (*plan.brought, *own))
             else:
                 report("building", f"build {key[:10]} is here already")
         record = json.loads(self._disk.read(place / COMPLETE) or b"{}")
@@ -151,6 +154,27 @@ class Artefacts:
             "tools": dict(tools),
         }
         return hashlib.sha256(b"micro-build-v1\0" + json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    async def tools(self, recipe: Recipe, plan: Plan) -> dict[str, str]:
+        """Returns the versions of the programs that a recipe needs.
+
+        Raises:
+            SourceError: one is not there; the message says how to install it.
+        """
+        bench = self._bench(silent, self.folder)
+        found = {one.name: one.version for one in plan.brought}
+        missing = []
+        for name in recipe.tools(plan):
+            try:
+                path = bench.find(name)
+            except SourceError as error:
+                missing.append(str(error))
+                continue
+            if name in VERSION_OF:
+                found[name] = await bench.ask([path, *VERSION_OF[name]], Path("/"))
+        if missing:
+            raise SourceError("; ".join(missing))
+        return found
 
     async def build(
         self, recipe: Recipe, plan: Plan, files: Files, tree: Path, fetched: Fetched, place: Path, report: Report
@@ -240,27 +264,10 @@ class Artefacts:
         names = frozenset(str(path) for path, _ in found)
         return recipe.start(plan, Place(tree, place / OUT, packages, names, tuple(sorted(programs)), tool))
 
-    async def _tools(self, recipe: Recipe, plan: Plan) -> dict[str, str]:
-        """Returns the versions of the programs that a recipe needs, all of which must be there."""
-        bench = self._bench(silent, self.folder)
-        found = dict(one.split(" ", 1) for one in plan.brought)
-        missing = []
-        for name in recipe.tools(plan):
-            try:
-                path = bench.find(name)
-            except SourceError as error:
-                missing.append(str(error))
-                continue
-            if name in VERSION_OF:
-                found[name] = await bench.ask([path, *VERSION_OF[name]], Path("/"))
-        if missing:
-            raise SourceError("; ".join(missing))
-        return found
-
-    def _state(self, built: Built, digest: str, lock: bytes, tree: Path) -> None:
+    def _state(self, built: Built, digest: str, lock: bytes, tree: Path, tools: Iterable[Component]) -> None:
         """Writes the bill and the statement, and last of all that the build is complete."""
         place = self.folder / built.key
-        bill = bill_of(built.service, built.key, built.components, built.ended)
+        bill = bill_of(built.service, built.key, built.components, built.ended, tools)
         subjects = {OUT: digest, BILL: _sha256(bill), LOCK: _sha256(lock)}
         stated = replace(built, subjects=subjects)
         statement = sign_statement(statement_of(stated, self.nid), self._signer)

@@ -16,7 +16,9 @@ __all__ = ["bill_of"]
 ALGORITHMS = {"sha1": "SHA-1", "sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
 
 
-def bill_of(service: str, key: str, components: Iterable[Component], now: float) -> bytes:
+def bill_of(
+    service: str, key: str, components: Iterable[Component], now: float, tools: Iterable[Component] = ()
+) -> bytes:
     """Returns a CycloneDX 1.6 document in JSON.
 
     Args:
@@ -24,6 +26,7 @@ def bill_of(service: str, key: str, components: Iterable[Component], now: float)
         key: of the build; makes the document's number, so that one build has one.
         components: the packages.
         now: when, in seconds since 1970.
+        tools: what built it; one whose kind is empty is the owner's own program, from wherever he has it.
     """
     from cyclonedx.model import HashAlgorithm, HashType  # a node that builds nothing does not pay for it
     from cyclonedx.model.bom import Bom
@@ -36,6 +39,11 @@ def bill_of(service: str, key: str, components: Iterable[Component], now: float)
     bom = Bom(serial_number=uuid5(NAMESPACE_URL, f"micro:build:{key}"))
     bom.metadata.timestamp = datetime.fromtimestamp(now, UTC)
     bom.metadata.component = Part(name=service, type=ComponentType.APPLICATION, bom_ref=f"build:{key}")
+    for tool in tools:
+        found = PackageURL(type=tool.kind, name=tool.name, version=tool.version) if tool.kind else None
+        bom.metadata.tools.components.add(
+            Part(name=tool.name, version=tool.version, type=ComponentType.APPLICATION, purl=found)
+        )
     for one in components:
         namespace, _, name = one.name.rpartition("/")
         hashes = [

@@ -43,6 +43,7 @@ class Built:
         subjects: SHA-256 of what came of it, by name.
         components: the packages that went into it.
         began, ended: when, in seconds since 1970.
+        differs: why another build of the same is not equal in every bit; empty where it is.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Built:
     components: tuple[Component, ...]
     began: float
     ended: float
+    differs: str = ""
 
 
 def statement_of(built: Built, nid: str) -> dict[str, Any]:
@@ -72,7 +74,11 @@ def statement_of(built: Built, nid: str) -> dict[str, Any]:
                     "source": built.source,
                     "revision": built.revision,
                 },
-                "internalParameters": {"recipe": built.recipe, "tools": dict(built.tools)},
+                "internalParameters": {
+                    "recipe": built.recipe,
+                    "tools": dict(built.tools),
+                    "differs": built.differs,
+                },
                 "resolvedDependencies": [
                     {"name": "tree", "uri": built.source, "digest": {"microTree": built.tree}},
                     *_dependencies(built.components),

@@ -63,16 +63,21 @@ async def _compare(
 ) -> str:
     """Builds once more, where that can say something, and returns what that showed."""
     outer = definition["externalParameters"]
-    tree, files, plan, recipe = await again(
-        str(outer["source"]), str(outer["revision"]), str(definition["internalParameters"]["recipe"])
-    )
+    inner = definition["internalParameters"]
+    tree, files, plan, recipe = await again(str(outer["source"]), str(outer["revision"]), str(inner["recipe"]))
     stated = definition["resolvedDependencies"][0]["digest"]["microTree"]
     if tree.hash != stated:
         return "its source has changed since, so it was not built again"
     if not before:
         return "nothing of it is built: its source runs as it is"
-    if not recipe.reproducible:
-        return f"{recipe.language} does not come out equal in every bit, so it was not built again"
+    if why := recipe.differs(plan):
+        return f"{why}, so it was not built again: `micro verify --attestations 1` asks who else has built it"
+    tools = {**await artefacts.tools(recipe, plan), "recipe": f"{recipe.name}/{recipe.version}"}
+    moved = sorted(
+        name for name, one in {**inner["tools"], "recipe": inner["recipe"]}.items() if tools.get(name) != one
+    )
+    if moved:
+        return f"it was built by another version of {', '.join(moved)} than is here, so it was not built again"
     fetched = await artefacts.fetched(recipe, plan, files, tree, report)
     place = artefacts.folder / f"{CHECK}{key}"
     report("verifying", "building it again, to compare")

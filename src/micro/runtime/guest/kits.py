@@ -39,7 +39,7 @@ class Kit:
     """Compilers that come together.
 
     Attributes:
-        version: of all that is in it, for a person and for the name of a build.
+        version: of all that is called in it, for a person and for the name of a build.
         manager: what fetches it.
         pins: in `pins/`, the file or folder that says exactly what.
         megabytes: how much that fetches, about.

@@ -49,12 +49,14 @@ class Tools:
         sdk: the folder of the files that are put beside sources.
         wit: the folder of the world.
         rust_target: what Rust's target is called.
+        packages: the folder of what was fetched for the source; empty where nothing was.
     """
 
     words: Mapping[str, tuple[str, ...]]
     sdk: str
     wit: str
     rust_target: str = RUST_TARGETS[0]
+    packages: str = ""
 
     def call(self, name: str) -> tuple[str, ...]:
         """Returns the words that call a tool.
@@ -94,12 +96,14 @@ class Recipe:
         steps: returns the commands, from the tools, the names of the folder's files and whether the SDK is used.
         beside: the files of the SDK to put into the folder: from where in the SDK, to where.
         mark: what stands in a source that uses the SDK; where it is empty, each does.
+        differs: why two builds of one source are not equal in every bit; empty where they are.
     """
 
     tools: tuple[str, ...]
     steps: Steps
     beside: tuple[tuple[str, str], ...]
     mark: bytes = b""
+    differs: str = ""
 
 
 def _c(compiler: str, endings: tuple[str, ...], *more: str) -> Steps:
@@ -146,11 +150,14 @@ def _rust(tools: Tools, names: Collection[str], *, sdk: bool) -> list[Step]:
 
 def _assemblyscript(tools: Tools, names: Collection[str], *, sdk: bool) -> list[Step]:
     entry = "index.ts" if "index.ts" in names else "assembly/index.ts"
-    return [Step((*tools.call("asc"), entry, "-O", "--runtime", "incremental", "--use", "abort=", "-o", ARTEFACT))]
+    packages = ("--path", f"{tools.packages}/node_modules") if tools.packages else ()
+    options = ("-O", "--runtime", "incremental", "--use", "abort=", *packages, "-o", ARTEFACT)
+    return [Step((*tools.call("asc"), entry, *options))]
 
 
 def _python(tools: Tools, names: Collection[str], *, sdk: bool) -> list[Step]:
-    folders = ("-p", ".", *(("-p", "deps") if "deps/" in names else ()))
+    places = [".", *(["deps"] if "deps/" in names else []), *([f"{tools.packages}/deps"] if tools.packages else [])]
+    folders = [word for place in places for word in ("-p", place)]
     command = (*tools.call("componentize-py"), "-d", tools.wit, "-w", "service", "componentize")
     return [Step((*command, *folders, "micro_component", "-o", ARTEFACT), {"PYTHONHASHSEED": "0"})]
 
@@ -166,8 +173,11 @@ def _javascript(tools: Tools, names: Collection[str], *, sdk: bool) -> list[Step
         f"--outfile={BUILT}/bundle.js",
     )
     made = ("-w", tools.wit, "-n", "service", "-j", f"{BUILT}/bundle.js", "--sync", "--opt-size", "-o", ARTEFACT)
-    return [Step((*tools.call("esbuild"), *bundle)), Step((*tools.call("componentize-qjs"), *made))]
+    packages = {"NODE_PATH": f"{tools.packages}/node_modules"} if tools.packages else {}
+    return [Step((*tools.call("esbuild"), *bundle), packages), Step((*tools.call("componentize-qjs"), *made))]
 
+
+SNAPSHOT = "a guest of Python or JavaScript holds the memory of its interpreter, which is another one after each build"
 
 _PYTHON_FILES = tuple(f"micro/{name}.py" for name in ("__init__", "_fault", "_guest", "_host", "_schema"))
 _PYTHON = tuple((f"python/{name}", name) for name in ("micro_component.py", *_PYTHON_FILES))
@@ -180,10 +190,10 @@ LANGUAGES: dict[Language, Recipe] = {
         ("zig",), _c("c++", (".cc", ".cpp", ".cxx"), "-fno-exceptions"), (("c/micro.h", "micro.h"),), b'"micro.h"'
     ),
     "go": Recipe(("go",), _go, (("go/micro_guest.go", "micro_guest.go"),), b"OnCall"),
-    "javascript": Recipe(("esbuild", "componentize-qjs"), _javascript, _JAVASCRIPT),
-    "python": Recipe(("componentize-py",), _python, _PYTHON),
+    "javascript": Recipe(("esbuild", "componentize-qjs"), _javascript, _JAVASCRIPT, differs=SNAPSHOT),
+    "python": Recipe(("componentize-py",), _python, _PYTHON, differs=SNAPSHOT),
     "rust": Recipe(("cargo",), _rust, (("rust/micro.rs", "src/micro.rs"),), b"mod micro;"),
-    "typescript": Recipe(("esbuild", "componentize-qjs"), _javascript, _JAVASCRIPT),
+    "typescript": Recipe(("esbuild", "componentize-qjs"), _javascript, _JAVASCRIPT, differs=SNAPSHOT),
     "zig": Recipe(("zig",), _zig, (("zig/micro.zig", "micro.zig"),), b'@import("micro.zig")'),
 }
 

@@ -16,7 +16,6 @@ class CommandRecipe:
     name = "command"
     language = "a command"
     version = 1
-    reproducible = True
 
     def matches(self, files: Files, manifest: Manifest) -> Plan | None:
         if not manifest.command:
@@ -53,3 +52,6 @@ class CommandRecipe:
 
     def tools(self, plan: Plan) -> tuple[str, ...]:
         return ()
+
+    def differs(self, plan: Plan) -> str:
+        return ""

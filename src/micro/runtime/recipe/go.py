@@ -12,7 +12,7 @@ from micro.runtime.recipe.evidence import evidence, routes
 from micro.runtime.recipe.plan import SHOWN_MAX, Component, Files, Plan
 from micro.runtime.recipe.recipe import Job, Place, Start
 
-__all__ = ["GoRecipe"]
+__all__ = ["MANIFESTS", "GoRecipe"]
 
 MAIN = re.compile(r"^package main\b", re.MULTILINE)
 REPLACED = re.compile(r"=>\s*(\.\.?/\S*|/\S*)")
@@ -31,7 +31,6 @@ class GoRecipe:
     name = "go"
     language = "Go"
     version = 1
-    reproducible = True
 
     def matches(self, files: Files, manifest: Manifest) -> Plan | None:
         if "go.mod" not in files.paths:
@@ -120,6 +119,9 @@ class GoRecipe:
 
     def tools(self, plan: Plan) -> tuple[str, ...]:
         return ("go",)
+
+    def differs(self, plan: Plan) -> str:
+        return ""
 
 
 def _environment() -> Mapping[str, str]:

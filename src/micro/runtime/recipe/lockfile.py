@@ -61,13 +61,13 @@ def check_overrides(overrides: Any, depth: int = 0) -> None:
         raise SourceError(f"package.json: `overrides` says {str(overrides)[:80]!r}: only versions are followed")
 
 
-def components_of(data: bytes) -> tuple[Component, ...]:
-    """Returns the packages that a lock names."""
+def components_of(data: bytes, *, development: bool = True) -> tuple[Component, ...]:
+    """Returns the packages that a lock names; those that only its authors need where `development` says so."""
     _, packages = _read(data)
     return tuple(
         Component("npm", place.rpartition("node_modules/")[2], str(entry.get("version", "")), _hashes(entry))
         for place, entry in sorted(packages.items())
-        if place
+        if place and (development or not entry.get("dev"))
     )
 
 

@@ -23,7 +23,6 @@ class MakeRecipe:
     name = "make"
     language = "C or a Makefile"
     version = 1
-    reproducible = True
 
     def matches(self, files: Files, manifest: Manifest) -> Plan | None:
         makefile = files.first(*MAKEFILES)
@@ -78,3 +77,6 @@ class MakeRecipe:
 
     def tools(self, plan: Plan) -> tuple[str, ...]:
         return (*plan.build[:1], "cc")
+
+    def differs(self, plan: Plan) -> str:
+        return ""

@@ -34,7 +34,6 @@ class NodeRecipe:
     name = "node"
     language = "JavaScript"
     version = 1
-    reproducible = False
 
     def matches(self, files: Files, manifest: Manifest) -> Plan | None:
         if "package.json" not in files.paths and not (files.first(*USUAL[:4]) and "index.html" not in files.paths):
@@ -106,7 +105,7 @@ class NodeRecipe:
         command = [npm, "ci", *QUIET, *omitted]
         await job.bench.fetch(command, directory=job.packages, environment=environment, what=what)
         lock = strike_addresses(job.bench.read(job.packages / LOCK) or b"{}")
-        return lock, components_of(lock)
+        return lock, components_of(lock, development=bool(plan.build))
 
     async def build(self, plan: Plan, job: Job) -> None:
         await job.bench.copy(job.tree, job.out, job.files.paths)
@@ -141,6 +140,9 @@ class NodeRecipe:
 
     def tools(self, plan: Plan) -> tuple[str, ...]:
         return ("node", "npm")
+
+    def differs(self, plan: Plan) -> str:
+        return "scripts of JavaScript may put into a build whatever they like"
 
 
 async def _link(job: Job, place: str) -> None:

@@ -68,7 +68,7 @@ class Plan:
         description: what it is good for, if its author said it.
         environment: variables that its author set.
         engine_reason: one line that says why that one.
-        brought: compilers that the node fetches itself to build it, each with its version.
+        brought: compilers that the node fetches itself to build it.
         network: whether its author says that it needs the network.
         requirements: Python packages to install beside it; none is None.
         import_folder: a folder of the tree from which Python imports.
@@ -92,7 +92,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     kind: str = "process"
     engine_reason: str = ""
-    brought: tuple[str, ...] = ()
+    brought: tuple[Component, ...] = ()
     network: bool = False
 
     def told(self, manifest: Manifest) -> Plan:

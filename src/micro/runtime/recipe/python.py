@@ -7,7 +7,7 @@ there is nothing to build.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from micro.errors import SourceError
@@ -18,7 +18,7 @@ from micro.runtime.recipe.pythonlock import requirements_of
 from micro.runtime.recipe.pythonsource import PythonSource, read_python
 from micro.runtime.recipe.recipe import Job, Place, Start
 
-__all__ = ["PythonRecipe"]
+__all__ = ["PythonRecipe", "components_of", "with_packages"]
 
 PYTHONS = frozenset({"python", "python3", "python3.11", "python3.12", "python3.13", "python3.14"})
 PASSED_OVER = re.compile(r"(setup|conftest|noxfile|fabfile|test_.*|.*_test)\.py")
@@ -48,7 +48,6 @@ class PythonRecipe:
     name = "python"
     language = "Python"
     version = 1
-    reproducible = True
 
     def __init__(self, environments: Environments) -> None:
         self._environments = environments
@@ -59,7 +58,7 @@ class PythonRecipe:
         if manifest.command and files.first(*PROJECT_FILES):
             return self._told(files, manifest.command)
         plan = _chosen(files, _modules(files))
-        return None if plan is None else _with_packages(plan, files)
+        return None if plan is None else with_packages(plan, files)
 
     def _told(self, files: Files, command: tuple[str, ...]) -> Plan:
         source = read_python(files.text(command[1])) if len(command) > 1 else PythonSource(readable=False)
@@ -72,7 +71,7 @@ class PythonRecipe:
             endpoints=source.routes,
             description=source.description,
         )
-        return _with_packages(plan, files)
+        return with_packages(plan, files)
 
     def asks(self, plan: Plan, files: Files) -> bytes:
         return self._environments.name(plan.requirements).encode() if plan.requirements else b""
@@ -80,14 +79,7 @@ class PythonRecipe:
     async def fetch(self, plan: Plan, job: Job) -> tuple[bytes, tuple[Component, ...]]:
         assert plan.requirements is not None
         installed = await self._environments.make(job.packages, plan.requirements, job.bench)
-        lock = "".join(
-            f"{name}=={version}{f' --hash=sha256:{digest}' if digest else ''}\n" for name, version, digest in installed
-        )
-        components = tuple(
-            Component("pypi", name, version, {"sha256": digest} if digest else {})
-            for name, version, digest in installed
-        )
-        return lock.encode(), components
+        return components_of(installed)
 
     async def build(self, plan: Plan, job: Job) -> None:
         """There is nothing to build: the tree runs where it is."""
@@ -104,6 +96,9 @@ class PythonRecipe:
 
     def tools(self, plan: Plan) -> tuple[str, ...]:
         return ()
+
+    def differs(self, plan: Plan) -> str:
+        return ""
 
 
 def _modules(files: Files) -> dict[str, PythonSource]:
@@ -230,7 +225,17 @@ def _package(files: Files) -> Plan | None:
     return replace(plan, serves=serves, command=command, entry=package, import_folder=folder, endpoints=source.routes)
 
 
-def _with_packages(plan: Plan, files: Files) -> Plan:
+def components_of(installed: Iterable[tuple[str, str, str]]) -> tuple[bytes, tuple[Component, ...]]:
+    """Returns packages, given as name, version and SHA-256, as a lock and as facts."""
+    listed = [(name, version, {"sha256": digest} if digest else {}) for name, version, digest in installed]
+    lines = [
+        f"{name}=={version}{' --hash=sha256:' if had else ''}{had.get('sha256', '')}\n" for name, version, had in listed
+    ]
+    return "".join(lines).encode(), tuple(Component("pypi", *one) for one in listed)
+
+
+def with_packages(plan: Plan, files: Files) -> Plan:
+    """Returns a plan with the Python packages that a tree asks for."""
     requirements = requirements_of(files)
     if requirements is None:
         return plan

@@ -88,8 +88,6 @@ class Recipe(Protocol):
     """What a person calls it."""
     version: int
     """Rises when the recipe would make something else of the same tree."""
-    reproducible: bool
-    """Whether two builds of one tree are equal in every bit."""
 
     def matches(self, files: Files, manifest: Manifest) -> Plan | None:
         """Returns how the tree becomes a service, or None where it is not of this recipe's kind; runs nothing.
@@ -126,3 +124,6 @@ class Recipe(Protocol):
 
     def tools(self, plan: Plan) -> tuple[str, ...]:
         """Returns the programs of the owner's machine that it needs."""
+
+    def differs(self, plan: Plan) -> str:
+        """Returns why two builds of one tree are not equal in every bit; nothing where they are."""

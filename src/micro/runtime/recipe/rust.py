@@ -17,7 +17,7 @@ from micro.runtime.recipe.evidence import evidence, routes
 from micro.runtime.recipe.plan import SHOWN_MAX, Component, Files, Plan
 from micro.runtime.recipe.recipe import Job, Place, Start
 
-__all__ = ["RustRecipe", "cargo_of"]
+__all__ = ["CONFIG", "LOCK", "RustRecipe", "cargo_of", "kept_of"]
 
 LEFT_OUT = re.compile(r"(^|/)(\.cargo|target)/|(^|/)rust-toolchain(\.toml)?$")
 ELSEWHERE = frozenset({"git", "registry", "registry-index"})
@@ -26,6 +26,8 @@ replace-with = "vendored"
 [source.vendored]
 directory = "{folder}"
 """
+"""Has `cargo` take every crate from a folder."""
+
 LOCK = "Cargo.lock"
 
 
@@ -35,7 +37,6 @@ class RustRecipe:
     name = "rust"
     language = "Rust"
     version = 1
-    reproducible = True
 
     def matches(self, files: Files, manifest: Manifest) -> Plan | None:
         if "Cargo.toml" not in files.paths:
@@ -78,7 +79,7 @@ class RustRecipe:
 
     async def fetch(self, plan: Plan, job: Job) -> tuple[bytes, tuple[Component, ...]]:
         folder, home = job.scratch / "source", job.scratch / "cargo"
-        await job.bench.copy(job.tree, folder, _kept(job.files))
+        await job.bench.copy(job.tree, folder, kept_of(job.files))
         await job.bench.copy(_owners(job), home, ["config.toml"])
         cargo, environment = await cargo_of(job)
         environment["CARGO_HOME"] = str(home)
@@ -92,7 +93,7 @@ class RustRecipe:
 
     async def build(self, plan: Plan, job: Job) -> None:
         folder, home = job.scratch / "source", job.scratch / "cargo"
-        await job.bench.copy(job.tree, folder, _kept(job.files))
+        await job.bench.copy(job.tree, folder, kept_of(job.files))
         lock = job.bench.read(job.packages / "lock")
         if LOCK not in job.files.paths and lock:
             job.bench.disk.write(folder / LOCK, lock)
@@ -121,6 +122,9 @@ class RustRecipe:
 
     def tools(self, plan: Plan) -> tuple[str, ...]:
         return ("cargo", "rustc", "cc")
+
+    def differs(self, plan: Plan) -> str:
+        return ""
 
 
 def _check(found: Any, where: str) -> None:
@@ -154,7 +158,8 @@ def _binaries(files: Files, project: dict[str, Any], package: str) -> list[str]:
     ]
 
 
-def _kept(files: Files) -> list[str]:
+def kept_of(files: Files) -> list[str]:
+    """Returns the files of a tree that do not change what `cargo` itself does."""
     return [path for path in files.paths if not LEFT_OUT.search(path)]
 
 

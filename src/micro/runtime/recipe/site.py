@@ -17,7 +17,6 @@ class SiteRecipe:
     name = "site"
     language = "a static site"
     version = 1
-    reproducible = True
 
     def matches(self, files: Files, manifest: Manifest) -> Plan | None:
         folder = next((folder for folder in FOLDERS if f"{folder}index.html" in files.paths), None)
@@ -46,3 +45,6 @@ class SiteRecipe:
 
     def tools(self, plan: Plan) -> tuple[str, ...]:
         return ()
+
+    def differs(self, plan: Plan) -> str:
+        return ""

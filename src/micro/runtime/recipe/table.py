@@ -29,6 +29,6 @@ def recipes(environments: Environments, kits: Kits) -> Mapping[str, Recipe]:
         MakeRecipe(),
         SiteRecipe(),
         CommandRecipe(),
-        WasmRecipe(environments.interpreter(None), kits),
+        WasmRecipe(environments, kits),
     ]
     return {recipe.name: recipe for recipe in known}

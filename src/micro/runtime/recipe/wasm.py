@@ -1,25 +1,28 @@
 """WebAssembly, for whoever asks for it: source of nine languages, or an artefact that its author has built.
 
-A guest is built from what is there: what it depends on lies in its tree. `micro.runtime.guest` knows the compilers.
+`micro.runtime.guest` knows the compilers, `guestpackages` what a guest depends on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from micro.errors import EngineError, SourceError
 from micro.runtime.command import Finished
-from micro.runtime.environments import Interpreter
+from micro.runtime.environments import Environments
 from micro.runtime.guest.build import Runner, build_wasm, find_tools
 from micro.runtime.guest.compiled import ARTEFACT_BYTES_MAX, MAGIC
-from micro.runtime.guest.kits import KITS, Kits, kits_of
+from micro.runtime.guest.kits import KITS, Kit, Kits, kits_of
 from micro.runtime.guest.recipes import ARTEFACT, RUST_TARGETS, recipe_for
 from micro.runtime.manifest import MANIFEST, Manifest
+from micro.runtime.recipe.guestpackages import GuestPackages
 from micro.runtime.recipe.guests import PREBUILT
 from micro.runtime.recipe.plan import Component, Files, Plan
+from micro.runtime.recipe.python import with_packages
 from micro.runtime.recipe.recipe import Job, Place, Start
-from micro.runtime.recipe.rust import cargo_of
+from micro.runtime.recipe.rust import cargo_of, kept_of
 
 __all__ = ["WasmRecipe"]
 
@@ -41,17 +44,17 @@ class WasmRecipe:
     """`Recipe` for guests, which run in a worker of the node instead of a process of their own.
 
     Args:
-        interpreter: the node's own Python.
+        environments: makes what Python's packages are in, and knows the node's own Python.
         kits: compilers that are fetched when they are needed.
     """
 
     name = "wasm"
     language = "WebAssembly"
     version = 1
-    reproducible = False
 
-    def __init__(self, interpreter: Interpreter, kits: Kits) -> None:
-        self._interpreter = interpreter
+    def __init__(self, environments: Environments, kits: Kits) -> None:
+        self._interpreter = environments.interpreter(None)
+        self._packages = GuestPackages(environments)
         self._kits = kits
 
     def matches(self, files: Files, manifest: Manifest) -> Plan | None:
@@ -69,18 +72,19 @@ class WasmRecipe:
                 f'or command = "guest.wasm"'
             )
         start = files.first(*NAMED.get(found, ())) or files.ending(*ENDING[found], depth_max=0)[0]
-        return self._plan(found, f"it starts with {start}")
+        plan = self._plan(found, f"it starts with {start}")
+        return with_packages(plan, files) if found == "python" else plan
 
     def _plan(self, entry: str, reason: str) -> Plan:
         kits = kits_of(recipe_for(entry).tools) if not entry.endswith(PREBUILT) else []
-        brought = tuple(one for kit in kits for one in KITS[kit].version.split(", "))
+        brought = tuple(one for kit in kits for one in _compilers(KITS[kit]))
         return Plan(self.name, "micro", (), reason, entry=entry, kind="wasm", brought=brought)
 
     def asks(self, plan: Plan, files: Files) -> bytes:
-        return b""
+        return self._packages.asks(plan, files)
 
     async def fetch(self, plan: Plan, job: Job) -> tuple[bytes, tuple[Component, ...]]:
-        return b"", ()
+        return await self._packages.fetch(plan, job)
 
     async def build(self, plan: Plan, job: Job) -> None:
         disk = job.bench.disk
@@ -93,37 +97,41 @@ class WasmRecipe:
             disk.move(job.scratch / plan.entry, job.out / ARTEFACT)
             return
         folder = job.scratch / "source"
-        await job.bench.copy(job.tree, folder, job.files.paths)
-
+        await job.bench.copy(job.tree, folder, kept_of(job.files) if plan.entry == "rust" else job.files.paths)
+        has_packages = bool(self.asks(plan, job.files))
+        more = await self._packages.put(plan, job, folder) if has_packages else {}
         recipe = recipe_for(plan.entry)
         kits = {kit: await self._kits.get(kit, job.bench) for kit in kits_of(recipe.tools)}
         node = job.bench.find("node") if "node" in self.tools(plan) else ""
         words = {tool: said for kit, place in kits.items() for tool, said in self._kits.words(kit, place, node).items()}
         target = await _rust_target(job) if "cargo" in recipe.tools else ""
         tools = find_tools([Path(place) for place in job.bench.search_path().split(":")], disk, words, target)
+        tools = replace(tools, packages=str(job.packages) if has_packages else "")
         try:
             made = await build_wasm(
-                plan.entry, folder, run=self._runner(plan, job, [*kits.values()]), tools=tools, disk=disk
+                plan.entry, folder, run=self._runner(plan, job, [*kits.values()], more), tools=tools, disk=disk
             )
         except EngineError as error:
             raise SourceError(str(error)) from error
         disk.move(made, job.out / ARTEFACT)
 
-    def _runner(self, plan: Plan, job: Job, kits: Sequence[Path]) -> Runner:
+    def _runner(self, plan: Plan, job: Job, kits: Sequence[Path], more: Mapping[str, str]) -> Runner:
         """Returns what runs the commands of a build, each with its tools to read and no network."""
 
         async def run(command: Sequence[str], where: Path, environment: Mapping[str, str]) -> Finished:
-            words, variables = [*command], dict(environment)
-            reads = (*self._interpreter.folders(), *kits)
+            words, variables = [*command], {**environment, **more}
+            reads = (*self._interpreter.folders(), *kits, job.packages)
             writes: tuple[Path, ...] = (job.scratch, where)
             name = Path(words[0]).name
             if name == "cargo":
-                words[0], more = await cargo_of(job)
-                variables |= {**more, "CARGO_HOME": str(job.scratch)}
-                reads = (Path(words[0]).parents[1],)
+                words[0], own = await cargo_of(job)
+                flat = f"--remap-path-prefix={where}=/source --remap-path-prefix={job.packages}=/packages"
+                variables |= {**own, "CARGO_HOME": str(job.scratch), "RUSTFLAGS": flat}
+                reads = (Path(words[0]).parents[1], job.packages)
             elif name in {"go", "node"}:
                 reads = (Path(words[0]).parents[1], *reads)
             if name == "go":  # the next guest finds what this one compiled of Go itself
+                variables["TMPDIR"] = str(job.scratch)  # Go takes no go.mod in the folder for temporary files
                 variables["GOCACHE"] = job.bench.settings.get("GOCACHE") or str(job.kept)
                 writes = (*writes, Path(variables["GOCACHE"]))
             elif name == "zig":  # and what this one compiled of C's own library, which is half a minute of work
@@ -145,6 +153,16 @@ class WasmRecipe:
         needed = recipe_for(plan.entry).tools
         own = {"go": ("go",), "cargo": ("cargo", "rustc")}.get(needed[0], ())
         return ("node", "npm") if any(KITS[kit].manager == "npm" for kit in kits_of(needed)) else own
+
+    def differs(self, plan: Plan) -> str:
+        return "" if plan.entry.endswith(PREBUILT) else recipe_for(plan.entry).differs
+
+
+def _compilers(kit: Kit) -> tuple[Component, ...]:
+    """Returns what of a kit is called, as facts."""
+    kind = "pypi" if kit.manager == "pip" else "npm"
+    named = (one.partition(" ") for one in kit.version.split(", "))
+    return tuple(Component(kind, name, version) for name, _, version in named)
 
 
 async def _rust_target(job: Job) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from micro.errors import SourceError
-from micro.runtime.artefact.artefacts import Artefact, Artefacts
+from micro.runtime.artefact.artefacts import STATEMENT, VERSION_OF, Artefact, Artefacts
+from micro.runtime.artefact.statement import open_statement
 from micro.runtime.artefact.verification import verify
 from micro.runtime.recipe.make import MakeRecipe
 from micro.runtime.recipe.plan import Files, Plan
@@ -103,6 +104,27 @@ async def test_what_builds_the_same_is_verified(tmp_path: Path) -> None:
     assert "are equal in every bit" in await place.verify(made.key)
     assert "its source has changed since" in await place.verify(made.key, "u" * 64)
     assert not list(place.artefacts.folder.glob(".*"))
+
+
+async def test_another_version_of_a_recipe_is_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it would make says nothing of what another one made; nor does that of another compiler."""
+    place = Workplace(tmp_path, EQUAL)
+    made = await place.make()
+    monkeypatch.setattr(MakeRecipe, "version", 99)
+    monkeypatch.setitem(VERSION_OF, "cc", ("-dumpmachine",))  # type: ignore[arg-type] # it is a table
+
+    assert "by another version of cc, recipe than is here" in await place.verify(made.key)
+
+
+async def test_what_never_builds_the_same_is_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is told, and where to ask instead; nobody is a liar who got something else."""
+    place = Workplace(tmp_path, EQUAL)
+    monkeypatch.setattr(MakeRecipe, "differs", lambda self, plan: "each is another")
+    made = await place.make()
+    inner = open_statement(place.artefacts.read(made.key, STATEMENT), place.artefacts.nid)["predicate"]
+
+    assert "each is another, so it was not built again: `micro verify --attestations 1`" in await place.verify(made.key)
+    assert inner["buildDefinition"]["internalParameters"]["differs"] == "each is another"
 
 
 async def test_what_builds_otherwise_is_found_out(tmp_path: Path) -> None:
