@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from micro.doors.web.files import BUILT
 from tests.browser.running import READY_SECONDS, SERVICES, WAIT_MILLISECONDS, Open, Running
@@ -63,13 +63,19 @@ def _address(process: subprocess.Popen[bytes], home: Path) -> str:
 
 
 @pytest.fixture(scope="package")
-def browser(chromium: str) -> Iterator[Browser]:
-    """Opens the browser, and closes it."""
+def driver() -> Iterator[Playwright]:
+    """Starts what drives browsers: one of it is all that a process may have."""
     expect.set_options(timeout=WAIT_MILLISECONDS)
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--mute-audio"])
-        yield opened
-        opened.close()
+        yield playwright
+
+
+@pytest.fixture(scope="package")
+def browser(chromium: str, driver: Playwright) -> Iterator[Browser]:
+    """Opens the browser, and closes it."""
+    opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--mute-audio"])
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="package")

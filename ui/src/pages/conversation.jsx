@@ -3,55 +3,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { catalog } from "../catalog.js";
 import { Request, useFirstWrong } from "../form.jsx";
 import { Icon } from "../icons.jsx";
-import { bytesOf, events } from "../node.js";
-import { announce } from "../notice.jsx";
+import { bytesOf } from "../node.js";
 import { Heading, Offline } from "../parts.jsx";
 import { to } from "../route.js";
 import { blank, check, sent, withoutSecrets } from "../schema.js";
-import { store, useStore } from "../store.js";
+import { useStore } from "../store.js";
+import { say, stop, TEXT_CHARACTERS_MAX, turns } from "../talk.js";
 import { Answer, bare } from "../value.jsx";
-import { duration, number, spoken, t } from "../words.js";
-
-const TURNS_MAX = 50, ITEMS_MAX = 500, TEXT_CHARACTERS_MAX = 2000;
-
-/** The turns so far, oldest first; they outlive a visit to another page. */
-const turns = store([]);
-let conversation = "";
-let understood = null; // the last `route`: a turn that only says yes has none of its own
-let stopper = null;
-let counted = 0;
-
-/** Says something, presses a chip, fills a form or answers a question; `bubble` is what the person is shown to have said. */
-async function say(request, bubble = "") {
-  stopper?.abort();
-  const controller = (stopper = new AbortController());
-  const turn = { id: ++counted, bubble, heard: [], busy: true, before: understood };
-  turns.set([...turns.get(), turn].slice(-TURNS_MAX));
-  const put = (change) => turns.set(turns.get().map((one) => (one.id === turn.id ? { ...one, ...change(one) } : one)));
-  const take = (event) => {
-    if (event.kind === "heard") conversation = event.conversation;
-    if (event.kind === "route") understood = event;
-    if (event.kind === "heard") return;
-    if (event.kind === "item") put((one) => ({ heard: withItem(one.heard, event) }));
-    else if (event.kind !== "turn") {
-      put((one) => ({ heard: [...one.heard, event] }));
-      if (event.text) announce(event.text);
-    }
-  };
-  const body = JSON.stringify({ ...(conversation ? { conversation } : {}), language: spoken.get(), ...request });
-  try {
-    await events("/assistant/say", { method: "POST", body, signal: controller.signal, headers: { "Content-Type": "application/json", Accept: "text/event-stream" } }, take);
-  } catch (fault) {
-    if (fault.name !== "AbortError") put((one) => ({ heard: [...one.heard, { kind: "failed", text: fault.detail, fault }] }));
-  }
-  put(() => ({ busy: false }));
-}
-
-function withItem(heard, event) {
-  const last = heard.at(-1);
-  if (last?.kind !== "items") return [...heard, { kind: "items", items: [event], count: 1 }];
-  return [...heard.slice(0, -1), { ...last, items: [...last.items, event].slice(-ITEMS_MAX), count: last.count + 1 }];
-}
+import { duration, number, t } from "../words.js";
 
 export default function Conversation() {
   const said = useStore(turns);
@@ -91,13 +50,16 @@ function Beginning() {
 
 function Composer({ busy }) {
   const [text, setText] = useState("");
+  const [voice, setVoice] = useState(null);
   const field = useRef();
   useEffect(() => {
     if (matchMedia("(pointer: fine)").matches) field.current.focus();
+    import("../voice.jsx").then(setVoice, () => {}); // without it one types
   }, []);
   const send = (event) => {
     event.preventDefault();
     if (!text.trim()) return field.current.focus();
+    voice?.hush();
     say({ text: text.trim() }, text.trim());
     setText("");
   };
@@ -105,7 +67,8 @@ function Composer({ busy }) {
     <form class="say" onSubmit={send}>
       <label class="unseen" for="say">{t("Say what you need")}</label>
       <input id="say" ref={field} value={text} maxLength={TEXT_CHARACTERS_MAX} placeholder={t("Say what you need")} autocomplete="off" onInput={(event) => setText(event.currentTarget.value)} />
-      {busy && <button type="button" class="quiet" onClick={() => stopper.abort()}><Icon name="stop" />{t("Stop")}</button>}
+      {voice && <voice.Microphone />}
+      {busy && <button type="button" class="quiet" onClick={stop}><Icon name="stop" />{t("Stop")}</button>}
       <button>{t("Send")}</button>
     </form>
   );

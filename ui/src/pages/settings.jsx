@@ -5,6 +5,7 @@ import { owner, signOut } from "../session.js";
 import { useStore } from "../store.js";
 import { Tokens } from "../tokens.jsx";
 import { setTheme, theme } from "../theme.js";
+import { VoiceSettings } from "../voice.jsx";
 import { chosenLanguage, LANGUAGES, speak, t } from "../words.js";
 
 export default function Settings() {
@@ -13,6 +14,8 @@ export default function Settings() {
     <div class="column">
       <Heading>{t("Settings")}</Heading>
       <Look />
+      <h2>{t("Voice")}</h2>
+      <VoiceSettings />
       <h2>{t("Identity")}</h2>
       <OwnersOnly>
         <Identity />

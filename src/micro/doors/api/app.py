@@ -24,6 +24,10 @@ PAGE_POLICY: Final = (
 )
 """What the page may do: run what the node gave it, ask the node, show bytes that it holds; nothing inline."""
 
+PAGE_HEADERS: Final = {
+    "content-security-policy": PAGE_POLICY,
+    "permissions-policy": "camera=(), geolocation=(), microphone=(self), payment=(), usb=()",
+}
 WORKER: Final = "sw.js"
 WORKER_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; connect-src 'self'",
@@ -62,7 +66,7 @@ class AppDoor:
         """
         if request.path == "/":
             index = self._files.index
-            return None if index is None else _given(request, index, {"content-security-policy": PAGE_POLICY})
+            return None if index is None else _given(request, index, PAGE_HEADERS)
         if not request.path.startswith("/assets/"):
             return None
         if request.method not in ("GET", "HEAD"):
