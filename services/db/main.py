@@ -61,16 +61,21 @@ async def create(context: Context, table: str, record: Record, id: str = "") -> 
     """
     prefix = _prefix(table)
     id = id or _id_of(record) or _new_id()
-    async with _lock(context, prefix + _check_id(id)):
-        if await context.store.read(prefix + id, table=RECORDS) is not None:
-            raise errors.Conflict(f"{table} has a record {id!r} already; `db update` changes it")
+    key = prefix + _check_id(id)
+    try:
         if await context.store.read(table, table=TABLES) is None:
-            if await context.store.list(limit=1, offset=TABLES_MAX - 1, table=TABLES):
-                raise errors.TooManyRequests(f"you have {TABLES_MAX} tables, the most that are kept; drop one first")
             await context.store.write(table, b"", table=TABLES, keys_max=TABLES_MAX)
-        if await context.store.list(prefix, limit=1, offset=RECORDS_MAX - 1, table=RECORDS):
-            raise errors.TooManyRequests(f"{table} has {RECORDS_MAX} records, the most it keeps; delete some first")
-        await _write(context, prefix + id, record)
+    except errors.TooManyRequests:
+        reason = f"you have {TABLES_MAX} tables, the most that are kept; drop one first"
+        raise errors.TooManyRequests(reason) from None
+    # Only where there is none: of several that come at once, here and in another generation, one is first.
+    try:
+        await _write(context, key, record, if_version=0)
+    except errors.Conflict:
+        raise errors.Conflict(f"{table} has a record {id!r} already; `db update` changes it") from None
+    except errors.TooManyRequests:
+        reason = f"{table} has {RECORDS_MAX} records, the most it keeps; delete some first"
+        raise errors.TooManyRequests(reason) from None
     return id
 
 
@@ -357,14 +362,15 @@ async def _read(context: Context, key: str) -> Record | None:
     return None if data is None else {"id": key.partition("/")[2], **msgspec.json.decode(data, type=Record)}
 
 
-async def _write(context: Context, key: str, record: Record) -> None:
+async def _write(context: Context, key: str, record: Record, if_version: int | None = None) -> None:
     id = key.partition("/")[2]
     if _id_of(record) not in ("", id):
         raise errors.BadRequest(f"record: its id is {id!r} and cannot become {str(record['id'])[:40]!r}")
     data = msgspec.json.encode({name: value for name, value in record.items() if name != "id"})
     if len(data) > RECORD_BYTES_MAX:
         raise errors.TooLarge(f"record: {len(data):,} bytes exceed the limit of {RECORD_BYTES_MAX:,}; split it")
-    await context.store.write(key, data, table=RECORDS, keys_max=RECORDS_MAX, prefix=key.removesuffix(id))
+    room = {"keys_max": RECORDS_MAX, "prefix": key.removesuffix(id)}
+    await context.store.write(key, data, table=RECORDS, if_version=if_version, **room)
 
 
 def _id_of(record: Record) -> str:

@@ -62,6 +62,20 @@ async def test_a_record_is_not_overwritten(main: ModuleType, people: Any) -> Non
     assert [type(one) for one in tried].count(Conflict) == 4
 
 
+async def test_two_generations_create_a_record_once(
+    main: ModuleType, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though neither knows what the other holds."""
+    monkeypatch.setattr(main, "_lock", lambda context, name: asyncio.Lock())
+    tried = await asyncio.gather(
+        *(main.create(people, "people", {"n": number}, "eve") for number in range(5)), return_exceptions=True
+    )
+
+    first = next(number for number, one in enumerate(tried) if one == "eve")
+    assert [type(one) for one in tried].count(Conflict) == 4
+    assert (await main.read(people, "people", "eve"))["n"] == first
+
+
 async def test_an_update_leaves_the_rest(main: ModuleType, people: Any) -> None:
     """Unless it is to replace all."""
     changed = await main.update(people, "people", "bea", {"age": 18})

@@ -142,13 +142,15 @@ async def create(
             f"period_seconds: expected {PERIOD_SECONDS_MIN} to {PERIOD_SECONDS_MAX}, got {period_seconds}"
         )
     plain = _plain_secret(secret) if secret else base64.b32encode(secrets.token_bytes(SECRET_BYTES)).decode()
-    async with _lock(context, name):
-        if await context.store.read(name, table=TABLE) is not None:
-            raise errors.Conflict(f"{name} has a secret already; `otp delete` it first, and its codes are void")
-        if await context.store.list(limit=1, offset=NAMES_MAX - 1, table=TABLE):
-            raise errors.TooManyRequests(f"you have {NAMES_MAX} names, the most that are kept; delete one first")
-        kept = _Kept(plain, issuer, kind, digits, period_seconds, algorithm)
-        await _write(context, name, kept)
+    kept = _Kept(plain, issuer, kind, digits, period_seconds, algorithm)
+    try:  # only where there is none: of several that come at once, here and in another generation, one is first
+        await _write(context, name, kept, if_version=0)
+    except errors.Conflict:
+        reason = f"{name} has a secret already; `otp delete` it first, and its codes are void"
+        raise errors.Conflict(reason) from None
+    except errors.TooManyRequests:
+        reason = f"you have {NAMES_MAX} names, the most that are kept; delete one first"
+        raise errors.TooManyRequests(reason) from None
     return Created(name, plain, _uri(name, kept))
 
 
@@ -312,8 +314,9 @@ async def _read(context: Context, name: str) -> _Kept:
     return msgspec.json.decode(data, type=_Kept)
 
 
-async def _write(context: Context, name: str, kept: _Kept) -> None:
-    await context.store.write(name, msgspec.json.encode(kept), table=TABLE, keys_max=NAMES_MAX)
+async def _write(context: Context, name: str, kept: _Kept, if_version: int | None = None) -> None:
+    data = msgspec.json.encode(kept)
+    await context.store.write(name, data, table=TABLE, keys_max=NAMES_MAX, if_version=if_version)
 
 
 if __name__ == "__main__":

@@ -165,6 +165,15 @@ async def test_what_is_created_is_bounded(main: ModuleType, context: Any, fields
     assert await main.names(context) == []
 
 
+async def test_two_generations_make_one_secret(main: ModuleType, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though neither knows what the other holds: the code of one of them is right, and the others know."""
+    monkeypatch.setattr(main, "_lock", lambda context, name: asyncio.Lock())
+    tried = await asyncio.gather(*(main.create(context, "ann") for _ in range(4)), return_exceptions=True)
+
+    assert [type(one) for one in tried].count(Conflict) == 3
+    assert [one.uri for one in tried if isinstance(one, main.Created)] == [await main.uri(context, "ann")]
+
+
 async def test_the_number_of_names_is_bounded(main: ModuleType, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One caller cannot fill the store."""
     monkeypatch.setattr(main, "NAMES_MAX", 2)

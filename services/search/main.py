@@ -161,18 +161,20 @@ async def add(context: Context, index: str, id: str, text: str, title: str = "",
     """
     _check_document(id, title, text, data)
     async with _lock(context, index, id):
-        full = await context.store.list(f"{index}/", limit=1, offset=DOCUMENTS_MAX - 1, table=VERSIONS)
-        if full and not await context.store.list(f"{index}/{id}/", limit=1, table=VERSIONS):
-            raise errors.TooManyRequests(f"{index} has {DOCUMENTS_MAX} documents, the most; delete some first")
         if await context.store.read(index, table=NAMES) is None:
-            if await context.store.list(limit=1, offset=INDEXES_MAX - 1, table=NAMES):
-                raise errors.TooManyRequests(f"you have {INDEXES_MAX} indexes, the most that are kept; drop one first")
-            await context.store.write(index, b"", table=NAMES)
+            await _name(context, index)
+        is_new = not await context.store.list(f"{index}/{id}/", limit=1, table=VERSIONS)
+        room = {"keys_max": DOCUMENTS_MAX, "prefix": f"{index}/"} if is_new else {}
         version = f"{time.time_ns():016x}{secrets.token_hex(4)}"
         key = f"{index}/{id}/{version}"
         # The document goes first and its older self last: whatever happens in between, one of them is found.
         await context.store.write(key, msgspec.json.encode(Document(id, title, text, data)), table=DOCUMENTS)
-        await context.store.write(key, b"", table=VERSIONS)
+        try:  # counted where it is written, so that many that come at once are no more
+            await context.store.write(key, b"", table=VERSIONS, **room)
+        except errors.TooManyRequests:
+            await context.store.delete(key, table=DOCUMENTS)
+            reason = f"{index} has {DOCUMENTS_MAX} documents, the most; delete some first"
+            raise errors.TooManyRequests(reason) from None
         await _forget(context, f"{index}/{id}/", keep=key)
     return True
 
@@ -308,6 +310,15 @@ def _make_room(place: Place, current: Index) -> None:
     while _indexes and (len(_indexes) >= IN_MEMORY_MAX or others > IN_MEMORY_BYTES_MAX):
         others -= sum(_indexes.popitem(last=False)[1].sizes.values())
     _indexes[place] = current
+
+
+async def _name(context: Context, index: str) -> None:
+    """Notes that there is an index."""
+    try:
+        await context.store.write(index, b"", table=NAMES, keys_max=INDEXES_MAX)
+    except errors.TooManyRequests:
+        reason = f"you have {INDEXES_MAX} indexes, the most that are kept; drop one first"
+        raise errors.TooManyRequests(reason) from None
 
 
 async def _versions(context: Context, index: str) -> dict[str, str]:

@@ -227,3 +227,14 @@ async def test_what_is_kept_is_bounded(main: ModuleType, recipes: Any, monkeypat
 def test_it_describes_itself(main: ModuleType) -> None:
     """Every endpoint has a description and an example."""
     assert all(endpoint["description"] and endpoint["examples"] for endpoint in main.service.describe()["endpoints"])
+
+
+async def test_documents_at_once_are_counted(main: ModuleType, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many that come at the same moment are no more than may be, and one that is refused leaves nothing."""
+    monkeypatch.setattr(main, "DOCUMENTS_MAX", 4)
+    tried = await asyncio.gather(
+        *(main.add(context, "recipes", f"d{number}", "word") for number in range(9)), return_exceptions=True
+    )
+
+    assert [type(one) for one in tried].count(TooManyRequests) == 5
+    assert len(await context.store.list("recipes/", table=main.DOCUMENTS)) == 4

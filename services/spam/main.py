@@ -270,8 +270,8 @@ async def _mark(context: Context, text: str, mark: Mark | None) -> Status:
         model = await _read(context)
         if old == (mark or "").encode() or (old is None and mark is None):
             return _status(model)
-        if old is None and await context.store.list(limit=1, offset=LEARNED_MAX - 1, table=LEARNED):
-            raise errors.TooManyRequests(f"you have marked {LEARNED_MAX} texts, the most; `spam forget` begins anew")
+        if mark is not None:  # first of all, for it is counted where it is written
+            await _note(context, key, mark)
         if old is not None:
             model.learn(found, "spam" if old == b"spam" else "ham", -1)
         if mark is not None:
@@ -280,9 +280,16 @@ async def _mark(context: Context, text: str, mark: Mark | None) -> Status:
         await context.store.write(MODEL, msgspec.json.encode(model))
         if mark is None:
             await context.store.delete(key, table=LEARNED)
-        else:
-            await context.store.write(key, mark.encode(), table=LEARNED)
     return _status(model)
+
+
+async def _note(context: Context, key: str, mark: Mark) -> None:
+    """Writes how a text was marked, of at most so many texts."""
+    try:
+        await context.store.write(key, mark.encode(), table=LEARNED, keys_max=LEARNED_MAX)
+    except errors.TooManyRequests:
+        reason = f"you have marked {LEARNED_MAX} texts, the most; `spam forget` begins anew"
+        raise errors.TooManyRequests(reason) from None
 
 
 def _status(model: Model) -> Status:

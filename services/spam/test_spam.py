@@ -164,6 +164,20 @@ async def test_marks_are_bounded(main: ModuleType, context: Any, monkeypatch: py
         await main.learn(context, "more", "ham")
 
 
+async def test_marks_of_two_generations_are_counted(
+    main: ModuleType, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though neither knows what the other is about to write."""
+    monkeypatch.setattr(main, "LEARNED_MAX", 2)
+    monkeypatch.setattr(main, "_lock", lambda context: asyncio.Lock())
+    tried = await asyncio.gather(
+        *(main.learn(context, f"word{number}", "ham") for number in range(5)), return_exceptions=True
+    )
+
+    assert [type(one) for one in tried].count(TooManyRequests) == 3
+    assert len(await context.store.list(table=main.LEARNED)) == 2
+
+
 def test_it_describes_itself(main: ModuleType) -> None:
     """Every endpoint has a description and an example."""
     assert all(endpoint["description"] and endpoint["examples"] for endpoint in main.service.describe()["endpoints"])

@@ -134,12 +134,17 @@ async def create(
     moment = now()
     user = User(plain, email, dict(profile or {}), moment, moment)
     _check_user(user)
+    taken = f"name: there is an account {plain} already; choose another name"
     async with _lock(context, plain):
-        if await context.store.read(plain, table=USERS) is not None:
-            raise errors.Conflict(f"name: there is an account {plain} already; choose another name")
-        if await context.store.list(limit=1, offset=USERS_MAX - 1, table=USERS):
-            raise errors.TooManyRequests(f"you have {USERS_MAX} accounts, the most that are kept; delete some first")
-        await _write(context, await _with_password(user, password))
+        if await context.store.read(plain, table=USERS) is not None:  # before a hash is made for nothing
+            raise errors.Conflict(taken)
+        try:  # another generation may have been first meanwhile
+            await _write(context, await _with_password(user, password), if_version=0)
+        except errors.Conflict:
+            raise errors.Conflict(taken) from None
+        except errors.TooManyRequests:
+            reason = f"you have {USERS_MAX} accounts, the most that are kept; delete some first"
+            raise errors.TooManyRequests(reason) from None
     return user
 
 
@@ -377,8 +382,9 @@ async def _found(context: Context, name: str) -> _Kept:
     return kept
 
 
-async def _write(context: Context, kept: _Kept) -> None:
-    await context.store.write(kept.user.name, msgspec.json.encode(kept), table=USERS, keys_max=USERS_MAX)
+async def _write(context: Context, kept: _Kept, if_version: int | None = None) -> None:
+    data = msgspec.json.encode(kept)
+    await context.store.write(kept.user.name, data, table=USERS, keys_max=USERS_MAX, if_version=if_version)
 
 
 if __name__ == "__main__":

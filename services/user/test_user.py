@@ -132,6 +132,18 @@ async def test_a_name_is_given_once(main: ModuleType, context: Any) -> None:
     assert await main.names(context) == ["ann"]
 
 
+async def test_two_generations_give_a_name_once(
+    main: ModuleType, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though neither knows what the other holds."""
+    monkeypatch.setattr(main, "_lock", lambda context, name: asyncio.Lock())
+    made = await asyncio.gather(*(main.create(context, "ann", PASSWORD) for _ in range(3)), return_exceptions=True)
+
+    assert [str(one) for one in made if isinstance(one, Conflict)] == [
+        "name: there is an account ann already; choose another name"
+    ] * 2
+
+
 async def test_an_account_is_changed_and_deleted(main: ModuleType, context: Any, clock: Any) -> None:
     """With its sessions, which a later account of the same name does not inherit."""
     await main.create(context, "ann", PASSWORD, profile={"a": 1})
