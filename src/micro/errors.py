@@ -36,6 +36,7 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "Unavailable",
+    "reason_of",
 ]
 
 ID_CHARACTERS_MAX = 256
@@ -45,6 +46,9 @@ DETAIL_CHARACTERS_MAX = 2000
 
 class MicroError(Exception):
     """The root: `except MicroError` catches whatever the project raises on purpose."""
+
+    def __str__(self) -> str:
+        return super().__str__() or type(self).__name__  # whoever shows it must not show nothing
 
 
 class Fault(MicroError):
@@ -77,7 +81,7 @@ class Fault(MicroError):
             self.status = status
 
     def __str__(self) -> str:
-        return self.detail
+        return self.detail or self.status  # a peer may send none
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the error object `{"id", "code", "detail", "status"}` of MUCP."""
@@ -235,3 +239,16 @@ class ConfigError(MicroError):
 
 class SourceError(MicroError):
     """A source could not be fetched, or was refused; the message says which rule it broke."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Returns why something failed, in words for a person: what an error of ours says, of another also its kind.
+
+    An error of Python may say nothing at all, as a `TimeoutError` does that ended a wait.
+    """
+    if isinstance(error, MicroError):
+        return str(error)
+    if isinstance(error, TimeoutError) and not str(error):
+        return "it took too long"
+    said = str(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -132,6 +132,31 @@ tell()
         assert await asking == {"door": "let in"}
 
 
+async def test_a_worker_that_never_listens_is_told_so(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is too busy is no failure without a reason."""
+    monkeypatch.setattr("micro.runtime.engine.worker.START_SECONDS_MAX", 0.2)
+
+    with pytest.raises(EngineError, match=r"guests does not start: it did not listen within 0\.2 s"):
+        await Worker.start(hut_of(yard, "time.sleep(600)"), "w0")
+
+
+async def test_a_worker_that_does_not_speak_is_told_so(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It said that it listens, and greets nobody."""
+    monkeypatch.setattr("micro.runtime.engine.worker.DIAL_SECONDS_MAX", 0.2)
+    script = """
+place = sys.argv[1]
+own = socket.socket(fileno=int(place)) if place.isdigit() else socket.socket(socket.AF_UNIX)
+if not place.isdigit():
+    own.bind(place.removeprefix("unix:"))
+    own.listen()
+sys.stdout.write("ready" + chr(10))
+sys.stdout.flush()
+time.sleep(600)
+"""
+    with pytest.raises(EngineError, match=r"guests does not start: \S"):
+        await Worker.start(hut_of(yard, script), "w0")
+
+
 async def test_a_compiler_that_was_taken_over_gets_nowhere(yard: Yard) -> None:
     """It finds its input and its output; what it puts out is kept for that artefact alone."""
     (yard.home / "kv").mkdir()

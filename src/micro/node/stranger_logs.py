@@ -15,7 +15,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from micro.errors import MicroError, NotFound, Unavailable
+from micro.errors import MicroError, NotFound, Unavailable, reason_of
 from micro.network.link import Link
 from micro.network.visits import Visits
 from micro.node.backbone import Backbone
@@ -311,7 +311,7 @@ class StrangerLogs:
                 link = await self._visits.visit(offers[0].ticket)
         except (MicroError, TimeoutError) as error:
             log.info("the log %s cannot be reached: %s", sought.name[:80], error)
-            sought.trouble = f"{short(sought.nid)} cannot be reached, and is tried again: {error}"
+            sought.trouble = f"{short(sought.nid)} cannot be reached, and is tried again: {reason_of(error)}"
             return False
         except asyncio.CancelledError:
             if sought.task is None or sought.task.cancelling():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from micro.errors import EngineError
+from micro.errors import EngineError, reason_of
 from micro.ports import Clock, Disk, Entropy
 from micro.runtime.engine.engine import Engine, EngineInstance
 from micro.runtime.generation import Badge, Generation, StartFailed
@@ -188,7 +188,7 @@ class Launcher:
             running = await engine.start(launch, lambda stream, line: self._log(instance, stream, line))
         except (EngineError, OSError) as error:
             await self._forget(instance, home)
-            raise StartFailed(str(error), instance) from error
+            raise StartFailed(reason_of(error), instance) from error
         except BaseException:
             await self._forget(instance, home)
             raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from micro.errors import MicroError
+from micro.errors import reason_of
 from micro.ports import Clock, Entropy
 from micro.runtime.backoff import Backoff
 from micro.runtime.generation import Change, Generation, StartFailed
@@ -221,7 +221,7 @@ class Keeper:
                 self.instance = None
                 await self._launcher.stop(instance)
             except Exception as error:  # noqa: BLE001 - whatever it was, the service is tried again
-                reason = str(error) if isinstance(error, MicroError) else f"{type(error).__name__}: {error}"
+                reason = reason_of(error)
             instance = None
             self.restarts += 1
             self.state, self.reason = "waiting", reason

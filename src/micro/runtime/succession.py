@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from micro.errors import Conflict, EngineError, Fault, NotFound, SourceError
+from micro.errors import Conflict, EngineError, Fault, NotFound, SourceError, reason_of
 from micro.runtime.chronicle import Chronicle
 from micro.runtime.evolution.decision import newcomer
 from micro.runtime.generation import Generation, StartFailed
@@ -361,7 +361,7 @@ class Succession:
 
 
 def _refuse(house: Household, member: Member, error: Exception) -> None:
-    house.tell("refused", member, f"generation {member.number} does not begin: {error}")
+    house.tell("refused", member, f"generation {member.number} does not begin: {reason_of(error)}")
 
 
 def _told(service: str, active: int, members: list[Member]) -> dict[str, Any]:

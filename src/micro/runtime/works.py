@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
-from micro.errors import Fault, MicroError, Unavailable
+from micro.errors import Fault, Unavailable, reason_of
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Change, Progress, StartFailed
 from micro.runtime.logs import Logs
@@ -84,7 +84,7 @@ class Works:
             reason = STOPPING if self._closing else f"{name} was killed meanwhile"
             feed.put(Progress("failed", reason, done=True, service=name))
         except Exception as error:  # noqa: BLE001 - an onlooker waits for an end, whatever it is
-            detail = str(error) if isinstance(error, MicroError) else f"{type(error).__name__}: {error}"
+            detail = reason_of(error)
             feed.put(Progress("failed", detail, done=True, service=name))
             self._changed(Change("trouble", name, detail=detail))
         finally:

@@ -96,7 +96,7 @@ class Compiling:
             said = " ".join(finished.errors.decode("utf-8", "replace").split())
             if finished.code != EXIT_REFUSED:
                 said = f"the compiler ended with {finished.code}, and said {said[-REASON_CHARACTERS_MAX:] or 'nothing'}"
-            raise EngineError(said[:REASON_CHARACTERS_MAX])
+            raise EngineError(said[:REASON_CHARACTERS_MAX] or "the artefact is refused, and no reason was given")
         return finished.output
 
     def _keep(self, place: Path, compiled: bytes) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from micro.errors import EngineError, LinkClosed, MicroError
+from micro.errors import EngineError, LinkClosed, MicroError, reason_of
 from micro.mucp import headers as names
 from micro.mucp.codec import JSON
 from micro.mucp.limits import OWNER, Liveness
@@ -34,8 +34,8 @@ from micro.service.stream import RawStream
 
 __all__ = ["BOUNDS", "Hut", "Worker"]
 
-START_SECONDS_MAX = 20.0
-"""How long a worker may take until it listens."""
+START_SECONDS_MAX = 60.0
+"""How long a worker may take until it listens: a second, but many times that where others compile beside it."""
 
 DIAL_SECONDS_MAX = 5.0
 DEATH_SECONDS_MAX = 5.0
@@ -114,7 +114,7 @@ class Worker:
             process.close()
             await asyncio.wait([asyncio.ensure_future(process.wait())], timeout=DEATH_SECONDS_MAX)
             if isinstance(error, TimeoutError | MicroError):
-                raise EngineError(f"a worker for WebAssembly guests does not start: {error}") from error
+                raise EngineError(f"a worker for WebAssembly guests does not start: {reason_of(error)}") from error
             raise
         return Worker(process, link, doors, hut.disk, hands=hands)
 
@@ -198,9 +198,12 @@ async def _spawn(hut: Hut, doors: Path | None, listens: Path, *, hands: bool) ->
 async def _ready(process: Process) -> None:
     """Waits until a worker says that it listens."""
     said = b""
-    async with asyncio.timeout(START_SECONDS_MAX):
-        while (line := await process.read_line()) and line.strip() != READY:
-            said = line
+    try:
+        async with asyncio.timeout(START_SECONDS_MAX):
+            while (line := await process.read_line()) and line.strip() != READY:
+                said = line
+    except TimeoutError as error:
+        raise EngineError(f"it did not listen within {START_SECONDS_MAX:g} s") from error
     if not line:
         raise EngineError(said.decode("utf-8", "replace").strip() or "it ended and said nothing")
 

@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 
-from micro.errors import MicroError
+from micro.errors import reason_of
 from micro.ports import Clock, Entropy
 from micro.runtime.source.notice import Notice
 from micro.runtime.source.pace import (
@@ -172,7 +172,7 @@ class Lookout:
         try:
             revision = await self._newest(watched.spec)
         except Exception as error:  # noqa: BLE001 - whatever it was, the source is looked at again
-            detail = str(error) if isinstance(error, MicroError) else f"{type(error).__name__}: {error}"
+            detail = reason_of(error)
             self._note(watched, failed(watched.sighting, detail, self._clock.now()))
             return
         finally:
