@@ -13,6 +13,7 @@ from micro.assistant.conversation import Conversation, Conversations
 from micro.assistant.evidence import Engine
 from micro.assistant.knowledge import Knowledge, Services
 from micro.assistant.learned import Learned, OpenStore
+from micro.assistant.model import Model
 from micro.assistant.offers import Offer
 from micro.assistant.said import Said, check_said
 from micro.assistant.sentence import SENTENCE_CHARACTERS_MAX, Sentence
@@ -47,6 +48,7 @@ class Assistant:
         open_store: returns the store where choices are kept.
         clock, entropy: the time, and names of conversations.
         price_max: up to which price of a call nobody asks.
+        model: a language model that chooses among the endpoints found; None for none.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Assistant:
         clock: Clock,
         entropy: Entropy,
         price_max: float = 0.0,
+        model: Model | None = None,
     ) -> None:
         self._knowledge = Knowledge(services, engines)
         self._learned = Learned(open_store)
@@ -69,6 +72,7 @@ class Assistant:
         self._clock = clock
         self._entropy = entropy
         self._price_max = price_max
+        self._model = model
         self._turns: Counter[str] = Counter()
         """Turns under way, by the key of their caller."""
 
@@ -107,6 +111,7 @@ class Assistant:
             learned=self._learned,
             price_max=self._price_max,
             now=self._clock.monotonic,
+            model=self._model,
         )
         talk.busy = True
         turns = OWNERS if caller.unlimited else key

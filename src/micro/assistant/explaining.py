@@ -32,6 +32,7 @@ class Why:
         rivals: the titles of those that came next.
         learned: whether its caller chose it before for a sentence like this.
         chosen: whether it was named or pressed.
+        by_model: whether a language model chose it.
     """
 
     text: str = ""
@@ -40,6 +41,7 @@ class Why:
     rivals: tuple[str, ...] = ()
     learned: bool = False
     chosen: bool = False
+    by_model: bool = False
 
 
 NOTHING: Final = Why()
@@ -71,6 +73,8 @@ def explain(why: Why, title: str, language: str) -> str:
     reasons = []
     if why.chosen:
         reasons.append(phrase("why_chosen", language))
+    if why.by_model:
+        reasons.append(phrase("why_model", language))
     if why.learned:
         reasons.append(phrase("why_learned", language))
     if why.text:

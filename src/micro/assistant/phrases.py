@@ -213,6 +213,14 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "it": "l'hai scelto tu",
         "pt": "foi você que o escolheu",
     },
+    "why_model": {
+        "en": "the language model that your node asks chose it",
+        "de": "das Sprachmodell, das dein Knoten fragt, hat es gewählt",
+        "es": "lo eligió el modelo de lenguaje al que pregunta tu nodo",
+        "fr": "le modèle de langage que votre nœud interroge l'a choisi",
+        "it": "l'ha scelto il modello linguistico a cui chiede il tuo nodo",
+        "pt": "foi o modelo de linguagem a que o seu nó pergunta que o escolheu",
+    },
     "why_rivals": {
         "en": "Next came {rivals}.",
         "de": "Danach kam {rivals}.",

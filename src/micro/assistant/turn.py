@@ -29,6 +29,7 @@ from micro.assistant.explaining import Why, explain, why_of
 from micro.assistant.knowledge import Knowledge
 from micro.assistant.learned import Learned
 from micro.assistant.meeting import is_unverified, pin
+from micro.assistant.model import Model
 from micro.assistant.offers import Offer
 from micro.assistant.phrases import phrase
 from micro.assistant.ranking import CHIPS_MAX, Ranking
@@ -78,6 +79,7 @@ class Turn:
         learned: what was learned from choices.
         price_max: up to which price of a call nobody asks.
         now: a clock that never goes back, in seconds.
+        model: a language model that chooses among the endpoints found, for those who may teach; None for none.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Turn:
         learned: Learned,
         price_max: float,
         now: Callable[[], float],
+        model: Model | None = None,
     ) -> None:
         self._talk = conversation
         self._who = who
@@ -96,6 +99,7 @@ class Turn:
         self._learned = learned
         self._price_max = price_max
         self._now = now
+        self._model = model
 
     async def events(self, said: Said) -> AsyncIterator[Event]:
         """Yields what follows from what was said."""
@@ -197,8 +201,17 @@ class Turn:
 
     async def _wish(self, text: str) -> AsyncIterator[Event]:
         sentence, ranking = await self._rank(text)
-        async for event in self._decide(sentence, ranking):
+        async for event in await self._modelled(sentence, ranking) or self._decide(sentence, ranking):
             yield event
+
+    async def _modelled(self, sentence: Sentence, ranking: Ranking) -> AsyncIterator[Event] | None:
+        """Returns what follows from what a language model chose, None where there is none, or it chose nothing."""
+        if self._model is None or not self._who.teaches:
+            return None
+        choice = await self._model.choose(sentence.text, [found.offer for found in ranking.candidates])
+        if choice is None:
+            return None
+        return self._propose(Plan(choice.offer, choice.fields, sentence.text, Why(by_model=True)))
 
     async def _decide(self, sentence: Sentence, ranking: Ranking) -> AsyncIterator[Event]:
         talk = self._talk

@@ -10,8 +10,12 @@ from micro.assistant.assistant import Assistant
 from micro.assistant.calling import Caller as Calls
 from micro.assistant.evidence import Engine
 from micro.assistant.lexical import LexicalEngine
+from micro.assistant.model import CompatibleModel
+from micro.errors import ConfigError
+from micro.node.compatible import read_compatible
 from micro.node.config import NodeConfig
 from micro.node.engines import Ports
+from micro.ports import Post
 from micro.service.registry.catalog import LIST_MAX, Catalog
 from micro.service.registry.description import Description
 from micro.store.stores import Stores
@@ -64,7 +68,11 @@ def open_assistant(
     client_for: Callable[[Caller], Calls],
     hidden: Callable[[Caller], frozenset[str]],
 ) -> Assistant:
-    """Returns the assistant of a node; nothing is loaded before somebody says something."""
+    """Returns the assistant of a node; nothing is loaded before somebody says something.
+
+    Raises:
+        ConfigError: the setting of its language model names none.
+    """
     return Assistant(
         CatalogServices(catalog),
         open_engines,
@@ -74,4 +82,12 @@ def open_assistant(
         clock=ports.clock,
         entropy=ports.entropy,
         price_max=config.assistant_price_max,
+        model=_open_model(config, ports.post) if config.model_url else None,
     )
+
+
+def _open_model(config: NodeConfig, post: Post) -> CompatibleModel:
+    where, options = read_compatible("model_url", config.model_url, frozenset({"model"}))
+    if not options.get("model"):
+        raise ConfigError("model_url: say which model, such as http://HOST:PORT/v1?model=NAME")
+    return CompatibleModel(where, options["model"], config.model_key, post)

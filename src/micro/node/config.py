@@ -274,6 +274,13 @@ class NodeConfig:
     assistant_price_max: float = _setting(
         0.0, "Up to which price of one call the assistant does not ask first; it asks before what changes something."
     )
+    model_url: str = _setting(
+        "",
+        "A language model that chooses among the endpoints which the assistant found, and fills them in, for the owner "
+        "and accounts: the URL of a server that speaks as OpenAI's does, such as `http://HOST:PORT/v1?model=NAME`. It "
+        "is sent what they say. Nothing needs it, and the assistant asks before a call as without it.",
+    )
+    model_key: str = _setting("", "The secret that it is shown, as `Authorization: Bearer`.")
     voice_hearing: str = _setting(
         "",
         "What hears: `whisper:FOLDER` for a model of yours as CTranslate2 converts it, `wyoming://HOST:PORT`, or the "

@@ -8,9 +8,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from micro.errors import ConfigError
+from micro.node.compatible import read_compatible
 from micro.node.config import NodeConfig
 from micro.ports import Post
 from micro.voice.compatible import CompatibleHearing, CompatibleSpeaking, Place
@@ -117,10 +118,7 @@ def _address(setting: str, url: SplitResult) -> tuple[str, int]:
 
 
 def _place(setting: str, url: SplitResult, config: NodeConfig, post: Post) -> Place:
-    options = dict(parse_qsl(url.query))
-    if not url.hostname or not options.keys() <= OPTIONS:
-        raise ConfigError(f"{setting}: expected a URL such as {url.scheme}://HOST:PORT/v1?model=NAME")
-    where = f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}"
+    where, options = read_compatible(setting, url.geturl(), OPTIONS)
     return Place(where, post, options.get("model", ""), options.get("voice", ""), config.voice_key)
 
 

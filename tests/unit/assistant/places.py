@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from micro.assistant.assistant import Assistant
 from micro.assistant.lexical import LexicalEngine
+from micro.assistant.model import Model
 from micro.assistant.said import Said
 from micro.errors import Fault, Forbidden, NotFound
 from micro.service.registry.description import Description, check_description
@@ -134,7 +135,13 @@ class Talk:
 
 
 def assistant_in(
-    folder: Path, clients: Clients, *, town: Town | None = None, clock: Clock | None = None, price_max: float = 0.0
+    folder: Path,
+    clients: Clients,
+    *,
+    town: Town | None = None,
+    clock: Clock | None = None,
+    price_max: float = 0.0,
+    model: Model | None = None,
 ) -> Assistant:
     """Returns an assistant that knows its services by words, with its store on disk."""
     clock = clock or Clock()
@@ -149,6 +156,7 @@ def assistant_in(
         clock=clock,
         entropy=Chance(),
         price_max=price_max,
+        model=model,
     )
 
 
