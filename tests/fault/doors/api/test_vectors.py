@@ -11,6 +11,8 @@ from tests.fault.doors.api.guarded import Guarded, guarded
 HOST = b"Host: 127.0.0.1:PORT\r\n"
 GET = b"GET /a HTTP/1.1\r\n" + HOST
 POST = b"POST /a HTTP/1.1\r\n" + HOST
+PAGE = b"GET / HTTP/1.1\r\n" + HOST
+FROM_ELSEWHERE = b"Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
 UPGRADE = (
@@ -100,6 +102,12 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "an Origin of a file": (403, GET + b"Origin: file://\r\n\r\n"),
     "two Origins": (400, GET + b"Origin: http://127.0.0.1:PORT\r\nOrigin: http://evil\r\n\r\n"),
     "another site": (403, GET + b"Sec-Fetch-Site: cross-site\r\n\r\n"),
+    "another site, into a service": (403, GET + FROM_ELSEWHERE),
+    "another site, into a frame": (403, PAGE + FROM_ELSEWHERE.replace(b"document", b"iframe")),
+    "another site, by a script": (403, PAGE + FROM_ELSEWHERE.replace(b"navigate", b"no-cors")),
+    "another site, by a form": (403, PAGE.replace(b"GET", b"POST", 1) + FROM_ELSEWHERE),
+    "another site, with an origin": (403, PAGE + b"Origin: http://evil.example\r\n" + FROM_ELSEWHERE),
+    "two destinations": (400, PAGE + b"Sec-Fetch-Dest: iframe\r\n" + FROM_ELSEWHERE),
     "the same site, another origin": (403, GET + b"Sec-Fetch-Site: same-site\r\n\r\n"),
     "a WebSocket from another page": (403, GET + UPGRADE + b"Origin: http://evil.example\r\n\r\n"),
     # Is it HTTP/1.1 at all?
@@ -149,6 +157,7 @@ ACCEPTED: dict[str, tuple[tuple[str, str, bytes], bytes]] = {
     "a full address": (("GET", "/a", b""), b"GET http://127.0.0.1:PORT/a HTTP/1.1\r\n" + HOST + b"\r\n"),
     "a full address without a path": (("GET", "/", b""), b"GET http://127.0.0.1:PORT HTTP/1.1\r\n" + HOST + b"\r\n"),
     "its own Origin": (("GET", "/a", b""), GET + b"Origin: http://127.0.0.1:PORT\r\n\r\n"),
+    "a link from another site to the page": (("GET", "/", b""), PAGE + FROM_ELSEWHERE),
     "a typed address": (("GET", "/a", b""), GET + b"Sec-Fetch-Site: none\r\n\r\n"),
     "a body": (("POST", "/a", b"hello"), POST + b"Content-Length: 5\r\n\r\nhello"),
     "chunks": (("POST", "/a", b"hello"), CHUNKED + b"2\r\nhe\r\n03\r\nllo\r\n0\r\n\r\n"),
