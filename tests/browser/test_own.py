@@ -101,6 +101,7 @@ def test_a_call_is_recorded_looked_into_and_repeated(visit: Open) -> None:
     page.get_by_role("link", name="Edit and replay").click()
 
     expect(page.get_by_label("Name")).to_have_value("Activity")
+    assert page.url.endswith("#/services/greeter/Say.Hello"), "what was asked stands in no address"
 
 
 def test_what_failed_for_programs_is_shown_too(visit: Open, node: Running) -> None:

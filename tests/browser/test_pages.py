@@ -49,6 +49,21 @@ def test_a_link_from_another_site_opens_the_page(visit: Open, node: Running) -> 
     expect(page.get_by_text("signed in")).to_be_visible()
 
 
+def test_a_page_that_fails_leaves_the_others(visit: Open) -> None:
+    """What the node says may be of a form that nobody thought of."""
+    page = visit("services")
+    page.route("**/Node.Status", lambda route: route.fulfill(json={"nid": "x", "home": "y", "isolation": {}}))
+    page.get_by_role("navigation").get_by_role("link", name="Settings").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("This page has failed")
+
+    page.get_by_role("navigation").get_by_role("link", name="Services", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Services")
+
+    page.unroute("**/Node.Status")
+    page.get_by_role("navigation").get_by_role("link", name="Settings").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Settings")
+
+
 def test_a_ticket_that_is_none_is_refused_beside_its_field(visit: Open) -> None:
     """With what is wrong about it."""
     page = visit("network")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.running import Open, Running
+from tests.browser.running import FIRST_MILLISECONDS, Open, Running
 
 
 def test_a_search_shows_what_fits_as_one_types(visit: Open) -> None:
@@ -23,6 +23,18 @@ def test_a_search_shows_what_fits_as_one_types(visit: Open) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
 
+    expect(page.get_by_role("heading", level=1)).to_have_text("greeter")
+
+
+def test_what_has_none_of_the_words_is_found_by_meaning(visit: Open) -> None:
+    """Once somebody stops typing; it leads to the endpoint itself."""
+    page = visit("services")
+
+    page.get_by_label("Search services").fill("salute a person")
+
+    found = page.get_by_role("region", name="By meaning").get_by_role("link", name="greeter")
+    found.first.wait_for(timeout=FIRST_MILLISECONDS)
+    found.first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("greeter")
 
 

@@ -1,4 +1,5 @@
 // The frame: the rail, the page beside it, the palette above both.
+import { Component } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { catalog } from "./catalog.js";
 import { Icon } from "./icons.jsx";
@@ -25,12 +26,32 @@ export function App() {
     <>
       <button type="button" class="skip" onClick={() => document.querySelector("main").focus()}>{t("Skip to the page")}</button>
       <Rail current={name} open={() => setOpen("palette")} />
-      <main tabIndex={-1}>{Page ? <Page key={found.Below ? `${name}/${parts[0] ?? ""}` : name} /> : <Missing />}</main>
+      <main tabIndex={-1}>{Page ? <Boundary key={found.Below ? `${name}/${parts[0] ?? ""}` : name}><Page /></Boundary> : <Missing />}</main>
       {open === "palette" && <Palette close={() => setOpen("")} />}
       {open === "shortcuts" && <Shortcuts close={() => setOpen("")} />}
       <Notices />
     </>
   );
+}
+
+/** Keeps the rest of the app where a page fails: what a service or a node says may be of a form that nobody thought of. */
+class Boundary extends Component {
+  componentDidCatch(error) {
+    console.error(error);
+    this.setState({ error });
+  }
+  render({ children }, { error }) {
+    if (!error) return children;
+    return (
+      <div class="column">
+        <Heading>{t("This page has failed")}</Heading>
+        <State title={t("What it was given is not as it should be")}>
+          <p class="mid" role="alert"><code>{String(error).slice(0, 300)}</code></p>
+          <div class="row"><button type="button" onClick={() => this.setState({ error: null })}>{t("Try again")}</button><a class="button quiet" href={to(HOME)}>{t("To the conversation")}</a></div>
+        </State>
+      </div>
+    );
+  }
 }
 
 function Rail({ current, open }) {

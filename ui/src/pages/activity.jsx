@@ -1,6 +1,7 @@
 // What was called, when, by whom and how it went; looked into, and done again.
 import { useMemo, useState } from "preact/hooks";
 import { catalog } from "../catalog.js";
+import { hand } from "../handed.js";
 import { Icon } from "../icons.jsx";
 import { call, control } from "../node.js";
 import { Heading, Nid, Offline, OwnersOnly, Prose, Skeleton, State, Trouble, useAsked, When } from "../parts.jsx";
@@ -121,7 +122,7 @@ function Inspected({ entry }) {
       </div>
       <div class="foot">
         {isKnown && <button type="button" class="plain" onClick={replay}>{t("Replay")}</button>}
-        {isKnown && <a href={to("services", [entry.service, entry.endpoint], { fill: JSON.stringify(entry.request) })}>{t("Edit and replay")}</a>}
+        {isKnown && <a href={to("services", [entry.service, entry.endpoint])} onClick={() => hand(entry.service, entry.endpoint, entry.request)}>{t("Edit and replay")}</a>}
         <button type="button" class="plain" onClick={trace}>{t("Show its way")}</button>
         <a href={to("services", [entry.service])}>{t("Open the service")}</a>
       </div>

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { catalog } from "../catalog.js";
 import { Request, useFirstWrong } from "../form.jsx";
+import { hand } from "../handed.js";
 import { Icon } from "../icons.jsx";
 import { bytesOf } from "../node.js";
 import { Heading, Offline } from "../parts.jsx";
@@ -107,7 +108,6 @@ function Card({ turn, route, find, isLast }) {
   const ask = find("ask"), confirm = find("confirm"), result = find("result"), failed = find("failed"), items = find("items");
   const fields = find("calling")?.fields ?? route.fields ?? {};
   const about = [route.price ? String(route.price) : "", result?.seconds !== undefined && duration(result.seconds)].filter(Boolean).join(" · ");
-  const fill = Object.keys(fields).length ? { fill: JSON.stringify(withoutSecrets(fields, route.request)) } : {};
   const needsForm = changing || (isLast && ask && !turn.busy);
   const again = () => say({ choose: `${route.service} ${route.endpoint}`, fields }, t("Again"));
   return (
@@ -132,7 +132,7 @@ function Card({ turn, route, find, isLast }) {
       <div class="foot">
         {!needsForm && <button type="button" class="plain" onClick={() => setChanging(true)}>{t("Change")}</button>}
         {(result || failed) && <button type="button" class="plain" onClick={again}>{t("Again")}</button>}
-        <a href={to("services", [route.service, route.endpoint], fill)}>{t("Open the service")}</a>
+        <a href={to("services", [route.service, route.endpoint])} onClick={() => hand(route.service, route.endpoint, withoutSecrets(fields, route.request))}>{t("Open the service")}</a>
         <button type="button" class="plain end" onClick={() => say({ text: "why that one?" }, t("Why that one?"))}>{t("Why that one?")}</button>
       </div>
     </section>

@@ -1,6 +1,7 @@
 // One service: what it says of itself, and each endpoint as a form.
 import { useEffect, useState } from "preact/hooks";
 import { catalog, describe } from "../catalog.js";
+import { handedTo } from "../handed.js";
 import { CopyButton, Heading, Nid, Offline, Skeleton, Trouble, useAsked } from "../parts.jsx";
 import { route, to } from "../route.js";
 import { Run } from "../run.jsx";
@@ -28,6 +29,7 @@ const readFill = (text) => {
 const whereOf = (services, name) => services?.find((service) => service.name === name)?.where ?? "local";
 
 function Described({ service: found, wanted, fill }) {
+  const { name } = found;
   const nodes = found.nodes ?? [];
   const { services } = useStore(catalog);
   const service = { ...found, nodes, where: whereOf(services, found.name) };
@@ -53,7 +55,7 @@ function Described({ service: found, wanted, fill }) {
       {!endpoints.length && <p class="soft">{t("It has no endpoints; it may only listen to events.")}</p>}
       {endpoints.map((endpoint) => (
         <Endpoint key={endpoint.name} service={service} endpoint={endpoint} isOpen={open === endpoint.name}
-          toggle={() => setOpen(open === endpoint.name ? "" : endpoint.name)} given={wanted === endpoint.name ? readFill(fill) : undefined} />
+          toggle={() => setOpen(open === endpoint.name ? "" : endpoint.name)} given={wanted === endpoint.name ? (handedTo(name, endpoint.name) ?? readFill(fill)) : undefined} />
       ))}
       {service.topics?.length > 0 && <Topics topics={service.topics} />}
     </div>

@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { catalog, load, search } from "../catalog.js";
 import { Icon } from "../icons.jsx";
+import { control } from "../node.js";
 import { announce } from "../notice.jsx";
 import { Heading, Offline, Skeleton, State, Trouble } from "../parts.jsx";
 import { latencies } from "../record.js";
@@ -11,6 +12,8 @@ import { duration, number, t } from "../words.js";
 import { Window } from "../window.jsx";
 
 const AGAIN_SECONDS = 15;
+const FEW = 20; // more that have the words themselves leave nothing to wish for
+const WISH_CHARACTERS_MIN = 3, WISH_CHARACTERS_MAX = 2000, NEAR_MAX = 8;
 const SAID_AFTER = 600; // milliseconds without a key, so that a screen reader is not told about each
 
 export default function Services() {
@@ -56,7 +59,43 @@ export default function Services() {
         : found.length ? <div ref={list}><Window items={found} draw={Card} /></div>
         : services.length ? <NothingFits clear={() => { setQuery(""); setWhere("all"); }} />
         : <NoneYet />}
+      {services && found.length < FEW && <ByMeaning query={query} where={where} services={services} known={found} />}
     </div>
+  );
+}
+
+/** Services whose endpoints mean something like it, asked for once somebody stops typing; without the assistant nothing. */
+function ByMeaning({ query, where, services, known }) {
+  const [near, setNear] = useState({ query: "", found: [] });
+  const wish = query.trim();
+  useEffect(() => {
+    if (wish.length < WISH_CHARACTERS_MIN || wish.length > WISH_CHARACTERS_MAX) return;
+    const asking = new AbortController();
+    const timer = setTimeout(() => {
+      control("assistant", "Assistant.Search", { query: wish, limit: NEAR_MAX }, { signal: asking.signal }).then((told) => setNear({ query: wish, found: told.services }), () => {});
+    }, SAID_AFTER);
+    return () => {
+      clearTimeout(timer);
+      asking.abort();
+    };
+  }, [wish]);
+  const names = new Set(known.map((service) => service.name));
+  const here = new Map(services.filter((service) => where === "all" || service.where === where || service.where === "both").map((service) => [service.name, service]));
+  const found = near.query === wish ? near.found.filter((one) => here.has(one.name) && !names.has(one.name)) : [];
+  useEffect(() => {
+    if (found.length) announce(t("{count} by meaning", { count: number(found.length) }));
+  }, [near]);
+  if (!found.length) return null;
+  return (
+    <section class="tight" aria-label={t("By meaning")}>
+      <h2>{t("By meaning")}</h2>
+      {found.map((one) => (
+        <a class="card near" key={one.name} href={to("services", [one.name, one.endpoint])}>
+          <b>{one.name}</b> <span class="mono mid">{one.endpoint}</span>
+          <div class="mid soft">{one.description}</div>
+        </a>
+      ))}
+    </section>
   );
 }
 
