@@ -39,8 +39,9 @@ def test_the_network_is_drawn_and_said(visit: Open) -> None:
 
 
 def test_a_link_from_another_site_opens_the_page(visit: Open, node: Running) -> None:
-    """And whoever is signed in is so there, too."""
+    """And whoever is signed in is so there, too; also where the app keeps itself for when the node is away."""
     page = visit("settings")
+    page.evaluate("navigator.serviceWorker.ready")
     page.goto(f"data:text/html,<a href='{node.address}/'>to my node</a>")
 
     page.get_by_role("link", name="to my node").click()
