@@ -10,11 +10,16 @@ from typing import Any
 
 import pytest
 
+from micro.doors.conformance import peer
+from micro.doors.conformance.client import tried
+from micro.doors.conformance.exercises import EXERCISES
 from tests.unit.doors.api.house import TOKEN, open_house
 
 HERE = Path(__file__).parent
 CLIENT = HERE.parents[1] / "sdk" / "js" / "micro.js"
 RUN_SECONDS = 120
+FAULTY_SECONDS = 3.0
+"""How long the kit waits for what a planted fault keeps from coming."""
 
 EXPECTED = {
     "wrong": {"code": 401, "refused": True},
@@ -89,6 +94,65 @@ async def test_over_the_owners_socket() -> None:
     """The same bytes on another carrier, where no token is needed."""
     async with open_house() as house:
         assert await outcome(f"unix:{house.node.home.node_socket}", "") == EXPECTED
+
+
+async def exercised(client: Path, address: str) -> dict[str, str]:
+    """Has the kit try a client, and returns what it found wrong, by the name of the check."""
+    command, started = [*await node_js(), str(client)], []
+
+    def told(where: str) -> None:
+        started.append(asyncio.get_running_loop().create_task(run(where)))
+
+    async def run(where: str) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *command, where, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        try:
+            async with asyncio.timeout(RUN_SECONDS):
+                await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    found = [outcome async for outcome in tried(address, told)]
+    await asyncio.gather(*started)
+    assert len(found) == len(EXERCISES) + 1
+    return {outcome.check.name: outcome.seen for outcome in found if outcome.state != "passed"}
+
+
+@pytest.mark.parametrize("carrier", ["ws", "unix"])
+async def test_it_passes_the_kit(home: Path, carrier: str) -> None:
+    """All that a client is told to do."""
+    address = f"unix:{home / 's'}" if carrier == "unix" else "ws://127.0.0.1:0"
+
+    assert await exercised(HERE / "exercising.mjs", address) == {}
+
+
+FAULTS = [
+    ("{ this.say(CANCEL); this.finish", "{ this.finish", "client-gives-up"),
+    ("this.window -= bytes.length + COST", "this.window -= 0", "client-heeds-credit"),
+    ("if ((this.owed += cost) >= CREDIT_STEP)", "if (false)", "client-gives-credit"),
+    ("number(8, sequence)", "number(8, Number(sequence))", "client-acknowledges"),
+    ("faulty(payload, kind === REFUSED)", "faulty(payload)", "client-refusal"),
+    ("this.frame(PONG, 0, payload)", "this.known.size", "client-calls"),
+    ("index ? 0 : cost)", "index ? 0 : cost); break", "client-listens"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "name"), FAULTS, ids=[name for _, _, name in FAULTS])
+async def test_a_fault_planted_in_it_is_found(
+    home: Path, monkeypatch: pytest.MonkeyPatch, right: str, wrong: str, name: str
+) -> None:
+    """By the check that is for it."""
+    monkeypatch.setattr(peer, "WAIT_SECONDS", FAULTY_SECONDS)
+    source = CLIENT.read_text()
+    assert right in source
+    (home / "micro.mjs").write_text(source.replace(right, wrong))
+    program = (HERE / "exercising.mjs").read_text().replace("../../sdk/js/micro.js", "./micro.mjs")
+    (home / "exercising.mjs").write_text(program)
+
+    assert name in await exercised(home / "exercising.mjs", f"unix:{home / 's'}")
 
 
 def test_it_is_short_and_alone() -> None:

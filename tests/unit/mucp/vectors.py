@@ -1,4 +1,4 @@
-"""The test vectors of `docs/reference/vectors`, made from what is written here by hand and what the code makes of it.
+"""The test vectors that the conformance kit holds, made from what stands here by hand and what the code makes of it.
 
 `python -m tests.unit.mucp.vectors --write` writes them again; a test compares.
 """
@@ -20,7 +20,7 @@ from micro.mucp.message import Form
 from micro.mucp.session import Session
 from tests.unit.mucp import wire
 
-FOLDER = Path(__file__).parents[3] / "docs" / "reference" / "vectors"
+FOLDER = Path(__file__).parents[3] / "src" / "micro" / "doors" / "conformance" / "vectors"
 GREETER = (("Micro-Service", "greeter"), ("Micro-Endpoint", "Say.Hello"), ("Content-Type", "application/json"))
 CLOCK = (("Micro-Service", "clock"), ("Micro-Endpoint", "Clock.Ticks"))
 TOPIC = (("Micro-Topic", "notes"), ("Micro-Queue", "archive"))

@@ -63,6 +63,7 @@ ENTRIES: dict[str, Entry] = {
     "testnet": Entry("testnet_command", "testnet", MORE, "Run a network of nodes on this machine."),
     "bench": Entry("bench_command", "bench", MORE, "Measure calls on this machine."),
     "doctor": Entry("doctor", "doctor", MORE, "Check this machine, and say what to do about what is wrong."),
+    "conformance": Entry("conformance", "conformance", MORE, "Try an implementation of MUCP from outside."),
     "completion": Entry("completion", "completion", MORE, "Print what makes a shell complete what is typed."),
     "version": Entry("version", "version", MORE, "Print the version."),
 }

@@ -1,0 +1,233 @@
+"""The kit passes this implementation, and finds what is wrong with one in which a fault was planted."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from micro.doors.conformance import kit, peer
+from micro.doors.conformance.check import Outcome
+from micro.doors.mucp.opening import open_mucp
+from micro.errors import BadRequest, Unavailable
+from micro.mucp import headers as header_codec
+from micro.mucp.exchange import Exchange
+from micro.mucp.frame import Kind
+from micro.mucp.hearing import Hearing
+from micro.mucp.http.acceptor import Acceptor
+from micro.mucp.session import Session
+from micro.node.config import NodeConfig
+from micro.node.engines import system_ports
+from micro.node.node import Node
+from micro.service import forward, router
+from micro.service.broker.seat import Seat
+from micro.service.router import Router
+from tests.unit.doors.api.house import open_house
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+FAULTY_SECONDS = 2.0
+"""How long a check waits for what a planted fault keeps from coming."""
+
+_numbers = itertools.count()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
+    """A node with both of its doors for MUCP."""
+    home = Path(f"/tmp/micro-kit-{os.getpid()}")  # a path short enough for sockets
+    config = NodeConfig(home=str(home), api=False, network=False, mdns=False, mucp_port=0)
+    node = Node(config, system_ports())
+    await node.start()
+    await open_mucp(node)
+    yield node
+    await node.stop()
+
+
+async def outcomes(address: str, words: tuple[str, ...] = (), token: str = "") -> list[Outcome]:
+    """Makes the checks with one of the words as their name, or all."""
+    checks = [check for check in kit.checks_for(address) if not words or check.name in words]
+    assert len(checks) >= len(words)
+    made = kit.run(address, token=token, new_name=lambda: f"{os.getpid()}-{next(_numbers)}", checks=checks)
+    return [outcome async for outcome in made]
+
+
+def socket_of(node: Node) -> str:
+    return f"unix:{node.home.node_socket}"
+
+
+def differing(found: list[Outcome], state: str = "failed") -> dict[str, str]:
+    return {outcome.check.name: outcome.seen for outcome in found if outcome.state == state}
+
+
+async def test_this_implementation_passes(node: Node) -> None:
+    """All of it, over the owner's socket."""
+    found = await outcomes(socket_of(node))
+
+    assert [outcome.to_dict() for outcome in found if outcome.state != "passed"] == []
+    assert len(found) >= 90
+
+
+async def test_it_passes_in_the_http_spelling(node: Node) -> None:
+    """Anonymous as anybody on this machine."""
+    found = await outcomes(f"http://{node.condition.addresses['mucp']}")
+
+    assert [outcome.to_dict() for outcome in found if outcome.state != "passed"] == []
+    assert len(found) >= 25
+
+
+async def test_what_needs_rights_is_skipped_without() -> None:
+    """And says what to do about it; the rest passes over a WebSocket too."""
+    async with open_house() as house:
+        found = await outcomes(f"ws://127.0.0.1:{house.port}/mucp")
+
+    assert differing(found) == {}
+    skipped = differing(found, "skipped")
+    assert {"call", "stream", "publish"} <= set(skipped)
+    assert all("token" in why for why in skipped.values())
+
+
+def no_pong(self: Any, number: int, payload: bytes, events: list[Any]) -> None:
+    """Answers with other bytes."""
+    self._frame(Kind.PONG, 0, bytes(8))
+
+
+def as_error(original: Callable[..., None]) -> Callable[..., None]:
+    def fail(self: Any, number: int, fault: Any, *, refused: bool = False) -> None:
+        original(self, number, fault)
+
+    return fail
+
+
+def unchecked(self: Exchange, size: int) -> bool:
+    self.receive_window -= size + 9
+    return False
+
+
+def deaf(*arguments: Any, **options: Any) -> None:
+    """Does nothing."""
+
+
+def careless(original: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def decode(block: bytes) -> Any:
+        try:
+            return original(block)
+        except Exception:  # noqa: BLE001 - this is the fault
+            return original(b"")
+
+    return decode
+
+
+def short(original: Callable[..., None]) -> Callable[..., None]:
+    """Gives less than was given."""
+
+    def grant(self: Any, exchange: Any, count: int) -> None:
+        original(self, exchange, count - 1)
+
+    return grant
+
+
+FAULTS: list[tuple[str, Any, str, Any, tuple[str, ...]]] = [
+    ("a PONG with other bytes", Hearing, "_on_ping", no_pong, ("greets", "any-chunks")),
+    ("nothing is REFUSED", Session, "fail", as_error(Session.fail), ("unknown-service", "extra-headers")),
+    ("credit is not looked at", Exchange, "take", unchecked, ("refused: DATA without credit",)),
+    ("credit is taken without end", Exchange, "credit", deaf, ("refused: credit beyond the window",)),
+    ("credit is passed on short", Session, "grant", short(Session.grant), ("credit",)),
+    ("a CANCEL stays here", Router, "withdrawn", deaf, ("cancel",)),
+    ("a caller is believed", router, "IDENTITY", (), ("who-asks",)),
+    (
+        "wrong headers are taken",
+        header_codec,
+        "decode",
+        careless(header_codec.decode),
+        ("headers: the same name twice, in two cases",),
+    ),
+    ("a NACK is ignored", Seat, "negative", deaf, ("nack",)),
+]
+
+
+@pytest.mark.parametrize(("what", "place", "name", "fault", "names"), FAULTS, ids=[each[0] for each in FAULTS])
+async def test_a_planted_fault_is_found(
+    node: Node, monkeypatch: pytest.MonkeyPatch, what: str, place: Any, name: str, fault: Any, names: tuple[str, ...]
+) -> None:
+    """By the checks that are for it."""
+    monkeypatch.setattr(peer, "WAIT_SECONDS", FAULTY_SECONDS)
+    monkeypatch.setattr(place, name, fault)
+    if name == "IDENTITY":
+        monkeypatch.setattr(forward, name, fault)
+
+    found = await outcomes(socket_of(node), names)
+
+    assert set(differing(found)) == set(names)
+    assert all(differing(found).values())
+
+
+async def test_a_fault_of_the_http_spelling_is_found(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer without its id."""
+    original = Acceptor.answer
+    monkeypatch.setattr(
+        Acceptor, "answer", lambda self, exchange, body, *more, **options: original(self, exchange, b"[]")
+    )
+
+    found = await outcomes(f"http://{node.condition.addresses['mucp']}", ("http-call",))
+
+    assert "[]" in differing(found)["http-call"]
+
+
+async def test_an_implementation_that_says_nothing_fails_everything(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the connection, reads, and that is all."""
+    monkeypatch.setattr(peer, "WAIT_SECONDS", 0.2)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65_536):
+            pass
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, str(home / "s"))
+    try:
+        found = await outcomes(f"unix:{home / 's'}")
+    finally:
+        server.close()
+
+    assert {outcome.state for outcome in found} == {"failed"}
+
+
+async def test_an_implementation_that_speaks_something_else_fails(home: Path) -> None:
+    """Its bytes are read as frames, and none is believed."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\0\0\0\x05\0\0\0\0\0hello" + b"SSH-2.0-server\r\n" * 10)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, str(home / "s"))
+    try:
+        found = await outcomes(f"unix:{home / 's'}", ("greets", "call", "stream"))
+    finally:
+        server.close()
+
+    assert set(differing(found)) == {"greets", "call", "stream"}
+
+
+@pytest.mark.parametrize("address", ["", "nowhere", "tcp:7000", "tcp:host:port", "ftp://a", "http://a/path", "ws:/"])
+async def test_what_is_no_address_is_told(address: str) -> None:
+    """Before anything is tried."""
+    with pytest.raises(BadRequest):
+        await outcomes(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["unix:/nowhere/at/all", "tcp:127.0.0.1:1", "ws://127.0.0.1:1/mucp", "http://127.0.0.1:1"]
+)
+async def test_nobody_there_is_told(address: str) -> None:
+    """Once, and not for each check."""
+    with pytest.raises(Unavailable):
+        await outcomes(address)
