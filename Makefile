@@ -26,7 +26,7 @@ run: $(STAMPS)/project $(STAMPS)/voice ui ## Start a node with the services of t
 test: lint ui $(STAMPS)/browser $(STAMPS)/kits $(STAMPS)/voice ## Check the code and run the tests: all that guards a commit.
 	@$(BIN)/python -m $(if $(PYTEST),pytest $(PYTEST),tests.side_by_side)
 
-# A test is ended that hangs: after fifteen minutes, but a whole campaign may take hours.
+# A test is ended that hangs: after five minutes, but a whole campaign may take hours.
 PROVE_SECONDS := 14400
 
 prove: lint ui $(STAMPS)/browser $(STAMPS)/voice kits ## Run the tests with the campaigns at full length, and write docs/reference/proofs.md.

@@ -16,7 +16,7 @@ from typing import Protocol
 import hypothesis
 import pytest
 
-from tests.proofs import Ran, page_of
+from tests.proofs import Ran, page_of, together
 
 CAMPAIGNS = pytest.StashKey[list[Ran]]()
 OUTCOMES = pytest.StashKey[dict[str, str]]()
@@ -31,8 +31,11 @@ PROOFS = Path(__file__).parents[1] / "docs" / "reference" / "proofs.md"
 class Campaign(Protocol):
     """Tells a long test how far to go."""
 
-    def __call__(self, what: str, *, share: int, full: int) -> int:
-        """Returns `share` under `make test` and `full` under `make prove`, and has it printed at the end."""
+    def __call__(self, what: str, *, share: int, full: int, parts: int = 1) -> int:
+        """Returns `share` under `make test` and `full` under `make prove`, and has it printed at the end.
+
+        Where several tests lead one campaign, each is told its part: both numbers divided by `parts`.
+        """
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,7 +77,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(line)
     if config.stash[CAMPAIGNS]:
         terminalreporter.section("campaigns")
-        for line in sorted(ran.line for ran in config.stash[CAMPAIGNS]):
+        for line in sorted(ran.line for ran, _ in together(config.stash[CAMPAIGNS])):
             terminalreporter.write_line(line)
 
 
@@ -99,9 +102,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def campaign(request: pytest.FixtureRequest) -> Campaign:
     """Returns the function that tells a long test how far to go."""
 
-    def choose(what: str, *, share: int, full: int) -> int:
-        count = full if request.config.getoption("--prove") else share
-        request.config.stash[CAMPAIGNS].append(Ran(request.node.nodeid, what, count, full))
+    def choose(what: str, *, share: int, full: int, parts: int = 1) -> int:
+        count, rest = divmod(full if request.config.getoption("--prove") else share, parts)
+        assert not rest, f"{what} cannot be divided into {parts} equal parts"
+        request.config.stash[CAMPAIGNS].append(Ran(request.node.nodeid, what, count, full, is_part=parts > 1))
         return count
 
     return choose

@@ -6,9 +6,13 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
-__all__ = ["Ran", "page_of"]
+__all__ = ["Ran", "page_of", "together"]
+
+WORST_FIRST: Final = ("failed", "ended early", "skipped", "passed")
+"""What becomes of a campaign whose parts end differently."""
 
 HEAD = """# Proofs
 
@@ -29,17 +33,28 @@ class Ran:
         what: what is counted.
         count: how many ran.
         full: how many the whole campaign has.
+        is_part: whether several tests lead the campaign, each of which ran a part.
     """
 
     test: str
     what: str
     count: int
     full: int
+    is_part: bool = False
 
     @property
     def line(self) -> str:
         """What is printed of it."""
         return f"{self.count:>12,} of {self.full:,} {self.what}"
+
+
+def together(campaigns: Sequence[Ran]) -> list[tuple[Ran, list[str]]]:
+    """Returns each campaign once, its parts added up, with the tests that led it."""
+    found = [(ran, [ran.test]) for ran in campaigns if not ran.is_part]
+    for what in dict.fromkeys(ran.what for ran in campaigns if ran.is_part):
+        parts = [ran for ran in campaigns if ran.is_part and ran.what == what]
+        found.append((replace(parts[0], count=sum(ran.count for ran in parts)), [ran.test for ran in parts]))
+    return sorted(found, key=lambda each: (each[0].what, each[0].test))
 
 
 def page_of(campaigns: Sequence[Ran], outcomes: Mapping[str, str], part: Sequence[str]) -> str:
@@ -50,10 +65,15 @@ def page_of(campaigns: Sequence[Ran], outcomes: Mapping[str, str], part: Sequenc
         outcomes: `passed`, `failed` or `skipped` of every test that ran, by its node id.
         part: what the run was narrowed to, nothing where it was whole.
     """
-    ordered = sorted(campaigns, key=lambda ran: (ran.what, ran.test))
     rows = [
-        f"| {ran.what} | {ran.count:,} | {ran.full:,} | {outcomes.get(ran.test, 'ended early')} |" for ran in ordered
+        f"| {ran.what} | {ran.count:,} | {ran.full:,} | {_outcome(tests, outcomes)} |"
+        for ran, tests in together(campaigns)
     ]
     counts = [f"{list(outcomes.values()).count(name):,} {name}" for name in ("passed", "failed", "skipped")]
     narrowed = f" It was a part of the tests only: `{' '.join(part)}`." if part else ""
     return HEAD + "\n".join(rows) + f"\n\nOf all tests of that run {', '.join(counts)}.{narrowed}\n"
+
+
+def _outcome(tests: Sequence[str], outcomes: Mapping[str, str]) -> str:
+    found = {outcomes.get(test, "ended early") for test in tests}
+    return next(outcome for outcome in WORST_FIRST if outcome in found)

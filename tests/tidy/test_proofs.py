@@ -9,17 +9,30 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CAMPAIGNS = """
+import pytest
+
+
 def test_holds(campaign):
     assert campaign("grains of sand", share=1, full=2_000) in (1, 2_000)
 
 
 def test_breaks(campaign):
     assert campaign("drops of water", share=1, full=30) == 0
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_is_split(campaign, part):
+    assert campaign("waves", share=3, full=60, parts=3) in (1, 20)
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_breaks_in_part(campaign, part):
+    assert campaign("tides", share=2, full=8, parts=2) == 4 - part
 """
 
 
 def run(folder: Path, *options: str) -> Path:
-    """Runs two campaigns in a pytest of their own, and returns where the page is written."""
+    """Runs some campaigns in a pytest of their own, and returns where the page is written."""
     (folder / "test_campaigns.py").write_text(CAMPAIGNS)
     page = folder / "proofs.md"
     words = ["-p", "tests.conftest", "-p", "no:cacheprovider", "--rootdir", str(folder), "-c", os.devnull]
@@ -35,7 +48,15 @@ def test_a_proof_writes_down_what_it_ran(tmp_path: Path) -> None:
 
     assert "| grains of sand | 2,000 | 2,000 | passed |" in page
     assert "| drops of water | 30 | 30 | failed |" in page
-    assert "1 passed, 1 failed, 0 skipped. It was a part of the tests only: `test_campaigns.py`." in page
+    assert "| waves | 60 | 60 | passed |" in page
+    assert "| tides | 8 | 8 | failed |" in page
+    assert "5 passed, 2 failed, 0 skipped. It was a part of the tests only: `test_campaigns.py`." in page
+
+
+def test_a_part_of_a_split_campaign_is_no_more_than_that(tmp_path: Path) -> None:
+    """Where it is narrowed to some of the tests that lead it, the page says of how many."""
+    page = run(tmp_path, "--prove", "--deselect", "test_campaigns.py::test_is_split[2]").read_text()
+    assert "| waves | 40 | 60 | passed |" in page
 
 
 def test_the_guard_of_a_commit_writes_nothing(tmp_path: Path) -> None:

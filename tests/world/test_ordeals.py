@@ -24,25 +24,35 @@ FIRST_NETWORK_SEED = 20_000
 FIRST_HIDDEN_SEED = 30_000
 WORLDS_KEPT = 8
 """So many worlds that are over may wait for the collector."""
+PARTS, NETWORK_PARTS, HIDDEN_PARTS = 30, 25, 5
+"""So many tests lead one campaign: each takes seconds of a processor, and ends in time where it gives way to all."""
 STORMY_SHARE = 10
 """One world in so many has the worst weather there is."""
 
 
-def test_worlds_come_through_their_ordeals(campaign: Campaign) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_worlds_come_through_their_ordeals(campaign: Campaign, part: int) -> None:
     """No seed breaks an invariant; one that does is named, and is kept in `seeds.txt`."""
-    for seed in range(FIRST_SEED, FIRST_SEED + campaign("simulated worlds", share=276, full=900)):
+    count = campaign("simulated worlds", share=270, full=900, parts=PARTS)
+    for seed in seeds_of(FIRST_SEED, part, count):
         World(seed, weather=STORMY if seed % STORMY_SHARE == 0 else None).run(Ordeal())
         if seed % WORLDS_KEPT == 0:
             let_go()
 
 
-def test_networks_come_through_their_ordeals(campaign: Campaign) -> None:
+@pytest.mark.parametrize("part", range(NETWORK_PARTS))
+def test_networks_come_through_their_ordeals(campaign: Campaign, part: int) -> None:
     """The same of worlds in which strangers find each other."""
-    count = campaign("simulated worlds with a network", share=24, full=100)
-    for seed in range(FIRST_NETWORK_SEED, FIRST_NETWORK_SEED + count):
+    count = campaign("simulated worlds with a network", share=25, full=100, parts=NETWORK_PARTS)
+    for seed in seeds_of(FIRST_NETWORK_SEED, part, count):
         network(seed).run(NetworkOrdeal())
         if seed % WORLDS_KEPT == 0:
             let_go()
+
+
+def seeds_of(first: int, part: int, count: int) -> range:
+    """Returns the seeds of one part of a campaign: the parts follow each other."""
+    return range(first + part * count, first + (part + 1) * count)
 
 
 def let_go() -> None:
@@ -55,15 +65,16 @@ def let_go() -> None:
     gc.collect()
 
 
-def test_networks_with_hidden_nodes_come_through_their_ordeals(campaign: Campaign) -> None:
+@pytest.mark.parametrize("part", range(HIDDEN_PARTS))
+def test_networks_with_hidden_nodes_come_through_their_ordeals(campaign: Campaign, part: int) -> None:
     """The same where some are reached through relays alone, and these crash, move and are cut off with all others."""
-    count = campaign("simulated worlds with hidden nodes", share=8, full=50)
-    for seed in range(FIRST_HIDDEN_SEED, FIRST_HIDDEN_SEED + count):
+    count = campaign("simulated worlds with hidden nodes", share=10, full=50, parts=HIDDEN_PARTS)
+    for seed in seeds_of(FIRST_HIDDEN_SEED, part, count):
         World(seed, nodes=6, supers=4, hidden=2, weather=STORMY if seed % STORMY_SHARE == 0 else None).run(
             NetworkOrdeal()
         )
         if seed % WORLDS_KEPT == 0:
-            gc.collect()
+            let_go()
 
 
 def network(seed: int) -> World:
