@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import secrets
 import time
@@ -21,6 +22,7 @@ RECORD_BYTES_MAX = 32 * 1024
 PAGE_MAX = 1000
 QUERY_CHARACTERS_MAX = 2000
 QUERY_DEPTH_MAX = 20
+UPDATES_TRIED_MAX = 10  # where another generation changes the same record
 TOGETHER = 64  # so many records are read or deleted at once
 
 RECORDS, TABLES = "records", "tables"
@@ -92,7 +94,7 @@ async def read(context: Context, table: str, id: str) -> Record:
     """
     found = await _read(context, _prefix(table) + _check_id(id))
     if found is None:
-        raise errors.NotFound(f"{table} has no record {id!r}; `db find --table {table}` shows those there are")
+        raise _missing(table, id)
     return found
 
 
@@ -111,9 +113,15 @@ async def update(context: Context, table: str, id: str, record: Record, replace:
     """
     key = _prefix(table) + _check_id(id)
     async with _lock(context, key):
-        old = await read(context, table, id)
-        await _write(context, key, record if replace else old | record)
-        return await read(context, table, id)
+        for _ in range(UPDATES_TRIED_MAX):
+            entry = await context.store.entry(key, table=RECORDS)
+            if entry is None:
+                raise _missing(table, id)
+            new = record if replace else _shown(key, entry.value) | record
+            with contextlib.suppress(errors.Conflict):  # another generation changed it: from what it is by now, then
+                await _write(context, key, new, if_version=entry.version)
+                return {"id": id} | new | {"id": id}
+    raise errors.Conflict(f"{table} changes {id!r} all the time; try again")
 
 
 @service.endpoint(idempotent=True, examples=[{"table": "users", "id": "ann"}])
@@ -359,7 +367,15 @@ async def _find(context: Context, table: str, query: str) -> list[Record]:
 
 async def _read(context: Context, key: str) -> Record | None:
     data = await context.store.read(key, table=RECORDS)
-    return None if data is None else {"id": key.partition("/")[2], **msgspec.json.decode(data, type=Record)}
+    return None if data is None else _shown(key, data)
+
+
+def _missing(table: str, id: str) -> errors.NotFound:
+    return errors.NotFound(f"{table} has no record {id!r}; `db find --table {table}` shows those there are")
+
+
+def _shown(key: str, data: bytes) -> Record:
+    return {"id": key.partition("/")[2], **msgspec.json.decode(data, type=Record)}
 
 
 async def _write(context: Context, key: str, record: Record, if_version: int | None = None) -> None:

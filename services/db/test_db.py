@@ -62,6 +62,16 @@ async def test_a_record_is_not_overwritten(main: ModuleType, people: Any) -> Non
     assert [type(one) for one in tried].count(Conflict) == 4
 
 
+async def test_updates_of_two_generations_are_all_kept(
+    main: ModuleType, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though neither knows what the other holds."""
+    monkeypatch.setattr(main, "_lock", lambda context, name: asyncio.Lock())
+    await asyncio.gather(*(main.update(people, "people", "ann", {f"field{n}": n}) for n in range(4)))
+
+    assert {f"field{n}": n for n in range(4)}.items() <= (await main.read(people, "people", "ann")).items()
+
+
 async def test_two_generations_create_a_record_once(
     main: ModuleType, people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

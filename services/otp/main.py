@@ -166,7 +166,7 @@ async def verify(context: Context, name: str, code: str) -> bool:
         Whether it is right.
     """
     async with _lock(context, name):
-        kept = await _read(context, name)
+        kept, version = await _entry(context, name)
         _check_tries(name, kept)
         found = _find(kept, "".join(code.split()))
         if found is None:
@@ -174,7 +174,10 @@ async def verify(context: Context, name: str, code: str) -> bool:
         else:
             kept.failures, kept.next = 0, found + 1
         # It is on disk before the answer goes out: a code is not right again after a restart.
-        await _write(context, name, kept)
+        try:
+            await _write(context, name, kept, if_version=version)
+        except errors.Conflict:  # in another generation: this try says nothing, and the code is not used up
+            raise errors.Conflict(f"a code of {name} was checked at the same moment; try again") from None
         return found is not None
 
 
@@ -307,11 +310,16 @@ def _lock(context: Context, name: str) -> asyncio.Lock:
 
 
 async def _read(context: Context, name: str) -> _Kept:
+    return (await _entry(context, name))[0]
+
+
+async def _entry(context: Context, name: str) -> tuple[_Kept, int]:
+    """Returns what the store has for a name, and its version."""
     _check_label("name", name)
-    data = await context.store.read(name, table=TABLE)
-    if data is None:
+    entry = await context.store.entry(name, table=TABLE)
+    if entry is None:
         raise errors.NotFound(f"{name} has no secret; `otp create --name {name}` makes one")
-    return msgspec.json.decode(data, type=_Kept)
+    return msgspec.json.decode(entry.value, type=_Kept), entry.version
 
 
 async def _write(context: Context, name: str, kept: _Kept, if_version: int | None = None) -> None:

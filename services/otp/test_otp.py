@@ -165,6 +165,19 @@ async def test_what_is_created_is_bounded(main: ModuleType, context: Any, fields
     assert await main.names(context) == []
 
 
+async def test_two_generations_take_a_code_once(
+    main: ModuleType, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though neither knows what the other holds."""
+    await main.create(context, "ann")
+    code = (await main.code(context, "ann")).code
+    monkeypatch.setattr(main, "_lock", lambda context, name: asyncio.Lock())
+    tried = await asyncio.gather(*(main.verify(context, "ann", code) for _ in range(3)), return_exceptions=True)
+
+    assert tried.count(True) == 1
+    assert all(one is True or one is False or isinstance(one, Conflict) for one in tried)
+
+
 async def test_two_generations_make_one_secret(main: ModuleType, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though neither knows what the other holds: the code of one of them is right, and the others know."""
     monkeypatch.setattr(main, "_lock", lambda context, name: asyncio.Lock())
