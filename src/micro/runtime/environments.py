@@ -162,7 +162,7 @@ class Environments:
                 which, options = [], [*options, "--platform", "any", "--implementation", "py", "--abi", "none"]
             return [own, "-m", "pip", *which, "install", *ask, *options]
         if importlib.util.find_spec("uv"):
-            return [own, "-m", "uv", "pip", "install", *([] if alone else ["--python", python]), *options]
+            return [own, "-m", "uv", "pip", "install", "--python", own if alone else python, *options]
         raise EngineError("this service needs packages, and the node's Python has neither pip nor uv: install pip")
 
     def _installed(self, place: Path, packages: Path) -> list[tuple[str, str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -136,16 +137,16 @@ def _middle(found: Sequence[Figures]) -> Figures:
 
 
 @asynccontextmanager
-async def child(module: str, *words: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def child(module: str, *words: str) -> AsyncIterator[subprocess.Popen[bytes]]:
     """Runs a module of ours in a process of its own, and ends it with the block."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, *words, env=environment)
+    # Not by the loop: uvloop runs Python between fork and exec, where another thread may hold its locks.
+    process = await asyncio.to_thread(subprocess.Popen, [sys.executable, "-m", module, *words], env=environment)
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+        process.terminate()
+        await asyncio.to_thread(process.wait)
 
 
 @asynccontextmanager
@@ -170,10 +171,10 @@ async def bare_echo(body_bytes: int) -> AsyncIterator[Call]:
                 client.close()
 
 
-async def _dial(place: str, process: asyncio.subprocess.Process) -> EchoClient:
+async def _dial(place: str, process: subprocess.Popen[bytes]) -> EchoClient:
     loop = asyncio.get_running_loop()
     for _ in range(START_TRIES_MAX):
-        if process.returncode is not None:
+        if process.poll() is not None:
             break
         try:
             _, client = await loop.create_unix_connection(EchoClient, place)
