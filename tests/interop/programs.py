@@ -50,8 +50,8 @@ def build(generation: Generation) -> Path:
     """
     folder = PLACE / "programs" / generation.name
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("go.mod", "go.sum", "service.go"):
-        shutil.copyfile(SOURCE / generation.name / name, folder / name)
+    for path in (SOURCE / generation.name).iterdir():
+        shutil.copyfile(path, folder / path.name)
     text = (SOURCE / "program.go").read_text()
     (folder / "program.go").write_text(text.replace('"MICRO', f'"{generation.module}'))
     environment = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from micro.doors.api.opening import open_api
+from micro.doors.gomicro.opening import open_go_micro
 from micro.doors.mucp.opening import open_mucp
 
 if TYPE_CHECKING:
@@ -20,4 +21,6 @@ async def open_doors(node: Node) -> None:
         EngineError: an address cannot be listened on.
     """
     await open_api(node)
-    await open_mucp(node)
+    door = await open_mucp(node)
+    if door is not None:
+        await open_go_micro(node, door.port)

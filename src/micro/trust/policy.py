@@ -37,11 +37,19 @@ __all__ = [
 
 Kind = Literal["owner", "service", "user", "peer", "anonymous"]
 
-CONTROL_SERVICES: Final = frozenset({"auth", "config", "events", "keys", "network", "node", "runtime", "wallet"})
+CONTROL_SERVICES: Final = frozenset(
+    {
+        *("auth", "config", "events", "keys", "network", "node", "runtime", "wallet"),
+        *("go-micro-auth", "go-micro-config", "go-micro-events", "go-micro-store"),
+    }
+)
 """Services of the node that answer its owner only, but for the endpoints of the tables below."""
 
 AUTH_OPEN: Final = frozenset({"auth.token", "auth.inspect"})
 """Endpoints of `auth` that answer everybody: what is shown to them, a secret or a token, is the proof."""
+
+GO_MICRO_OPEN: Final = frozenset({"go-micro-broker", "go-micro-client", "go-micro-registry"})
+"""Services for programs of go-micro, which ask the node on with the caller's own rights, or judge him themselves."""
 
 REGISTRY_READ: Final = frozenset(
     {"registry.get", "registry.list", "registry.route", "registry.search", "registry.watch"}
@@ -145,7 +153,7 @@ class Caller:
 def is_ruled(service: str, endpoint: str) -> bool:
     """Says whether the owner's rules decide on an endpoint too; on the node's own services and `Debug` they do not."""
     service = service.lower()
-    fixed = service in CONTROL_SERVICES or service in ("backbone", "registry", "store")
+    fixed = service in CONTROL_SERVICES or service in ("backbone", "registry", "store", *GO_MICRO_OPEN)
     return not (fixed or endpoint.lower().startswith("debug."))
 
 
@@ -175,6 +183,10 @@ def may_call(caller: Caller, service: str, endpoint: str, *, exported: bool = Tr
         allowed = own or (service == "network" and method in NETWORK_OPEN and not caller.anonymous)
     elif service == "registry":
         allowed = method in REGISTRY_READ or (caller.supervised and method in REGISTRY_OWN)
+    elif service in GO_MICRO_OPEN:
+        if caller.peer:
+            return Forbidden(f"{name} is for programs that use this node; {caller} asks as nodes do")
+        return None
     elif service == "backbone":  # a node speaks for itself there, and is charged for what it says
         allowed = caller.peer
     elif service == "store":

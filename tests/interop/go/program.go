@@ -168,5 +168,7 @@ func main() {
 		message := c.NewMessage(os.Getenv("INTEROP_TOPIC"), &Request{Name: "John"}, client.WithMessageContentType("application/json"))
 		say("publish", nil, c.Publish(context.Background(), message))
 		time.Sleep(time.Second) // go-micro publishes behind the back of its caller
+	default:
+		more(service, os.Getenv("INTEROP_DO"))
 	}
 }

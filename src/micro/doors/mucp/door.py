@@ -41,6 +41,9 @@ class MucpDoor:
         note: takes note of calls and streams that have ended.
         nid: the node.
         trusts: whether programs of this machine publish as the owner without a token.
+
+    Attributes:
+        port: where it listens, 0 where it does not yet.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class MucpDoor:
         directory = Directory(describe, list_services)
         self._inside = Inside(self._access, client_for, directory, limits or Limits(), note, nid=nid, trusts=trusts)
         self._servers: list[asyncio.Server] = []
+        self.port = 0
 
     async def start(self, host: str, port: int) -> int:
         """Listens on `port`, or on any free one where that is taken or 0, and returns which.
@@ -71,7 +75,7 @@ class MucpDoor:
             EngineError: the host cannot be listened on.
         """
         sockets = bound(host, port, setting="mucp_host")
-        actual = int(sockets[0].getsockname()[1])
+        actual = self.port = int(sockets[0].getsockname()[1])
         own = () if host in EVERY_HOST else (f"[{host}]:{actual}" if ":" in host else f"{host}:{actual}",)
         self._access.hosts = Hosts(actual, (*own, *self._hosts))
         loop = asyncio.get_running_loop()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from types import TracebackType
+from typing import Self
 
 from micro.doors.api.call import Note, Noted
 from micro.doors.api.content import Said
 from micro.doors.api.target import Target
-from micro.errors import Fault
+from micro.errors import Cancelled, Fault
 from micro.trust.policy import Caller
 
 __all__ = ["DOOR", "Entry"]
@@ -31,6 +33,15 @@ class Entry:
         self._target = target
         self._said = said
         self._began = asyncio.get_running_loop().time()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        withdrawn = Cancelled("the client went away") if error is not None else None
+        self.ended(error if isinstance(error, Fault) else withdrawn)
 
     def ended(self, fault: Fault | None, answer_bytes: int = 0) -> None:
         """Has it noted, the first time that it is told."""

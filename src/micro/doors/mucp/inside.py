@@ -14,6 +14,7 @@ from micro.doors.api.places import Places
 from micro.doors.api.target import Target
 from micro.doors.mucp.access import Access
 from micro.doors.mucp.entry import Entry
+from micro.doors.mucp.names import known_as
 from micro.errors import Fault
 from micro.mucp import headers as names
 from micro.mucp.headers import encode
@@ -91,9 +92,12 @@ class Inside:
         """Returns what is noted of a call or stream that begins now."""
         assert exchange.wrapped is not None
         wrapped = exchange.wrapped
-        known = self.target(exchange) or Target(exchange.head.service, exchange.endpoint)
-        is_kept = exchange.head.form is Form.CALL or len(wrapped.body) <= BODY_BYTES_MAX  # streams last long
-        return Entry(self._note, caller, known, Said(wrapped.content_type, wrapped.body if is_kept else b""))
+        target, body = self.target(exchange), wrapped.body
+        if target is None:  # nobody can tell whether there are secrets in it
+            target, body = Target(known_as(exchange.head.service), exchange.endpoint), b""
+        elif exchange.head.form is Form.STREAM and len(body) > BODY_BYTES_MAX:  # it may last long
+            body = b""
+        return Entry(self._note, caller, target, Said(wrapped.content_type, body))
 
     def prefix(self, link: Link, exchange: Exchange) -> bytes:
         """Returns what an OPEN of this request begins with on a link; kept with the head of such requests.
@@ -112,7 +116,7 @@ class Inside:
         key = (exchange.endpoint, exchange.wrapped.content_type)
         if head.kept is not None and head.kept[0] is link and head.kept[1] == key:
             return head.kept[2]  # type: ignore[no-any-return]
-        said = {names.SERVICE: head.service, names.ENDPOINT: exchange.endpoint, names.CONTENT_TYPE: key[1]}
+        said = {names.SERVICE: known_as(head.service), names.ENDPOINT: exchange.endpoint, names.CONTENT_TYPE: key[1]}
         extra = encode(head.passed) if head.passed else b""
         prefix = link.session.begin(head.form, said, head.timeout_milliseconds, extra)
         head.kept = (link, key, prefix)
@@ -120,7 +124,7 @@ class Inside:
 
     def target(self, exchange: Exchange) -> Target | None:
         """Returns what is known of the endpoint that a stream is for, None where nothing is."""
-        service, endpoint = exchange.head.service, exchange.endpoint
+        service, endpoint = known_as(exchange.head.service), exchange.endpoint
         path = f"{service}/{endpoint}"
         known = self._directory.recall(path)
         if known is not None:

@@ -115,17 +115,17 @@ class Lan(asyncio.DatagramProtocol):
         if name == EVERYTHING:
             for service in list(self._list_names())[:LISTED_MAX]:
                 yield partial(listing, service)
-            if self._list_topics():
+            if self.topics():
                 yield partial(listing, BROKER)
         elif name == BROKER:
-            for topic in list(self._list_topics())[:TOPICS_MAX]:
+            for topic in self.topics():
                 yield partial(self._subscribed, topic)
         else:
             yield partial(self._described, name)
 
     def _described(self, name: str) -> bytes:
         described = self._describe(name)
-        return b"" if described is None else answer(name, [self._found(name, described)])
+        return b"" if described is None else answer(name, [self.found(name, described)])
 
     def _subscribed(self, topic: str) -> bytes:
         return answer(BROKER, [self.subscriber(topic)])
@@ -135,7 +135,12 @@ class Lan(asyncio.DatagramProtocol):
         metadata = {"broker": "http", "secure": "false", "topic": topic, OF_NODE: self.node_id}
         return Found(BROKER, BROADCAST, f"{topic}-{self.node_id}", self._address, self._port, metadata)
 
-    def _found(self, name: str, described: Mapping[str, Any]) -> Found:
+    def topics(self) -> list[str]:
+        """Returns the topics whose events go-micro programs are to post to this node."""
+        return list(self._list_topics())[:TOPICS_MAX]
+
+    def found(self, name: str, described: Mapping[str, Any]) -> Found:
+        """Returns a service of the node, by whatever name it was asked for, as go-micro programs find it."""
         endpoints = [
             {"name": str(each["name"]), "metadata": {"stream": "true"} if each.get("kind") == "stream" else {}}
             for each in described.get("endpoints", ())[:ENDPOINTS_MAX]

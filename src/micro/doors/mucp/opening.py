@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from micro.doors.api.access import OWNER
 from micro.doors.api.opening import describe_or_none, note_in
-from micro.doors.mucp.door import EVERY_HOST, MucpDoor
-from micro.doors.mucp.lan import Lan
-from micro.doors.mucp.lookout import Lookout
-from micro.doors.mucp.posting import Postings
-from micro.node.local import InsideDialer
+from micro.doors.mucp.door import MucpDoor
 
 if TYPE_CHECKING:
     from micro.node.node import Node
-
-MULTICAST = "224.0.0.251:5353"
 
 __all__ = ["open_mucp"]
 
@@ -44,31 +37,4 @@ async def open_mucp(node: Node) -> MucpDoor | None:
     port = await door.start(config.mucp_host, config.mucp_port)
     host = f"[{config.mucp_host}]" if ":" in config.mucp_host else config.mucp_host
     node.attach(door, "mucp", f"{host}:{port}")
-    postings = Postings(node.nid, node.client(OWNER).subscribe_raw)
-    await postings.start()
-    node.attach(postings, "", "")
-    if config.mdns:
-        place = "127.0.0.1" if config.mucp_host in EVERY_HOST or ":" in config.mucp_host else config.mucp_host
-        lan = Lan(
-            place if place != "localhost" else "127.0.0.1",
-            port,
-            list_names=lambda: [view.name for view in node.catalog.list()],
-            describe=lambda name: describe_or_none(node, name),
-            list_topics=lambda: _topics(node) if config.mucp_trust else [],
-        )
-        await lan.start()
-        node.attach(lan, "mdns", MULTICAST)
-        lookout = Lookout(
-            lan.node_id,
-            dial=lambda spoken: InsideDialer(node.router, OWNER).dial(None, spoken),
-            has=lambda name: node.catalog.lookup(name) is not None or node.platform.describe(name) is not None,
-            subscribed=postings.heard if config.mucp_trust else lambda found: None,
-        )
-        await lookout.start()
-        node.attach(lookout, "", "")
     return door
-
-
-def _topics(node: Node) -> list[str]:
-    """Returns the topics that somebody at the node listens to, now or later."""
-    return [report.topic for report in node.broker.topics() if report.subscribers or report.queues]

@@ -15,6 +15,7 @@ from micro.errors import BadRequest, Fault
 from micro.mucp import headers as names
 from micro.mucp.headers import canonical, checked
 from micro.mucp.http.reader import Pairs
+from micro.mucp.http.travelling import OURS, travels
 from micro.mucp.http.wrapping import kind_of
 from micro.mucp.message import Form
 
@@ -31,22 +32,10 @@ METHOD = "Micro-Method"
 LEGACY = "X-"
 
 _ONCE = frozenset(("Host", "Origin", "Authorization", "Content-Type", "Sec-Fetch-Site", "Timeout"))
-_OURS = frozenset(
-    (
-        *("Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Connection", "Content-Length"),
-        *("Content-Type", "Cookie", "Expect", "Forwarded", "Host", "Keep-Alive", "Local", "Origin", "Referer"),
-        *("Remote", "Sec-Fetch-Dest", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Te", "Timeout", "Trailer"),
-        *("Transfer-Encoding", "Upgrade", "User-Agent", "Via"),
-    )
-)
-"""What concerns this connection, or proves who asks, and so does not travel on."""
-
 _SAID = frozenset(("Authorization", "Content-Type"))
 """What of that an event says by itself where it is posted, since a broker of go-micro sends nothing beside it."""
 
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
-_PASSED = frozenset(("Micro-Trace", "Micro-Trace-Id", "Micro-Span-Id", "Micro-Namespace"))
-_PASSED_PREFIX = "Micro-Meta-"
 
 
 class RequestHead:
@@ -111,7 +100,7 @@ class RequestHead:
         self.is_forwarded = any(name in found for name in _FORWARDED)
         self.form = Form.PUBLISH if self.topic else Form.STREAM if self.stream else Form.CALL
         self.timeout_milliseconds = 0
-        self.passed = {name: value for name, value in found.items() if _travels(name)}
+        self.passed = {name: value for name, value in found.items() if travels(name)}
         try:
             self.timeout_milliseconds = _milliseconds(found.get("Timeout", ""))
             kind_of(self.content_type)
@@ -174,9 +163,9 @@ def read_posted(pairs: Pairs, headers: Mapping[str, str]) -> RequestHead:
     Raises:
         BadRequest: a header of the request cannot be read in one way only.
     """
-    found = {name: value for name, value in _named(pairs).items() if name in _OURS or name in _FORWARDED}
+    found = {name: value for name, value in _named(pairs).items() if name in OURS or name in _FORWARDED}
     found.pop("Content-Type", None)  # it is that of the message, not of what is in it
-    said = {name: value for name, value in headers.items() if name not in _OURS or name in _SAID}
+    said = {name: value for name, value in headers.items() if name not in OURS or name in _SAID}
     said.pop(names.STREAM, None)
     head = RequestHead({**found, **said})
     head.is_posted = True
@@ -207,12 +196,6 @@ def _named(pairs: Pairs) -> dict[str, str]:
             continue
         found[name] = text
     return found
-
-
-def _travels(name: str) -> bool:
-    if name.startswith(("Micro-", "X-Micro-", "X-Forwarded-", "X-Real-")):
-        return name in _PASSED or name.startswith(_PASSED_PREFIX)
-    return name not in _OURS
 
 
 def _milliseconds(text: str) -> int:

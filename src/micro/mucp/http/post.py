@@ -18,8 +18,9 @@ import msgspec
 from micro.errors import BadRequest
 from micro.mucp import headers as names
 from micro.mucp.headers import HEADER_BYTES_MAX, HEADERS_MAX, Headers
+from micro.mucp.http.travelling import travels
 
-__all__ = ["BROADCAST", "BROKER", "POSTED", "VIA", "read_post", "target_of", "write_post"]
+__all__ = ["BROADCAST", "BROKER", "POSTED", "VIA", "program_headers", "read_post", "target_of", "write_post"]
 
 BROKER = "micro.http.broker"
 """The service under which go-micro's subscribers are registered, each as a node of it."""
@@ -60,11 +61,15 @@ def read_post(data: bytes) -> tuple[Headers, bytes]:
 
 def write_post(topic: str, content_type: str, id: str, headers: Mapping[str, str], body: bytes) -> bytes:
     """Returns an event; of its headers those are said that programs gave it."""
-    said = {name: value for name, value in headers.items() if not name.startswith("Micro-") or name == VIA}
-    said |= {names.CONTENT_TYPE: content_type, names.TOPIC: topic}
+    said = {**program_headers(headers), names.CONTENT_TYPE: content_type, names.TOPIC: topic}
     if id:
         said[names.ID] = id
     return msgspec.json.encode({"Header": said, "Body": body})
+
+
+def program_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Returns what programs said of an event to each other, without what proves who they are."""
+    return {name: value for name, value in headers.items() if travels(name) and name != VIA}
 
 
 def target_of(node: str) -> str:

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+
 	micro "github.com/micro/go-micro/v2"
 	"github.com/micro/go-micro/v2/client/mucp"
 	server "github.com/micro/go-micro/v2/server/mucp"
@@ -8,7 +10,11 @@ import (
 
 // newService speaks MUCP, where v2 by itself speaks gRPC; a name counts for the server that was given before it.
 func newService(name string) micro.Service {
-	service := micro.NewService(micro.Client(mucp.NewClient()), micro.Server(server.NewServer()), micro.Name(name))
+	options := []micro.Option{micro.Client(mucp.NewClient()), micro.Server(server.NewServer()), micro.Name(name)}
+	if address := os.Getenv("INTEROP_REGISTRY"); address != "" {
+		options = append(options, micro.Registry(nodeRegistry(address)))
+	}
+	service := micro.NewService(options...)
 	service.Init()
 	return service
 }

@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 
 from micro.doors.api.access import OWNER
-from micro.doors.mucp.lookout import described, name_of
+from micro.doors.mucp.names import name_of
+from micro.doors.mucp.speaking import described
 from micro.doors.mucp.spoken import Spoken
 from micro.errors import Fault, NotFound
 from micro.node.local import InsideDialer

@@ -108,7 +108,6 @@ def test_what_is_written_is_read() -> None:
     assert body == b"\x00\xff"
     assert dict(found) == {
         "X-Test": "1",
-        VIA: "node",
         "Content-Type": "application/json",
         "Micro-Topic": "notes",
         "Micro-Id": "7",

@@ -1,0 +1,81 @@
+"""go-micro v2's clients of its own services find, register, keep and publish at the node."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.interop import programs
+from tests.interop.matrix import Cell, Matrix
+from tests.interop.programs import GENERATIONS
+from tests.interop.street import Street, open_street
+from tests.interop.test_go_micro import WANTED, comes_to
+from tests.network.lab import reason_not_to
+
+REASON = programs.reason_not_to() or reason_not_to()
+V2 = GENERATIONS[0]
+SAID = {
+    "get": "mucp",
+    "missing": 404,
+    "watch": ["create 127.0.0.1:9", "delete 127.0.0.1:9"],
+    "broker": '1 {"name":"John"}',
+    "store": [["value of a/1", "value of a/2"], ["a/2", "b/1"], 404],
+    "config": '{"colour":"red"}',
+    "auth": ["ann", ["notes"], True],
+    "client": '{"msg":"Hello John"}',
+}
+LABELS = {
+    "get": "registry: a service",
+    "missing": "registry: none of that name",
+    "watch": "registry: changes",
+    "broker": "broker: publish and subscribe in a queue",
+    "store": "store: write, read, list, delete",
+    "config": "config: update and read",
+    "auth": "auth: an account and its token",
+    "client": "client: a call",
+}
+
+pytestmark = [pytest.mark.skipif(bool(REASON), reason=REASON), pytest.mark.prove]
+
+
+async def test_go_micro_uses_the_services_of_the_node(matrix: Matrix) -> None:
+    """With the owner's token where they are his, and the words of go-micro's own clients."""
+    program = programs.build(V2)
+    async with open_street() as street:
+        await street.node("--mucp-trust")
+        await street.service("greeter")
+        token = (street.home / "node" / "token").read_text().strip()
+        said = {"INTEROP_DO": "platform", "INTEROP_NODE": street.address, "INTEROP_TOKEN": token}
+        lines = await street.lines(str(program), **said)
+        refused = await street.lines(str(program), **{**said, "INTEROP_TOKEN": "wrong"})
+    assert "greeter" in lines.pop("list")["found"]
+    for what, wanted in SAID.items():
+        matrix.note(Cell(LABELS[what], "Go asks our services", V2.name), well=lines.get(what) == {"found": wanted})
+    assert {what: line.get("found", line) for what, line in lines.items()} == SAID
+    assert json.loads(refused["store"]["error"])["code"] == 401
+
+
+async def test_go_micro_meets_us_in_our_registry(matrix: Matrix) -> None:
+    """A Go program with the node as its registry finds our service, and one that registered there is called by us."""
+    program = programs.build(V2)
+    async with open_street() as street:
+        await street.node("--mucp-trust")
+        await street.service("greeter")
+        registry = {"INTEROP_REGISTRY": street.address}
+        asked = {"INTEROP_DO": "ask", "INTEROP_NAME": "asker", "INTEROP_SERVICE": "greeter", **registry}
+        lines = await street.lines(str(program), **asked)
+        seen = {what: comes_to(what, lines.get(what)) for what in WANTED}
+        served = await serves_us(street, registry)
+    for what, well in seen.items():
+        matrix.note(Cell(what, "Go finds us in our registry", V2.name), well=well)
+    matrix.note(Cell("unary JSON", "we find Go in our registry", V2.name), well=served == "Hello John")
+    assert all(seen.values()), lines
+    assert served == "Hello John"
+
+
+async def serves_us(street: Street, registry: dict[str, str]) -> str:
+    """Starts a Go server that registers at the node, and returns what it answers there."""
+    await street.server(programs.build(V2), INTEROP_NAME="go.micro.srv.other", **registry)
+    found = await street.answer_of("go-micro-srv-other", "Say.Hello", {"name": "John"})
+    return str(found["msg"])
