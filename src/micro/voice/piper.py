@@ -6,9 +6,11 @@ with its voice loaded, and ends with the text it has read out.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
+from micro.errors import Unavailable
 from micro.voice.program import Program
 from micro.voice.sound import SPOKEN_BYTES_MAX, spoken_wav
 
@@ -26,7 +28,7 @@ class Piper:
         language = voice.name.partition("_")[0].lower()
         self.name = "piper"
         self.languages: tuple[str, ...] = (language,) if len(language) in (2, 3) else ()
-        self._command = (sys.executable, "-m", "piper", "--model", str(voice), "--output-file", "-")
+        self._command = (sys.executable, "-P", "-m", "piper", "--model", str(voice), "--output-file", "-")
         self._ready: Program | None = None
 
     async def prepare(self) -> None:
@@ -44,7 +46,8 @@ class Piper:
             spoken = await program.read_all(SPOKEN_BYTES_MAX)
         finally:
             await program.end()
-        await self.prepare()
+        with contextlib.suppress(Unavailable):  # the next text will tell, if there is one
+            await self.prepare()
         return spoken_wav(spoken)
 
     async def close(self) -> None:

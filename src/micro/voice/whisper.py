@@ -37,7 +37,7 @@ class Whisper:
         """Starts the process, and waits until its model is loaded."""
         if self._program is not None and self._program.runs:
             return
-        words = ("-m", "micro.voice.worker", str(self._folder), str(self._threads))
+        words = ("-P", "-m", "micro.voice.worker", str(self._folder), str(self._threads))
         self._program = await Program.start((sys.executable, *words), self.name)
         await self._answer(self._program)
 
