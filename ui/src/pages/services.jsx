@@ -57,15 +57,17 @@ export default function Services() {
       {fault && !services ? <Trouble fault={fault} again={load} />
         : !services ? <Skeleton lines={6} />
         : found.length ? <div ref={list}><Window items={found} draw={Card} /></div>
-        : services.length ? <NothingFits clear={() => { setQuery(""); setWhere("all"); }} />
-        : <NoneYet />}
-      {services && found.length < FEW && <ByMeaning query={query} where={where} services={services} known={found} />}
+        : !services.length && <NoneYet />}
+      {services?.length > 0 && found.length < FEW && (
+        <ByMeaning query={query} where={where} services={services} known={found}
+          otherwise={!found.length && <NothingFits clear={() => { setQuery(""); setWhere("all"); }} />} />
+      )}
     </div>
   );
 }
 
 /** Services whose endpoints mean something like it, asked for once somebody stops typing; without the assistant nothing. */
-function ByMeaning({ query, where, services, known }) {
+function ByMeaning({ query, where, services, known, otherwise }) {
   const [near, setNear] = useState({ query: "", found: [] });
   const wish = query.trim();
   useEffect(() => {
@@ -85,7 +87,7 @@ function ByMeaning({ query, where, services, known }) {
   useEffect(() => {
     if (found.length) announce(t("{count} by meaning", { count: number(found.length) }));
   }, [near]);
-  if (!found.length) return null;
+  if (!found.length) return otherwise || null;
   return (
     <section class="tight" aria-label={t("By meaning")}>
       <h2>{t("By meaning")}</h2>
