@@ -65,6 +65,20 @@ def test_a_page_that_fails_leaves_the_others(visit: Open) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Settings")
 
 
+def test_a_node_that_does_not_hear_has_no_microphone(visit: Open) -> None:
+    """The settings say what to install."""
+    nothing = {"hearing": [], "speaking": [], "remedies": ["pip install 'micro-network[voice]'"]}
+    page = visit("settings")
+    page.route("**/Voice.Status", lambda route: route.fulfill(json=nothing))
+    page.reload()
+    expect(page.get_by_text("pip install 'micro-network[voice]'")).to_be_visible()
+
+    page.get_by_role("navigation").get_by_role("link", name="Conversation").click()
+
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    expect(page.get_by_role("button", name="Hold to talk")).to_have_count(0)
+
+
 def test_a_ticket_that_is_none_is_refused_beside_its_field(visit: Open) -> None:
     """With what is wrong about it."""
     page = visit("network")

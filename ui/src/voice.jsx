@@ -37,6 +37,8 @@ function heardLanguage() {
   return known.some((one) => knows(one, spoken.get())) ? spoken.get() : (known[0]?.languages[0] ?? "");
 }
 
+const languageName = (code) => new Intl.DisplayNames([spoken.get()], { type: "language" }).of(code);
+
 /** Ends whatever is under way: nobody listens, and nothing is read out. */
 export function hush() {
   turn++;
@@ -169,7 +171,8 @@ export function Microphone() {
     onContextMenu: (event) => event.preventDefault(), // of who holds with a finger
     onClick: (event) => event.detail === 0 && (press(), release()), // by what reads the screen, without a pointer
   };
-  const label = t(WORDS[now]);
+  const heard = heardLanguage();
+  const label = heard && heard !== spoken.get() ? `${t(WORDS[now])} (${languageName(heard)})` : t(WORDS[now]);
   return (
     <>
       <button type="button" class={`quiet voice ${now}`} aria-label={label} title={label} aria-pressed={now === "listening"} style={{ "--loud": loud.toFixed(2) }} {...keys} {...pointer}>
