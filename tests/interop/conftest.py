@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.interop import programs
 from tests.interop.matrix import Matrix
-from tests.interop.programs import GENERATIONS, Generation
+from tests.interop.programs import GENERATIONS, Built, Generation
 
 SHARE = "v4"
+BUILD_SECONDS, BUILD_SECONDS_PROVE = 60, 900
+"""How long a program is built; what was compiled by then is kept, so that the next run goes on from there."""
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +34,20 @@ def generation(request: pytest.FixtureRequest) -> Generation:
     found = request.param
     assert isinstance(found, Generation)
     return found
+
+
+@pytest.fixture(scope="session")
+def built(request: pytest.FixtureRequest) -> Built:
+    """Builds the program of a generation, once, or skips where it is not done in time."""
+    found: dict[str, Path | None] = {}
+    seconds = BUILD_SECONDS_PROVE if request.config.getoption("--prove") else BUILD_SECONDS
+
+    def program(wanted: Generation) -> Path:
+        if wanted.name not in found:
+            found[wanted.name] = programs.build(wanted, seconds)
+        path = found[wanted.name]
+        if path is None:
+            pytest.skip(f"go-micro {wanted.name} is not compiled within {seconds} s; run this again to go on")
+        return path
+
+    return program

@@ -17,6 +17,9 @@ are built by the Go toolchain from go-micro's published modules, and run beside 
 
 *Go asks us* goes through the node, which the Go program is told in `MICRO_PROXY` and nowhere else; *we ask Go* goes to
 the server's address. Where one *finds* the other nobody is told anything: it is found by multicast DNS, with `--mdns`.
+*In our registry* the Go program has the node as its registry over RPC, and is told nothing else. Events are those of
+go-micro's HTTP broker, with `--mdns` and `--mucp-trust`: what is published is heard once by everybody, and by one
+member of each queue. *Our services* are the node's under the names of go-micro's own, which only v2 has clients for.
 
 """
 TAIL = """
@@ -52,7 +55,7 @@ class Matrix:
         lines.append("| --- " * (2 + len(names)) + "|")
         for what, direction in rows:
             found = (self._seen.get(Cell(what, direction, name)) for name in names)
-            words = ("not run" if well is None else "yes" if well else "**no**" for well in found)
+            words = ("" if well is None else "yes" if well else "**no**" for well in found)
             lines.append(f"| {what} | {direction} | {' | '.join(words)} |")
         return HEAD + "\n".join(lines) + "\n" + TAIL
 

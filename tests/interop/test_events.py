@@ -11,31 +11,36 @@ import pytest
 
 from tests.interop import programs
 from tests.interop.matrix import Cell, Matrix
-from tests.interop.programs import Generation
+from tests.interop.programs import Built, Generation
 from tests.interop.street import READY_SECONDS, Street, open_street
 from tests.network.lab import reason_not_to
 
 REASON = programs.reason_not_to() or reason_not_to()
-TOPIC = "notes"
+TOPIC, QUEUE = "notes", "work"
 COUNT = 10
 
 pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
 
 
 class Heard:
-    """What two members of a queue, a program without one, and our subscriber heard."""
+    """What two members of a queue and somebody without one heard: of go-micro's, and of ours."""
 
     def __init__(self) -> None:
         self.members: tuple[list[str], list[str]] = ([], [])
         self.alone: list[str] = []
+        self.our_members: tuple[list[str], list[str]] = ([], [])
         self.ours: list[str] = []
 
     @property
     def queue(self) -> list[str]:
         return sorted(self.members[0] + self.members[1])
 
+    @property
+    def our_queue(self) -> list[str]:
+        return sorted(self.our_members[0] + self.our_members[1])
+
     def forget(self) -> None:
-        for each in (*self.members, self.alone, self.ours):
+        for each in (*self.members, *self.our_members, self.alone, self.ours):
             each.clear()
 
 
@@ -48,20 +53,22 @@ async def until(holds: Callable[[], bool], again: Callable[[], Awaitable[Any]] |
             await asyncio.sleep(0.5)
 
 
-async def listen(street: Street, into: list[str]) -> None:
-    async with street.client() as client, client.subscribe(TOPIC) as events:
+async def listen(street: Street, into: list[str], queue: str | None = None) -> None:
+    async with street.client() as client, client.subscribe(TOPIC, queue) as events:
         async for event in events:
-            into.append(event.value["name"])  # noqa: PERF401 - others look at it meanwhile
+            into.append(event.value["name"])
+            await event.ack()
 
 
-async def test_events_go_both_ways(generation: Generation, matrix: Matrix) -> None:
+async def test_events_go_both_ways(generation: Generation, built: Built, matrix: Matrix) -> None:
     """Between programs that know nothing of each other, found by multicast DNS."""
-    program = programs.build(generation)
+    program = built(generation)
     heard = Heard()
     async with open_street() as street, asyncio.TaskGroup() as group:
         await street.node("--mdns", "--mucp-trust")
         tasks = [group.create_task(listen(street, heard.ours))]
-        for into, queue in ((heard.members[0], "work"), (heard.members[1], "work"), (heard.alone, "")):
+        tasks += [group.create_task(listen(street, into, QUEUE)) for into in heard.our_members]
+        for into, queue in ((heard.members[0], QUEUE), (heard.members[1], QUEUE), (heard.alone, "")):
             said = {"INTEROP_TOPIC": TOPIC, "INTEROP_QUEUE": queue, "INTEROP_NAME": "listener"}
             process = await street.server(program, **said)
             tasks.append(group.create_task(street.heard(process, into)))
@@ -70,9 +77,9 @@ async def test_events_go_both_ways(generation: Generation, matrix: Matrix) -> No
             async def publish(name: str = "warm") -> None:
                 await client.publish(TOPIC, {"name": name})
 
-            await until(lambda: all((*heard.members, heard.alone, heard.ours)), publish)
+            await until(lambda: all((*heard.members, *heard.our_members, heard.alone, heard.ours)), publish)
             wanted = sorted(f"n{number}" for number in range(COUNT))
-            await until(lambda: len(heard.queue) == len(heard.ours))  # nothing is under way any more
+            await until(lambda: len(heard.queue) == len(heard.our_queue) == len(heard.ours))  # nothing is under way
             heard.forget()
             for name in wanted:
                 await publish(name)
@@ -87,10 +94,13 @@ async def test_events_go_both_ways(generation: Generation, matrix: Matrix) -> No
         said = {"INTEROP_DO": "publish", "INTEROP_NAME": "speaker", "INTEROP_TOPIC": TOPIC}
         await street.lines(str(program), **said)
         with contextlib.suppress(TimeoutError):
-            await until(lambda: bool(heard.ours and heard.alone and heard.queue))
+            await until(lambda: bool(heard.ours and heard.our_queue and heard.alone and heard.queue))
         await asyncio.sleep(1)  # so long an event that came by another way too has to be heard twice
         well = heard.ours == ["John"]
+        in_turn = heard.our_queue == ["John"]
         matrix.note(Cell("publish", "we find and hear Go", generation.name), well=well)
-        assert (heard.ours, heard.alone, heard.queue) == (["John"], ["John"], ["John"])
+        matrix.note(Cell("queue", "we find and hear Go", generation.name), well=in_turn)
+        everybody = (heard.ours, heard.our_queue, heard.alone, heard.queue)
+        assert everybody == (["John"],) * 4
         for task in tasks:
             task.cancel()

@@ -17,7 +17,7 @@ from micro.errors import Fault
 from micro.node.front import Client
 from tests.interop import programs
 from tests.interop.matrix import Cell, Matrix
-from tests.interop.programs import Generation
+from tests.interop.programs import Built, Generation
 from tests.interop.street import FOLDER, Street, open_street
 from tests.network.lab import reason_not_to
 
@@ -54,9 +54,9 @@ def check(matrix: Matrix, generation: Generation, direction: str, lines: dict[st
     assert all(seen.values()), {what: lines.get(what) for what, well in seen.items() if not well}
 
 
-async def test_go_micro_asks_us(generation: Generation, matrix: Matrix) -> None:
+async def test_go_micro_asks_us(generation: Generation, built: Built, matrix: Matrix) -> None:
     """A Go program asks a Python service through the node, with `MICRO_PROXY` and nothing else."""
-    program = programs.build(generation)
+    program = built(generation)
     async with open_street() as street:
         await street.node()
         await street.service("greeter")
@@ -70,9 +70,9 @@ async def test_go_micro_asks_us(generation: Generation, matrix: Matrix) -> None:
     check(matrix, generation, "Go asks us", lines)
 
 
-async def test_we_ask_go_micro(generation: Generation, matrix: Matrix) -> None:
+async def test_we_ask_go_micro(generation: Generation, built: Built, matrix: Matrix) -> None:
     """Our client asks a Go server at its address."""
-    program = programs.build(generation)
+    program = built(generation)
     async with open_street() as street:
         address = await serving(street, program)
         lines = await street.lines(
@@ -81,9 +81,9 @@ async def test_we_ask_go_micro(generation: Generation, matrix: Matrix) -> None:
     check(matrix, generation, "we ask Go", lines)
 
 
-async def test_go_micro_finds_us(generation: Generation, matrix: Matrix) -> None:
+async def test_go_micro_finds_us(generation: Generation, built: Built, matrix: Matrix) -> None:
     """A Go program that knows nothing of the node finds a Python service by multicast DNS, and asks it."""
-    program = programs.build(generation)
+    program = built(generation)
     async with open_street() as street:
         await street.node("--mdns")
         await street.service("greeter")
@@ -92,9 +92,9 @@ async def test_go_micro_finds_us(generation: Generation, matrix: Matrix) -> None
     check(matrix, generation, "Go finds and asks us", lines)
 
 
-async def test_we_find_go_micro(generation: Generation, matrix: Matrix) -> None:
+async def test_we_find_go_micro(generation: Generation, built: Built, matrix: Matrix) -> None:
     """A Go service that knows nothing of the node is called through it by its name, with its errors and streams."""
-    program = programs.build(generation)
+    program = built(generation)
     async with open_street() as street:
         await street.node("--mdns")
         await serving(street, program)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.interop import programs
 from tests.interop.matrix import Cell, Matrix
-from tests.interop.programs import GENERATIONS
+from tests.interop.programs import GENERATIONS, Built
 from tests.interop.street import Street, open_street
 from tests.interop.test_go_micro import WANTED, comes_to
 from tests.network.lab import reason_not_to
@@ -39,9 +40,9 @@ LABELS = {
 pytestmark = [pytest.mark.skipif(bool(REASON), reason=REASON), pytest.mark.prove]
 
 
-async def test_go_micro_uses_the_services_of_the_node(matrix: Matrix) -> None:
+async def test_go_micro_uses_the_services_of_the_node(built: Built, matrix: Matrix) -> None:
     """With the owner's token where they are his, and the words of go-micro's own clients."""
-    program = programs.build(V2)
+    program = built(V2)
     async with open_street() as street:
         await street.node("--mucp-trust")
         await street.service("greeter")
@@ -56,9 +57,9 @@ async def test_go_micro_uses_the_services_of_the_node(matrix: Matrix) -> None:
     assert json.loads(refused["store"]["error"])["code"] == 401
 
 
-async def test_go_micro_meets_us_in_our_registry(matrix: Matrix) -> None:
+async def test_go_micro_meets_us_in_our_registry(built: Built, matrix: Matrix) -> None:
     """A Go program with the node as its registry finds our service, and one that registered there is called by us."""
-    program = programs.build(V2)
+    program = built(V2)
     async with open_street() as street:
         await street.node("--mucp-trust")
         await street.service("greeter")
@@ -66,7 +67,7 @@ async def test_go_micro_meets_us_in_our_registry(matrix: Matrix) -> None:
         asked = {"INTEROP_DO": "ask", "INTEROP_NAME": "asker", "INTEROP_SERVICE": "greeter", **registry}
         lines = await street.lines(str(program), **asked)
         seen = {what: comes_to(what, lines.get(what)) for what in WANTED}
-        served = await serves_us(street, registry)
+        served = await serves_us(street, program, registry)
     for what, well in seen.items():
         matrix.note(Cell(what, "Go finds us in our registry", V2.name), well=well)
     matrix.note(Cell("unary JSON", "we find Go in our registry", V2.name), well=served == "Hello John")
@@ -74,8 +75,8 @@ async def test_go_micro_meets_us_in_our_registry(matrix: Matrix) -> None:
     assert served == "Hello John"
 
 
-async def serves_us(street: Street, registry: dict[str, str]) -> str:
+async def serves_us(street: Street, program: Path, registry: dict[str, str]) -> str:
     """Starts a Go server that registers at the node, and returns what it answers there."""
-    await street.server(programs.build(V2), INTEROP_NAME="go.micro.srv.other", **registry)
+    await street.server(program, INTEROP_NAME="go.micro.srv.other", **registry)
     found = await street.answer_of("go-micro-srv-other", "Say.Hello", {"name": "John"})
     return str(found["msg"])
