@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from micro.doors.api.opening import open_api
 from micro.doors.gomicro.opening import open_go_micro
 from micro.doors.mucp.opening import open_mucp
+from micro.errors import ConfigError
 
 if TYPE_CHECKING:
     from micro.node.node import Node
@@ -18,9 +19,20 @@ async def open_doors(node: Node) -> None:
     """Opens them.
 
     Raises:
+        ConfigError: a door is an extra that is not installed.
         EngineError: an address cannot be listened on.
     """
     await open_api(node)
     door = await open_mucp(node)
     if door is not None:
         await open_go_micro(node, door.port)
+    if node.config.grpc:
+        await _open_grpc(node)
+
+
+async def _open_grpc(node: Node) -> None:
+    try:
+        from micro.doors.grpc.opening import open_grpc
+    except ImportError as missing:
+        raise ConfigError("the setting grpc needs an extra: pip install 'micro-network[grpc]'") from missing
+    await open_grpc(node)

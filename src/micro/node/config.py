@@ -29,6 +29,7 @@ OTHER_VARIABLES = ("MICRO_ADDRESS", "MICRO_INSTANCE", "MICRO_PROGRAM", "MICRO_SE
 RANGES: dict[str, tuple[float, float]] = {
     "api_port": (0, 65_535),
     "mucp_port": (0, 65_535),
+    "grpc_port": (0, 65_535),
     "network_port": (0, 65_535),
     "relay_port": (0, 65_535),
     "dht_port": (0, 65_535),
@@ -98,6 +99,19 @@ class NodeConfig:
     )
     mucp_port: int = _setting(
         8081, "The port on which they are served; if it is taken, any free one is used. 0 takes any free one."
+    )
+    grpc: bool = _setting(
+        False,
+        "Whether programs that speak gRPC can ask this node: any typed service, with server reflection. It is an "
+        "extra: `pip install 'micro-network[grpc]'`.",
+    )
+    grpc_host: str = _setting(
+        "127.0.0.1",
+        "The address on which gRPC is served. Anything but loopback opens it to others, who then need a token, and "
+        "something in front of it that encrypts.",
+    )
+    grpc_port: int = _setting(
+        50_051, "The port on which gRPC is served; if it is taken, any free one is used. 0 takes any free one."
     )
     mdns: bool = _setting(
         False,

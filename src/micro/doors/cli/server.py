@@ -101,7 +101,7 @@ class Welcome:
         self._node = node
         status = node.status()
         say(f"{paint('micro', 'bold', sys.stdout)} {status['version']}  node {status['nid']}")
-        for name in ("home", "socket", "api", "mucp", "network"):
+        for name in ("home", "socket", "api", "mucp", "grpc", "network"):
             found = status.get(name)
             if found:
                 say(f"  {name:<8} {clean(', '.join(found) if isinstance(found, list) else str(found))}")

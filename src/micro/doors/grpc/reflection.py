@@ -1,0 +1,119 @@
+"""Server reflection: what there is, told to programs that know nothing of it before, such as grpcurl.
+
+Version 1 and 1alpha have the same messages under two names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from google.protobuf import duration_pb2, timestamp_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+
+from micro.doors.api.directory import Directory
+from micro.doors.grpc.access import Access
+from micro.doors.grpc.calling import Context, metadata_of
+from micro.doors.grpc.descriptors import file_of, grpc_services
+from micro.doors.grpc.path import package_of
+
+__all__ = ["PATHS", "Reflection"]
+
+PATHS: Final = tuple(
+    f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo" for version in ("v1", "v1alpha")
+)
+OWN: Final = "grpc.reflection.v1alpha.ServerReflection"
+SERVICES_MAX: Final = 1_000
+NAME_CHARACTERS_MAX: Final = 256
+NOT_FOUND, UNIMPLEMENTED = 5, 12
+
+_KNOWN: Final[dict[str, bytes]] = {
+    "google/protobuf/timestamp.proto": timestamp_pb2.DESCRIPTOR.serialized_pb,
+    "google/protobuf/duration.proto": duration_pb2.DESCRIPTOR.serialized_pb,
+    "grpc_reflection/v1alpha/reflection.proto": reflection_pb2.DESCRIPTOR.serialized_pb,
+}
+_SYMBOLS: Final = {
+    "google.protobuf.Timestamp": "google/protobuf/timestamp.proto",
+    "google.protobuf.Duration": "google/protobuf/duration.proto",
+}
+
+
+class Reflection:
+    """Answers questions about what there is.
+
+    Args:
+        access: tells who asks.
+        directory: what there is.
+    """
+
+    def __init__(self, access: Access, directory: Directory) -> None:
+        self._access = access
+        self._directory = directory
+
+    async def answer(self, requests: AsyncIterator[bytes], context: Context) -> None:
+        """Answers questions until no more come.
+
+        Raises:
+            Fault: whoever asks may not.
+        """
+        self._access.caller(metadata_of(context), context.peer())
+        async for data in requests:
+            await context.write(self._reply(data).SerializeToString())
+
+    def _reply(self, data: bytes) -> Any:
+        answer = reflection_pb2.ServerReflectionResponse()
+        try:
+            request = reflection_pb2.ServerReflectionRequest.FromString(data)
+        except Exception:  # noqa: BLE001 - protobuf's own error; it is told as what it is
+            return _unknown(answer, UNIMPLEMENTED, "the question cannot be read")
+        answer.original_request.CopyFrom(request)
+        answer.valid_host = request.host
+        kind = request.WhichOneof("message_request")
+        if kind == "list_services":
+            for name in self._names():
+                answer.list_services_response.service.add(name=name)
+            return answer
+        if kind == "file_by_filename":
+            found = self._file(request.file_by_filename)
+        elif kind == "file_containing_symbol":
+            found = self._symbol(request.file_containing_symbol)
+        else:
+            return _unknown(answer, UNIMPLEMENTED, "there are no extensions")
+        if found is None:
+            return _unknown(answer, NOT_FOUND, "there is nothing of this name")
+        answer.file_descriptor_response.file_descriptor_proto.append(found)
+        return answer
+
+    def _described(self) -> list[Mapping[str, Any]]:
+        names = [str(each["name"]) for each in self._directory.list_services()[:SERVICES_MAX]]
+        return [found for name in names if (found := self._directory.describe(name)) is not None]
+
+    def _names(self) -> list[str]:
+        found = [OWN]
+        for each in self._described():
+            found += grpc_services(str(each["name"]), each.get("endpoints", ()))
+        return found
+
+    def _file(self, name: str) -> bytes | None:
+        return _KNOWN.get(name) or self._package(name.removesuffix(".proto"))
+
+    def _symbol(self, symbol: str) -> bytes | None:
+        if symbol.startswith("grpc.reflection."):
+            return _KNOWN["grpc_reflection/v1alpha/reflection.proto"]
+        if symbol in _SYMBOLS:
+            return _KNOWN[_SYMBOLS[symbol]]
+        return self._package(symbol.partition(".")[0])
+
+    def _package(self, package: str) -> bytes | None:
+        for summary in self._directory.list_services():
+            name = str(summary["name"])
+            if package_of(name) == package[:NAME_CHARACTERS_MAX] and (found := self._directory.describe(name)):
+                data: bytes = file_of(name, found.get("endpoints", ())).SerializeToString()
+                return data
+        return None
+
+
+def _unknown(answer: Any, code: int, why: str) -> Any:
+    answer.error_response.error_code = code
+    answer.error_response.error_message = why
+    return answer

@@ -1,0 +1,88 @@
+"""A fault as gRPC says it: a code, a sentence, and the fault itself as a detail.
+
+Pure.
+
+The codes are those of go-micro v2. Its clients read the detail, `errors.Error`, or else the sentence as JSON.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+from micro.errors import Fault
+
+__all__ = ["DETAILS_KEY", "code_of", "details_of", "sentence_of"]
+
+DETAILS_KEY: Final = "grpc-status-details-bin"
+DETAIL_CHARACTERS_MAX: Final = 1_000
+"""Trailers are headers, and those have an end."""
+
+UNKNOWN: Final = 2
+_CODES: Final = {
+    400: 3,
+    401: 16,
+    402: 9,
+    403: 7,
+    404: 5,
+    405: 12,
+    408: 4,
+    409: 6,
+    413: 8,
+    429: 8,
+    499: 1,
+    500: 13,
+    503: 14,
+}
+_INT32, _STRING, _BYTES, _MESSAGE, _OPTIONAL, _REPEATED = 5, 9, 12, 11, 1, 3
+
+
+def code_of(fault: Fault) -> int:
+    """Returns gRPC's number for a fault's code."""
+    return _CODES.get(fault.code, UNKNOWN)
+
+
+def sentence_of(fault: Fault, *, as_json: bool) -> str:
+    """Returns the sentence; as JSON for those who look for the fault there."""
+    short = _short(fault)
+    return short.to_json() if as_json else short.detail
+
+
+def details_of(fault: Fault) -> bytes:
+    """Returns `google.rpc.Status` with the fault as its one detail."""
+    status_class, error_class = _classes()
+    short = _short(fault)
+    error = error_class(id=short.id, code=short.code, detail=short.detail, status=short.status)
+    status = status_class(code=code_of(fault), message=short.detail)
+    status.details.add(type_url="type.googleapis.com/errors.Error", value=error.SerializeToString())
+    found: bytes = status.SerializeToString()
+    return found
+
+
+def _short(fault: Fault) -> Fault:
+    detail, limit = fault.detail, DETAIL_CHARACTERS_MAX
+    return Fault.make(fault.code, detail[:limit], id=fault.id[:limit], status=fault.status[:limit])
+
+
+@cache
+def _classes() -> tuple[Any, Any]:
+    """Returns protobuf's classes of google.rpc.Status and go-micro's errors.Error, in a pool of their own."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    file = descriptor_pb2.FileDescriptorProto(name="faults.proto", package="faults", syntax="proto3")
+    error = file.message_type.add(name="Error")
+    for number, (name, type_) in enumerate((("id", 9), ("code", 5), ("detail", 9), ("status", 9)), 1):
+        error.field.add(name=name, number=number, type=type_, label=_OPTIONAL)
+    anything = file.message_type.add(name="Any")
+    anything.field.add(name="type_url", number=1, type=_STRING, label=_OPTIONAL)
+    anything.field.add(name="value", number=2, type=_BYTES, label=_OPTIONAL)
+    status = file.message_type.add(name="Status")
+    status.field.add(name="code", number=1, type=_INT32, label=_OPTIONAL)
+    status.field.add(name="message", number=2, type=_STRING, label=_OPTIONAL)
+    status.field.add(name="details", number=3, type=_MESSAGE, label=_REPEATED, type_name=".faults.Any")
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    found = [
+        message_factory.GetMessageClass(pool.FindMessageTypeByName(f"faults.{name}")) for name in ("Status", "Error")
+    ]
+    return found[0], found[1]
