@@ -39,6 +39,8 @@ export async function record({ level, ended }) {
     }
   };
   context.createMediaStreamSource(media).connect(node);
+  context.resume().catch(() => {}); // some browsers begin with a pause where no key was pressed just before
+  media.getAudioTracks()[0].onended = () => told || ((told = true), ended()); // somebody took the microphone away
   return {
     /** Whether silence ends it: not while a key or a finger holds it open. */
     hold: (open) => (heldOpen = open),

@@ -16,11 +16,9 @@ __all__ = ["Command", "Kind", "command_of", "truth_of"]
 Kind = Literal["yes", "no", "cancel", "again", "why", "help", "choose", "change"]
 
 _SAYINGS: Final[dict[Kind, str]] = {
-    "yes": """yes|y|yeah|yep|yes please|ok|okay|sure|do it|go ahead|go on|confirm|please do|ja|ja bitte|klar|mach
-    das|mach es|
-        jawohl|sí|si|claro|vale|hazlo|adelante|oui|oui merci|d'accord|vas-y|bien sûr|sì|certo|va bene|fallo|sim|claro
-        que sim|
-        pode|faz isso|да|tak|はい""",
+    "yes": """yes|y|yeah|yep|yes please|yes do it|yes go ahead|ok|okay|sure|do it|go ahead|go on|confirm|please do|
+        ja|ja bitte|ja mach das|klar|mach das|mach es|jawohl|sí|si|claro|vale|hazlo|adelante|oui|oui merci|d'accord|
+        vas-y|bien sûr|sì|certo|va bene|fallo|sim|claro que sim|pode|faz isso|да|tak|はい""",
     "no": """no|n|nope|no thanks|don't|do not|rather not|nein|nein danke|lieber nicht|no gracias|non|non merci|no
     grazie|não|
         não obrigado|nee|нет|nie|いいえ""",
@@ -90,7 +88,7 @@ class Command:
 
 
 def _bare(text: str) -> str:
-    return plain(" ".join(text.strip(_ENDS).split()))
+    return plain(" ".join(text.strip(_ENDS).replace(",", " ").split()))
 
 
 def command_of(text: str) -> Command | None:

@@ -75,7 +75,7 @@ class Voice:
         if turns is None:
             raise NotFound(_lacking("hears", self._hearing, wanted, TO_HEAR), id="voice")
         async with self._place(caller):
-            return await turns.take(lambda: turns.engine.hear(sound, wanted))
+            return _unwritten(await turns.take(lambda: turns.engine.hear(sound, wanted)))
 
     async def speak(self, caller: Caller, text: str, language: str = "") -> bytes:
         """Returns a WAV file in which a text is read out; raises as `hear`."""
@@ -171,6 +171,12 @@ def _lacking(does: str, known: Sequence[_Turns[Any]], language: str, remedy: str
     return (
         f"nothing here {does} {language}, but {languages}; the settings voice_hearing and voice_speaking may add to it"
     )
+
+
+def _unwritten(text: str) -> str:
+    """Returns a text without the full stop that engines write and nobody says: `two`, where a number is asked for."""
+    last = text.rpartition(" ")[2]
+    return text[:-1] if last.endswith(".") and "." not in last[:-1] else text
 
 
 def _told(turns: _Turns[Any]) -> dict[str, Any]:

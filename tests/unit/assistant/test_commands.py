@@ -11,7 +11,9 @@ from micro.assistant.commands import Command, command_of, truth_of
     ("text", "kind"),
     [
         ("yes", "yes"),
-        ("Ja, bitte!", None),
+        ("Ja, bitte!", "yes"),
+        ("Yes, do it.", "yes"),
+        ("No, thanks.", "no"),
         ("ja bitte", "yes"),
         ("D'accord.", "yes"),
         ("Nein", "no"),

@@ -25,6 +25,7 @@ class Room:
         self.go.set()
         self.busy = self.closed = 0
         self.fails = False
+        self.heard: str | None = None
 
     async def prepare(self) -> None:
         """Is ready."""
@@ -36,7 +37,7 @@ class Room:
             await self.go.wait()
             if self.fails:
                 raise Unavailable("it broke")
-            return f"{language} {sound.seconds}"
+            return f"{language} {sound.seconds}" if self.heard is None else self.heard
         finally:
             self.busy -= 1
 
@@ -53,6 +54,25 @@ async def test_sound_becomes_words_and_words_become_sound() -> None:
 
     assert await voice.hear(OWNER, SAID, "en-GB") == "en 0.1"
     assert await voice.speak(OWNER, " Hello\n  Ann ", "de_AT") == b"de Hello Ann"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Two.", "Two"),
+        ("Hello. Ann.", "Hello. Ann"),
+        ("At 5 p.m.", "At 5 p.m."),
+        ("Why?", "Why?"),
+        ("...", "..."),
+        ("", ""),
+    ],
+)
+async def test_a_full_stop_is_not_said(written: str, said: str) -> None:
+    """What is heard may be a number, or a name."""
+    room = Room()
+    room.heard = written
+
+    assert await Voice([room], []).hear(OWNER, SAID) == said
 
 
 async def test_the_first_engine_that_knows_a_language_is_taken() -> None:
