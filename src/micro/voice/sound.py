@@ -76,7 +76,7 @@ def _opened(data: bytes) -> tuple[int, bytes]:
         with wave.open(io.BytesIO(data)) as file:
             kind = (file.getnchannels(), file.getsampwidth())
             rate, samples = file.getframerate(), file.readframes(len(data))
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:  # the last where a length leads behind the end
         raise BadRequest(f"audio: expected a WAV file: {str(error) or 'it ends too early'}", id="voice") from error
     if kind != (1, SAMPLE_BYTES) or not RATE_MIN <= rate <= RATE_MAX:
         raise BadRequest(
