@@ -25,6 +25,7 @@ from micro.mucp.http.post import BROKER
 from micro.node.local import InsideDialer
 from micro.service.client import Client
 from micro.service.registry.mdns import Found
+from micro.service.registry.view import View
 from micro.trust.policy import Caller
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ async def open_go_micro(node: Node, port: int) -> None:
     lan = Lan(
         "127.0.0.1" if host in EVERY_HOST or ":" in host or host == "localhost" else host,
         port,
-        list_names=lambda: [view.name for view in node.catalog.list()],
-        describe=lambda name: describe_or_none(node, name),
+        list_names=lambda: [view.name for view in node.catalog.list() if _is_told(view, speaking)],
+        describe=lambda name: _told(node, name, speaking),
         list_topics=lambda: _topics(node) if config.mucp_trust else [],
     )
     postings = Postings(node.nid, lambda topic, queue: node.client(OWNER).subscribe_raw(topic, queue))
@@ -78,6 +79,20 @@ async def open_go_micro(node: Node, port: int) -> None:
     node.attach(lookout, "", "")
 
 
+def _is_told(view: View, speaking: Speaking) -> bool:
+    """Says whether the node answers for a service by multicast DNS, and not its own servers do.
+
+    Two nodes that answered for what each has of the other would never find out that it is gone.
+    """
+    public = speaking.public()
+    return any((view.name, instance.id) not in public for instance in view.instances)
+
+
+def _told(node: Node, name: str, speaking: Speaking) -> dict[str, Any] | None:
+    view = node.catalog.lookup(name)
+    return describe_or_none(node, name) if view is None or _is_told(view, speaking) else None
+
+
 def _topics(node: Node) -> list[str]:
     """Returns the topics that somebody at the node listens to, now or later."""
     return [report.topic for report in node.broker.topics() if report.subscribers or report.queues]
@@ -94,11 +109,11 @@ def _add(node: Node, lan: Lan, postings: Postings, speaking: Speaking) -> None:
         if found.service == BROKER:
             postings.heard(found, seconds)
         elif found.metadata.get("protocol") == "mucp":
-            speaking.heard(found, seconds)
+            speaking.heard(found, seconds, is_public=False)
 
     def left(found: Found) -> None:
         postings.left(found)
-        speaking.left(found.node)
+        speaking.left(found)
 
     def describe(name: str) -> Mapping[str, Any] | None:
         try:

@@ -26,7 +26,7 @@ LISTED_MAX = 256
 ENDPOINTS_MAX = 256
 TOPICS_MAX = 64
 OF_NODE = "micro"
-"""In the metadata of a subscriber that is a node, which gives to go-micro programs what it is given by others."""
+"""In the metadata of what is a node, which gives to go-micro programs what it has from others."""
 
 METADATA = {"broker": "http", "protocol": "mucp", "registry": "mdns", "server": "mucp", "transport": "http"}
 
@@ -146,7 +146,8 @@ class Lan(asyncio.DatagramProtocol):
             for each in described.get("endpoints", ())[:ENDPOINTS_MAX]
         ]
         version = str(described.get("version") or "latest")
-        return Found(name, version, self.node_id, self._address, self._port, METADATA, endpoints)
+        metadata = {**METADATA, OF_NODE: self.node_id}
+        return Found(name, version, self.node_id, self._address, self._port, metadata, endpoints)
 
 
 def _listening(port: int) -> socket.socket:

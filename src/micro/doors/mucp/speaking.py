@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
+from micro.doors.mucp.lan import OF_NODE
 from micro.doors.mucp.names import name_of
 from micro.doors.mucp.spoken import Spoken
 from micro.errors import Fault, MicroError
@@ -27,6 +29,23 @@ SERVICES_MAX = 256
 log = logging.getLogger("micro.mucp")
 
 
+class Voice:
+    """What is said for one go-micro server.
+
+    Attributes:
+        spoken: asks it.
+        link: into the node, None while there is none.
+        until: when it is gone, if nothing is heard of it before.
+        is_public: whether others hear of it without the node.
+    """
+
+    def __init__(self, spoken: Spoken, *, is_public: bool) -> None:
+        self.spoken = spoken
+        self.link: Link | None = None
+        self.until = -math.inf
+        self.is_public = is_public
+
+
 class Speaking:
     """What go-micro services the node speaks for.
 
@@ -38,9 +57,7 @@ class Speaking:
     def __init__(self, *, dial: Callable[[Spoken], Awaitable[Link]], has: Callable[[str], bool]) -> None:
         self._dial = dial
         self._has = has
-        self._spoken: dict[str, tuple[Spoken, Link | None]] = {}
-        self._names: dict[str, str] = {}
-        self._until: dict[str, float] = {}
+        self._voices: dict[tuple[str, str], Voice] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -51,9 +68,9 @@ class Speaking:
         """Speaks for nobody any more."""
         for task in list(self._tasks):
             task.cancel()
-        for _, link in list(self._spoken.values()):
-            if link is not None:
-                link.close("the node is stopping")
+        for voice in list(self._voices.values()):
+            if voice.link is not None:
+                voice.link.close("the node is stopping")
         await asyncio.sleep(0)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -61,56 +78,58 @@ class Speaking:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def heard(self, found: Found, seconds: float = LEFT_SECONDS) -> None:
-        """Takes note that a service is there, for so many seconds; one whose name is another's is left alone."""
-        name = name_of(found.service)
-        if found.node not in self._spoken:
-            is_ours = name in self._names.values()
-            if len(self._spoken) >= SERVICES_MAX or (self._has(name) and not is_ours):
-                return
-            spoken = Spoken(found.service, found.address, found.port, partial(self._lost, found.node))
-            self._spoken[found.node] = spoken, None
-            self._names[found.node] = name
-            self._start(self._registered(found, spoken))
-        self._until[found.node] = asyncio.get_running_loop().time() + seconds
+    def heard(self, found: Found, seconds: float = LEFT_SECONDS, *, is_public: bool = True) -> None:
+        """Takes note that a service is there, for so many seconds; one whose name is another's is left alone.
 
-    def left(self, node: str) -> None:
+        `is_public` says that others hear of it as the node did, so that it need not tell them.
+        """
+        name, now = name_of(found.service), asyncio.get_running_loop().time()
+        voice = self._voices.get((name, found.node))
+        if voice is None:
+            is_ours = any(known == name for known, _ in self._voices) and OF_NODE not in found.metadata
+            if len(self._voices) >= SERVICES_MAX or (self._has(name) and not is_ours):
+                return
+            spoken = Spoken(found.service, found.address, found.port, partial(self._lost, name, found.node))
+            voice = self._voices[name, found.node] = Voice(spoken, is_public=is_public)
+            self._start(self._registered(found, voice))
+        voice.until = max(voice.until, now + seconds)
+
+    def left(self, found: Found) -> None:
         """Takes note that a service said that it leaves."""
-        _, link = self._spoken.get(node, (None, None))
-        if link is not None:
-            link.close("the go-micro service said that it leaves")
+        voice = self._voices.get((name_of(found.service), found.node))
+        if voice is not None and voice.link is not None:
+            voice.link.close("the go-micro service said that it leaves")
+
+    def public(self) -> set[tuple[str, str]]:
+        """Returns the name and the node of each service of which others hear without the node."""
+        return {key for key, voice in self._voices.items() if voice.is_public}
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = asyncio.get_running_loop().time()
-            for node, (_, link) in list(self._spoken.items()):
-                if link is not None and self._until.get(node, now) < now:
-                    link.close("the go-micro service does not answer any more")
+            for voice in list(self._voices.values()):
+                if voice.link is not None and voice.until < now:
+                    voice.link.close("the go-micro service does not answer any more")
 
-    async def _registered(self, found: Found, spoken: Spoken) -> None:
+    async def _registered(self, found: Found, voice: Voice) -> None:
         """Has the node know the service for as long as it answers."""
         try:
-            link = await self._dial(spoken)
-            self._spoken[found.node] = spoken, link
+            link = voice.link = await self._dial(voice.spoken)
             wish = {"instance": found.node, "description": described(found)}
             await call_once(link, "registry", "Registry.Register", wish)
         except Fault as fault:  # it is remembered as long as it answers, and not asked for again
             log.info("the go-micro service %s is not spoken for: %s", found.service, fault)
         except MicroError as error:
             log.info("the go-micro service %s is not spoken for now: %s", found.service, error)
-            self._forget(found.node)
+            self._voices.pop((name_of(found.service), found.node), None)
         else:
             log.info("the go-micro service %s at %s:%d is spoken for", found.service, found.address, found.port)
 
-    def _lost(self, node: str, spoken: Spoken) -> None:
-        if self._spoken.get(node, (None,))[0] is spoken:
-            self._forget(node)
-
-    def _forget(self, node: str) -> None:
-        self._spoken.pop(node, None)
-        self._names.pop(node, None)
-        self._until.pop(node, None)
+    def _lost(self, name: str, node: str, spoken: Spoken) -> None:
+        voice = self._voices.get((name, node))
+        if voice is not None and voice.spoken is spoken:
+            del self._voices[name, node]
 
 
 def described(found: Found) -> dict[str, Any]:

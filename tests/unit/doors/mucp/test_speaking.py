@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
 
 from micro.doors.api.access import OWNER
+from micro.doors.mucp import speaking as module
+from micro.doors.mucp.lan import OF_NODE
 from micro.doors.mucp.speaking import Speaking
 from micro.node.local import InsideDialer
 from micro.service.registry.mdns import Found
@@ -50,10 +55,34 @@ async def test_all_nodes_of_a_service_are_spoken_for() -> None:
         opened.heard(found(place.port, "go-1"))
         opened.heard(found(place.port, "go-2"))
         await until(lambda: nodes() == {"go-1", "go-2"})
-        opened.left("go-1")
+        opened.left(found(place.port, "go-1"))
         await until(lambda: nodes() == {"go-2"})
-        opened.heard(found(place.port, "go-2"), seconds=-1.0)
-        await until(lambda: nodes() == set())
+        assert opened.public() == {("go-greeter", "go-2")}
+
+
+async def test_a_service_lasts_as_long_as_it_is_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Being heard of for less long than before takes nothing away."""
+    monkeypatch.setattr(module, "SWEEP_SECONDS", 0.01)
+    async with open_place() as place, speaking(place) as opened:
+        opened.heard(found(place.port, "go-1"), seconds=60.0)
+        opened.heard(found(place.port, "go-1"), seconds=-1.0)
+        opened.heard(found(place.port, "go-2", "other"), seconds=1.0, is_public=False)
+        assert opened.public() == {("go-greeter", "go-1")}
+        await until(lambda: place.node.catalog.lookup("other") is not None)
+        await until(lambda: place.node.catalog.lookup("other") is None)
+        assert place.node.catalog.lookup("go-greeter") is not None
+
+
+async def test_what_nodes_say_of_each_other_goes_no_further() -> None:
+    """Of several services of another node each is spoken for, and nothing that it has from elsewhere."""
+    async with open_place() as place, speaking(place) as opened:
+        told = {"protocol": "mucp", OF_NODE: "micro-2"}
+        first = Found("one", "1", "micro-2", "127.0.0.1", place.port, told, ENDPOINTS)
+        opened.heard(first)
+        opened.heard(replace(first, service="two"))
+        await until(lambda: all(place.node.catalog.lookup(name) for name in ("one", "two")))
+        opened.heard(replace(first, node="micro-3"))
+        assert opened.public() == {("one", "micro-2"), ("two", "micro-2")}
 
 
 async def test_no_name_is_taken_from_another() -> None:
@@ -61,4 +90,4 @@ async def test_no_name_is_taken_from_another() -> None:
     async with open_place() as place, speaking(place) as opened:
         opened.heard(found(place.port, "go-1", "greeter"))
         opened.heard(found(place.port, "go-2", "registry"))
-        assert not vars(opened)["_spoken"]
+        assert opened.public() == set()
