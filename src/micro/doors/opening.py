@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from micro.doors.api.opening import open_api
 from micro.doors.gomicro.opening import open_go_micro
 from micro.doors.mucp.opening import open_mucp
+from micro.doors.phone.opening import open_phone
 from micro.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ async def open_doors(node: Node) -> None:
     """Opens them.
 
     Raises:
-        ConfigError: a door is an extra that is not installed.
+        ConfigError: a door is an extra that is not installed, or a setting of one cannot be.
         EngineError: an address cannot be listened on.
     """
-    await open_api(node)
+    api = await open_api(node)
+    await open_phone(node, api)
     door = await open_mucp(node)
     if door is not None:
         await open_go_micro(node, door.port)

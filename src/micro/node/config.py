@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from micro.errors import ConfigError
+from micro.node.bounds import CHOICES, RANGES
 
 __all__ = ["NodeConfig", "setting_names", "unknown_variables"]
 
@@ -25,46 +26,6 @@ def _setting(default: Any, meaning: str) -> Any:
 PREFIX = "MICRO_"
 OTHER_VARIABLES = ("MICRO_ADDRESS", "MICRO_INSTANCE", "MICRO_PROGRAM", "MICRO_SERVICE", "MICRO_SOCKET", "MICRO_TOKEN")
 """What a node tells the instances it starts, and an owner may tell a client; no settings of a node."""
-
-RANGES: dict[str, tuple[float, float]] = {
-    "api_port": (0, 65_535),
-    "mucp_port": (0, 65_535),
-    "grpc_port": (0, 65_535),
-    "network_port": (0, 65_535),
-    "relay_port": (0, 65_535),
-    "dht_port": (0, 65_535),
-    "peers_max": (1, 10_000),
-    "super_away_seconds": (5, 31_536_000),
-    "stranger_calls_per_second": (1, 1_000_000),
-    "stranger_events_per_second": (1, 1_000_000),
-    "stranger_lookups_per_second": (1, 1_000_000),
-    "stranger_writes_per_second": (1, 1_000_000),
-    "stranger_bytes_per_second": (1_048_576, 1e12),
-    "source_look_seconds_min": (60, 86_400),
-    "source_look_seconds_max": (60, 86_400),
-    "generation_seconds": (1, 31_536_000),
-    "generation_idle_seconds": (1, 31_536_000),
-    "trial_lapse_seconds": (1, 31_536_000),
-    "wasm_workers": (0, 1_024),
-    "wasm_memory_bytes": (65_536, 4_294_967_296),
-    "wasm_worker_memory_bytes": (268_435_456, 1e15),
-    "wasm_fuel": (1_000_000, 1e18),
-    "wasm_seconds": (0.01, 86_400),
-    "assistant_price_max": (0, 1e12),
-    "kept_days": (0.001, 3_650),
-    "copies_bytes": (0, 1e15),
-    "copies_bytes_per_node": (0, 1e15),
-    "guest_memory_bytes": (33_554_432, 1e15),
-    "guest_processes": (4, 1_000_000),
-    "guest_processors": (0, 10_000),
-    "guest_private_bytes": (65_536, 1e15),
-}
-"""The least and the most that a number may be."""
-CHOICES: dict[str, tuple[str, ...]] = {
-    "log_level": ("debug", "info", "warning", "error"),
-    "sandbox": ("auto", "bubblewrap", "sandlock", "none"),
-}
-"""What a word may be; how it is written, large or small, does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +49,26 @@ class NodeConfig:
         "",
         "More names under which the HTTP API may be asked, as `name` or `name:port`, separated by commas. "
         "Loopback names are always allowed.",
+    )
+    phone: bool = _setting(
+        True,
+        "Whether the owner may pair phones of the house, in Settings of the web app or by `micro web --phone`; until "
+        "he does, and after he stops it there, nothing is listened on.",
+    )
+    phone_host: str = _setting(
+        "",
+        "The private address on which paired phones reach the web app over HTTPS; empty for all private addresses of "
+        "this machine, as they change.",
+    )
+    phone_port: int = _setting(
+        8443,
+        "The port for paired phones; if it is taken at the first time, any free one is used and kept. 0 takes any free "
+        "one.",
+    )
+    phone_page_port: int = _setting(
+        8444,
+        "The port of the page without encryption that gives phones the certificate, for ten minutes after pairing was "
+        "begun; if it is taken, any free one is used. 0 takes any free one.",
     )
     mucp: bool = _setting(
         True, "Whether go-micro programs can ask this node: MUCP over HTTP is served, for their MICRO_PROXY."

@@ -62,6 +62,9 @@ class Application:
         pages: what the door says of itself.
         app: the web app.
         figures: what is counted.
+
+    Attributes:
+        own: what answers `/-/NAME`, where no service is, and what is below it.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class Application:
             "rpc": self._remote,
         }
         self._pages, self._app = pages, app
+        self.own: dict[str, Room] = {"session": app.session}
         self._documents = documents
         self._agents = agents
 
@@ -175,8 +179,8 @@ class Application:
             return self._rooms.get(segments[0] if segments else "")
         if segments == CARD:
             return self._agents.card
-        if segments[:2] == ("-", "session"):  # no service is called so
-            return self._app.session
+        if segments[0] == "-":  # no service is called so
+            return self.own.get(segments[1])
         if segments[0] == "services" and len(segments) == 3 and segments[2] == "openapi.json":
             return self._documents.service_openapi
         if segments[0] != "api":

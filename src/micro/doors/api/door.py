@@ -55,6 +55,11 @@ class ApiDoor:
         files: of the web app; a folder without any leaves a plain page.
         hosts: more names under which the door may be asked, as `name` or `name:port`.
         limits: how much a client may take of it.
+
+    Attributes:
+        application: what answers, also at another listener.
+        doorkeeper: tells who asks.
+        sessions: of browsers.
     """
 
     def __init__(
@@ -80,7 +85,8 @@ class ApiDoor:
         hosts: tuple[str, ...] = (),
         limits: Limits | None = None,
     ) -> None:
-        doorkeeper = Doorkeeper(token, user, seconds_left, sessions=sessions)
+        self.doorkeeper = doorkeeper = Doorkeeper(token, user, seconds_left, sessions=sessions)
+        self.sessions = sessions
         directory, figures = Directory(describe, list_services, unverified), Figures()
         self._hosts = hosts
         self._asking = Asking(doorkeeper, client_for, note)
@@ -99,7 +105,7 @@ class ApiDoor:
         pages = Pages(
             directory, figures, ready=ready, metrics=metrics, connections=lambda: len(self._listener.rules.places)
         )
-        application = Application(
+        self.application = Application(
             directory=directory,
             asking=self._asking,
             events=events,
@@ -112,7 +118,7 @@ class ApiDoor:
             app=AppDoor(files, sessions, doorkeeper),
             figures=figures,
         )
-        self._listener = Listener(application, limits or Limits())
+        self._listener = Listener(self.application, limits or Limits())
 
     async def start(self, host: str, port: int) -> int:
         """Listens on `port`, or on any free one where that is taken or 0, and returns which.

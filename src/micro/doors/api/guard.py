@@ -118,6 +118,7 @@ class GuardedHttp(HttpToolsProtocol):
             self._rules.places.take(self, self.client[0] if self.client else "")
         except Refused as refused:
             self._refuse(refused)
+            self.loop.call_later(self._limits.linger_seconds, self.end)  # without a place nobody looks at its clock
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._rules.places.leave(self)

@@ -30,12 +30,22 @@ class Hosts:
     Args:
         port: the port it listens on.
         names: further names, as `name` (on any port) or `name:port`.
+        loopback: whether it is asked by the names of loopback.
+        schemes: of pages that may ask it: one that speaks TLS is asked by no page that came without.
     """
 
-    def __init__(self, port: int, names: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        port: int,
+        names: Iterable[str] = (),
+        *,
+        loopback: bool = True,
+        schemes: tuple[bytes, ...] = (b"http", b"https"),
+    ) -> None:
         self._port = port
+        self._schemes = schemes
         allowed: set[bytes] = set()
-        for name in LOOPBACK:
+        for name in LOOPBACK if loopback else ():
             allowed.add(f"{name}:{port}".encode())
             if port == HTTP_PORT:
                 allowed.add(name.encode())
@@ -58,14 +68,15 @@ class Hosts:
             raise Refused(400, f"Host: expected a name or address and a port, got {_shown(host)}")
         if host in self._allowed or _without_port(host) in self._any_port:
             return host
+        if b"127.0.0.1:%d" % self._port not in self._allowed:
+            raise Refused(403, f"Host: this door is not called {_shown(host)}; ask it by its address")
         raise Refused(
             403,
             f"Host: this door is not called {_shown(host)}; ask 127.0.0.1:{self._port}, or add the name to the setting"
             " api_hosts",
         )
 
-    @staticmethod
-    def check_origin(host: bytes, origin: bytes | None, site: bytes | None, *, opens: bool = False) -> None:
+    def check_origin(self, host: bytes, origin: bytes | None, site: bytes | None, *, opens: bool = False) -> None:
         """Lets a page ask only if this very door served it; but a link from anywhere may open the door's own page.
 
         Args:
@@ -81,7 +92,7 @@ class Hosts:
         if origin is not None:
             scheme, separator, name = origin.lower().partition(b"://")
             port = {b"http": HTTP_PORT, b"https": HTTPS_PORT}.get(scheme) if separator else None
-            if port is None or _with_port(name, port) != _with_port(host, port):
+            if scheme not in self._schemes or port is None or _with_port(name, port) != _with_port(host, port):
                 raise Refused(403, f"Origin: a page from {_shown(origin)} may not ask this door")
         if site is not None and site not in _SAME_SITE and not (opens and origin is None):
             raise Refused(403, "Sec-Fetch-Site: a page from elsewhere may not ask this door; type its address instead")

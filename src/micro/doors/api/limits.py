@@ -36,6 +36,9 @@ class Limits:
         stall_seconds: how long an answer may wait for a client that does not read it.
         connections_max: connections of all clients.
         connections_address_max: connections of one address; of one /64 where it is IPv6.
+        handshake_seconds: how long the handshake of TLS may take, where the door speaks it.
+        handshakes_max: handshakes under way of all clients; a connection beyond is ended at once.
+        handshakes_address_max: those of one address; of one /64 where it is IPv6.
         linger_seconds: how long what a refused client still sends is read and dropped, so that it sees the answer.
         linger_bytes_max: how much of it.
         sweep_seconds: how often the clocks above are looked at.
@@ -62,6 +65,9 @@ class Limits:
     stall_seconds: float = 60.0
     connections_max: int = 1024
     connections_address_max: int = 128
+    handshake_seconds: float = 5.0
+    handshakes_max: int = 64
+    handshakes_address_max: int = 16
     linger_seconds: float = 2.0
     linger_bytes_max: int = 256 * KIBIBYTE
     sweep_seconds: float = 0.5

@@ -16,6 +16,7 @@ from micro.doors.api.guard import GuardedHttp, Rules
 from micro.doors.api.hosts import Hosts
 from micro.doors.api.limits import Limits
 from micro.doors.api.sockets import CONNECTION_KEY
+from micro.doors.api.vestibule import Context, Vestibule
 from micro.errors import EngineError
 
 __all__ = ["Application", "Listener", "bound"]
@@ -91,6 +92,8 @@ class Listener:
     def __init__(self, application: Application, limits: Limits) -> None:
         self._limits = limits
         self.rules = Rules(limits, Hosts(0))
+        self._shaking: dict[asyncio.Task[None], str] = {}
+        self._vestibules: list[Vestibule] = []
         self._sockets: list[socket.socket] = []
         self._server = uvicorn.Server(self._config(application))
 
@@ -126,15 +129,42 @@ class Listener:
         self._sockets = bound(host, port)
         actual = int(self._sockets[0].getsockname()[1])
         own = () if host in ("", "0.0.0.0", "::") else (f"[{host}]:{actual}" if ":" in host else f"{host}:{actual}",)  # noqa: S104
-        self.rules.hosts = Hosts(actual, (*own, *names))
+        await self.begin(Hosts(actual, (*own, *names)))
+        for each in self._sockets:
+            await self.listen(each)
+        return actual
+
+    async def begin(self, hosts: Hosts) -> None:
+        """Gets ready to listen under these names."""
+        self.rules.hosts = hosts
         config = self._server.config
         config.load()
         self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup(sockets=self._sockets)  # not serve(): it takes the signals, and ticks
-        return actual
+        await self._server.startup(sockets=[])  # not serve(): it takes the signals, and ticks
+
+    async def listen(self, found: socket.socket) -> asyncio.Server:
+        """Listens on a bound socket; what is returned closes it earlier than the rest."""
+        server = await asyncio.get_running_loop().create_server(
+            self._connection, sock=found, backlog=BACKLOG_CONNECTIONS
+        )
+        self._server.servers.append(server)
+        return server
+
+    def secure(self, found: socket.socket, context: Context) -> Vestibule:
+        """Listens on a bound socket over TLS; what is returned closes it earlier than the rest."""
+        vestibule = Vestibule(found, self._connection, context, self._limits, self._shaking)
+        self._vestibules = [*(each for each in self._vestibules if not each.closed), vestibule]
+        return vestibule
+
+    def _connection(self) -> asyncio.Protocol:
+        config, state = self._server.config, self._server.lifespan.state
+        kind = cast("Callable[..., asyncio.Protocol]", config.http_protocol_class)
+        return kind(config=config, server_state=self._server.server_state, app_state=state, _loop=None)
 
     async def stop(self) -> None:
         """Takes no more connections, lets requests under way finish for a while, then ends all."""
+        for vestibule in self._vestibules:
+            vestibule.close()
         if self._server.started:
             await self._server.shutdown(sockets=self._sockets)
             for connection in list(self._server.server_state.connections):  # uvicorn leaves them to whoever is there

@@ -56,7 +56,7 @@ def test_without_a_port_means_80() -> None:
 )
 def test_our_own_pages_may_ask(host: bytes, origin: bytes) -> None:
     """The same host and port, whatever spelling they have."""
-    Hosts.check_origin(host, origin, b"same-origin")
+    HOSTS.check_origin(host, origin, b"same-origin")
 
 
 @pytest.mark.parametrize(
@@ -74,4 +74,24 @@ def test_our_own_pages_may_ask(host: bytes, origin: bytes) -> None:
 def test_other_pages_may_not(host: bytes, origin: bytes) -> None:
     """Another host, port or kind of page is refused."""
     with pytest.raises(Refused):
-        Hosts.check_origin(host, origin, None)
+        HOSTS.check_origin(host, origin, None)
+
+
+def test_a_door_of_its_own_addresses_is_not_asked_by_loopback() -> None:
+    """It listens there as little as it is called so."""
+    door = Hosts(8443, ("192.168.1.5:8443",), loopback=False, schemes=(b"https",))
+
+    assert door.check_host(b"192.168.1.5:8443") == b"192.168.1.5:8443"
+    for host in (b"127.0.0.1:8443", b"localhost:8443", b"192.168.1.5", b"192.168.1.5:8444", b"192.168.1.6:8443"):
+        with pytest.raises(Refused, match="by its address") as refused:
+            door.check_host(host)
+        assert refused.value.fault.code == 403
+
+
+def test_a_door_with_tls_is_asked_by_no_page_without() -> None:
+    """Whoever stands between a phone and its node can make such a page."""
+    door = Hosts(8443, ("192.168.1.5:8443",), loopback=False, schemes=(b"https",))
+
+    door.check_origin(b"192.168.1.5:8443", b"https://192.168.1.5:8443", b"same-origin")
+    with pytest.raises(Refused, match="may not ask"):
+        door.check_origin(b"192.168.1.5:8443", b"http://192.168.1.5:8443", None)

@@ -1,0 +1,78 @@
+"""Opens the door for phones of a node, if it was open before; what it is made of is loaded when it is needed first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from micro.doors.api.door import ApiDoor
+from micro.doors.api.request import Answer, Request
+from micro.errors import ConfigError
+
+if TYPE_CHECKING:
+    from micro.doors.phone.desk import PhoneDesk
+    from micro.doors.phone.door import PhoneDoor
+    from micro.node.node import Node
+
+__all__ = ["open_phone"]
+
+NID_CHARACTERS = 8
+"""So much of a node's id tells the nodes of a house apart."""
+
+
+class Phones:
+    """The door for phones of a node, and its desk, from their first use on."""
+
+    def __init__(self, node: Node, api: ApiDoor) -> None:
+        self._node = node
+        self._api = api
+        self._found: tuple[PhoneDoor, PhoneDesk] | None = None
+
+    def load(self) -> tuple[PhoneDoor, PhoneDesk]:
+        """Returns both.
+
+        Raises:
+            ConfigError: the setting `phone_host` is no private address.
+        """
+        if self._found is not None:
+            return self._found
+        from micro.doors.phone.desk import PhoneDesk
+        from micro.doors.phone.door import PhoneDoor, Wanted
+        from micro.doors.phone.drawer import Drawer
+        from micro.trust.authority import is_private
+
+        config, ports, home = self._node.config, self._node.ports, self._node.home.path
+        if config.phone_host and not is_private(config.phone_host):
+            raise ConfigError(
+                f"phone_host {config.phone_host!r}: a private address such as 192.168.1.5 is expected; nothing vouches "
+                "for others"
+            )
+        drawer = Drawer(home, ports.disk, ports.clock, ports.entropy, f"Micro node {self._node.nid[:NID_CHARACTERS]}")
+        wanted = Wanted(config.phone, config.phone_host, config.phone_port, config.phone_page_port)
+        door = PhoneDoor(self._api.application, drawer, ports.clock, wanted)
+        self._found = door, PhoneDesk(door, self._api.doorkeeper, self._api.sessions)
+        return self._found
+
+    async def answer(self, request: Request) -> Answer:
+        """Answers at the desk."""
+        return await self.load()[1].answer(request)
+
+    async def stop(self) -> None:
+        """Closes with the node."""
+        if self._found is not None:
+            await self._found[0].stop()
+
+
+async def open_phone(node: Node, api: ApiDoor | None) -> Phones | None:
+    """Opens it beside the HTTP door, whose application it serves; None where there is none.
+
+    Raises:
+        ConfigError: the setting `phone_host` is no private address.
+    """
+    if api is None:
+        return None
+    phones = Phones(node, api)
+    api.application.own["phone"] = phones.answer
+    node.attach(phones, "", "")
+    if node.config.phone_host or node.ports.disk.read(node.home.path / "phone.json") is not None:
+        await phones.load()[0].start()
+    return phones
