@@ -1,7 +1,8 @@
 """Brings the node's events to go-micro programs of this machine that subscribe as their HTTP broker does.
 
-Each topic that one of them subscribes to is subscribed to at the node for as long as it says so: once for all that get
-every event, and once for each of their queues, as a queue of its own whose events are kept while nobody is there.
+Each topic that one of them subscribes to is subscribed to at the node for as long as it says so: once for each that
+gets every event, so that none waits for another, and once for each of their queues, as a queue of its own whose events
+are kept while nobody is there.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ LEFT_SECONDS = 30.0
 SWEEP_SECONDS = 5.0
 RETRY_SECONDS = 2.0
 POST_SECONDS = 5.0
+BARRED_SECONDS = 10.0
+"""One that did not take an event is not tried again for so long: it may be one that never answers."""
+
 READ_BYTES = 16_384
 GROUPS_MAX = 128
 MEMBERS_MAX = 64
@@ -41,7 +45,7 @@ log = logging.getLogger("micro.mucp")
 
 @dataclass
 class Group:
-    """Those who subscribe to one topic, as one queue or without one.
+    """Those who share the events of a topic: the members of a queue, or one alone.
 
     Attributes:
         members: where each is asked, and until when it is believed, by its id.
@@ -66,7 +70,8 @@ class Postings:
     def __init__(self, nid: str, subscribe: Callable[[str, str | None], Awaitable[Subscription]]) -> None:
         self._nid = nid
         self._subscribe = subscribe
-        self._groups: dict[tuple[str, str], Group] = {}
+        self._groups: dict[tuple[str, str, str], Group] = {}
+        self._barred: dict[str, float] = {}
         self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -94,15 +99,19 @@ class Postings:
         except Fault as fault:
             log.debug("the subscriber %s is not given anything: %s", found.node, fault.detail)
             return
-        group = self._groups.get((topic, queue))
+        now = asyncio.get_running_loop().time()
+        if now < self._barred.get(found.node, now):
+            return
+        key = topic, queue, "" if queue else found.node
+        group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= GROUPS_MAX:
                 return
-            group = self._groups[topic, queue] = Group(topic, queue)
+            group = self._groups[key] = Group(topic, queue)
             group.task = asyncio.get_running_loop().create_task(self._carry(group))
         if found.node in group.members or len(group.members) < MEMBERS_MAX:
-            until = asyncio.get_running_loop().time() + seconds
-            group.members[found.node] = found.address, found.port, until
+            known = group.members.get(found.node, ("", 0, now))
+            group.members[found.node] = found.address, found.port, max(known[2], now + seconds)
 
     def left(self, found: Found) -> None:
         """Takes note that a subscriber said that it leaves."""
@@ -113,6 +122,7 @@ class Postings:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = asyncio.get_running_loop().time()
+            self._barred = {node: until for node, until in self._barred.items() if until > now}
             for key, group in list(self._groups.items()):
                 for node in [node for node, (_, _, until) in group.members.items() if until < now]:
                     del group.members[node]
@@ -139,17 +149,14 @@ class Postings:
             await event.ack()  # they had it from whoever posted it
             return
         data = write_post(event.topic, event.content_type, event.id, event.headers, event.body)
-        members = list(group.members.items())
-        if not group.queue:
-            await asyncio.gather(*(self._post(group, node, data) for node, _ in members))
-            return
+        members = list(group.members)
         group.turn += 1
         for place in range(len(members)):
-            node, _ = members[(group.turn + place) % len(members)]
+            node = members[(group.turn + place) % len(members)]
             if await self._post(group, node, data):
                 await event.ack()
                 return
-        await event.nack(RETRY_SECONDS)
+        await event.nack(BARRED_SECONDS)
 
     async def _post(self, group: Group, node: str, data: bytes) -> bool:
         """Posts an event to one of a group, and returns whether it was taken; go-micro says no more than that."""
@@ -163,7 +170,8 @@ class Postings:
             log.debug("the subscriber %s was not reached: %s", node, error)
             taken = False
         if not taken:
-            group.members.pop(node, None)  # until it says again that it is there
+            group.members.pop(node, None)  # it may come again, but is not asked each time
+            self._barred[node] = asyncio.get_running_loop().time() + BARRED_SECONDS
         return taken
 
 

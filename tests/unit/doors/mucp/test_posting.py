@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from micro.doors.api.access import OWNER
+from micro.doors.mucp import posting as module
 from micro.doors.mucp.lan import OF_NODE
 from micro.doors.mucp.posting import GROUPS_MAX, QUEUE_PREFIX, Postings
 from micro.mucp.http.acceptor import Acceptor, Called
@@ -68,7 +69,7 @@ async def test_an_event_without_an_id_gets_one() -> None:
 class Subscriber(asyncio.Protocol):
     """A program that is posted to, and answers or breaks off."""
 
-    def __init__(self, into: asyncio.Queue[bytes], *, answers: bool) -> None:
+    def __init__(self, into: asyncio.Queue[bytes], *, answers: bool | None) -> None:
         self._into = into
         self._answers = answers
         self._acceptor = Acceptor()
@@ -85,11 +86,12 @@ class Subscriber(asyncio.Protocol):
                 self._into.put_nowait(event.exchange.wrapped.body)
                 self._acceptor.answer(event.exchange, b"")
                 self._transport.write(self._acceptor.output())
-            self._transport.close()
+            if self._answers is not None:
+                self._transport.close()
 
 
 @asynccontextmanager
-async def subscriber(*, answers: bool = True) -> AsyncIterator[tuple[int, asyncio.Queue[bytes]]]:
+async def subscriber(*, answers: bool | None = True) -> AsyncIterator[tuple[int, asyncio.Queue[bytes]]]:
     """Opens one; gives its port, and what it hears."""
     into: asyncio.Queue[bytes] = asyncio.Queue()
     server = await asyncio.get_running_loop().create_server(lambda: Subscriber(into, answers=answers), "127.0.0.1", 0)
@@ -148,6 +150,44 @@ async def test_events_are_posted() -> None:
         assert (one.qsize(), two.qsize()) == (0, 0)
         (report,) = [each for each in place.node.broker.topics() if each.topic == "notes"]
         assert [each.queue for each in report.queues] == [f"{QUEUE_PREFIX}work"]
+
+
+async def test_nobody_waits_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that never answers keeps no event from the others."""
+    monkeypatch.setattr(module, "POST_SECONDS", 10.0 * WAIT_SECONDS)
+    async with (
+        open_place() as place,
+        postings(place, groups=2) as (opened, is_ready),
+        subscriber() as (first, heard),
+        subscriber(answers=None) as (second, _),
+    ):
+        opened.heard(found(second, "notes-2"))
+        opened.heard(found(first, "notes-1"))
+        await until(is_ready)
+        for number in range(4):
+            await place.node.client(OWNER).publish("notes", {"number": number})
+        async with asyncio.timeout(WAIT_SECONDS):
+            assert [await heard.get() for _ in range(4)] == [b'{"number":%d}' % number for number in range(4)]
+
+
+async def test_who_never_answers_is_not_tried_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor as soon as he says again that he is there."""
+    monkeypatch.setattr(module, "POST_SECONDS", 0.1)
+    monkeypatch.setattr(module, "BARRED_SECONDS", 10.0 * WAIT_SECONDS)
+    async with (
+        open_place() as place,
+        postings(place, groups=1) as (opened, is_ready),
+        subscriber(answers=None) as (port, _),
+    ):
+        silent = found(port, "notes-1")
+        opened.heard(silent)
+        (group,) = vars(opened)["_groups"].values()
+        await until(is_ready)
+        assert group.members
+        await place.node.client(OWNER).publish("notes", {})
+        await until(lambda: not group.members)
+        opened.heard(silent)
+        assert not group.members
 
 
 async def test_what_was_posted_here_is_not_posted_on() -> None:
