@@ -34,6 +34,19 @@ async def main():
     await process.wait()
 asyncio.run(main())
 """
+HOOKED = """
+import importlib, os, sys
+from pathlib import Path
+from micro.ports import Limits
+from micro.system import SystemProcesses
+async def main():
+    where = {"directory": Path("/"), "environment": {"PATH": "/usr/bin:/bin"}}
+    process = await SystemProcesses().spawn(["true"], **where, limits=Limits(open_files=50))
+    assert await process.wait() == 0
+    process.close()
+os.register_at_fork(after_in_child=Path(sys.argv[2]).touch)
+importlib.import_module(sys.argv[1]).run(main())
+"""
 
 
 @pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
@@ -48,16 +61,12 @@ def start(*command: str, limits: Limits | None = None, output: int = subprocess.
     return launch(command, **where, limits=limits or Limits(), files=files, handed=())  # type: ignore[arg-type]
 
 
-def test_nothing_of_python_runs_before_the_command(tmp_path: Path, run: Loop) -> None:
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_nothing_of_python_runs_before_the_command(tmp_path: Path, loop: str) -> None:
     """A lock that another thread held at the fork is asked for by nobody in the child: not even Python's hooks run."""
-    if os.fork() == 0:  # hooks are for ever, so they are set in a process of their own
-        os.register_at_fork(after_in_child=(tmp_path / "ran").touch)
+    words = [sys.executable, "-c", HOOKED, loop, str(tmp_path / "ran")]  # hooks are for ever, so in a process of theirs
+    subprocess.run(words, env={**os.environ, "PYTHONPATH": "src"}, check=True, timeout=SECONDS_MAX)
 
-        async def work() -> int:
-            return await start("true", limits=Limits(open_files=50)).wait()
-
-        os._exit(run(work()))
-    assert os.wait()[1] == 0
     assert not (tmp_path / "ran").exists()
 
 
