@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.unit.doors.api.house import TOKEN, open_house
 HERE = Path(__file__).parent
 CLIENT = HERE.parents[1] / "sdk" / "js" / "micro.js"
 RUN_SECONDS = 120
+PATIENT_SECONDS = 50.0
 FAULTY_SECONDS = 3.0
 """How long the kit waits for what a planted fault keeps from coming."""
 
@@ -93,7 +95,10 @@ async def test_over_a_web_socket() -> None:
 async def test_over_the_owners_socket() -> None:
     """The same bytes on another carrier, where no token is needed."""
     async with open_house() as house:
-        assert await outcome(f"unix:{house.node.home.node_socket}", "") == EXPECTED
+        said = await outcome(f"unix:{house.node.home.node_socket}", "")
+
+    assert said.pop("wrong")["code"] in (401, 503)  # Node.js reads no more once it could not write, so it may miss why
+    assert said == {name: value for name, value in EXPECTED.items() if name != "wrong"}
 
 
 async def exercised(client: Path, address: str) -> dict[str, str]:
@@ -122,11 +127,35 @@ async def exercised(client: Path, address: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("carrier", ["ws", "unix"])
-async def test_it_passes_the_kit(home: Path, carrier: str) -> None:
+async def test_it_passes_the_kit(home: Path, monkeypatch: pytest.MonkeyPatch, carrier: str) -> None:
     """All that a client is told to do."""
+    monkeypatch.setattr(peer, "WAIT_SECONDS", PATIENT_SECONDS)
     address = f"unix:{home / 's'}" if carrier == "unix" else "ws://127.0.0.1:0"
 
     assert await exercised(HERE / "exercising.mjs", address) == {}
+
+
+async def test_the_command_tries_a_client() -> None:
+    """As a person types it: it says where it waits, and then what it found."""
+    words = ["-m", "micro", "conformance", "--client", "ws://127.0.0.1:0", "--output", "json"]
+    kit = await asyncio.create_subprocess_exec(
+        sys.executable, *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert kit.stderr is not None
+    try:
+        async with asyncio.timeout(RUN_SECONDS):
+            address = (await kit.stderr.readline()).decode().split()[-1]
+            command = [*await node_js(), str(HERE / "exercising.mjs"), address]
+            client = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+            said, _ = await kit.communicate()
+            await client.wait()
+    finally:
+        if kit.returncode is None:
+            kit.kill()
+            await kit.wait()
+
+    found = json.loads(said)
+    assert (kit.returncode, found["failed"], found["passed"]) == (0, 0, len(EXERCISES) + 1)
 
 
 FAULTS = [

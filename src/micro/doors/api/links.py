@@ -120,6 +120,7 @@ class LinkDoor:
         self._doorkeeper = doorkeeper
         self._make_link = make_link
         self._links: dict[Link, asyncio.Future[None]] = {}
+        self._count = 0  # of these, and of those that are about to be
 
     async def carry(self, socket: WebSocket) -> None:
         """Accepts a WebSocket, and carries a link over it to its end.
@@ -127,13 +128,19 @@ class LinkDoor:
         Raises:
             Fault: the request shows a token that is wrong, or there is no room; nothing was accepted.
         """
-        if len(self._links) >= LINKS_MAX:
+        if self._count >= LINKS_MAX:
             raise TooManyRequests(f"{LINKS_MAX} links over WebSockets are open; close some", id="api")
         request = socket.request
         if b"authorization" in request.headers:
             self._doorkeeper.caller(request)
-        await socket.accept()
-        link = self._make_link(lambda token: self._admit(request, token))
+        self._count += 1
+        try:
+            await socket.accept()
+            await self._carry(socket, self._make_link(lambda token: self._admit(request, token)))
+        finally:
+            self._count -= 1
+
+    async def _carry(self, socket: WebSocket, link: Link) -> None:
         ended = self._links[link] = asyncio.get_running_loop().create_future()
         try:
             pipe = WebSocketPipe(socket)

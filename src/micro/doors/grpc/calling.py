@@ -18,7 +18,17 @@ from micro.doors.api.target import Target
 from micro.doors.grpc.access import Access
 from micro.doors.grpc.path import readings
 from micro.doors.grpc.status import DETAILS_KEY, code_of, details_of, sentence_of
-from micro.errors import BadRequest, Fault, InternalError, MicroError, NotFound, Unauthorized, Unavailable
+from micro.errors import (
+    BadRequest,
+    Cancelled,
+    Fault,
+    InternalError,
+    MicroError,
+    NotFound,
+    Timeout,
+    Unauthorized,
+    Unavailable,
+)
 from micro.mucp.codec import BYTES, JSON, PROTOBUF
 from micro.service.raw import RawClient
 from micro.service.stream import RawStream
@@ -30,6 +40,11 @@ CODEC_KEY = "x-content-type"
 """What go-micro says of its codec; grpcio itself tells nobody."""
 
 TIMEOUT_SECONDS_MAX = 300.0
+OPENING_SECONDS = 30.0
+"""How long the first message, which holds the parameters, may take."""
+
+STALL_SECONDS = 60.0
+"""How long a client may take to read on."""
 UNIMPLEMENTED = 12
 
 
@@ -126,7 +141,7 @@ class Calling:
         client = self._asking.client(caller, target)
         passed = passed_on({name.encode(): value.encode() for name, value in metadata.items()})
         takes_all = target.stream and target.takes_stream and not target.wants_parameters
-        first = b"" if takes_all else await anext(requests, b"")
+        first = b"" if takes_all else await _first(requests, target)
         said = Said(_type_of(first, target, metadata), first)
         with self._asking.noting(caller, target, said, door="grpc") as course:
             if not target.stream:
@@ -141,7 +156,7 @@ class Calling:
                     headers=passed,
                 )
                 course.answer_bytes = len(body)
-                await context.write(body)
+                await _write(context, body)
                 return
             await self._stream(target, client, said, passed, seconds, requests, context)
 
@@ -165,7 +180,7 @@ class Calling:
             feeding = loop.create_task(_feed(stream, requests, takes=target.takes_stream))
             try:
                 async for message in stream.messages():
-                    await context.write(message)
+                    await _write(context, message)
             finally:
                 feeding.cancel()
                 self._streams.discard(stream)
@@ -176,6 +191,22 @@ class Calling:
         """Ends all streams with a fault."""
         for stream in list(self._streams):
             stream.failed(fault, refused=False)
+
+
+async def _first(requests: AsyncIterator[bytes], target: Target) -> bytes:
+    try:
+        async with asyncio.timeout(OPENING_SECONDS):
+            return await anext(requests, b"")
+    except TimeoutError as late:
+        raise Timeout(f"no message came within {OPENING_SECONDS:g} s", id=target.id) from late
+
+
+async def _write(context: Context, message: bytes) -> None:
+    try:
+        async with asyncio.timeout(STALL_SECONDS):
+            await context.write(message)
+    except TimeoutError as stalled:
+        raise Cancelled(f"the client read nothing for {STALL_SECONDS:g} s") from stalled
 
 
 def _expire(stream: RawStream) -> None:

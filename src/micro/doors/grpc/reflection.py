@@ -5,6 +5,7 @@ Version 1 and 1alpha have the same messages under two names.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -24,6 +25,10 @@ PATHS: Final = tuple(
 )
 OWN: Final = "grpc.reflection.v1alpha.ServerReflection"
 SERVICES_MAX: Final = 1_000
+KEPT_SECONDS: Final = 1.0
+"""How long the list of all services may lag behind: making it takes a while, and nobody may keep the node at it."""
+
+FILES_KEPT_MAX: Final = 256
 NAME_CHARACTERS_MAX: Final = 256
 NOT_FOUND, UNIMPLEMENTED = 5, 12
 
@@ -49,6 +54,9 @@ class Reflection:
     def __init__(self, access: Access, directory: Directory) -> None:
         self._access = access
         self._directory = directory
+        self._listed: list[str] = []
+        self._files: dict[str, bytes] = {}
+        self._until = 0.0
 
     async def answer(self, requests: AsyncIterator[bytes], context: Context) -> None:
         """Answers questions until no more come.
@@ -58,6 +66,10 @@ class Reflection:
         """
         self._access.caller(metadata_of(context), context.peer())
         async for data in requests:
+            now = asyncio.get_running_loop().time()
+            if now > self._until:
+                self._listed, self._until = [], now + KEPT_SECONDS
+                self._files.clear()
             await context.write(self._reply(data).SerializeToString())
 
     def _reply(self, data: bytes) -> Any:
@@ -89,10 +101,11 @@ class Reflection:
         return [found for name in names if (found := self._directory.describe(name)) is not None]
 
     def _names(self) -> list[str]:
-        found = [OWN]
-        for each in self._described():
-            found += grpc_services(str(each["name"]), each.get("endpoints", ()))
-        return found
+        if not self._listed:
+            self._listed = [OWN]
+            for each in self._described():
+                self._listed += grpc_services(str(each["name"]), each.get("endpoints", ()))
+        return self._listed
 
     def _file(self, name: str) -> bytes | None:
         return _KNOWN.get(name) or self._package(name.removesuffix(".proto"))
@@ -105,10 +118,15 @@ class Reflection:
         return self._package(symbol.partition(".")[0])
 
     def _package(self, package: str) -> bytes | None:
+        known = self._files.get(package)
+        if known is not None:
+            return known
         for summary in self._directory.list_services():
             name = str(summary["name"])
             if package_of(name) == package[:NAME_CHARACTERS_MAX] and (found := self._directory.describe(name)):
                 data: bytes = file_of(name, found.get("endpoints", ())).SerializeToString()
+                if len(self._files) < FILES_KEPT_MAX:
+                    self._files[package] = data
                 return data
         return None
 

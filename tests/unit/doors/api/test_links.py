@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from micro.doors.api import links
+from micro.doors.api.sockets import WebSocket
 from micro.errors import Fault
 from micro.mucp.event import Broken, Ended, Event, Failed, GoneAway, Greeted, Hello, Received, Refused, Replied
 from micro.mucp.message import Form
@@ -219,6 +220,31 @@ async def test_a_client_that_does_not_read_is_not_waited_for(house: House) -> No
         talk.socket.transport.abort()
     async with asyncio.timeout(WAIT_SECONDS):
         await house.seen.cancelled.wait()
+
+
+async def test_a_client_that_never_reads_is_dropped(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the end of its WebSocket cannot be written either."""
+    monkeypatch.setattr(links, "PARTING_SECONDS", 0.1)
+    dropped = []
+    original = WebSocket.drop
+    monkeypatch.setattr(WebSocket, "drop", lambda self: dropped.append(self) or original(self))
+    async with talking(house) as talk:
+        await talk.say()
+        await talk.hear(Greeted)
+        (link,) = house.door._links._links
+        headers = {"Micro-Service": "greeter", "Micro-Endpoint": "Say.Echo", "Content-Type": "application/octet-stream"}
+        prefix = talk.session.begin(Form.CALL, headers, 0)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not link.full:  # what it asked for fills all that lies between
+                talk.session.call(None, prefix, bytes(1_000_000))
+                await talk.say()
+                await asyncio.sleep(0.05)
+            link.abort("the test is over")
+            while house.door._links._links:  # noqa: ASYNC110 - it ends in many places
+                await asyncio.sleep(0.02)
+        talk.socket.transport.abort()
+
+    assert len(dropped) == 1
 
 
 async def test_without_an_upgrade_it_says_what_it_is(house: House) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from micro.doors.conformance import kit, peer
+from micro.doors.conformance import kit, peer, spelling
 from micro.doors.conformance.check import Outcome
 from micro.doors.mucp.opening import open_mucp
 from micro.errors import BadRequest, Unavailable
@@ -32,6 +33,7 @@ from tests.unit.doors.api.house import open_house
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+PATIENT_SECONDS = 50.0
 FAULTY_SECONDS = 2.0
 """How long a check waits for what a planted fault keeps from coming."""
 
@@ -39,15 +41,21 @@ _numbers = itertools.count()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
+async def node() -> AsyncIterator[Node]:
     """A node with both of its doors for MUCP."""
-    home = Path(f"/tmp/micro-kit-{os.getpid()}")  # a path short enough for sockets
-    config = NodeConfig(home=str(home), api=False, network=False, mdns=False, mucp_port=0)
-    node = Node(config, system_ports())
-    await node.start()
-    await open_mucp(node)
-    yield node
-    await node.stop()
+    with tempfile.TemporaryDirectory(prefix="micro-") as home:  # a path short enough for sockets
+        node = Node(NodeConfig(home=home, api=False, network=False, mdns=False, mucp_port=0), system_ports())
+        await node.start()
+        await open_mucp(node)
+        yield node
+        await node.stop()
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the kit wait for a machine that has much else to do."""
+    monkeypatch.setattr(peer, "WAIT_SECONDS", PATIENT_SECONDS)
+    monkeypatch.setattr(spelling, "WAIT_SECONDS", PATIENT_SECONDS)
 
 
 async def outcomes(address: str, words: tuple[str, ...] = (), token: str = "") -> list[Outcome]:

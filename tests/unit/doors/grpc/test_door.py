@@ -14,6 +14,7 @@ import pytest_asyncio
 from google.protobuf import descriptor_pool, message_factory
 from grpc_reflection.v1alpha import reflection_pb2
 
+from micro.doors.grpc import calling
 from micro.doors.grpc.door import GrpcDoor
 from micro.doors.opening import open_doors
 from micro.node.config import NodeConfig
@@ -249,6 +250,32 @@ async def test_a_call_that_takes_too_long_is_withdrawn(channel: grpc.aio.Channel
     assert code == "DEADLINE_EXCEEDED"
     async with asyncio.timeout(WAIT_SECONDS):
         await town.seen.cancelled.wait()
+
+
+async def test_a_client_that_says_nothing_is_not_waited_for(
+    channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It opened a call, and sends no message."""
+    monkeypatch.setattr(calling, "OPENING_SECONDS", 0.2)
+    call = channel.stream_unary("/greeter.Say/Hello", request_serializer=None, response_deserializer=None)()
+
+    code, sentence, _ = await refused(call)
+
+    assert (code, sentence) == ("DEADLINE_EXCEEDED", "no message came within 0.2 s")
+
+
+async def test_a_client_that_does_not_read_is_not_waited_for(
+    channel: grpc.aio.Channel, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stream ends, at the service too."""
+    monkeypatch.setattr(calling, "STALL_SECONDS", 0.5)
+    town.seen.cancelled.clear()
+    call = channel.unary_stream("/greeter.Say/Forever", request_serializer=None, response_deserializer=None)(b"{}")
+    assert await call.read()
+
+    async with asyncio.timeout(WAIT_SECONDS):
+        await town.seen.cancelled.wait()
+    call.cancel()
 
 
 async def test_a_message_that_is_too_large_is_refused(channel: grpc.aio.Channel) -> None:

@@ -1,0 +1,70 @@
+// Asks a node by gRPC with go-micro v2 as it is: its default client, nothing set but the address. Prints what came.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"time"
+
+	micro "github.com/micro/go-micro/v2"
+	"github.com/micro/go-micro/v2/client"
+	"github.com/micro/go-micro/v2/errors"
+)
+
+type object map[string]interface{}
+
+func main() {
+	address := client.WithAddress(os.Args[1])
+	asked := micro.NewService(micro.Name("go.asking")).Client()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	request := func(endpoint string, body object, options ...client.RequestOption) client.Request {
+		options = append(options, client.WithContentType("application/json"))
+		return asked.NewRequest("greeter", endpoint, body, options...)
+	}
+	said := object{}
+
+	var answer object
+	if err := asked.Call(ctx, request("Say.Hello", object{"name": "Go"}), &answer, address); err != nil {
+		panic(err)
+	}
+	said["call"] = answer
+
+	err := asked.Call(ctx, request("Say.Fail", object{"code": 409}), &answer, address)
+	if fault, ok := err.(*errors.Error); ok {
+		said["fault"] = []interface{}{fault.Id, fault.Code, fault.Detail, fault.Status}
+	}
+
+	counting, err := asked.Stream(ctx, request("Say.Count", object{}, client.StreamingRequest()), address)
+	if err != nil {
+		panic(err)
+	}
+	counting.Send(object{"to": 3})
+	var items []object
+	for {
+		var item object
+		if err := counting.Recv(&item); err == io.EOF {
+			break
+		} else if err != nil {
+			panic(err)
+		}
+		items = append(items, item)
+	}
+	said["count"] = items
+
+	room, err := asked.Stream(ctx, request("Say.Room", object{}, client.StreamingRequest()), address)
+	if err != nil {
+		panic(err)
+	}
+	room.Send(object{"prefix": "*"})
+	room.Send(object{"result": "a"})
+	var back object
+	if err := room.Recv(&back); err != nil {
+		panic(err)
+	}
+	said["room"] = back
+	room.Close()
+	json.NewEncoder(os.Stdout).Encode(said)
+}

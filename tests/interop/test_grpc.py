@@ -1,0 +1,81 @@
+"""go-micro v2 speaks gRPC by itself: its default client asks a node, with nothing set but the address."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from micro.doors.grpc.door import GrpcDoor
+from micro.node.config import NodeConfig
+from micro.node.engines import system_ports
+from micro.node.node import Node
+from tests.interop.programs import BUILD_SECONDS, PLACE, SOURCE, reason_not_to
+from tests.unit.doors.api.house import Seen, greeter
+
+PROGRAM = Path(__file__).parent / "grpc" / "main.go"
+RUN_SECONDS = 90
+
+EXPECTED = {
+    "call": {"result": "Hello Go"},
+    "fault": ["greeter.Say.Fail", 409, "it is there already", "Conflict"],
+    "count": [{"result": 0}, {"result": 1}, {"result": 2}],
+    "room": {"result": "*a"},
+}
+
+
+def built() -> Path:
+    """Returns the program, built where it is not yet; without Go, or where that takes too long, the test is skipped."""
+    if why := reason_not_to():
+        pytest.skip(why)
+    folder = PLACE / "programs" / "grpc"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("go.mod", "go.sum"):
+        shutil.copyfile(SOURCE / "v2" / name, folder / name)
+    shutil.copyfile(PROGRAM, folder / "main.go")
+    kept = {"GOMODCACHE": str(PLACE / "modules"), "GOCACHE": str(PLACE / "cache"), "CGO_ENABLED": "0"}
+    command = ["go", "build", "-mod=readonly", "-modcacherw", "-trimpath", "-o", "program", "."]
+    try:
+        subprocess.run(
+            command, cwd=folder, env={**os.environ, **kept}, capture_output=True, timeout=BUILD_SECONDS, check=True
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"go-micro v2 is not compiled within {BUILD_SECONDS} s; run this again to go on")
+    except subprocess.CalledProcessError as error:
+        raise AssertionError(error.stderr.decode()[-2_000:]) from error
+    return folder / "program"
+
+
+async def test_go_micro_2_asks_as_it_is() -> None:
+    """A call, a structured error, a stream of the server's and one in both directions."""
+    program = await asyncio.to_thread(built)
+    with tempfile.TemporaryDirectory(prefix="micro-") as home:
+        node = Node(NodeConfig(home=home, api=False, mucp=False, network=False), system_ports())
+        await node.start()
+        node.platform.add(greeter(Seen()))
+        door = GrpcDoor(
+            client_for=node.client,
+            describe=node.platform.describe,
+            list_services=lambda: [{"name": each["name"]} for each in node.platform.describe_all()],
+            token=node.token,
+            user=lambda token: node.gate.visit(token).caller,
+        )
+        try:
+            port = await door.start("127.0.0.1", 0)
+            asking = await asyncio.create_subprocess_exec(
+                program, f"127.0.0.1:{port}", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            async with asyncio.timeout(RUN_SECONDS):
+                said, complaints = await asking.communicate()
+        finally:
+            await door.stop()
+            await node.stop()
+
+    assert asking.returncode == 0, complaints.decode()
+    assert json.loads(said) == EXPECTED
