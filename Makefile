@@ -15,12 +15,12 @@ INSTALL := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --r
 PYTHON := $(shell for name in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (4,))' 2>/dev/null && echo "$$name" && break; done)
 
-.PHONY: help run test prove kits bench scale lint format lock setup clean ui
+.PHONY: help run test prove kits bench scale lint format lock setup clean ui voice
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: $(STAMPS)/project $(STAMPS)/voice ui ## Start a node with the services of the catalogue.
+run: $(STAMPS)/project ui ## Start a node with the services of the catalogue.
 	@exec $(BIN)/micro server --catalogue services
 
 test: lint ui $(STAMPS)/browser $(STAMPS)/kits $(STAMPS)/voice ## Check the code and run the tests: all that guards a commit.
@@ -106,7 +106,8 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) >/dev/null || { rm -rf $(VENV); echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@mkdir -p $(STAMPS)
 
-# What hears and speaks, 400 MB with its models: without it all else works.
+voice: $(STAMPS)/voice ## Install what hears and speaks, 400 MB with its models; all else works without it.
+
 $(STAMPS)/voice: $(REQUIREMENTS)/voice.txt | $(STAMPS)/project
 	@echo "Installing $<"
 	@if $(INSTALL) -r $<; then touch $@; \
