@@ -4,7 +4,7 @@ Pure.
 
 It is in memory alone, bounded by count and by bytes, and shown to the owner only: what is asked may be private. What
 the node's own services are asked is not in it, for that would be the owner looking at himself, and holds secrets. What
-people say to the assistant, or aloud, is not kept, and neither is what an endpoint's schema calls a secret.
+people say to the assistant is not kept, and neither is what an endpoint's schema calls a secret.
 """
 
 from __future__ import annotations
@@ -27,8 +27,12 @@ BODY_BYTES_MAX = 16_384
 """A longer request is not kept; the call is."""
 BODIES_BYTES_MAX = 4 * 1024 * 1024
 DETAIL_CHARACTERS_MAX = 500
-UNKEPT = frozenset({"assistant", "voice"})
+UNKEPT = frozenset({"assistant"})
 """What these services are asked is not kept: it is what people say."""
+
+
+ASIDE = frozenset({"voice", "assistant assistant.search"})
+"""Services and endpoints that a page asks by itself, while somebody types or speaks: what comes of it is noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ class Record:
         `secrets` is the schema of a request that holds some: what it calls a secret is not kept.
         """
         name = bare_name(service)
-        if not is_ruled(name, endpoint):
+        if not is_ruled(name, endpoint) or _is_aside(name.lower(), endpoint.lower()):
             return
         self._number += 1
         kept = None if name.lower() in UNKEPT else _kept(request, content_type, secrets)
@@ -165,3 +169,7 @@ def _kept(request: bytes, content_type: str, secrets: Mapping[str, Any] | None) 
     except BadRequest:
         return None
     return found if len(found) <= BODY_BYTES_MAX else None
+
+
+def _is_aside(service: str, endpoint: str) -> bool:
+    return service in ASIDE or f"{service} {endpoint}" in ASIDE

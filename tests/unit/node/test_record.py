@@ -114,3 +114,13 @@ def test_secrets_are_not_kept() -> None:
     kept = [call.request for call in record.last(3)]
 
     assert kept == [None, None, b'{"name":"ann","word":"********"}']
+
+
+def test_what_a_page_asks_by_itself_is_not_noted() -> None:
+    """While somebody speaks or types: what comes of it is."""
+    record = Record()
+    for service, endpoint in (("voice", "Voice.Hear"), ("Voice", "voice.status"), ("assistant", "Assistant.Search")):
+        record.add(1.0, 0.5, door="http", caller=ANYBODY, service=service, endpoint=endpoint)
+    record.add(1.0, 0.5, door="http", caller=ANYBODY, service="assistant", endpoint="Assistant.Say")
+
+    assert [call.endpoint for call in record.last(10)] == ["Assistant.Say"]
