@@ -73,7 +73,9 @@ def driver() -> Iterator[Playwright]:
 @pytest.fixture(scope="package")
 def browser(chromium: str, driver: Playwright) -> Iterator[Browser]:
     """Opens the browser, and closes it."""
-    opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--mute-audio"])
+    opened = driver.chromium.launch(
+        executable_path=chromium, args=["--no-sandbox", "--mute-audio", "--process-per-site"]
+    )
     yield opened
     opened.close()
 
@@ -90,18 +92,31 @@ def signed_in(node: Running, browser: Browser) -> dict[str, Any]:
     return dict(state)
 
 
+@pytest.fixture(scope="package")
+def profile(browser: Browser, signed_in: dict[str, Any]) -> BrowserContext:
+    """Returns the profile of the owner's that most tests share: a new one costs as much as many a test."""
+    return browser.new_context(storage_state=signed_in, locale="en-GB")  # type: ignore[arg-type]
+
+
 @pytest.fixture
-def visit(node: Running, browser: Browser, signed_in: dict[str, Any]) -> Iterator[Open]:
-    """Opens pages as the owner; fails where a page complained, or asked anybody but its node."""
+def visit(node: Running, browser: Browser, profile: BrowserContext, signed_in: dict[str, Any]) -> Iterator[Open]:
+    """Opens pages as the owner; fails where a page complained, or asked anybody but its node.
+
+    Whoever leaves something behind in a browser says `alone`, and has a profile to himself; so has who wants another.
+    """
     contexts: list[BrowserContext] = []
+    pages: list[Page] = []
     wrong: list[str] = []
 
-    def visit(where: str = "", *, owner: bool = True, **options: Any) -> Page:
-        state = signed_in if owner else None
-        context = browser.new_context(storage_state=state, locale="en-GB", **options)  # type: ignore[arg-type]
-        contexts.append(context)
+    def visit(where: str = "", *, owner: bool = True, alone: bool = False, **options: Any) -> Page:
+        context = profile
+        if alone or options or not owner:
+            state = signed_in if owner else None
+            context = browser.new_context(storage_state=state, locale="en-GB", **options)  # type: ignore[arg-type]
+            contexts.append(context)
         context.set_default_timeout(WAIT_MILLISECONDS)
         page = context.new_page()
+        pages.append(page)
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
         page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
         page.on("console", lambda said: wrong.append(said.text) if _is_complaint(said.text) else None)
@@ -110,6 +125,8 @@ def visit(node: Running, browser: Browser, signed_in: dict[str, Any]) -> Iterato
         return page
 
     yield visit
+    for page in pages:
+        page.close()
     for context in contexts:
         context.close()
     assert wrong == []

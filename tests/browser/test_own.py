@@ -110,7 +110,8 @@ def test_what_failed_for_programs_is_shown_too(visit: Open, node: Running) -> No
     page = visit("activity")
 
     page.get_by_role("button", name="Also what services noticed").click()
-    page.get_by_role("button", name="everything Order.Place").first.click()
+    failed = page.locator("section.card").filter(has_text="failed").filter(has_text="Order.Place")
+    failed.get_by_role("button", name="everything Order.Place").first.click()
 
     expect(page.get_by_text("nobody cannot order").first).to_be_visible()
 

@@ -40,7 +40,7 @@ def test_the_network_is_drawn_and_said(visit: Open) -> None:
 
 def test_a_link_from_another_site_opens_the_page(visit: Open, node: Running) -> None:
     """And whoever is signed in is so there, too; also where the app keeps itself for when the node is away."""
-    page = visit("settings")
+    page = visit("settings", alone=True)
     page.evaluate("navigator.serviceWorker.ready")
     page.goto(f"data:text/html,<a href='{node.address}/'>to my node</a>")
 
@@ -116,7 +116,7 @@ def test_an_event_without_a_topic_is_not_published(visit: Open) -> None:
 
 def test_the_palette_reaches_everything(visit: Open) -> None:
     """A part of a name and Enter."""
-    page = visit("settings")
+    page = visit("settings", alone=True)
     page.get_by_role("heading", level=1).wait_for()
     page.keyboard.press("Control+k")
     page.get_by_role("dialog").wait_for()
@@ -134,7 +134,7 @@ def test_the_palette_reaches_everything(visit: Open) -> None:
 
 def test_language_and_theme_last(visit: Open) -> None:
     """What was chosen holds after the page was loaded again."""
-    page = visit("settings")
+    page = visit("settings", alone=True)
     page.get_by_label("Language").select_option("de")
     expect(page.get_by_role("heading", level=1)).to_have_text("Einstellungen")
     page.get_by_label("Dunkel").check()
@@ -189,7 +189,7 @@ def test_a_phone_shows_every_page_without_scrolling_aside(visit: Open) -> None:
 
 def test_without_the_node_what_was_known_is_shown(visit: Open) -> None:
     """The app opens, says that the node is not reached, and has the list and the forms."""
-    page = visit("services")
+    page = visit("services", alone=True)
     page.evaluate("navigator.serviceWorker.ready")
     page.reload()
     page.get_by_role("listitem").first.wait_for()

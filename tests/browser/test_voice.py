@@ -88,7 +88,7 @@ def test_without_a_microphone_the_page_says_so(visit: Open) -> None:
 
 def test_what_hears_another_language_says_which(visit: Open) -> None:
     """The page is read in German; English is heard."""
-    page = visit("settings")
+    page = visit("settings", alone=True)
     page.get_by_label("Language").select_option("de")
     page.get_by_role("navigation").get_by_role("link", name="Gespräch").click()
 
