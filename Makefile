@@ -69,7 +69,7 @@ $(STAMPS)/ui: $(UI_SOURCES) $(STAMPS)/ui-packages | $(BIN)/python
 $(STAMPS)/browser: | $(BIN)/python
 	@if command -v chromium >/dev/null; then touch $@; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then echo "Installing Chromium"; \
-	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } >/dev/null 2>&1 && touch $@ \
+	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium libnss3-tools; } >/dev/null 2>&1 && touch $@ \
 	|| echo "Chromium could not be installed; the tests in a browser are skipped."; \
 	else echo "There is no chromium, so the tests in a browser are skipped: install it, for instance with apt-get install chromium"; fi
 

@@ -9,8 +9,7 @@ import { speak } from "./words.js";
 applyTheme();
 speak().catch(() => speak("en")).then(() => {
   render(<App />, document.getElementById("app"));
-  enter();
-  load();
+  enter().finally(load); // on another machine nobody is answered who is not signed in yet
 });
 
 if ("serviceWorker" in navigator) {

@@ -17,7 +17,8 @@ export class Fault extends Error {
 
 async function ask(path, options = {}) {
   const headers = { ...options.headers };
-  if (pageKey.get()) headers["Micro-Session"] = pageKey.get();
+  const key = pageKey.get();
+  if (key) headers["Micro-Session"] = key;
   let answer;
   try {
     answer = await fetch(path, { ...options, headers, cache: "no-store" });
@@ -30,7 +31,7 @@ async function ask(path, options = {}) {
   if (online.get() === cached) online.set(!cached);
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
-  if (answer.status === 401 && pageKey.get()) pageKey.set(null); // the session has ended: whoever looks sees so
+  if (answer.status === 401 && key && key === pageKey.get()) pageKey.set(null); // the session has ended, not one that began meanwhile
   throw new Fault(told.code ?? answer.status, told.detail ?? answer.statusText, told.id);
 }
 

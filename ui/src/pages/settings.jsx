@@ -1,7 +1,8 @@
 // How the app looks and speaks, who is signed in, who this node is, and tokens for programs.
-import { control, post } from "../node.js";
-import { Copied, CopyButton, Heading, OwnersOnly, Prose, Skeleton, Sure, Trouble, useAsked } from "../parts.jsx";
-import { owner, signOut } from "../session.js";
+import { Devices } from "../devices.jsx";
+import { control } from "../node.js";
+import { Copied, CopyButton, Heading, OwnersOnly, Prose, Skeleton, Trouble, useAsked } from "../parts.jsx";
+import { owner } from "../session.js";
 import { useStore } from "../store.js";
 import { Tokens } from "../tokens.jsx";
 import { setTheme, theme } from "../theme.js";
@@ -21,14 +22,8 @@ export default function Settings() {
         <Identity />
         <h2>{t("API tokens")}</h2>
         <Tokens />
-        <h2>{t("This browser")}</h2>
-        <div class="tight">
-          <p class="mid soft">{t("It is signed in as the owner of this node, for thirty days after the link was opened.")}</p>
-          <div class="row">
-            <button type="button" class="quiet" onClick={signOut}>{t("Sign out")}</button>
-            <Sure label={t("Sign out everywhere")} question={t("End the sessions of all browsers?")} act={() => post("/-/session/end/all", {}).catch(() => {}).then(signOut)} />
-          </div>
-        </div>
+        <h2>{t("Devices")}</h2>
+        <Devices />
         {known && <Bounds />}
       </OwnersOnly>
     </div>
