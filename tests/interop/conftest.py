@@ -9,11 +9,10 @@ import pytest
 
 from tests.interop import programs
 from tests.interop.matrix import Matrix
-from tests.interop.programs import GENERATIONS, Built, Generation
+from tests.interop.programs import BUILD_SECONDS, GENERATIONS, Built, Generation
 
 SHARE = "v4"
-BUILD_SECONDS, BUILD_SECONDS_PROVE = 60, 900
-"""How long a program is built; what was compiled by then is kept, so that the next run goes on from there."""
+BUILD_SECONDS_PROVE = 900
 
 
 @pytest.fixture(scope="session")

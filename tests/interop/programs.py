@@ -9,11 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["GENERATIONS", "Built", "Generation", "build", "reason_not_to"]
+__all__ = ["BUILD_SECONDS", "GENERATIONS", "Built", "Generation", "build", "reason_not_to"]
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(__file__).parent / "go"
 PLACE = ROOT / ".venv" / "go"
+BUILD_SECONDS = 60
+"""How long `make test` builds a program; what was compiled by then is kept, so that the next run goes on from there."""
+
 SHOWN_CHARACTERS = 2_000
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from tests.interop import programs
 from tests.interop.matrix import Cell, Matrix
 from tests.interop.programs import GENERATIONS, Built
 from tests.interop.street import Street, open_street
+from tests.interop.test_events import TOPIC, listen, until
 from tests.interop.test_go_micro import WANTED, comes_to
 from tests.network.lab import reason_not_to
 
@@ -80,3 +83,42 @@ async def serves_us(street: Street, program: Path, registry: dict[str, str]) -> 
     await street.server(program, INTEROP_NAME="go.micro.srv.other", **registry)
     found = await street.answer_of("go-micro-srv-other", "Say.Hello", {"name": "John"})
     return str(found["msg"])
+
+
+async def test_events_flow_by_our_registry(built: Built, matrix: Matrix) -> None:
+    """Programs whose brokers know each other from the node alone hear it, it hears them, and each event comes once."""
+    program = built(V2)
+    ours, theirs = list[str](), list[str]()
+    async with open_street() as street, asyncio.TaskGroup() as group:
+        await street.node("--mucp-trust")
+        registry = {"INTEROP_REGISTRY": street.address, "INTEROP_TOPIC": TOPIC}
+        tasks = [group.create_task(listen(street, ours))]
+        process = await street.server(program, INTEROP_NAME="listener", **registry)
+        tasks.append(group.create_task(street.heard(process, theirs)))
+        async with street.client() as client:
+            await until(lambda: bool(ours and theirs), partial(client.publish, TOPIC, {"name": "warm"}))
+            await client.publish(TOPIC, {"name": "Ann"})
+        await until(lambda: "Ann" in theirs)
+        await street.lines(str(program), INTEROP_DO="publish", INTEROP_NAME="speaker", **registry)
+        await until(lambda: "John" in ours and "John" in theirs)
+        await asyncio.sleep(1)  # so long an event that came by another way too has to be heard twice
+        for task in tasks:
+            task.cancel()
+    matrix.note(Cell("publish", "Go finds us in our registry", V2.name), well=theirs.count("Ann") == 1)
+    matrix.note(Cell("publish", "we find Go in our registry", V2.name), well=ours.count("John") == 1)
+    assert [each.count(name) for each in (ours, theirs) for name in ("Ann", "John")] == [1, 1, 1, 1]
+
+
+async def test_go_micro_2_as_it_is_finds_us(built: Built, matrix: Matrix) -> None:
+    """With `MICRO_REGISTRY=service` and nothing else: it speaks gRPC to our registry, and to what it finds there."""
+    program = built(V2)
+    async with open_street() as street:
+        await street.node("--grpc", "--grpc-port", "0")
+        await street.service("greeter")
+        address = (await street.answer_of("node", "Node.Status"))["grpc"]
+        said = {"INTEROP_DO": "ask", "INTEROP_NAME": "asker", "INTEROP_SERVICE": "greeter", "INTEROP_AS_IT_IS": "1"}
+        lines = await street.lines(str(program), **said, MICRO_REGISTRY="service", MICRO_REGISTRY_ADDRESS=address)
+    seen = {what: comes_to(what, lines.get(what)) for what in WANTED}
+    for what, well in seen.items():
+        matrix.note(Cell(what, "Go as it is, by gRPC, finds us in our registry", V2.name), well=well)
+    assert all(seen.values()), lines

@@ -132,6 +132,7 @@ def _add(node: Node, lan: Lan, postings: Postings, speaking: Speaking) -> None:
         heard=heard,
         left=left,
         bell=node.bell,
+        grpc=lambda: node.condition.addresses.get("grpc", "").replace("0.0.0.0", "127.0.0.1"),  # noqa: S104 - none is bound
     )
     clock = node.ports.clock
     for service in (

@@ -14,8 +14,9 @@ from typing import Any
 from micro.doors.gomicro.messages import Empty, Endpoint, Node, Options, Result, Services
 from micro.doors.gomicro.messages import Service as GoService
 from micro.doors.gomicro.roster import Roster
+from micro.doors.mucp.entry import DOOR as MUCP
 from micro.doors.mucp.lan import Lan, is_of_this_machine
-from micro.doors.mucp.names import name_of
+from micro.doors.mucp.names import ASKED_AT, name_of
 from micro.errors import BadRequest, Forbidden, NotFound, TooLarge, TooManyRequests, Unauthorized
 from micro.mucp.codec import encode_json
 from micro.mucp.http.post import BROKER
@@ -60,6 +61,7 @@ class RegistryControl:
         heard: Callable[[Found, float], None],
         left: Callable[[Found], None],
         bell: Bell,
+        grpc: Callable[[], str],
     ) -> None:
         """Takes what it is made of.
 
@@ -72,6 +74,7 @@ class RegistryControl:
             trusts: whether programs of this machine register without a token.
             heard, left: told of what is registered, and of what is not any more.
             bell: rings when something changes.
+            grpc: returns where the node is asked by gRPC, "" where it is not.
         """
         self._roster = roster
         self._clock = clock
@@ -83,15 +86,17 @@ class RegistryControl:
         self._heard = heard
         self._left = left
         self._bell = bell
+        self._grpc = grpc
         self._watches = 0
 
-    async def get_service(self, service: str = "") -> Services:
+    async def get_service(self, context: Context, service: str = "") -> Services:
         """Finds a service: each version, with where it is asked.
 
         Args:
             service: its name.
         """
-        found = self._found(service)
+        grpc = self._grpc() if context.headers.get(ASKED_AT) != MUCP else ""
+        found = self._found(service, grpc)
         if not found:
             raise NotFound(f"service {service[:NAME_CHARACTERS_MAX]!r} not found; see Registry.ListServices", id=NAME)
         return Services(found)
@@ -195,8 +200,8 @@ class RegistryControl:
         names = [name] if name else list(dict.fromkeys([*said, *self._list_names()]))
         return {(found.name, found.version): found for each in names for found in self._found(each)}
 
-    def _found(self, name: str) -> list[GoService]:
-        """Returns a service as programs said it, else as the node has it."""
+    def _found(self, name: str, grpc: str = "") -> list[GoService]:
+        """Returns a service as programs said it, else as the node has it: by gRPC at an address, or by MUCP."""
         self._roster.expire(self._clock.monotonic())
         said = self._roster.services(name) if name else []
         if name == BROKER:
@@ -211,7 +216,8 @@ class RegistryControl:
         if described is None:
             return []
         known = self._lan.found(name, described)
-        node = Node(f"{name}-{known.node}", f"{known.address}:{known.port}", known.port, dict(known.metadata))
+        metadata = {**known.metadata, **({"protocol": "grpc", "server": "grpc", "transport": "grpc"} if grpc else {})}
+        node = Node(f"{name}-{known.node}", grpc or f"{known.address}:{known.port}", metadata=metadata)
         endpoints = [Endpoint(each["name"], metadata=dict(each["metadata"])) for each in known.endpoints]
         return [GoService(name, known.version, {}, endpoints, [node])]
 

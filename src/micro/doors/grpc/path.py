@@ -4,7 +4,7 @@ Pure.
 
 `/greeter.Say/Hello` is `Say.Hello` of `greeter`, as go-micro says it. A client made from a derived `.proto` file says
 `/greeting_cards.Say/Hello` for `greeting-cards`, since a package has no dashes, and `SayService` where a message is
-called `Say` too.
+called `Say` too. What go-micro calls `go.micro.registry` is `go-micro-registry`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 
 from micro.doors.api.path import Wanted
+from micro.doors.mucp.names import known_as
 
 __all__ = ["package_of", "readings"]
 
@@ -32,6 +33,7 @@ def readings(path: str, services: Iterable[str]) -> tuple[Wanted, ...]:
     if found is None:
         return ()
     package, struct, method = found.groups()
+    package = known_as(package)
     names = [package, *(name for name in services if name != package and package_of(name) == package)]
     structs = [struct, struct.removesuffix(_SUFFIX)] if struct.endswith(_SUFFIX) and struct != _SUFFIX else [struct]
     return tuple(Wanted(name, f"{each}.{method}") for name in names for each in structs)

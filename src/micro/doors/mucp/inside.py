@@ -13,8 +13,8 @@ from micro.doors.api.path import Wanted
 from micro.doors.api.places import Places
 from micro.doors.api.target import Target
 from micro.doors.mucp.access import Access
-from micro.doors.mucp.entry import Entry
-from micro.doors.mucp.names import known_as
+from micro.doors.mucp.entry import DOOR, Entry
+from micro.doors.mucp.names import ASKED_AT, GO_MICRO, known_as
 from micro.errors import Fault
 from micro.mucp import headers as names
 from micro.mucp.headers import encode
@@ -116,8 +116,10 @@ class Inside:
         key = (exchange.endpoint, exchange.wrapped.content_type)
         if head.kept is not None and head.kept[0] is link and head.kept[1] == key:
             return head.kept[2]  # type: ignore[no-any-return]
-        said = {names.SERVICE: known_as(head.service), names.ENDPOINT: exchange.endpoint, names.CONTENT_TYPE: key[1]}
-        extra = encode(head.passed) if head.passed else b""
+        service = known_as(head.service)
+        said = {names.SERVICE: service, names.ENDPOINT: exchange.endpoint, names.CONTENT_TYPE: key[1]}
+        passed = {**head.passed, ASKED_AT: DOOR} if service.startswith(GO_MICRO) else head.passed
+        extra = encode(passed) if passed else b""
         prefix = link.session.begin(head.form, said, head.timeout_milliseconds, extra)
         head.kept = (link, key, prefix)
         return prefix

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-__all__ = ["known_as", "name_of"]
+__all__ = ["ASKED_AT", "GO_MICRO", "known_as", "name_of"]
+
+GO_MICRO = "go-micro-"
+"""How the names of go-micro's own services begin, as the node has them."""
+
+ASKED_AT = "Micro-Meta-Door"
+"""At which door one of go-micro's own services is asked: what it finds is asked there too."""
 
 
 @lru_cache(maxsize=1024)

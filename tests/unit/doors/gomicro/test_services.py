@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from micro.doors.api.access import ANONYMOUS, OWNER
 from micro.doors.gomicro.registry import WATCHES_MAX
+from micro.doors.mucp.names import ASKED_AT
 from micro.errors import Conflict, Fault, NotFound, TooManyRequests
 from micro.trust.policy import Caller
 from tests.unit.doors.gomicro.town import Town, open_town
@@ -112,6 +113,15 @@ async def test_a_service_of_the_node_is_found_at_its_door(town: Town) -> None:
         assert found["name"] == name
         (node,) = found["nodes"]
         assert (node["address"], node["metadata"]["protocol"]) == (town.address, "mucp")
+    where = town.node.condition.addresses
+    where["grpc"] = "127.0.0.1:9"
+    wish = {"service": "greeter"}
+    for headers, wanted in (({}, ("127.0.0.1:9", "grpc")), ({ASKED_AT: "mucp"}, (town.address, "mucp"))):
+        client = town.node.client(ANONYMOUS)
+        answer = await client.call("go-micro-registry", "Registry.GetService", wish, headers=headers)
+        (node,) = answer["services"][0]["nodes"]
+        assert (node["address"], node["metadata"]["protocol"]) == wanted
+    del where["grpc"]
     streams = {each["name"]: each["metadata"] for each in found["endpoints"]}
     assert streams["Store.List"] == {"stream": "true"}
     assert streams["Store.Read"] == {}

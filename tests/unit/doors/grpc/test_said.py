@@ -49,7 +49,7 @@ def everything() -> Service:
     ("path", "meant"),
     [
         ("/greeter.Say/Hello", [Wanted("greeter", "Say.Hello")]),
-        ("/go.micro.srv.greeter.Say/Hello", [Wanted("go.micro.srv.greeter", "Say.Hello")]),
+        ("/go.micro.srv.greeter.Say/Hello", [Wanted("go-micro-srv-greeter", "Say.Hello")]),
         ("/greeting_cards.Say/Hello", [Wanted("greeting_cards", "Say.Hello"), Wanted("greeting-cards", "Say.Hello")]),
         ("/greeter.SayService/Hello", [Wanted("greeter", "SayService.Hello"), Wanted("greeter", "Say.Hello")]),
         ("/Say/Hello", []),
