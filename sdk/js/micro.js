@@ -2,11 +2,9 @@
 const [HELLO, DEFINE, OPEN, DATA, END, ERROR, REFUSED, HEADERS, CREDIT, CANCEL, EVENT, ACK, NACK, PING, PONG, GOAWAY, EVENTS] = Array(17).keys()
 const CALL = 1, STREAM = 2, PUBLISH = 3, SUBSCRIBE = 4, COST = 9, WINDOW = 262_144, CREDIT_STEP = 131_072, FAULT_MAX = 32_768
 const MESSAGE_MAX = 4_194_304, EXTRA_MAX = 16_448, BLOCKS = 64, NUMBERS = 4_294_967_296, GREETING_MILLISECONDS = 5_000
-
 export class Fault extends Error { // `code` is like HTTP's; `refused` says that nothing was done
   constructor(code, detail, more) { Object.assign(super(detail), { code, detail, id: '', refused: false }, more) }
 }
-
 const text = bytes => new TextDecoder().decode(bytes), view = bytes => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 const join = (parts, whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))) => {
   parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0)
@@ -31,7 +29,6 @@ const faulty = (payload, refused = false) => { // keys in either case; text that
 const typeOf = value => value instanceof Uint8Array ? 'application/octet-stream' : 'application/json'
 const bodyOf = value => value instanceof Uint8Array ? value : new TextEncoder().encode(JSON.stringify(value))
 const meant = (bytes, type) => bytes.length && /^application\/json\b/.test(type) ? JSON.parse(text(bytes)) : bytes
-
 class Exchange { // a call, a stream or a subscription: `for await` gives what comes, and leaving the loop ends it
   constructor(link, at, type) { Object.assign(this, { link, at, type, window: WINDOW, owed: 0, queue: [], waiting: [] }) }
   say(kind, ...payload) { if (!this.over) this.link.frame(kind, this.at, ...payload) }
@@ -65,7 +62,6 @@ class Exchange { // a call, a stream or a subscription: `for await` gives what c
     this.queue.push([() => event, cost])
   }
 }
-
 class Link { // one link to a node, over which everything goes at once
   open = new Map(); known = new Map(); said = Array(BLOCKS).fill(null); defined = 0; next = -1; rest = []; have = 0; need = COST
   frame(kind, at, ...payload) {
@@ -140,7 +136,6 @@ class Link { // one link to a node, over which everything goes at once
     this.refused(going); this.open.forEach(exchange => exchange.finish(fault))
   }
 }
-
 export async function connect(address, { token = '', agent = 'micro-js/1' } = {}) { // ws://HOST:PORT/mucp, wss:, or in Node.js unix:PATH
   const unix = address.startsWith('unix:') && (await import('node:net')).connect(address.slice(5)), write = unix ? 'write' : 'send'
   const socket = unix || Object.assign(new WebSocket(address), { binaryType: 'arraybuffer' }) // Node.js 20 has it with --experimental-websocket
