@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from micro.doors.opening import open_doors
+from micro.errors import ConfigError
 from tests.network.lab import COMMAND_SECONDS, Host, Lab, reason_not_to
+from tests.network.places import StartNode
 from tests.waiting import until
 
 JSON = {"content-type": "application/json"}
@@ -218,3 +221,11 @@ async def test_settings_forbid_it(house: House) -> None:
 
     with pytest.raises(AssertionError, match="the setting `phone` is off"):
         await within(house.node, *words)
+
+
+async def test_an_address_that_nothing_vouches_for_is_refused(start_node: StartNode) -> None:
+    """At the start, with the name of the setting."""
+    node = await start_node(api=True, api_port=0, mucp=False, phone_host="8.8.8.8")
+
+    with pytest.raises(ConfigError, match="phone_host"):
+        await open_doors(node)

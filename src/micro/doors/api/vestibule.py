@@ -57,6 +57,7 @@ class Vestibule:
         self._limits = limits
         self._shaking = shaking
         self._mine: set[asyncio.Task[None]] = set()
+        self._fresh: set[socket.socket] = set()
         self._rest: asyncio.TimerHandle | None = None
         self.closed = False
         self._loop = asyncio.get_running_loop()
@@ -86,6 +87,7 @@ class Vestibule:
             accepted.close()
             return
         accepted.setblocking(False)  # noqa: FBT003 - the standard library takes it so
+        self._fresh.add(accepted)
         task = self._loop.create_task(self._shake(accepted))
         self._shaking[task] = group
         self._mine.add(task)
@@ -96,6 +98,7 @@ class Vestibule:
         self._mine.discard(task)
 
     async def _shake(self, accepted: socket.socket) -> None:
+        self._fresh.discard(accepted)
         try:
             await self._loop.connect_accepted_socket(
                 self._make,
@@ -118,3 +121,5 @@ class Vestibule:
         self._socket.close()
         for task in list(self._mine):
             task.cancel()
+        for accepted in self._fresh:  # their tasks will never begin
+            accepted.close()

@@ -10,7 +10,7 @@ from micro.doors.api.request import Answer, Request
 from micro.doors.phone.door import PhoneDoor
 from micro.doors.phone.square import square
 from micro.doors.web.sessions import CODE_SECONDS, Sessions
-from micro.errors import Forbidden, NotFound, Unavailable
+from micro.errors import ConfigError, EngineError, Forbidden, NotFound, Unavailable
 from micro.mucp.codec import encode_json
 
 __all__ = ["PhoneDesk"]
@@ -43,12 +43,17 @@ class PhoneDesk:
             return Answer(200, encode_json(self._state()))
         if request.method != "POST":
             raise Refused(405, "method: a phone is paired by POST", headers={"allow": "GET, POST"})
-        if rest == ("pair",):
-            await self._door.pair()
-            return Answer(200, encode_json(self._paired()))
-        if rest == ("stop",):
-            await self._door.close()
-            return Answer(200, encode_json(self._state()))
+        try:
+            if rest == ("pair",):
+                await self._door.pair()
+                return Answer(200, encode_json(self._paired()))
+            if rest == ("stop",):
+                await self._door.close()
+                return Answer(200, encode_json(self._state()))
+        except (ConfigError, EngineError) as error:
+            raise Unavailable(str(error), id="phone") from error
+        except OSError as error:
+            raise Unavailable(f"the node's home cannot be used: {error.strerror or error}", id="phone") from error
         raise NotFound("no such path; a phone is paired at /-/phone/pair", id="phone")
 
     def _state(self) -> dict[str, Any]:

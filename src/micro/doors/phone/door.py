@@ -122,6 +122,7 @@ class PhoneDoor:
             Unavailable: this machine has no private address.
             ConfigError: the authority in the home is damaged.
             EngineError: nothing can be listened at.
+            OSError: the home cannot be written.
         """
         if not self._wanted.allowed:
             raise Forbidden("no phone may be paired: the setting `phone` is off", id="phone")
@@ -205,10 +206,10 @@ class PhoneDoor:
             self._looking = asyncio.get_running_loop().create_task(self._look())
         try:
             await self._settle()
-        except MicroError:
+            self._drawer.remember(Remembered(open=True, port=self._door.port, wanted=self._wanted.port))
+        except (MicroError, OSError):
             self._shut()
             raise
-        self._drawer.remember(Remembered(open=True, port=self._door.port, wanted=self._wanted.port))
 
     async def _show(self) -> None:
         assert self._authority is not None
@@ -217,7 +218,7 @@ class PhoneDoor:
             self._page = Doorway(page, LIMITS, (self._wanted.page_port, 0))
             try:
                 await self._settle()
-            except MicroError:
+            except (MicroError, OSError):
                 self._shut_page()
                 raise
         self._page_until = self._clock.now() + self._page_seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -21,6 +22,9 @@ REMEMBERED = "phone.json"
 log = logging.getLogger("micro.phone")
 
 
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+
+
 class Remembered(msgspec.Struct, frozen=True):
     """What is known after a new start.
 
@@ -31,8 +35,8 @@ class Remembered(msgspec.Struct, frozen=True):
     """
 
     open: bool = False
-    port: int = 0
-    wanted: int = 0
+    port: Port = 0
+    wanted: Port = 0
 
 
 class Drawer:

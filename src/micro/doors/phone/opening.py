@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING
 
 from micro.doors.api.door import ApiDoor
@@ -47,7 +48,8 @@ class Phones:
                 "for others"
             )
         drawer = Drawer(home, ports.disk, ports.clock, ports.entropy, f"Micro node {self._node.nid[:NID_CHARACTERS]}")
-        wanted = Wanted(config.phone, config.phone_host, config.phone_port, config.phone_page_port)
+        host = str(ipaddress.ip_address(config.phone_host)) if config.phone_host else ""  # as browsers spell it
+        wanted = Wanted(config.phone, host, config.phone_port, config.phone_page_port)
         door = PhoneDoor(self._api.application, drawer, ports.clock, wanted)
         self._found = door, PhoneDesk(door, self._api.doorkeeper, self._api.sessions)
         return self._found

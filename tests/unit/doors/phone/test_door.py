@@ -186,7 +186,7 @@ async def test_a_damaged_authority_is_not_overwritten(make: Make, here: list[str
     assert (tmp_path / "phone-authority.pem").read_text() == "no pem"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"open": 1}', "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"open": 1}', "\x00", '{"open": true, "port": 65536}'])
 async def test_a_spoilt_note_leaves_it_closed(make: Make, tmp_path: Path, text: str) -> None:
     """Nobody is let in because of a damaged file."""
     (tmp_path / "phone.json").write_text(text)
@@ -194,6 +194,16 @@ async def test_a_spoilt_note_leaves_it_closed(make: Make, tmp_path: Path, text: 
 
     await door.start()
 
+    assert not door.is_open
+
+
+async def test_a_home_that_cannot_be_used_leaves_it_closed(make: Make, here: list[str], tmp_path: Path) -> None:
+    """Nothing is half done."""
+    (tmp_path / "phone.json").mkdir()
+    door = make()
+
+    with pytest.raises(OSError):
+        await door.pair()
     assert not door.is_open
 
 
