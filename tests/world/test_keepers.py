@@ -50,6 +50,20 @@ def test_super_nodes_that_come_at_once_cost_two_maps_at_most() -> None:
     World(1, nodes=8, supers=7, weather=CALM).run(scenario)
 
 
+def test_whoever_left_comes_in_again_where_the_keeper_is_gone() -> None:
+    """Its owner gives it a ticket of one that is in the network still; its own would lead nobody anywhere."""
+
+    async def scenario(world: World) -> None:
+        await peaceful(world)
+        world.abandon(KEEPER)
+        await world.leave("b")
+        assert not backbone_of(world, "b").network
+        await peaceful(world)
+        assert backbone_of(world, "b").network == world.network
+
+    World(1, nodes=5, supers=4, weather=CALM).run(scenario)
+
+
 async def gone(world: World) -> None:
     """The keeper never comes back; other super nodes crash and come back without it."""
     await peaceful(world)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from micro.errors import MicroError
 from micro.node.backbone import Backbone
@@ -43,9 +44,11 @@ class Realm:
     def lost(self, machines: Sequence[Machine]) -> Iterator[tuple[Machine, Ticket]]:
         """Yields the machines that no way leads to any more, each with a ticket that its owner has to give it.
 
-        A way leads from a node to a super node that is where the newest map of the node, or its ticket, has it.
+        A way leads from a node to a super node that is where the newest map of the node, or its ticket, has it. Where
+        the keeper is gone, the ticket is of another one that is in the network: one that has left leads nowhere.
         """
-        reached = [machine for machine in machines if machine.nid == self.network] or [*machines[:1]]
+        inside = (machine for machine in machines if (there := _backbone(machine)) and there.network == self.network)
+        reached = [machine for machine in machines if machine.nid == self.network] or [*islice(inside, 1)]
         while reached and (added := [each for each in machines if each not in reached and _is_near(each, reached)]):
             reached += added
         for machine in machines:
