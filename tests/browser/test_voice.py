@@ -113,8 +113,23 @@ def test_a_spoken_sentence_calls_the_right_service_and_is_answered_aloud(node: R
         expect(page.locator(".card")).to_contain_text("Hello Michael")
         expect(page.get_by_role("button", name="Reading out; press to speak")).to_be_visible()
         expect(page.get_by_role("button", name="Hold to talk, or press and speak")).to_be_visible()
+        _interrupt(page)
 
     assert "hello michael" in re.sub(r"[^a-z ]", "", _understood(node, spoken[0]).lower())
+
+
+def _interrupt(page: Page) -> None:
+    """Speaks once more, and begins to speak again before the answer was read out: it listens at once."""
+    page.unroute("**/Voice.Say")
+    page.route("**/Voice.Say", lambda route: None)
+    page.get_by_role("button", name="Hold to talk, or press and speak").click()
+    expect(page.locator(".said")).to_have_count(2)
+
+    page.get_by_role("button", name="Reading out; press to speak").click()
+
+    expect(page.get_by_role("button", name="Listening; press when you are done")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Hold to talk, or press and speak")).to_be_visible()
 
 
 def test_a_question_is_read_out_and_listened_after(said: Said) -> None:
