@@ -234,7 +234,8 @@ def test_signing_out_ends_the_session(visit: Open, node: Running) -> None:
     assert _status(node, cookie, "wrong") == _status(node, "micro-session-1=wrong", key) == 401
     page.goto(f"{node.address}/#/settings")
 
-    page.get_by_role("button", name="Sign out", exact=True).click()
+    here = page.get_by_role("listitem").filter(has_text="this one")
+    here.get_by_role("button", name="Sign out").click()
     expect(page.get_by_text("This part is the owner's")).to_be_visible()
 
     assert _status(node, cookie, key) == 401
