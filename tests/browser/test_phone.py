@@ -113,6 +113,7 @@ def test_a_phone_signs_in_once_and_is_in_a_secure_context(
     expect(row).to_have_count(0)
     page.reload()
     expect(page.get_by_text("This part is the owner's")).to_be_visible()
+    expect(page.get_by_text("scan the second code with this phone")).to_be_visible()
     context.close()
 
 

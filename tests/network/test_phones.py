@@ -172,6 +172,11 @@ async def test_the_plain_page_gives_a_certificate_and_nothing_else(house: House)
     others = await house.ask(*({"url": page + path} for path in paths))
     assert [each.status for each in others] == [404] * len(paths)
 
+    typed = await within(house.node, "-m", "micro", "--home", str(house.node.home), "web", "--phone")
+    assert typed.count("█ ▄▄▄▄▄ █") == 6  # the finders of two codes
+    assert page in typed
+    assert paired["fingerprint"] in typed
+
 
 async def test_what_the_owner_stops_stays_closed(house: House) -> None:
     """At once and over a restart; what he leaves open is there again, at the same place, and pairing goes on."""

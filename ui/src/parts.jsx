@@ -53,8 +53,12 @@ export function SignIn() {
   const [code, setCode] = useState("");
   return (
     <State title={t("This part is the owner's")}>
-      <p class="mid">{t("Type this in a terminal on the node's machine. It opens this page with a link that works once:")}</p>
-      <Copied text="micro web" />
+      {location.protocol === "https:"
+        ? <p class="mid">{t("On the node's machine open Settings, press “Pair a phone” and scan the second code with this phone.")}</p>
+        : <>
+          <p class="mid">{t("Type this in a terminal on the node's machine. It opens this page with a link that works once:")}</p>
+          <Copied text="micro web" />
+        </>}
       <form class="row" onSubmit={(event) => { event.preventDefault(); if (code) signIn(code); }}>
         <div class="field grow">
           <label for="login-code">{t("Or paste the link here")}</label>
