@@ -189,8 +189,11 @@ async def test_what_the_owner_stops_stays_closed(house: House) -> None:
     again, plain = await house.ask({"url": f"{door}/healthz"}, {"url": page})
     assert (again.status, plain.status, "refused" in plain.error) == (200, 0, True)
 
+    assert (await house.node.ask("node", "Node.Status"))["phone"] == door
+
     stopped = await house.web("--no-phone")
     assert (stopped["open"], stopped["urls"]) == (False, [])
+    assert "phone" not in await house.node.ask("node", "Node.Status")
     [gone] = await house.ask({"url": f"{door}/healthz"})
     assert "refused" in gone.error
     await house.node.kill()

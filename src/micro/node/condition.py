@@ -25,7 +25,7 @@ class Condition:
         elsewhere: returns what is to be said about other nodes.
 
     Attributes:
-        addresses: where its doors are, by name: `api`, `mucp`.
+        addresses: where its doors are, by name: `api`, `mucp`, `phone` while phones are let in.
     """
 
     def __init__(

@@ -69,6 +69,7 @@ class PhoneDoor:
         wanted: what the settings say.
         limits: how much a client may take of it.
         addresses: returns the private addresses of this machine.
+        told: told where the door is whenever that may have changed, "" while it is nowhere.
         page_seconds, look_seconds: as `PAGE_SECONDS` and `LOOK_SECONDS`.
     """
 
@@ -81,6 +82,7 @@ class PhoneDoor:
         *,
         limits: Limits | None = None,
         addresses: Callable[[], Sequence[str]] = private_addresses,
+        told: Callable[[str], object] = lambda url: None,
         page_seconds: float = PAGE_SECONDS,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
@@ -90,6 +92,7 @@ class PhoneDoor:
         self._wanted = wanted
         self._limits = limits or Limits()
         self._addresses = addresses
+        self._told = told
         self._page_seconds, self._look_seconds = page_seconds, look_seconds
         self._lock = asyncio.Lock()
         self._authority: Authority | None = None
@@ -241,6 +244,7 @@ class PhoneDoor:
             self._leaf, self._context = self._drawer.leaf(self._authority, names)
         for doorway in filter(None, (self._door, self._page)):
             await doorway.settle(found, names[len(found) :])
+        self._told(next(iter(self.urls), ""))
 
     async def _look(self) -> None:
         while True:
@@ -274,6 +278,7 @@ class PhoneDoor:
             self._looking.cancel()
         self._shut_page()
         door, self._door, self._looking = self._door, None, None
+        self._told("")
         if door is not None:
             door.close()
             self._soon(door.stop())

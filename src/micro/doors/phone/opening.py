@@ -50,9 +50,16 @@ class Phones:
         drawer = Drawer(home, ports.disk, ports.clock, ports.entropy, f"Micro node {self._node.nid[:NID_CHARACTERS]}")
         host = str(ipaddress.ip_address(config.phone_host)) if config.phone_host else ""  # as browsers spell it
         wanted = Wanted(config.phone, host, config.phone_port, config.phone_page_port)
-        door = PhoneDoor(self._api.application, drawer, ports.clock, wanted)
+        door = PhoneDoor(self._api.application, drawer, ports.clock, wanted, told=self._tell)
         self._found = door, PhoneDesk(door, self._api.doorkeeper, self._api.sessions)
         return self._found
+
+    def _tell(self, url: str) -> None:
+        """Has the node's status say where phones are let in."""
+        addresses = self._node.condition.addresses
+        addresses.pop("phone", None)
+        if url:
+            addresses["phone"] = url
 
     async def answer(self, request: Request) -> Answer:
         """Answers at the desk."""
