@@ -15,9 +15,19 @@ from micro.doors.phone.door import PhoneDoor, Wanted
 from micro.doors.phone.drawer import Drawer
 from micro.errors import ConfigError, EngineError, Forbidden, Unavailable
 from micro.system import SystemClock, SystemDisk, SystemEntropy
+from micro.trust.authority import LEAF_SECONDS
 from tests.waiting import until
 
 Make = Callable[..., PhoneDoor]
+
+
+class Later(SystemClock):
+    """A clock that can be put forward."""
+
+    by = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.by
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -161,6 +171,25 @@ async def test_an_address_that_comes_later_is_listened_at(make: Make, here: list
     found.append(here[0])
     await until(lambda: door.urls == [url], what="the door is where it was")
     assert await reached(url)
+
+
+async def test_a_certificate_that_grows_old_is_renewed(here: list[str], tmp_path: Path) -> None:
+    """By itself, while the door is open; phones trust the same root."""
+    time = Later()
+    drawer = Drawer(tmp_path, SystemDisk(), time, SystemEntropy(), "Micro node test")
+    door = PhoneDoor(application, drawer, time, Wanted(port=0, page_port=0), look_seconds=0.05)
+    await door.pair()
+    first, fingerprint = door._context, door.fingerprint
+    await asyncio.sleep(0.2)
+    assert door._context is first
+
+    time.by = 0.7 * LEAF_SECONDS
+    await until(lambda: door._context is not first, what="there is a new certificate")
+
+    assert door.fingerprint == fingerprint
+    assert door._leaf is not None
+    assert door._leaf.ends > time.now() + 0.9 * LEAF_SECONDS
+    await door.stop()
 
 
 async def test_no_key_of_a_leaf_lies_around(make: Make, here: list[str], tmp_path: Path) -> None:
