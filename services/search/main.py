@@ -360,7 +360,7 @@ def _check_index(index: str) -> None:
 def _place(context: Context, index: str) -> Place:
     """Returns whose index it is: at least as fine as what tells callers' parts of the store apart."""
     caller = context.caller
-    kind = caller.owner, caller.supervised, caller.anonymous
+    kind = caller.owner or caller.lent, caller.supervised, caller.anonymous
     return (caller.nid, caller.service, caller.account, *kind, index)
 
 

@@ -17,6 +17,25 @@ from micro.node.node import Node
 from tests.network.places import StartNode, client_of, run, typed, until
 from tests.network.test_auth import http, last_line, user_of
 
+LEDGER = '''
+from micro import Context, Service
+
+ledger = Service("ledger")
+
+
+@ledger.endpoint("Who.Calls")
+async def calls(context: Context) -> dict:
+    """Says who calls, and how often somebody with the same data did."""
+    who, count = context.caller, int(await context.store.read("count") or b"0") + 1
+    await context.store.write("count", str(count).encode())
+    told = context.headers.get("Micro-Caller", "")
+    return {"owner": who.owner, "lent": who.lent, "kind": who.kind, "token": who.token, "count": count, "told": told}
+
+
+if __name__ == "__main__":
+    ledger.run()
+'''
+
 HELLO, STATUS = "/api/greeter/Say.Hello", "/api/runtime/Runtime.Status"
 
 
@@ -62,6 +81,25 @@ async def test_a_token_is_its_owner_within_its_scopes(node: Node, owner: Client)
         with pytest.raises(Forbidden, match="does not cover"):
             await client.call("greeter", "Say.Instance")
         assert (await client.call("registry", "Registry.Route", {"name": "greeter"}))["addresses"] == []
+
+
+async def test_a_service_never_takes_a_token_for_the_owner(node: Node, owner: Client, tmp_path: Path) -> None:
+    """It sees a program with the owner's data, by its name and without his authority; what is claimed is not told."""
+    folder = tmp_path / "ledger"
+    folder.mkdir()
+    (folder / "main.py").write_text(LEDGER)
+    await run(node, folder)
+    token = await made(owner, "laptop", "ledger", "ledger:Debug.*")
+    assert (await owner.call("ledger", "Who.Calls"))["owner"]
+    claimed = {"Micro-Caller": "owner", "Micro-Token": "other"}
+    async with user_of(node, token) as client:
+        seen = await client.call("ledger", "Who.Calls", headers=claimed)
+        assert await client.call("ledger", "Debug.Trace")
+    assert seen == {"owner": False, "lent": True, "kind": "token", "token": "laptop", "count": 2, "told": "token"}
+    await owner.call("auth", "Auth.Generate", {"id": "ann"})
+    of_ann = await made(owner, "of-ann", "ledger", account="ann")
+    seen = (await http(node, "/api/ledger/Who.Calls", {}, of_ann))[1]
+    assert seen == {"owner": False, "lent": False, "kind": "user", "token": "of-ann", "count": 1, "told": "user"}
 
 
 async def test_a_token_opens_no_session_and_ends_none(node: Node, owner: Client) -> None:

@@ -50,6 +50,7 @@ FROM_NODE = "Micro-From-Node"
 CALLER = "Micro-Caller"
 ACCOUNT = "Micro-Account"
 SCOPES = "Micro-Scopes"
+TOKEN = "Micro-Token"  # noqa: S105 - a header's name
 TRACE = "Micro-Trace"
 TIMESTAMP = "Micro-Timestamp"
 ATTEMPT = "Micro-Attempt"

@@ -39,7 +39,7 @@ _CALL, _PUBLISH = int(Form.CALL), int(Form.PUBLISH)
 _JOINED = frozenset((int(Form.STREAM), int(Form.SUBSCRIBE)))
 _OPEN_PREFIX_BYTES = OPEN_PREFIX.size
 _LEADING = frozenset((names.SERVICE, names.ENDPOINT, names.TOPIC, names.QUEUE, names.CONTENT_TYPE))
-_IDENTITY = frozenset((names.CALLER, names.FROM_NODE, names.FROM_SERVICE))
+_IDENTITY = frozenset((names.CALLER, names.FROM_NODE, names.FROM_SERVICE, names.ACCOUNT, names.SCOPES, names.TOKEN))
 _unpack_open = OPEN_PREFIX.unpack_from
 
 

@@ -18,7 +18,7 @@ from micro.service.trial import Half, Trial
 
 __all__ = ["IDENTITY", "Divided", "Forward", "Hop", "Pinned", "divided", "gone"]
 
-IDENTITY = (names.FROM_NODE, names.FROM_SERVICE, names.CALLER, names.ACCOUNT, names.SCOPES)
+IDENTITY = (names.FROM_NODE, names.FROM_SERVICE, names.CALLER, names.ACCOUNT, names.SCOPES, names.TOKEN)
 """Headers that say who calls: whatever a caller writes there is replaced by what the node knows."""
 UNSENT = Unavailable.code
 

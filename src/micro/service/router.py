@@ -318,6 +318,8 @@ class Router:
         headers |= self._identity(caller, block.headers)
         if caller.account and reached[0][0].local:  # whom this node knows is no other node's business
             headers |= {names.ACCOUNT: caller.account, names.SCOPES: " ".join(caller.scopes)}
+        if caller.token and reached[0][0].local:
+            headers[names.TOKEN] = caller.token
         return [(instance, Hop(out, headers)) for instance, out in reached]
 
     def absent(self, service: str) -> Fault:

@@ -285,7 +285,7 @@ class Running:
 
 
 def _scope_of(caller: Caller) -> str:
-    if caller.owner and not caller.service:
+    if caller.lent or (caller.owner and not caller.service):  # a token shares what its owner has
         return "owner"
     if caller.account and not caller.service and caller.account != caller.nid:  # a user; also one who published
         return f"{caller.nid}/{ACCOUNT}{caller.account}"

@@ -43,6 +43,7 @@ def caller_from(headers: Mapping[str, str]) -> Caller:
     kind = headers.get(names.CALLER, "peer")
     service = headers.get(names.FROM_SERVICE, "")
     account = headers.get(names.ACCOUNT, "")
+    token = headers.get(names.TOKEN, "") if kind in ("token", "user") else ""
     return Caller(
         nid=headers.get(names.FROM_NODE, ""),
         service=service,
@@ -52,6 +53,7 @@ def caller_from(headers: Mapping[str, str]) -> Caller:
         user=kind == "user" and bool(account),
         account=account,
         scopes=tuple(headers.get(names.SCOPES, "").split()),
+        token=token,
     )
 
 

@@ -34,6 +34,7 @@ OURS = frozenset(
         names.CALLER,
         names.ACCOUNT,
         names.SCOPES,
+        names.TOKEN,
         names.FROM_NODE,
         names.FROM_SERVICE,
         names.TIMESTAMP,

@@ -35,7 +35,7 @@ __all__ = [
     "may_subscribe",
 ]
 
-Kind = Literal["owner", "service", "user", "peer", "anonymous"]
+Kind = Literal["owner", "token", "service", "user", "peer", "anonymous"]
 
 CONTROL_SERVICES: Final = frozenset(
     {
@@ -82,7 +82,8 @@ class Caller:
     Attributes:
         nid: the node it speaks from; "" where it is anonymous.
         service: the service it is, "" where it is none (a person, a program, a node).
-        owner: it has the authority of the owner of this node.
+        owner: it has the authority of the owner of this node. To the node that is also who shows an API token of his,
+            as far as the token covers; a service sees such a caller as `lent`, and never as the owner.
         supervised: it is a service that this node runs, on the socket it was given.
         user: it showed a token of an account of this node.
         anonymous: it came over loopback and did not say who it is.
@@ -123,13 +124,20 @@ class Caller:
         return self.owner and not self.token
 
     @property
+    def lent(self) -> bool:
+        """It acts for the owner by an API token: with his data, and within scopes that the node has judged already."""
+        return bool(self.token) and not self.user
+
+    @property
     def peer(self) -> bool:
         """It speaks from another node, or with no more authority than one."""
-        return not (self.owner or self.supervised or self.anonymous or self.user)
+        return not (self.owner or self.lent or self.supervised or self.anonymous or self.user)
 
     @property
     def kind(self) -> Kind:
-        """Which of the five it is, as `Micro-Caller` spells it."""
+        """Which of the six it is, as `Micro-Caller` spells it."""
+        if self.lent:
+            return "token"
         if self.owner:
             return "owner"
         if self.supervised:
@@ -166,7 +174,7 @@ def may_call(caller: Caller, service: str, endpoint: str, *, exported: bool = Tr
         endpoint: `Struct.Method`.
         exported: whether the service is open to this node, if the caller is one.
     """
-    if caller.owner:
+    if caller.owner or caller.lent:
         return None
     if caller.peer and not exported:
         return Forbidden(f"{service} is not open to {caller}; ask its owner to offer it")

@@ -318,6 +318,17 @@ def test_extra_headers_may_lead(name: str) -> None:
     assert other.block is plain.block
 
 
+def test_whoever_calls_is_known_where_the_table_of_blocks_is_full() -> None:
+    """All headers are extra then, and what says who calls counts as it does in a block."""
+    session = greeted()
+    session.receive(wire.define(3))
+    told = {"Micro-Caller": "user", "Micro-Account": "ann", "Micro-Scopes": "ops", "Micro-Token": "laptop"}
+    (heard,) = session.receive(opening(1, known=3, extra=wire.block(("Micro-Service", "greeter"), *told.items())))
+
+    assert isinstance(heard, Opened)
+    assert heard.block.headers == {"Micro-Service": "greeter", **told}
+
+
 def test_a_block_may_be_defined_again() -> None:
     """What an exchange was opened with stays; the next one gets the new headers, and a way of its own."""
     session = greeted()

@@ -11,6 +11,7 @@ from micro.trust.policy import Caller, is_ruled, may_call, may_publish, may_regi
 
 NID = nid_of(NodeKey(bytes(range(32))).public)
 OWNER = Caller(NID, owner=True)
+LENT = Caller(NID, owner=True, token="laptop")
 INSTANCE = Caller(NID, "greeter", supervised=True)
 PEER = Caller(NID)
 ANONYMOUS = Caller(anonymous=True)
@@ -95,7 +96,16 @@ def test_a_user_publishes_and_subscribes() -> None:
 
 @pytest.mark.parametrize(
     ("caller", "kind"),
-    [(OWNER, "owner"), (INSTANCE, "service"), (USER, "user"), (PEER, "peer"), (ANONYMOUS, "anonymous")],
+    [
+        (OWNER, "owner"),
+        (LENT, "token"),
+        (Caller(NID, token="laptop"), "token"),
+        (Caller(user=True, account="ann", token="laptop"), "user"),
+        (INSTANCE, "service"),
+        (USER, "user"),
+        (PEER, "peer"),
+        (ANONYMOUS, "anonymous"),
+    ],
 )
 def test_each_caller_is_of_one_kind(caller: Caller, kind: str) -> None:
     """The word that travels."""

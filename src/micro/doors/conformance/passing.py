@@ -71,12 +71,12 @@ async def defines_again(bench: Bench) -> None:
 
 async def says_who_asks(bench: Bench) -> None:
     sides = await bench.sides()
-    names = ("Micro-Caller", "Micro-From-Node", "Micro-Account", "Micro-Scopes")
+    names = ("Micro-Caller", "Micro-From-Node", "Micro-Account", "Micro-Scopes", "Micro-Token")
     await sides.call(extra=dict.fromkeys(names, CLAIMED))
     _, came = await sides.call(extra=dict.fromkeys(names, CLAIMED))
     believed = [name for name in names if came.headers.get(name.lower()) == CLAIMED]
     expect(not believed, f"the service is told {', '.join(believed)} as the caller claims it")
-    kinds = ("owner", "service", "user", "peer", "anonymous")
+    kinds = ("owner", "token", "service", "user", "peer", "anonymous")
     expect(came.headers.get("micro-caller") in kinds, f"Micro-Caller: {came.headers.get('micro-caller')}")
 
 
