@@ -115,6 +115,29 @@ async def moved(owner: Client) -> bool:
     return await owner.call("greeter", "Say.Hello", {"name": "Ann"}) == "Good day, Ann"
 
 
+async def test_the_readme_of_a_source_is_shown_to_the_owner(
+    node: Node, owner: Client, forge: Forge, repository: Repository, tmp_path: Path
+) -> None:
+    """Of a revision as it was fetched, and of a folder as it is; nobody else may ask."""
+    readme = ("100644", repository.blob(b"# Greeter"), b"README.md")
+    repository.commit(repository.tree(readme, ("100644", repository.blob(GREETER.encode()), b"main.py")))
+    await run(node, forge)
+    folder = tmp_path / "second"
+    folder.mkdir()
+    (folder / "main.py").write_text(GREETER.replace('"greeter"', '"second"'))
+    async for progress in node.supervisor.run(str(folder), None):
+        assert not progress.failed, progress
+    (folder / "README").write_text("by now")
+
+    async def shown(name: str) -> Any:
+        return await owner.call("runtime", "Runtime.Readme", {"name": name})
+
+    assert await shown("greeter") == {"file": "README.md", "text": "# Greeter", "cut": False}
+    assert await shown("second") == {"file": "README", "text": "by now", "cut": False}
+    assert await shown("auth") == await shown("nobody") == {"file": "", "text": "", "cut": False}
+    assert await send(node, "/api/runtime/Runtime.Readme", b'{"name": "greeter"}', {}) == 401
+
+
 async def test_the_owner_says_that_a_source_changed(
     node: Node, owner: Client, forge: Forge, repository: Repository
 ) -> None:

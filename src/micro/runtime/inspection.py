@@ -10,6 +10,7 @@ from micro.runtime.artefact.attestation import judge_attestations
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Progress
 from micro.runtime.manifest import Engine, check_engine
+from micro.runtime.readme import Readme
 from micro.runtime.roster import Roster
 from micro.runtime.source.source import Report, silent
 from micro.runtime.source.spec import SourceSpec, parse
@@ -76,6 +77,16 @@ class Inspection:
             raise NotFound(f"no service {name!r} runs here, and {error}") from error
         async for progress in self._works.look_on(lambda feed: self._verify(key, feed, attestations, ask), name):
             yield progress
+
+    async def readme(self, name: str) -> Readme:
+        """Returns the readme of the source that a service runs from; an empty one where nothing runs here so.
+
+        Raises:
+            Unavailable: the disk does not give it.
+        """
+        keeper = self._roster.get(name)
+        generation = keeper.generation if keeper else None
+        return await self._workshop.readme(keeper.spec, generation) if keeper and generation else Readme()
 
     def artefact(self, build: str) -> str:
         """Returns the digest of what came of a build here, "" where there is no such build."""

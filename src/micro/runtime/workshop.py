@@ -19,6 +19,7 @@ from micro.runtime.generation import Generation
 from micro.runtime.grants import NETWORK
 from micro.runtime.launching import launch_of
 from micro.runtime.manifest import MANIFEST_BYTES_MAX, Engine
+from micro.runtime.readme import Readme, read_readme
 from micro.runtime.recipe.plan import Files, Plan
 from micro.runtime.recipe.recipe import Recipe
 from micro.runtime.source.source import Report, Revision, Source, Tree
@@ -165,6 +166,17 @@ class Workshop:
             return found.tree, found.files, found.plan, found.recipe
 
         return await verify(self.artefacts, self._disk, key, again, report)
+
+    async def readme(self, spec: SourceSpec, generation: Generation) -> Readme:
+        """Returns what the author of a generation's source tells people; of a folder, what it says by now.
+
+        Raises:
+            Unavailable: the disk does not give it.
+        """
+        folder = (
+            Path(spec.location) / spec.subpath if spec.kind == "directory" else self._trees.folder / generation.tree
+        )
+        return await asyncio.to_thread(read_readme, self._disk, folder)
 
     def is_equal(self, key: str) -> bool:
         """Says whether a build comes out equal in every bit whoever builds it.

@@ -65,6 +65,14 @@ class Runtime:
         """
         return await self._supervisor.inspection.detect(source, engine)
 
+    async def readme(self, name: str) -> dict[str, Any]:
+        """Returns the readme of the source that a service runs from; empty where there is none here.
+
+        Args:
+            name: the service.
+        """
+        return (await self._supervisor.inspection.readme(name)).to_dict()
+
     async def build(self, source: str, engine: str | None = None) -> AsyncIterator[dict[str, Any]]:
         """Builds a source without running it, and yields how far it has come; the last item names the build.
 
@@ -156,6 +164,7 @@ def runtime_service(supervisor: Supervisor, is_platform: Callable[[str], bool], 
     service.add("Runtime.Run", endpoints.run)
     service.add("Runtime.Update", endpoints.update)
     service.add("Runtime.Detect", endpoints.detect, idempotent=True)
+    service.add("Runtime.Readme", endpoints.readme, idempotent=True)
     service.add("Runtime.Build", endpoints.build, idempotent=True)
     service.add("Runtime.Verify", endpoints.verify, idempotent=True)
     service.add("Runtime.Attest", endpoints.attest, idempotent=True)
