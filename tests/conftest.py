@@ -25,6 +25,9 @@ UNCONFINED = pytest.StashKey[list[str]]()
 KITS = Path(__file__).parents[1] / ".venv" / "kits"
 """What `tests.kits` fetches, so that no test does."""
 
+INPUTS = 1_000_000
+"""So many inputs a proof fuzzes each parser with, unless it is told another number."""
+
 PROOFS = Path(__file__).parents[1] / "docs" / "reference" / "proofs.md"
 
 
@@ -38,7 +41,15 @@ class Campaign(Protocol):
         """
 
 
+class Fuzzing(Protocol):
+    """Tells a test that fuzzes a parser how many inputs to make up."""
+
+    def __call__(self, what: str, *, share: int) -> int:
+        """Returns `share` under `make test`, a million under `make prove`, and what `--inputs` says under either."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--inputs", type=int, metavar="N", help="fuzz each parser with so many inputs, whatever else runs")
     parser.addoption("--prove", action="store_true", help="run the campaigns at full length (`make prove`)")
     parser.addoption("--proofs", type=Path, default=PROOFS, metavar="FILE", help="where --prove writes what it ran")
 
@@ -106,6 +117,20 @@ def campaign(request: pytest.FixtureRequest) -> Campaign:
         count, rest = divmod(full if request.config.getoption("--prove") else share, parts)
         assert not rest, f"{what} cannot be divided into {parts} equal parts"
         request.config.stash[CAMPAIGNS].append(Ran(request.node.nodeid, what, count, full, is_part=parts > 1))
+        return count
+
+    return choose
+
+
+@pytest.fixture
+def fuzzing(request: pytest.FixtureRequest) -> Fuzzing:
+    """Returns the function that tells a test how many inputs a parser is fuzzed with."""
+
+    def choose(what: str, *, share: int) -> int:
+        config = request.config
+        wanted: int | None = config.getoption("--inputs")
+        count = wanted or (INPUTS if config.getoption("--prove") else share)
+        config.stash[CAMPAIGNS].append(Ran(request.node.nodeid, what, count, max(count, INPUTS)))
         return count
 
     return choose

@@ -1,14 +1,14 @@
 """The http spelling, on inputs that are nearly right: both sides answer or refuse, in one way however bytes are cut.
 
-`make test` runs a share, `make prove` a million inputs a side, `MICRO_CAMPAIGN=full` five million.
+`make test` runs a share, `make prove` a million inputs a side.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import tracemalloc
 from collections.abc import Callable
+from itertools import chain
 
 import pytest
 
@@ -16,13 +16,12 @@ from micro.errors import NotFound
 from micro.mucp.http.acceptor import CALLS_MAX, STREAMS_MAX, Acceptor, Broken, Called, Item, Opened
 from micro.mucp.http.asker import Answered, Asker, Ended, Failed, Said, State
 from micro.mucp.http.reader import BODY_BYTES_MAX
-from tests.conftest import Campaign
+from tests.conftest import Fuzzing
+from tests.fuzz.driving import drive
 from tests.fuzz.mutation import mutants
 from tests.unit.mucp.http.captures import NAMES, said
 
 SHARE = 3_000
-FULL = 500_000
-FLAG = 5_000_000
 MEMORY_FACTOR = 8
 BUFFER_BYTES = 600_000
 """What a connection may remember of its peer besides: mostly answers of calls and heads of requests."""
@@ -95,20 +94,16 @@ SIDES = pytest.mark.parametrize(("hear", "seeds"), [(accept, ASKED), (ask, ANSWE
 
 
 @SIDES
-def test_one_story_or_a_refusal(
-    hear: Callable[[list[bytes]], list[str]], seeds: list[bytes], campaign: Campaign
-) -> None:
+def test_one_story_or_a_refusal(hear: Callable[[list[bytes]], list[str]], seeds: list[bytes], fuzzing: Fuzzing) -> None:
     """No input makes a side fail, and a server understands the same however the bytes come."""
-    count = campaign(f"mutated {'requests' if hear is accept else 'answers'} in HTTP", share=SHARE, full=FULL)
-    if os.environ.get("MICRO_CAMPAIGN") == "full":
-        count = FLAG
+    count = fuzzing(f"mutated {'requests' if hear is accept else 'answers'} in HTTP", share=SHARE)
     chance = random.Random(7)
-    for data in (*seeds, *mutants(seeds, count, 7)):
-        try:
-            whole, pieces = hear([data]), hear(cut(data, chance))
-            assert hear is ask or whole == pieces
-        except Exception as error:  # noqa: BLE001 - whatever it is, the input that did it is to be shown
-            pytest.fail(f"{type(error).__name__}: {error} for {data[:2000].hex()}")
+
+    def take(data: bytes) -> None:
+        whole, pieces = hear([data]), hear(cut(data, chance))
+        assert hear is ask or whole == pieces
+
+    drive(chain(seeds, mutants(seeds, count, 7)), take)
 
 
 LARGE = [

@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import random
+from collections import deque
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
 
-from micro.errors import NotFound
+from micro.doors.api.access import Doorkeeper
+from micro.doors.api.links import LinkDoor
+from micro.doors.api.sockets import WebSocket
+from micro.errors import NotFound, Unauthorized
 from micro.mucp.event import Opened, Published
 from micro.mucp.limits import Limits
 from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.network.transport.memory import pair
-from tests.conftest import Campaign
+from micro.trust.policy import Caller
+from tests.conftest import Fuzzing
+from tests.fuzz.driving import Growth
 from tests.fuzz.mutation import mutants
-from tests.fuzz.test_parsers import CONVERSATION, SPEECH_SEEDS
+from tests.fuzz.test_parsers import CONVERSATION, SET, SPEECH_SEEDS
 from tests.unit.mucp import wire
 from tests.unit.network.clockwork import Desk, Diary, Hand, run, settle
 
 SHARE = 1_000
-FULL = 50_000
+SEEDS = [*SPEECH_SEEDS[:-1], b"".join(reversed(CONVERSATION))]
+ASKED = [
+    wire.opening(1, wire.CALL, b'{"name":"Ann"}', milliseconds=1000, extra=SET),
+    wire.opening(3, wire.STREAM, b"{}", extra=SET),
+    wire.frame(wire.DATA, 3, b"hello"),
+    wire.frame(wire.END, 3, b""),
+    wire.opening(5, wire.SUBSCRIBE, known=1),
+    wire.frame(wire.ACK, 5, bytes(16)),
+    wire.frame(wire.CREDIT, 5, b"\0\0\0\0"),
+    wire.opening(0, wire.PUBLISH, b"event", known=1),
+    wire.frame(wire.PING, 0, bytes(8)),
+]
+ASKING = [wire.define(1, ("micro-topic", "t")) + b"".join(said) for said in (ASKED, ASKED[:1], ASKED[::-1], ASKED[1:4])]
+"""What a client says, whose exchanges have odd numbers."""
+
+TEXT_SHARE = 0.01
 ENDS = ("failed", "ended", "cancelled")
 
 
@@ -29,9 +53,11 @@ class Moody(Desk):
         super().__init__()
         self.chance = chance
         self.owners: list[Diary] = []
+        self.asked = 0
 
     def opened(self, link: Link, event: Opened) -> None:
         assert link.closed is None, "nothing is begun on a link that is gone"
+        self.asked += 1
         match self.chance.randrange(6):
             case 0 | 1 if event.exchange is None:
                 link.reply(event.number, event.body)
@@ -48,7 +74,7 @@ class Moody(Desk):
         super().published(link, event)
 
 
-async def _hear(data: bytes, chance: random.Random) -> None:
+async def hear(data: bytes, chance: random.Random) -> None:
     left, right = pair()
     desk, mine = Moody(chance), [Diary() for _ in range(4)]
     link = Link(desk, dialed=True, limits=Limits(exchanges=4))
@@ -80,15 +106,65 @@ def _ends(owner: Diary) -> list[str]:
     return [word for word, _ in owner.log if word in ENDS]
 
 
-def test_everybody_is_told_once(campaign: Campaign) -> None:
+def test_everybody_is_told_once(fuzzing: Fuzzing) -> None:
     """However a peer talks, nothing fails here, calls end once, and the loss of the link is told once."""
-    count = campaign("mutated speeches to a link", share=SHARE, full=FULL)
-    if os.environ.get("MICRO_CAMPAIGN") == "full":
-        count = FULL
-    seeds = [*SPEECH_SEEDS[:-1], b"".join(reversed(CONVERSATION))]
+    count, growth = fuzzing("mutated speeches to a link", share=SHARE), Growth()
 
     async def scenario() -> None:
-        for number, data in enumerate((*seeds, *mutants(seeds, count, 1))):
-            await _hear(data, random.Random(number))
+        for number, data in enumerate(chain(SEEDS, mutants(SEEDS, count, 1))):
+            await hear(data, random.Random(number))
+            growth.took()
 
     run(scenario())
+    growth.check()
+
+
+async def carry(data: bytes, chance: random.Random) -> int:
+    """Has the door take a speech in messages of a WebSocket, most of them binary, until the client leaves.
+
+    Returns how much was understood as asked.
+    """
+    desk, messages = Moody(chance), deque[dict[str, Any]]()
+    data = wire.hello(versions=wire.BOTH) + wire.define(0) + data
+    while data:
+        size = chance.choice((0, 1, 9, 50, 100_000))
+        kind = "text" if chance.random() < TEXT_SHARE else "bytes"
+        messages.append({"type": "websocket.receive", kind: data[:size].hex() if kind == "text" else data[:size]})
+        data = data[size:]
+    said: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0)
+        if not said:
+            return {"type": "websocket.connect"}
+        return messages.popleft() if messages else {"type": "websocket.disconnect", "code": 1000}
+
+    async def send(message: Mapping[str, Any]) -> None:
+        said.append(message["type"])
+
+    door = LinkDoor(Doorkeeper("secret", unknown), lambda admit: Link(desk, dialed=False, limits=Limits(exchanges=4)))
+    scope = {"type": "websocket", "raw_path": b"/mucp", "query_string": b"", "headers": [], "client": ("127.0.0.1", 1)}
+    await door.carry(WebSocket(scope, receive, send))
+    assert said[0] == "websocket.accept"
+    assert said.count("websocket.close") <= 1
+    assert len(desk.told("lost")) == 1
+    return desk.asked
+
+
+def unknown(token: str) -> Caller:
+    raise Unauthorized("nobody has a token here")
+
+
+def test_a_link_on_a_websocket_ends_once(fuzzing: Fuzzing) -> None:
+    """Whatever stands in its messages, the door carries it to its end and nothing fails."""
+    count, growth = fuzzing("mutated speeches on a WebSocket", share=SHARE), Growth()
+
+    async def scenario() -> None:
+        asked = 0
+        for number, data in enumerate(chain(ASKING, mutants(ASKING, count, 2))):
+            asked += await carry(data, random.Random(number))
+            growth.took()
+        assert asked > count // 2, "hardly anything was understood, so hardly anything was tried"
+
+    run(scenario())
+    growth.check()

@@ -28,6 +28,10 @@ def test_is_split(campaign, part):
 @pytest.mark.parametrize("part", range(2))
 def test_breaks_in_part(campaign, part):
     assert campaign("tides", share=2, full=8, parts=2) == 4 - part
+
+
+def test_is_fuzzed(fuzzing):
+    assert fuzzing("bent spoons", share=5) != 5
 """
 
 
@@ -50,7 +54,15 @@ def test_a_proof_writes_down_what_it_ran(tmp_path: Path) -> None:
     assert "| drops of water | 30 | 30 | failed |" in page
     assert "| waves | 60 | 60 | passed |" in page
     assert "| tides | 8 | 8 | failed |" in page
-    assert "5 passed, 2 failed, 0 skipped. It was a part of the tests only: `test_campaigns.py`." in page
+    assert "| bent spoons | 1,000,000 | 1,000,000 | passed |" in page
+    assert "6 passed, 2 failed, 0 skipped. It was a part of the tests only: `test_campaigns.py`." in page
+
+
+def test_a_flag_says_how_far_parsers_are_fuzzed(tmp_path: Path) -> None:
+    """All of them alike, further than a proof goes by itself or less far."""
+    assert "| bent spoons | 7 | 1,000,000 | passed |" in run(tmp_path, "--prove", "--inputs", "7").read_text()
+    page = run(tmp_path, "--prove", "--inputs", "10000000").read_text()
+    assert "| bent spoons | 10,000,000 | 10,000,000 | passed |" in page
 
 
 def test_a_part_of_a_split_campaign_is_no_more_than_that(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def unwrap_request(declared: str, body: bytes) -> Wrapped:
 
     Raises:
         BadRequest: the wrapping is not what the content type says.
+        TooLarge: it says that there is more in it than a body has.
     """
     kind, plain = kind_of(declared)
     if kind is Kind.PLAIN:

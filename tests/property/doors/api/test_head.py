@@ -11,7 +11,7 @@ from micro.doors.api.head import Head, check_unfinished, read_head
 from micro.doors.api.hosts import Hosts
 from micro.doors.api.limits import Limits
 from micro.doors.api.refusal import Refused
-from tests.conftest import Campaign
+from tests.conftest import Fuzzing
 from tests.fault.doors.api.test_vectors import ACCEPTED, REFUSED
 
 HOSTS, LIMITS = Hosts(8080), Limits()
@@ -108,11 +108,11 @@ def as_read_by_us(head: Head) -> tuple[Any, ...]:
     return head.method, head.target, fields
 
 
-def test_what_the_guard_accepts_the_parser_reads_just_so(campaign: Campaign) -> None:
+def test_what_the_guard_accepts_the_parser_reads_just_so(fuzzing: Fuzzing) -> None:
     """Method, path, headers and the end of the request are the same for both, so nothing hides between them."""
     chance = random.Random(SEED)
     agreed = 0
-    for _ in range(campaign("heads against a second parser", share=50_000, full=1_000_000)):
+    for _ in range(fuzzing("heads against a second parser", share=50_000)):
         block = mutated(chance)
         head = accepted(block)
         if head is None:
@@ -127,10 +127,10 @@ def test_what_the_guard_accepts_the_parser_reads_just_so(campaign: Campaign) -> 
     assert agreed > 1000
 
 
-def test_a_head_that_is_refused_early_is_refused_whole(campaign: Campaign) -> None:
+def test_a_head_that_is_refused_early_is_refused_whole(fuzzing: Fuzzing) -> None:
     """What is refused before its end would have been refused at its end: no good request is lost to haste."""
     chance = random.Random(SEED + 1)
-    for _ in range(campaign("heads cut short", share=20_000, full=500_000)):
+    for _ in range(fuzzing("heads cut short", share=20_000)):
         block = mutated(chance)
         if accepted(block) is not None and len(block) > 1:
             check_unfinished(bytearray(block[: chance.randrange(1, len(block) - 1)]), LIMITS)
