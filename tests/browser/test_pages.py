@@ -17,6 +17,7 @@ PAGES = (
     "conversation",
     "services",
     "services/everything/Order.Place",
+    "services/hostile",
     "services/no-such-service",
     "publish",
     "mine",

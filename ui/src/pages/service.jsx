@@ -2,11 +2,15 @@
 import { useEffect, useState } from "preact/hooks";
 import { catalog, describe } from "../catalog.js";
 import { handedTo } from "../handed.js";
+import { lazy } from "../lazy.jsx";
 import { CopyButton, Heading, Nid, Offline, Skeleton, Trouble, useAsked } from "../parts.jsx";
 import { route, to } from "../route.js";
 import { Run } from "../run.jsx";
+import { owner } from "../session.js";
 import { useStore } from "../store.js";
 import { t } from "../words.js";
+
+const Readme = lazy(() => import("../readme.jsx"));
 
 export default function Service() {
   const { parts, query } = useStore(route);
@@ -35,6 +39,7 @@ function Described({ service: found, wanted, fill }) {
   const service = { ...found, nodes, where: whereOf(services, found.name) };
   const versions = [...new Set(nodes.map((node) => node.version).filter(Boolean))];
   const endpoints = service.endpoints ?? [];
+  const isOwner = useStore(owner); // a source is its owner's, and only what runs here has one here
   const [open, setOpen] = useState(() => (wanted ?? endpoints[0]?.name ?? ""));
   useEffect(() => wanted && setOpen(wanted), [wanted]);
   const about = String(service.description ?? "");
@@ -58,6 +63,7 @@ function Described({ service: found, wanted, fill }) {
           toggle={() => setOpen(open === endpoint.name ? "" : endpoint.name)} given={wanted === endpoint.name ? (handedTo(name, endpoint.name) ?? readFill(fill)) : undefined} />
       ))}
       {service.topics?.length > 0 && <Topics topics={service.topics} />}
+      {isOwner && service.where === "local" && <Readme name={name} />}
     </div>
   );
 }
