@@ -30,6 +30,8 @@ async def open_doors(node: Node) -> None:
         await open_go_micro(node, door.port)
     if node.config.grpc:
         await _open_grpc(node)
+    if node.config.legacy_network:
+        await _open_legacy(node)
 
 
 async def _open_grpc(node: Node) -> None:
@@ -38,3 +40,11 @@ async def _open_grpc(node: Node) -> None:
     except ImportError as missing:
         raise ConfigError("the setting grpc needs an extra: pip install 'micro-network[grpc]'") from missing
     await open_grpc(node)
+
+
+async def _open_legacy(node: Node) -> None:
+    try:
+        from micro.doors.legacy.opening import open_legacy
+    except ImportError as missing:
+        raise ConfigError("the setting legacy_network needs an extra: pip install 'micro-network[grpc]'") from missing
+    await open_legacy(node)

@@ -110,6 +110,17 @@ class NodeConfig:
         "The secret with which git forges sign what they post to `/hook` of the HTTP API when somebody pushed, of at "
         "least 16 characters. Without one nothing is taken from them.",
     )
+    legacy_network: str = _setting(
+        "",
+        "Nodes of a go-micro v2 network as HOST:PORT, separated by commas: this node joins it as a peer, by its gRPC "
+        "transport. Services that strangers may ask become services there, and those there of this node. It needs "
+        "`pip install 'micro-network[grpc]'`.",
+    )
+    legacy_token: str = _setting(
+        "",
+        "The token of that network, by which its nodes hide what they say. Keep it out of the command line, where "
+        "others of the machine see it.",
+    )
     network: bool = _setting(True, "Whether the node can be reached by, and reach, other nodes.")
     network_host: str = _setting("0.0.0.0", "The address the network listens on.")  # noqa: S104 - to be reached
     network_port: int = _setting(0, "The UDP port of the network; 0 chooses one once and keeps it.")

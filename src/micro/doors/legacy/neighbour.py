@@ -1,0 +1,238 @@
+"""One node of a go-micro v2 network to which a link is kept: it is told and asked, and it asks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final
+
+from micro.doors.legacy.asking import Answers, Asked, asked_of, question
+from micro.doors.legacy.messages import Peer
+from micro.doors.legacy.routes import CONTROL, NETWORK, Routes, Told
+from micro.doors.legacy.tunnel import Closed, Event, Heard, Left, Opened, Started, Stranger, Tunnel
+from micro.doors.legacy.wire import Wire
+from micro.errors import BadRequest, Fault, Timeout, TooManyRequests, Unavailable
+from micro.ports import Clock, Entropy
+
+__all__ = ["NAME", "Answer", "Neighbour"]
+
+NAME: Final = "go.micro"
+"""How a network calls itself where its owner did not name it."""
+
+REDIAL_SECONDS: Final = 5.0
+TICK_SECONDS: Final = 0.5
+BEAT_SECONDS: Final = 20.0
+"""A node that hears nothing on a link takes it for dead after a minute."""
+
+CALLS_MAX: Final = 256
+EVENTS_MAX: Final = 2
+"""A call has its beginning and its answer; what else is said on its session is not heard."""
+
+LEAVE_SECONDS: Final = 1.0
+
+Answer = Callable[[Asked], Awaitable[bytes]]
+"""Answers a call; raises a fault where it fails."""
+
+log = logging.getLogger("micro.legacy")
+
+
+class Neighbour:
+    """Keeps the link, and dials again where it ends.
+
+    Args:
+        address: `host:port` of the node.
+        token: the secret of the network.
+        own: who we are.
+        clock, entropy: of the node.
+        offered: returns the names of the services that others may call here.
+        answer: answers a call of one of them.
+        on_change: told when other services are there than before; each with the channels where it is asked.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: str,
+        own: Peer,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        offered: Callable[[], Iterable[str]],
+        answer: Answer,
+        on_change: Callable[[Mapping[str, list[str]]], None],
+    ) -> None:
+        self._address = address
+        self._token = token
+        self._own = own
+        self._clock = clock
+        self._entropy = entropy
+        self._offered = offered
+        self._answers = Answers(answer, self._say)
+        self._on_change = on_change
+        self._services: dict[str, list[str]] = {}
+        self._questions: dict[str, asyncio.Queue[Event]] = {}
+        self._tunnel: Tunnel | None = None
+        self._wire: Wire | None = None
+        self._routes = Routes(own, NAME)
+        self._is_told = False
+
+    # -- the link ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keeps the link until it is cancelled."""
+        while True:
+            try:
+                await self._live()
+                why = "the node closed the link"
+            except Fault as fault:
+                why = fault.detail
+            finally:
+                self._ended()
+            log.info("the go-micro network at %s: %s; dialling again", self._address, why)
+            await asyncio.sleep(REDIAL_SECONDS)
+
+    async def _live(self) -> None:
+        async with Wire(self._address) as wire:
+            tunnel = Tunnel(
+                self._entropy.random_bytes(16).hex(),
+                self._token,
+                open_to=(NETWORK, CONTROL),
+                asked_at=self._own.address,
+                chance=self._entropy.random_bytes,
+            )
+            self._wire, self._tunnel, self._routes = wire, tunnel, Routes(self._own, NAME)
+            tunnel.connect()
+            self._flush()
+            ticking = asyncio.get_running_loop().create_task(self._ticking(tunnel))
+            try:
+                async for message in wire.messages():
+                    event = tunnel.receive(message)
+                    if isinstance(event, Left):
+                        return
+                    if event is not None:
+                        self._take(event)
+                    self._flush()
+            except asyncio.CancelledError:
+                self._tell([self._routes.leave()])
+                tunnel.leave()
+                self._flush()
+                await wire.finish(LEAVE_SECONDS)
+                raise
+            finally:
+                ticking.cancel()
+
+    async def _ticking(self, tunnel: Tunnel) -> None:
+        beat = now = self._clock.monotonic()
+        while True:
+            self._tell(self._routes.tick(now))
+            self._tell(self._routes.offer(self._offered(), self._clock.now()))
+            if now - beat >= BEAT_SECONDS:
+                beat = now
+                tunnel.keep_alive()
+                tunnel.measure()
+            self._flush()
+            self._changed()
+            await asyncio.sleep(TICK_SECONDS)
+            now = self._clock.monotonic()
+
+    def _ended(self) -> None:
+        self._wire = self._tunnel = None
+        self._routes = Routes(self._own, NAME)
+        self._answers.stop()
+        for waiting in self._questions.values():
+            waiting.put_nowait(Closed(""))
+        self._changed()
+
+    def _changed(self) -> None:
+        found = self._routes.gateways()
+        if found != self._services:
+            self._services = found
+            self._on_change(found)
+
+    def _flush(self) -> None:
+        if self._wire is not None and self._tunnel is not None:
+            self._wire.say(self._tunnel.output())
+
+    def _tell(self, told: Iterable[Told]) -> None:
+        if self._tunnel is not None:
+            for each in told:
+                self._tunnel.tell(each.channel, each.headers, each.body)
+
+    def _say(self, session: str, headers: Mapping[str, str], body: bytes) -> None:
+        if self._tunnel is not None:
+            self._tunnel.say(session, headers, body)
+            self._flush()
+
+    # -- what is heard ----------------------------------------------------------------------------------------------
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Heard(channel, _, headers, body) if channel in (NETWORK, CONTROL):
+                self._hear(headers, body)
+            case Heard(session=session) | Started(session=session):
+                waiting = self._questions.get(session)
+                if waiting is not None:
+                    if waiting.qsize() < EVENTS_MAX:
+                        waiting.put_nowait(event)
+                elif isinstance(event, Heard):
+                    self._answers.begin(session, event.headers, event.body)
+            case Closed(session):
+                if session in self._questions:
+                    self._questions[session].put_nowait(event)
+                self._answers.withdraw(session)
+            case Opened():
+                pass  # what it is for is said next
+            case Stranger():
+                self._warn()
+
+    def _warn(self) -> None:
+        if not self._is_told:
+            self._is_told = True
+            log.warning(
+                "what the go-micro network at %s says cannot be read: is legacy_token its token?", self._address
+            )
+
+    def _hear(self, headers: Mapping[str, str], body: bytes) -> None:
+        method, meant_for = headers.get("Micro-Method", ""), headers.get("Micro-Peer", "")
+        try:
+            self._tell(self._routes.hear(method, meant_for, body, self._clock.monotonic()))
+        except BadRequest as wrong:
+            log.debug("the go-micro network at %s said what is no %s: %s", self._address, method[:40], wrong)
+        self._changed()
+
+    # -- what is asked ----------------------------------------------------------------------------------------------
+
+    async def ask(
+        self, service: str, endpoint: str, body: bytes, *, content_type: str, headers: Mapping[str, str], seconds: float
+    ) -> bytes:
+        """Calls a service of the network, at the nearest gateway.
+
+        Raises:
+            Fault: it failed; 503 where there is no way to it, 408 after the deadline.
+        """
+        tunnel, places = self._tunnel, self._services.get(service)
+        if tunnel is None or not places:
+            raise Unavailable(f"nobody in the go-micro network at {self._address} has {service} now")
+        if len(self._questions) >= CALLS_MAX or tunnel.is_full:
+            raise TooManyRequests(f"{CALLS_MAX} calls are under way in the go-micro network; try again in a moment")
+        session = tunnel.open(places[0])
+        waiting = self._questions[session] = asyncio.Queue[Any]()
+        self._flush()
+        started = False
+        try:
+            async with asyncio.timeout(seconds):
+                started = isinstance(await waiting.get(), Started)
+                if not started:
+                    raise Unavailable(f"the gateway of {service} did not accept the call")
+                asked = question(service, endpoint, content_type, headers, seconds)
+                self._say(session, asked, body)
+                return asked_of(await waiting.get(), content_type)
+        except TimeoutError:
+            if not started:
+                raise Unavailable(f"the gateway of {service} did not accept the call within {seconds:g} s") from None
+            raise Timeout(f"{service} {endpoint} did not answer within {seconds:g} s") from None
+        finally:
+            del self._questions[session]
+            tunnel.close(session)
+            self._flush()
