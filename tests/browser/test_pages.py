@@ -7,7 +7,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.running import FIRST_MILLISECONDS, Open, Running
 from tests.tidy.reading import ROOT
@@ -287,6 +287,29 @@ def test_axe_finds_nothing(visit: Open, size: tuple[int, int]) -> None:
                 found.append(f"{where}, {theme}: {violation['id']}: {violation['help']} at {places[:3]}")
 
     assert found == []
+
+
+def test_what_understands_is_loaded_before_the_first_wish(visit: Open) -> None:
+    """When the conversation is opened and no sooner; who is quicker is told why it takes long."""
+    held: list[Route] = []
+    page = visit("services", alone=True)
+    page.route("**/Assistant.Prepare", lambda route: held.append(route))
+    page.route("**/assistant/say", lambda route: held.append(route))
+    page.get_by_role("heading", level=1).wait_for()
+    assert held == []
+
+    with page.expect_request("**/Assistant.Prepare"):
+        page.goto(page.url.split("#")[0] + "#/")
+    field = page.get_by_label("Say what you need")
+    with page.expect_request("**/assistant/say"):
+        field.fill("greet Ann")
+        field.press("Enter")
+    told = page.get_by_text("This node is loading what understands you.")
+    expect(told).to_be_visible()
+    held[0].continue_()
+    told.wait_for(state="hidden", timeout=FIRST_MILLISECONDS)
+    held[1].continue_()
+    page.locator(".card").wait_for(timeout=FIRST_MILLISECONDS)
 
 
 def test_a_wish_becomes_a_call(visit: Open) -> None:

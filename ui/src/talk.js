@@ -1,5 +1,5 @@
 // The conversation with the node's assistant: what was said, and what came of it.
-import { events } from "./node.js";
+import { control, events } from "./node.js";
 import { announce } from "./notice.jsx";
 import { store } from "./store.js";
 import { spoken } from "./words.js";
@@ -13,6 +13,17 @@ let conversation = "";
 let understood = null; // the last `route`: a turn that only says yes has none of its own
 let stopper = null;
 let counted = 0;
+
+/** Whether the node is loading what understands a wish, which it does once, and takes seconds. */
+export const loading = store(false);
+
+/** Has it load that, before anything is said. */
+export async function prepare() {
+  if (loading.get()) return;
+  loading.set(true);
+  await control("assistant", "Assistant.Prepare").catch(() => {}); // whoever may not ask hears it when he says something
+  loading.set(false);
+}
 
 /** Ends the turn under way, and what it called. */
 export const stop = () => stopper?.abort();

@@ -126,6 +126,11 @@ class Assistant:
                 del self._turns[turns]
             self._conversations.settle(key, talk)
 
+    async def prepare(self, caller: Caller) -> None:
+        """Loads what understands, while somebody still thinks what to say; raises 403 for another node."""
+        _key_of(caller)
+        await self._knowledge.prepare()
+
     async def search(self, caller: Caller, query: str, limit: int) -> list[dict[str, Any]]:
         """Returns the services that fit a wish, the best first, each with the endpoint that fits best.
 

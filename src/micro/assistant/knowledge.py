@@ -53,7 +53,7 @@ class Knowledge:
 
     Args:
         services: what is in reach.
-        engines: makes the engines, when something is said for the first time.
+        engines: makes the engines, when something is said, or about to be, for the first time.
     """
 
     def __init__(self, services: Services, engines: Callable[[], Sequence[Engine]]) -> None:
@@ -66,6 +66,11 @@ class Knowledge:
         self._number: int | None = None
         self._hashes: tuple[str, ...] | None = None
         self._lock = asyncio.Lock()
+
+    async def prepare(self) -> None:
+        """Loads the engines and takes in what is in reach, which is soon done where it was done before."""
+        async with self._lock:
+            await self._refresh(learn=True)
 
     async def rank(
         self, sentence: Sentence, *, learned: Mapping[str, float] = NOTHING_LEARNED, hidden: Container[str] = ()

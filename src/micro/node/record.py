@@ -31,8 +31,8 @@ UNKEPT = frozenset({"assistant"})
 """What these services are asked is not kept: it is what people say."""
 
 
-ASIDE = frozenset({"voice", "assistant assistant.search"})
-"""Services and endpoints that a page asks by itself, while somebody types or speaks: what comes of it is noted."""
+ASIDE = frozenset({"voice", "assistant assistant.prepare", "assistant assistant.search"})
+"""What a page asks by itself, when it is opened and while somebody types or speaks: what comes of it is noted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from micro.assistant.assistant import Assistant
+from micro.assistant.evidence import Engine
 from micro.assistant.lexical import LexicalEngine
 from micro.assistant.model import Model
 from micro.assistant.said import Said
@@ -142,6 +143,7 @@ def assistant_in(
     clock: Clock | None = None,
     price_max: float = 0.0,
     model: Model | None = None,
+    engines: Callable[[], Sequence[Engine]] = lambda: (LexicalEngine(),),
 ) -> Assistant:
     """Returns an assistant that knows its services by words, with its store on disk."""
     clock = clock or Clock()
@@ -149,7 +151,7 @@ def assistant_in(
 
     return Assistant(
         town or Town(),
-        lambda: (LexicalEngine(),),
+        engines,
         client_for=lambda caller: clients,
         hidden=lambda caller: frozenset({"taxi"}) if caller.anonymous else frozenset(),
         open_store=lambda: stores.get("assistant"),

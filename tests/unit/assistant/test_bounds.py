@@ -20,12 +20,13 @@ from micro.assistant.lexical import LexicalEngine
 from micro.assistant.offers import Offer, offers_of
 from micro.assistant.said import Said
 from micro.assistant.sentence import Sentence
-from micro.errors import TooManyRequests
+from micro.errors import Forbidden, TooManyRequests
 from micro.service.service import Service
 from micro.trust.policy import Caller
 from tests.unit.assistant.places import OWNER, Clients, Town, assistant_in
 
 ANYBODY = Caller(anonymous=True)
+STRANGER = Caller(nid="b" + "c" * 55)
 
 
 def ann(number: int) -> Caller:
@@ -185,3 +186,20 @@ async def test_a_service_that_cannot_be_read_is_left_out(
 
     assert {offer.service for offer in offers} == {"weather"}
     assert "description of taxi" in caplog.text
+
+
+async def test_nothing_is_loaded_before_somebody_is_there(tmp_path: Path) -> None:
+    """Then it is once, for the first wish as for whoever is about to have one; another node has its own."""
+    made: list[LexicalEngine] = []
+
+    def engines() -> Sequence[LexicalEngine]:
+        made.append(LexicalEngine())
+        return made
+
+    assistant = assistant_in(tmp_path, Clients(), engines=engines)
+    with pytest.raises(Forbidden, match="has its own"):
+        await assistant.prepare(STRANGER)
+    assert not made
+    await asyncio.gather(assistant.prepare(ANYBODY), assistant.prepare(OWNER))
+    assert await assistant.search(OWNER, "weather in Oslo", 1)
+    assert len(made) == 1

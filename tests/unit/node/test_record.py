@@ -119,7 +119,8 @@ def test_secrets_are_not_kept() -> None:
 def test_what_a_page_asks_by_itself_is_not_noted() -> None:
     """While somebody speaks or types: what comes of it is."""
     record = Record()
-    for service, endpoint in (("voice", "Voice.Hear"), ("Voice", "voice.status"), ("assistant", "Assistant.Search")):
+    asked = (("voice", "Voice.Hear"), ("Voice", "voice.status"), ("assistant", "Assistant.Search"))
+    for service, endpoint in (*asked, ("assistant", "Assistant.Prepare")):
         record.add(1.0, 0.5, door="http", caller=ANYBODY, service=service, endpoint=endpoint)
     record.add(1.0, 0.5, door="http", caller=ANYBODY, service="assistant", endpoint="Assistant.Say")
 

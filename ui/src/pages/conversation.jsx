@@ -9,13 +9,14 @@ import { Heading, Offline } from "../parts.jsx";
 import { to } from "../route.js";
 import { blank, check, sent, withoutSecrets } from "../schema.js";
 import { useStore } from "../store.js";
-import { say, stop, TEXT_CHARACTERS_MAX, turns } from "../talk.js";
+import { loading, prepare, say, stop, TEXT_CHARACTERS_MAX, turns } from "../talk.js";
 import { Answer, bare } from "../value.jsx";
 import { duration, number, t } from "../words.js";
 
 export default function Conversation() {
   const said = useStore(turns);
   const end = useRef();
+  useEffect(() => void prepare(), []);
   const last = said.at(-1);
   useEffect(() => {
     if (said.length) end.current?.scrollIntoView({ block: "end" });
@@ -88,8 +89,18 @@ function Turn({ turn, isLast }) {
       {told.map((event, index) => <p class="text" key={index}>{event.text}</p>)}
       {route ? <Card turn={turn} route={route} find={find} isLast={isLast} /> : find("failed") && <p class="bad" role="alert">{find("failed").text}</p>}
       {find("choices") && <Choices {...find("choices")} isLast={isLast} />}
-      {turn.busy && !heard.length && <div class="skeleton" style={{ height: "48px" }} aria-hidden="true" />}
+      {turn.busy && !heard.length && <Waiting />}
     </>
+  );
+}
+
+function Waiting() {
+  const isLoading = useStore(loading);
+  return (
+    <div class="tight">
+      <p class="mid soft" role="status">{isLoading && t("This node is loading what understands you. It does that once, and it takes a few seconds.")}</p>
+      <div class="skeleton" style={{ height: "48px" }} aria-hidden="true" />
+    </div>
   );
 }
 

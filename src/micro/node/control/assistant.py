@@ -43,6 +43,11 @@ class AssistantControl:
         async for event in self._assistant.begin(context.caller, said, conversation):
             yield event
 
+    async def prepare(self, context: Context) -> dict[str, Any]:
+        """Loads what understands, so that the first wish is not kept waiting; a face asks it when it is opened."""
+        await self._assistant.prepare(context.caller)
+        return {"ready": True}
+
     async def search(self, query: str, context: Context, limit: int = 10) -> dict[str, Any]:
         """Finds services for a wish, by meaning, the best first.
 
@@ -62,6 +67,7 @@ def assistant_service(assistant: Assistant) -> Service:
     endpoints = AssistantControl(assistant)
     service = Service("assistant", description="Does what you say, with the services in reach.", platform=True)
     service.add("Assistant.Say", endpoints.say)
+    service.add("Assistant.Prepare", endpoints.prepare, idempotent=True)
     service.add("Assistant.Search", endpoints.search, idempotent=True)
     service.add("Assistant.Forget", endpoints.forget, idempotent=True)
     return service
