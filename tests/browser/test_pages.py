@@ -68,7 +68,7 @@ def test_a_page_that_fails_leaves_the_others(visit: Open) -> None:
 
 def test_a_node_that_does_not_hear_has_no_microphone(visit: Open) -> None:
     """The settings say what to install."""
-    nothing = {"hearing": [], "speaking": [], "remedies": ["pip install 'micro-network[voice]'"]}
+    nothing = {"hearing": [], "speaking": [], "remedies": ["`pip install 'micro-network[voice]'`"]}
     page = visit("settings")
     page.route("**/Voice.Status", lambda route: route.fulfill(json=nothing))
     page.reload()

@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "./icons.jsx";
 import { control } from "./node.js";
 import { announce, notice } from "./notice.jsx";
+import { Prose } from "./parts.jsx";
 import { record } from "./recorder.js";
 import { knows, silence, speak, speaks } from "./speaker.js";
 import { lasting, store, useStore } from "./store.js";
@@ -200,7 +201,7 @@ export function VoiceSettings() {
         <dt>{t("It hears with")}</dt><dd>{named(known.hearing) || t("nothing")}</dd>
         <dt>{t("It speaks with")}</dt><dd>{own ? t("a voice of this browser") : named(known.speaking) || t("nothing")}</dd>
       </dl>
-      {known.remedies.map((remedy) => <p class="hint" key={remedy}>{t("On the node:")} <code>{remedy}</code></p>)}
+      {known.remedies.map((remedy) => <p class="hint" key={remedy}>{t("On the node:")} <Prose>{remedy}</Prose></p>)}
       {!canRecord() && <p class="hint">{t("This browser lets a page hear only at an address of this machine, or over HTTPS.")}</p>}
       <label class="row mid"><input type="checkbox" checked={reads} onChange={(event) => aloud.set(event.currentTarget.checked)} />{t("Read answers out to whoever spoke")}</label>
     </div>

@@ -27,9 +27,10 @@ IDLE_SECONDS: Final = 600.0
 
 TEXT_CHARACTERS_MAX: Final = 600
 LANGUAGE_CHARACTERS_MAX: Final = 8
-TO_HEAR: Final = "pip install 'micro-network[voice]', or set voice_hearing"
+TO_HEAR: Final = "`pip install 'micro-network[voice]'`, in a checkout `make voice`, or set `voice_hearing`"
 TO_SPEAK: Final = (
-    "install espeak-ng with your system's packages, or pip install 'micro-network[piper]', or set voice_speaking"
+    "install espeak-ng with your system's packages, or `pip install 'micro-network[piper]'`, in a checkout "
+    "`make voice`, or set `voice_speaking`"
 )
 
 Answer = TypeVar("Answer")
