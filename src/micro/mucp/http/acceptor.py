@@ -126,7 +126,7 @@ class Acceptor:
         self._streams: dict[str, Exchange] = {}
         self._over: deque[str] = deque(maxlen=OVER_MAX)
         self._output: list[bytes] = []
-        self._continued = False
+        self._continued = self._has_heard_all = False
         self.waiting_bytes = self.asked_bytes = 0
 
     @property
@@ -174,7 +174,7 @@ class Acceptor:
     def receive(self, data: bytes) -> list[Event]:
         """Returns what these bytes say."""
         events: list[Event] = []
-        if self.is_over:
+        if self.is_over or self._has_heard_all:  # what stands behind the last message means nothing
             return events
         for message in self._reader.receive(data):
             try:
@@ -183,6 +183,7 @@ class Acceptor:
                 self._break(fault, events)
                 return events
             if message.is_last:
+                self._has_heard_all = True
                 self.is_over = self.is_idle
                 return events
         if self._reader.fault is not None:
@@ -320,7 +321,7 @@ class Acceptor:
             self._over.append(exchange.head.stream)
             self.passed_on(exchange)
             self._say(data)
-            self.is_over = self.is_over or (exchange.is_last and self.is_idle)
+            self.is_over = self.is_over or (self._has_heard_all and self.is_idle)
 
     def _answered(self, exchange: Exchange, data: bytes) -> None:
         """Writes an answer, once those of the calls before it are written."""
@@ -333,6 +334,7 @@ class Acceptor:
             self._output.append(first.output or b"")
             if first.is_last:
                 self.is_over = True
+        self.is_over = self.is_over or (self._has_heard_all and self.is_idle)
 
 
 def _lines(exchange: Exchange, content_type: str) -> list[tuple[str, str]]:

@@ -296,6 +296,31 @@ def test_whoever_asks_to_close_is_obeyed() -> None:
     assert acceptor.is_over
 
 
+@pytest.mark.parametrize("goes_on", [b"{}", post(Micro_Stream="5")])
+def test_nothing_behind_the_last_message_is_heard(goes_on: bytes) -> None:
+    """Whether it comes with it or later: what is under way goes to its end, and the connection with it."""
+    for late in (b"", goes_on):
+        acceptor = Acceptor()
+        opened = one(acceptor, post(Micro_Stream="5", Connection="close") + goes_on)
+        assert isinstance(opened, Opened)
+        assert acceptor.receive(late) == []
+        acceptor.end(opened.exchange)
+        assert acceptor.is_over
+
+
+def test_an_item_may_be_the_last_message() -> None:
+    """The connection ends with what was under way by then."""
+    acceptor = Acceptor()
+    opened = one(acceptor, post(Micro_Stream="5"))
+    assert isinstance(opened, Opened)
+    call = called(acceptor, post()).exchange
+    assert isinstance(one(acceptor, post(Micro_Stream="5", Connection="close")), Item)
+    acceptor.end(opened.exchange)
+    assert not acceptor.is_over
+    acceptor.answer(call, b"{}")
+    assert acceptor.is_over
+
+
 def test_whoever_waits_is_told_to_continue() -> None:
     """curl sends a large body only after `100 Continue`."""
     acceptor = Acceptor()
