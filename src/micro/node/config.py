@@ -83,8 +83,9 @@ class NodeConfig:
     )
     grpc: bool = _setting(
         False,
-        "Whether programs that speak gRPC can ask this node: any typed service, with server reflection. It is an "
-        "extra: `pip install 'micro-network[grpc]'`.",
+        "Whether programs that speak gRPC can ask this node: any typed service, with server reflection; "
+        "and whether it calls services of gRPC servers that are found or registered. It is an extra: "
+        "`pip install 'micro-network[grpc]'`.",
     )
     grpc_host: str = _setting(
         "127.0.0.1",

@@ -19,7 +19,7 @@ from micro.doors.mucp.door import EVERY_HOST
 from micro.doors.mucp.lan import Lan
 from micro.doors.mucp.lookout import Lookout
 from micro.doors.mucp.posting import Postings
-from micro.doors.mucp.speaking import Speaking
+from micro.doors.mucp.speaking import MUCP_ALONE, Speaker, Speaking
 from micro.errors import Fault
 from micro.mucp.http.post import BROKER
 from micro.node.local import InsideDialer
@@ -39,12 +39,13 @@ MULTICAST = "224.0.0.251:5353"
 __all__ = ["open_go_micro"]
 
 
-async def open_go_micro(node: Node, port: int) -> None:
+async def open_go_micro(node: Node, port: int, speakers: Mapping[str, Speaker] = MUCP_ALONE) -> None:
     """Has the node meet go-micro programs, as they meet each other: over RPC, and by multicast DNS if it is to.
 
     Args:
         node: the node.
         port: where they ask it.
+        speakers: what asks their servers, by protocol.
 
     Raises:
         EngineError: there is no multicast on this machine.
@@ -61,6 +62,7 @@ async def open_go_micro(node: Node, port: int) -> None:
     speaking = Speaking(
         dial=lambda spoken: InsideDialer(node.router, OWNER).dial(None, spoken),
         has=lambda name: node.catalog.lookup(name) is not None or node.platform.describe(name) is not None,
+        speakers=speakers,
     )
     for part in (postings, speaking):
         await part.start()
@@ -108,7 +110,7 @@ def _add(node: Node, lan: Lan, postings: Postings, speaking: Speaking) -> None:
     def heard(found: Found, seconds: float) -> None:
         if found.service == BROKER:
             postings.heard(found, seconds)
-        elif found.metadata.get("protocol") == "mucp":
+        else:
             speaking.heard(found, seconds, is_public=False)
 
     def left(found: Found) -> None:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from micro.doors.api.opening import describe_or_none, note_in
 from micro.doors.grpc.door import GrpcDoor
+from micro.doors.grpc.spoken import GrpcSpoken
 
 if TYPE_CHECKING:
     from micro.node.node import Node
 
-__all__ = ["open_grpc"]
+__all__ = ["GrpcSpoken", "open_grpc"]
 
 
 async def open_grpc(node: Node) -> GrpcDoor:

@@ -1,4 +1,4 @@
-"""A fault as gRPC says it: a code, a sentence, and the fault itself as a detail.
+"""A fault as gRPC says it, and back: a code, a sentence, and the fault itself as a detail.
 
 Pure.
 
@@ -7,12 +7,13 @@ The codes are those of go-micro v2. Its clients read the detail, `errors.Error`,
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import Any, Final
 
 from micro.errors import Fault
 
-__all__ = ["DETAILS_KEY", "code_of", "details_of", "sentence_of"]
+__all__ = ["DETAILS_KEY", "code_of", "details_of", "fault_of", "sentence_of"]
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
 DETAIL_CHARACTERS_MAX: Final = 1_000
@@ -34,6 +35,25 @@ _CODES: Final = {
     500: 13,
     503: 14,
 }
+_FAULTS: Final = {
+    1: 499,
+    3: 400,
+    4: 408,
+    5: 404,
+    6: 409,
+    7: 403,
+    8: 429,
+    9: 400,
+    10: 409,
+    11: 400,
+    12: 404,
+    14: 503,
+    16: 401,
+}
+"""As google.rpc.Code maps its codes to those of HTTP, which lists no other that is not 500; but 12, which is 501."""
+
+_NAMES: Final = ("id", "code", "detail", "status")
+ERROR_URL: Final = "errors.Error"
 _INT32, _STRING, _BYTES, _MESSAGE, _OPTIONAL, _REPEATED = 5, 9, 12, 11, 1, 3
 
 
@@ -57,6 +77,32 @@ def details_of(fault: Fault) -> bytes:
     status.details.add(type_url="type.googleapis.com/errors.Error", value=error.SerializeToString())
     found: bytes = status.SerializeToString()
     return found
+
+
+def fault_of(number: int, sentence: str, details: bytes = b"") -> Fault:
+    """Returns the fault that a server ended a call with.
+
+    Args:
+        number: gRPC's code.
+        sentence: its message; JSON of a go-micro error says more than the code.
+        details: `google.rpc.Status`, which may hold go-micro's error; anything else in it says nothing.
+    """
+    found = _error_in(details)
+    if found is not None:
+        return Fault.parse(json.dumps({name: getattr(found, name) for name in _NAMES}))
+    if sentence.startswith("{"):
+        return Fault.parse(sentence)
+    return Fault.make(_FAULTS.get(number, 500), sentence[:DETAIL_CHARACTERS_MAX])
+
+
+def _error_in(details: bytes) -> Any:
+    """Returns go-micro's error in the details of a status, None where there is none."""
+    status_class, error_class = _classes()
+    try:
+        found = [each.value for each in status_class.FromString(details).details if each.type_url.endswith(ERROR_URL)]
+        return error_class.FromString(found[0]) if found else None
+    except Exception:  # noqa: BLE001 - protobuf's own error, without importing protobuf here
+        return None
 
 
 def _short(fault: Fault) -> Fault:

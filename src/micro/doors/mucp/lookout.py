@@ -30,7 +30,7 @@ class Lookout(asyncio.DatagramProtocol):
 
     Args:
         own: the ids of nodes that are this node's own answers.
-        served: told of each program that serves MUCP, as often as it says so.
+        served: told of each program that serves, whatever it speaks, as often as it says so.
         subscribed: told of each program that subscribes to a topic, as often as it says so.
     """
 
@@ -87,5 +87,5 @@ class Lookout(asyncio.DatagramProtocol):
                 continue
             if each.service == BROKER:
                 self._subscribed(each)
-            elif each.metadata.get("protocol") == "mucp":
+            else:
                 self._served(each)

@@ -13,12 +13,18 @@ from micro.doors.mucp.lan import OF_NODE
 from micro.doors.mucp.names import name_of
 from micro.doors.mucp.spoken import Spoken
 from micro.errors import Fault, MicroError
-from micro.network.link import Link
+from micro.mucp.codec import PROTOBUF
+from micro.network.link import Link, Serving
 from micro.service.once import call_once
 from micro.service.registry.mdns import DOMAIN, Found
 from micro.service.schema.json import STREAM_KEY
 
-__all__ = ["Speaking", "described"]
+__all__ = ["MUCP_ALONE", "Speaker", "Speaking", "described"]
+
+Speaker = Callable[[str, str, int, Callable[[Serving], None]], Serving]
+"""Makes what asks a server: from its service's name, host and port, and who is told when the link ends."""
+
+MUCP_ALONE: Mapping[str, Speaker] = {"mucp": Spoken}
 
 LEFT_SECONDS = 30.0
 """A service of which nothing was heard for so long is gone."""
@@ -39,7 +45,7 @@ class Voice:
         is_public: whether others hear of it without the node.
     """
 
-    def __init__(self, spoken: Spoken, *, is_public: bool) -> None:
+    def __init__(self, spoken: Serving, *, is_public: bool) -> None:
         self.spoken = spoken
         self.link: Link | None = None
         self.until = -math.inf
@@ -52,11 +58,19 @@ class Speaking:
     Args:
         dial: returns a link into the node with its owner's rights, served by what is given.
         has: says whether the node has a service of that name already.
+        speakers: what asks a server, by the protocol that it says it speaks; others are left alone.
     """
 
-    def __init__(self, *, dial: Callable[[Spoken], Awaitable[Link]], has: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        *,
+        dial: Callable[[Serving], Awaitable[Link]],
+        has: Callable[[str], bool],
+        speakers: Mapping[str, Speaker] = MUCP_ALONE,
+    ) -> None:
         self._dial = dial
         self._has = has
+        self._speakers = speakers
         self._voices: dict[tuple[str, str], Voice] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -83,13 +97,16 @@ class Speaking:
 
         `is_public` says that others hear of it as the node did, so that it need not tell them.
         """
+        speaker = self._speakers.get(str(found.metadata.get("protocol")))
+        if speaker is None:
+            return
         name, now = name_of(found.service), asyncio.get_running_loop().time()
         voice = self._voices.get((name, found.node))
         if voice is None:
             is_ours = any(known == name for known, _ in self._voices) and OF_NODE not in found.metadata
             if len(self._voices) >= SERVICES_MAX or (self._has(name) and not is_ours):
                 return
-            spoken = Spoken(found.service, found.address, found.port, partial(self._lost, name, found.node))
+            spoken = speaker(found.service, found.address, found.port, partial(self._lost, name, found.node))
             voice = self._voices[name, found.node] = Voice(spoken, is_public=is_public)
             self._start(self._registered(found, voice))
         voice.until = max(voice.until, now + seconds)
@@ -126,7 +143,7 @@ class Speaking:
         else:
             log.info("the go-micro service %s at %s:%d is spoken for", found.service, found.address, found.port)
 
-    def _lost(self, name: str, node: str, spoken: Spoken) -> None:
+    def _lost(self, name: str, node: str, spoken: Serving) -> None:
         voice = self._voices.get((name, node))
         if voice is not None and voice.spoken is spoken:
             del self._voices[name, node]
@@ -138,7 +155,9 @@ def described(found: Found) -> dict[str, Any]:
     Any program of this machine can have itself found, and most take calls of everybody who reaches them; so strangers
     of the network are offered none of them until the owner says so.
     """
-    endpoints = []
+    endpoints: list[dict[str, Any]] = []
+    is_grpc = found.metadata.get("protocol") == "grpc"
+    types = {"content_types": [PROTOBUF]} if is_grpc else {}
     for each in found.endpoints:
         metadata = each.get("metadata") or {}
         if not isinstance(metadata, Mapping) or metadata.get("subscriber") or "." not in str(each["name"]):
@@ -146,11 +165,11 @@ def described(found: Found) -> dict[str, Any]:
         is_stream = metadata.get("stream") == "true"
         kind = {"kind": "stream", "request": {STREAM_KEY: True}, "response": {STREAM_KEY: True}} if is_stream else {}
         text = metadata.get("description")
-        endpoints.append({"name": each["name"], "description": text if isinstance(text, str) else "", **kind})
+        endpoints.append({"name": each["name"], "description": text if isinstance(text, str) else "", **kind, **types})
     return {
         "name": name_of(found.service),
         "version": found.version,
-        "description": f"A go-micro service at {found.address}:{found.port}.",
+        "description": f"A {'gRPC' if is_grpc else 'go-micro'} service at {found.address}:{found.port}.",
         "metadata": {"spoken_for": DOMAIN, **{key: value for key, value in found.metadata.items() if key != "tags"}},
         "endpoints": endpoints,
         "export": False,
