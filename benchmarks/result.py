@@ -16,6 +16,7 @@ __all__ = [
     "fsync_spread",
     "line_spread",
     "processor_microseconds",
+    "spread_of",
     "strangers",
 ]
 
@@ -33,7 +34,8 @@ class Spread:
     rounds: int
 
 
-def _spread(values: Sequence[float]) -> Spread | None:
+def spread_of(values: Sequence[float]) -> Spread | None:
+    """Returns the middle of some figures, and its surroundings; None where there is none."""
     if not values:
         return None
     if len(values) == 1:
@@ -53,19 +55,19 @@ def line_spread(line: Line, rounds: Sequence[Round]) -> Spread | None:
             ratios.append(ours.p50_seconds / theirs.p50_seconds)
         else:
             ratios.append(ours.per_second / theirs.per_second)
-    return _spread(ratios)
+    return spread_of(ratios)
 
 
 def bound_spread(bound: Bound, rounds: Sequence[Round]) -> Spread | None:
     """Returns a bound's figures over the rounds: a part of the bar for a time, else as they are."""
     part = bound.bar if bound.unit == "s" else 1.0
-    return _spread([found.bounds[bound.key] / part for found in rounds if bound.key in found.bounds])
+    return spread_of([found.bounds[bound.key] / part for found in rounds if bound.key in found.bounds])
 
 
 def fsync_spread(rounds: Sequence[Round]) -> Spread | None:
     """Returns how many calls to the bare echo an fsync takes, by p50; None where no round has called it."""
     echoes = [(found, found.figures[UNIT].p50_seconds) for found in rounds if UNIT in found.figures]
-    return _spread([found.fsync_seconds / seconds for found, seconds in echoes])
+    return spread_of([found.fsync_seconds / seconds for found, seconds in echoes])
 
 
 def processor_microseconds(line: Line, rounds: Sequence[Round]) -> tuple[float, float]:
