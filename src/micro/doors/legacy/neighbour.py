@@ -104,23 +104,33 @@ class Neighbour:
             self._wire, self._tunnel, self._routes = wire, tunnel, Routes(self._own, NAME)
             tunnel.connect()
             self._flush()
-            ticking = asyncio.get_running_loop().create_task(self._ticking(tunnel))
+            loop = asyncio.get_running_loop()
+            ticking = loop.create_task(self._ticking(tunnel))
+            reading = loop.create_task(self._reading(wire, tunnel))
             try:
-                async for message in wire.messages():
-                    event = tunnel.receive(message)
-                    if isinstance(event, Left):
-                        return
-                    if event is not None:
-                        self._take(event)
-                    self._flush()
-            except asyncio.CancelledError:
+                await asyncio.wait((reading, ticking), return_when=asyncio.FIRST_COMPLETED)
+                for done in (reading, ticking):
+                    if done.done():
+                        done.result()
+            except asyncio.CancelledError:  # whoever reads is cancelled later, since gRPC ends a call with its reader
                 self._tell([self._routes.leave()])
                 tunnel.leave()
                 self._flush()
-                await wire.finish(LEAVE_SECONDS)
+                await asyncio.wait((reading,), timeout=LEAVE_SECONDS)  # it ends once the other side has heard it
                 raise
             finally:
-                ticking.cancel()
+                for task in (ticking, reading):
+                    task.cancel()
+                await asyncio.gather(ticking, reading, return_exceptions=True)
+
+    async def _reading(self, wire: Wire, tunnel: Tunnel) -> None:
+        async for message in wire.messages():
+            event = tunnel.receive(message)
+            if isinstance(event, Left):
+                return
+            if event is not None:
+                self._take(event)
+            self._flush()
 
     async def _ticking(self, tunnel: Tunnel) -> None:
         beat = now = self._clock.monotonic()

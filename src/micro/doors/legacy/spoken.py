@@ -147,7 +147,7 @@ class SpokenFor:
             }
             await call_once(link, "registry", "Registry.Register", wish)
         except (Fault, MicroError) as error:  # it is not asked for again before it comes anew
-            log.info("the service %s of a go-micro network is not spoken for: %s", service[:80], error)
+            log.info("the service %a of a go-micro network is not spoken for: %s", service[:80], error)
             return
         if service not in self._links:  # it went meanwhile
             link.close("the go-micro network does not have the service any more")

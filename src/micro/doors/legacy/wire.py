@@ -74,14 +74,6 @@ class Wire:
                 self._stream.cancel()
                 return
 
-    async def finish(self, seconds: float) -> None:
-        """Waits until all is written, or for so long."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._unsaid.join()
-        except TimeoutError:
-            pass  # it does not read, and is not waited for
-
     async def _write(self) -> None:
         while True:
             data = await self._unsaid.get()
@@ -89,7 +81,6 @@ class Wire:
                 await self._stream.write(data)
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 return  # whoever reads learns of it
-            self._unsaid.task_done()
 
     async def messages(self) -> AsyncIterator[Message]:
         """Yields what is heard, until the connection ends.

@@ -40,4 +40,6 @@ type Listener interface {
 
 func DialAddr(addr string, tlsConf *tls.Config, config *Config) (Session, error) { return nil, errNone }
 
-func ListenAddr(addr string, tlsConf *tls.Config, config *Config) (Listener, error) { return nil, errNone }
+func ListenAddr(addr string, tlsConf *tls.Config, config *Config) (Listener, error) {
+	return nil, errNone
+}
