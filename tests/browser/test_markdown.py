@@ -44,7 +44,7 @@ def line(folder: Path, text: str) -> Any:
 
 
 def test_what_makes_up_a_page_is_told_apart(tmp_path: Path) -> None:
-    """Headings of both kinds, paragraphs, code, quotes, tables as they stand, and rules as nothing."""
+    """Headings of both kinds, paragraphs, code, quotes, tables, and rules and comments as nothing."""
     text = "One\n===\nfirst\nsecond\n\n## Two ##\n> said\n\n```sh\n# run\n```\n---\n    four\n\n| a |\n| b |\n~~~\nopen"
     assert read(tmp_path, text) == [
         {"kind": "heading", "rank": 1, "text": "One"},
@@ -55,6 +55,15 @@ def test_what_makes_up_a_page_is_told_apart(tmp_path: Path) -> None:
         {"kind": "code", "text": "four"},
         {"kind": "code", "text": "| a |\n| b |"},
         {"kind": "code", "text": "open"},
+    ]
+
+
+def test_tables_and_comments(tmp_path: Path) -> None:
+    """A comment that has no end is text; a row may have too few cells, and an escaped line is none between them."""
+    found = read(tmp_path, "<!-- a\nb -->\n| *a* | b |\n|:--|---|\n| 1 |\n| 2 \\| 3 | 4 |\n<!-- open")
+    assert found == [
+        {"kind": "table", "head": ["*a*", "b"], "rows": [["1"], ["2 \\| 3", "4"]]},
+        {"kind": "text", "text": "<!-- open"},
     ]
 
 
@@ -140,7 +149,8 @@ def test_a_hostile_readme_is_text(visit: Open) -> None:
     expect(readme).to_contain_text("press (javascript:window.harmed=1)")
     expect(readme).to_contain_text("badge (../there.md)")
     used = readme.evaluate("(top) => [...new Set([...top.querySelectorAll('*')].map((one) => one.localName))].sort()")
-    assert used == ["a", "code", "em", "h3", "h4", "li", "ol", "p", "pre", "strong", "ul"]
+    table = ("table", "tbody", "td", "th", "thead", "tr")
+    assert used == ["a", "code", "div", "em", "h3", "h4", "li", "ol", "p", "pre", "strong", *table, "ul"]
     assert page.evaluate("window.harmed ?? null") is None
 
 

@@ -1,4 +1,4 @@
-// A small part of Markdown, read as data: headings, paragraphs, lists and code; emphasis, code and links in their lines.
+// A small part of Markdown, read as data: headings, paragraphs, lists, tables and code; emphasis, code and links in them.
 // What it says comes from a stranger. Nothing in it becomes markup or a picture: whatever is not known here stays text.
 // Every pattern has a bound, so that no text takes long. A library reads all of Markdown, weighs as much as this app at
 // its start, and makes the HTML that would have to be cleaned.
@@ -6,6 +6,8 @@
 const LINES_MAX = 3000;
 const SPANS_MAX = 5000;
 const DEPTH_MAX = 4;
+const COLUMNS_MAX = 20;
+const COMMENT_LINES_MAX = 50;
 const ADDRESS_CHARACTERS_MAX = 500;
 
 const UNSEEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
@@ -14,9 +16,10 @@ const HEADING = /^ {0,3}(#{1,6})[ \t]{1,20}(\S.*)$/;
 const UNDERLINE = /^ {0,3}(=|-)\1{1,200}[ \t]{0,20}$/;
 const RULE = /^ {0,3}(?:(?:-[ \t]{0,9}){3,80}|(?:\*[ \t]{0,9}){3,80}|(?:_[ \t]{0,9}){3,80})$/;
 const ITEM = /^([ \t]{0,20})(?:[-*+]|(\d{1,9})[.)])[ \t]{1,20}(\S.*)$/;
+const DASHES = /^\|[-|: \t]{2,400}$/;
 const INDENTED = /^(?: {4}|\t)/;
 
-/** Reads a text into blocks: `{kind: "heading" | "text" | "code" | "list", ...}`. */
+/** Reads a text into blocks: `{kind: "heading" | "text" | "code" | "list" | "table", ...}`. */
 export function blocks(text) {
   const lines = text.replace(/\r\n?/g, "\n").replace(UNSEEN, "").split("\n", LINES_MAX);
   const found = [];
@@ -32,7 +35,10 @@ export function blocks(text) {
     const fence = FENCE.exec(line);
     const heading = HEADING.exec(line);
     const item = ITEM.exec(line);
-    if (fence) {
+    const comment = commented(lines, at);
+    if (comment) {
+      at += comment - 1;
+    } else if (fence) {
       end();
       const from = at + 1;
       while (++at < lines.length && !closes(lines[at], fence[1]));
@@ -59,7 +65,9 @@ export function blocks(text) {
       const alike = line.startsWith("|") ? (one) => one.startsWith("|") : (one) => INDENTED.test(one);
       const from = at;
       while (at + 1 < lines.length && alike(lines[at + 1])) at++;
-      found.push({ kind: "code", text: lines.slice(from, at + 1).map((one) => one.replace(INDENTED, "")).join("\n") });
+      const rows = lines.slice(from, at + 1).map((one) => one.trimEnd().replace(INDENTED, ""));
+      if (DASHES.test(rows[1] ?? "") && rows[1].includes("-")) found.push({ kind: "table", head: cells(rows[0]), rows: rows.slice(2).map(cells) });
+      else found.push({ kind: "code", text: rows.join("\n") });
     } else {
       said.push(line.trim().replace(/^(?:> ?){1,9}/, ""));
     }
@@ -67,6 +75,15 @@ export function blocks(text) {
   end();
   return found;
 }
+
+/** How many lines from here on are a comment, which nobody is meant to read. */
+function commented(lines, from) {
+  if (!lines[from].trimStart().startsWith("<!--")) return 0;
+  const last = lines.slice(from, from + COMMENT_LINES_MAX).findIndex((one) => one.trimEnd().endsWith("-->"));
+  return last + 1;
+}
+
+const cells = (row) => row.slice(1).replace(/\|$/, "").split(/(?<!\\)\|/, COLUMNS_MAX).map((one) => one.trim());
 
 const closes = (line, fence) => line.trim().startsWith(fence) && /^(?:`{3,200}|~{3,200})$/.test(line.trim());
 

@@ -42,9 +42,19 @@ function ranked(read) {
 function Block({ block, allowed }) {
   if (block.kind === "code") return <pre dir="ltr">{block.text}</pre>;
   if (block.kind === "list") return <List list={block} allowed={allowed} />;
+  if (block.kind === "table") return <Table {...block} allowed={allowed} />;
   const As = block.as ?? "p";
   return <As dir="auto"><Spans text={block.text} allowed={allowed} /></As>;
 }
+
+const Table = ({ head, rows, allowed }) => (
+  <div class="scroll" tabIndex={0} role="group" aria-label={t("Table")}>
+    <table>
+      <thead><tr>{head.map((cell, at) => <th scope="col" key={at}><Spans text={cell} allowed={allowed} /></th>)}</tr></thead>
+      <tbody>{rows.map((row, index) => <tr key={index}>{row.slice(0, head.length).map((cell, at) => <td dir="auto" key={at}><Spans text={cell} allowed={allowed} /></td>)}</tr>)}</tbody>
+    </table>
+  </div>
+);
 
 function List({ list, allowed }) {
   const As = list.ordered ? "ol" : "ul";

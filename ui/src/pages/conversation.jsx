@@ -70,7 +70,7 @@ function Composer({ busy }) {
       <label class="unseen" for="say">{t("Say what you need")}</label>
       <input id="say" ref={field} value={text} maxLength={TEXT_CHARACTERS_MAX} placeholder={t("Say what you need")} autocomplete="off" onInput={(event) => setText(event.currentTarget.value)} />
       {voice && <voice.Microphone />}
-      {busy && <button type="button" class="quiet" onClick={stop}><Icon name="stop" />{t("Stop")}</button>}
+      {busy && <button type="button" class="quiet" onClick={stop}><Icon name="stop" /><span>{t("Stop")}</span></button>}
       <button>{t("Send")}</button>
     </form>
   );
