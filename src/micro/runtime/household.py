@@ -19,6 +19,7 @@ from micro.runtime.instance import Reception
 from micro.runtime.keeper import Keeper
 from micro.runtime.lineage import Lineage, Member
 from micro.runtime.roster import Roster
+from micro.runtime.source.source import Revision
 from micro.service.trial import WHOLE, Trials
 
 __all__ = ["Announce", "Grounds", "Household", "Lifetimes"]
@@ -98,6 +99,16 @@ class Household:
     def service(self) -> str:
         """Its name."""
         return self.lineage.service
+
+    @property
+    def waits(self) -> str:
+        """What waits for the end of a trial, and what ends it, in words; empty where nothing does."""
+        trial, waiting = self.lineage.on_trial, self.lineage.waiting
+        if trial is None or not waiting or waiting == trial.revision:
+            return ""
+        short = Revision(waiting).short
+        ends = f"`micro rollback {self.service}` ends it"
+        return f"{short} waits until the trial of generation {trial.number} ends; {ends}"
 
     def keepers(self) -> Iterator[Keeper]:
         """Yields those beside the one in the roster."""

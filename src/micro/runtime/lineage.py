@@ -126,10 +126,17 @@ class Member(msgspec.Struct):
 
 
 class Lineage(msgspec.Struct):
-    """The generations of one service, oldest first."""
+    """The generations of one service, oldest first.
+
+    Attributes:
+        service: its name.
+        members: the generations.
+        waiting: the revision that is to be tried after the one on trial; empty where none is.
+    """
 
     service: str
     members: list[Member] = []
+    waiting: str = ""
 
     def get(self, number: int) -> Member | None:
         """Returns a generation, or None."""

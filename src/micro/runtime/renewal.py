@@ -80,6 +80,8 @@ class Renewal:
         self._follows = False
         self.on_follow: Callable[[], None] = lambda: None
         """Called once, when the first source is followed."""
+        self.on_settled: Callable[[str], None] = lambda name: None
+        """Is told of a service that is at what its source is."""
 
     def refresh(self) -> None:
         """Watches the sources of the services that evolve now, and no others."""
@@ -118,6 +120,7 @@ class Renewal:
     def settled(self, name: str) -> None:
         """Takes note that a service is at what its source is, whoever moved it, or its source back."""
         self._tries.pop(name, None)
+        self.on_settled(name)
 
     async def close(self) -> None:
         """Stops looking and moving."""

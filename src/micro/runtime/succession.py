@@ -155,12 +155,13 @@ class Succession:
         """Returns why a revision does not become a newcomer now, "" where it does."""
         lineage = house.lineage
         known = self.known(lineage.service, revision)
+        trial, lineage.waiting = lineage.on_trial, ""
         if known:
             return known
-        trial = lineage.on_trial
         if trial is not None:
             if trial.state == "ramping" or self._grounds.clock.now() - trial.since < HOLD_SECONDS:
-                return f"{revision.short} waits until generation {trial.number} is decided about"
+                lineage.waiting = revision.id
+                return house.waits
             house.condemn(f"nothing was decided in time, and {revision.short} takes its place")
         living = 1 + len(list(house.keepers()))
         if living >= GENERATIONS_MAX:
@@ -305,15 +306,26 @@ class Succession:
 
     # -- what is known ----------------------------------------------------------------------------------------------
 
+    def waits(self, service: str) -> str:
+        """Returns which revision of a service waits for the end of a trial, in words; "" where none does."""
+        house = self._houses.get(service)
+        return house.waits if house is not None else ""
+
+    def settled(self, service: str) -> None:
+        """Takes note that a service is at what its source is: nothing newer waits."""
+        house = self._houses.get(service)
+        if house is not None:
+            house.lineage.waiting = ""
+
     def status(self, keeper: Keeper) -> dict[str, Any]:
-        """Returns the lineage of a service: `{service, active, generations}`, each as `Member.to_dict` says."""
+        """Returns the lineage of a service: `{service, active, waits, generations}`, as `Member.to_dict` says."""
         house, made = self._houses.get(keeper.name), keeper.generation
         if house is None:
             alone = [] if made is None else [Member(made.number, made.revision, made.ref, since=keeper.started)]
-            return _told(keeper.name, made.number if made is not None else 0, alone)
+            return _told(keeper.name, made.number if made is not None else 0, alone, "")
         house.count()
-        active = house.lineage.active
-        return _told(keeper.name, active.number if active is not None else 0, house.lineage.members)
+        lineage, active = house.lineage, house.lineage.active
+        return _told(keeper.name, active.number if active is not None else 0, lineage.members, house.waits)
 
     def _house(self, parent: Keeper, active: Generation) -> Household:
         house = self._houses.get(parent.name)
@@ -364,5 +376,6 @@ def _refuse(house: Household, member: Member, error: Exception) -> None:
     house.tell("refused", member, f"generation {member.number} does not begin: {reason_of(error)}")
 
 
-def _told(service: str, active: int, members: list[Member]) -> dict[str, Any]:
-    return {"service": service, "active": active, "generations": [member.to_dict() for member in members]}
+def _told(service: str, active: int, members: list[Member], waits: str) -> dict[str, Any]:
+    generations = [member.to_dict() for member in members]
+    return {"service": service, "active": active, "waits": waits, "generations": generations}

@@ -75,7 +75,7 @@ class Supervisor:
         self.renewal = Renewal(lookout, lambda: self._roster, self._follow, logs, clock=clock, changed=changed)
         self.inspection = Inspection(workshop, self._works, roster)
         self.offers = Offers(roster, workshop, self._turns, self._works, self._beside, succession)
-        self.offers.on_settled = self.renewal.settled
+        self.offers.on_settled, self.renewal.on_settled = self.renewal.settled, self.offers.succession.settled
         self._closing = False
 
     def restore(self) -> None:
@@ -183,9 +183,11 @@ class Supervisor:
 
         `{name, source, ref, revision, generation, state, pid, restarts, started, reason}`: `state` is `starting`,
         `running`, `waiting` (for its next start, and `reason` says why) or `stopping`; `started` is in seconds since
-        1970, and 0 before the first start; `pid` is 0 while there is no process. What `Renewal.status` says follows.
+        1970, and 0 before the first start; `pid` is 0 while there is no process. What `Renewal.status` says follows,
+        and `waits`: which newer revision waits for the end of a trial, in words.
         """
-        return self._roster.status(self.renewal.status)
+        waits = self.offers.succession.waits
+        return self._roster.status(lambda keeper: {**self.renewal.status(keeper), "waits": waits(keeper.name)})
 
     async def tail(self, name: str, lines: int = 100) -> list[LogLine]:
         """Returns the last lines of a service's log, oldest first; those of a killed one are still there.

@@ -120,6 +120,28 @@ async def test_a_new_commit_is_tried_beside_what_runs(home: Path, repository: Re
         await town.supervisor.close()
 
 
+async def test_a_commit_during_a_trial_is_said_to_wait(home: Path, repository: Repository) -> None:
+    """It is named with what ends the trial, and is tried when that has ended."""
+    town = found(home, start_seconds_max=20.0, sources=replace(QUICK, trial=True))
+    try:
+        await run(town, f"{repository.folder}@main")
+        repository.files(main_py=SECOND)
+        await until(lambda: [one["state"] for one in generations(town)] == ["active", "canary"])
+        assert status(town)["waits"] == ""
+
+        third = repository.files(main_py=SECOND, notes_md="more")
+        said = f"{third[:10]} waits until the trial of generation 2 ends; `micro rollback greeter` ends it"
+        await until(lambda: status(town)["waits"] == said, what="it is said to wait")
+        assert (town.supervisor.offers.status("greeter")["waits"], len(generations(town))) == (said, 2)
+
+        await town.supervisor.offers.rollback("greeter")
+        assert status(town)["waits"] == ""
+        await until(lambda: [one["state"] for one in generations(town)] == ["active", "zero", "canary"])
+        assert (generations(town)[-1]["revision"], status(town)["waits"]) == (third, "")
+    finally:
+        await town.supervisor.close()
+
+
 async def test_a_commit_whose_files_run_already_is_no_newcomer(home: Path, tmp_path: Path) -> None:
     """What changes elsewhere in the repository starts nothing, and a trial of it would show nothing."""
     repository = Repository(tmp_path / "mono")

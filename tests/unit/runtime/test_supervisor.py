@@ -81,6 +81,7 @@ async def test_what_status_says(town: Town, source: Path) -> None:
         "looked": 0,
         "look_seconds": 0,
         "trouble": "",
+        "waits": "",
     }
     assert said["pid"] == (await town.call("greeter"))["pid"]
 

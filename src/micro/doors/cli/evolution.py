@@ -43,6 +43,8 @@ def evolution(session: Session, service: str) -> None:
     for each in reversed(found["generations"]):
         for reason in each["reasons"]:
             note(f"generation {each['generation']}: {clean(str(reason))}")
+    if found.get("waits"):  # a node of before says nothing of it
+        note(clean(str(found["waits"])))
     if len(rows) > 1:
         session.next(f"micro rollback {clean(service)}")
 

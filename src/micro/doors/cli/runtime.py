@@ -139,6 +139,9 @@ def status(session: Session, service: str | None) -> None:
                 if each.get(field):
                     note(f"{clean(each['name'])}: {clean(str(each[field]))}")
                     session.next(typed_line(f"micro {look}", str(each["name"])))
+            if each.get("waits"):
+                note(f"{clean(each['name'])}: {clean(str(each['waits']))}")
+                session.next(typed_line("micro evolution", str(each["name"])))
 
 
 def _show_running(session: Session, name: str) -> None:
