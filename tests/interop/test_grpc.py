@@ -1,4 +1,4 @@
-"""go-micro v2 speaks gRPC by itself: its default client asks a node, with nothing set but the address."""
+"""go-micro v2 speaks gRPC by itself: its default client asks a node, and its default server is asked by one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from google.protobuf.wrappers_pb2 import StringValue
 
+from micro.doors.api.access import OWNER
 from micro.doors.grpc.door import GrpcDoor
+from micro.doors.opening import open_doors
+from micro.errors import Conflict
+from micro.mucp.codec import PROTOBUF
 from micro.node.config import NodeConfig
 from micro.node.engines import system_ports
 from micro.node.node import Node
@@ -79,3 +85,50 @@ async def test_go_micro_2_asks_as_it_is() -> None:
 
     assert asking.returncode == 0, complaints.decode()
     assert json.loads(said) == EXPECTED
+
+
+async def test_go_micro_2_is_asked_as_it_is() -> None:
+    """Its default server registers at the node that two variables name: a call, a structured error, and a stream."""
+    program = await asyncio.to_thread(built)
+    with tempfile.TemporaryDirectory(prefix="micro-") as home:
+        settings: dict[str, Any] = {"mucp_port": 0, "mucp_trust": True, "grpc": True, "grpc_port": 0}
+        node = Node(NodeConfig(home=home, api=False, network=False, **settings), system_ports())
+        await node.start()
+        serving = None
+        try:
+            await open_doors(node)
+            told = {
+                "INTEROP_DO": "serve",
+                "MICRO_REGISTRY": "service",
+                "MICRO_REGISTRY_ADDRESS": node.condition.addresses["grpc"],
+                "MICRO_SERVER_ADDRESS": "127.0.0.1:0",
+            }
+            serving = await asyncio.create_subprocess_exec(
+                program, env={**os.environ, **told}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            async with asyncio.timeout(RUN_SECONDS):
+                while node.catalog.lookup("go-cards") is None:  # noqa: ASYNC110 - it happens in another process
+                    await asyncio.sleep(0.05)
+                client = node.client(OWNER)
+                found = await client.call_raw("go-cards", "Pb.Hello", message("John"), content_type=PROTOBUF)
+                with pytest.raises(Conflict) as raised:
+                    await client.call_raw("go-cards", "Pb.Fail", message("John"), content_type=PROTOBUF)
+                stream = await client.stream_raw("go-cards", "Pb.Chat", content_type=PROTOBUF)
+                async with stream:
+                    for word in ("a", "b"):
+                        await stream.send(message(word))
+                    await stream.end()
+                    echoes = [each async for each in stream]
+        finally:
+            if serving is not None:
+                serving.terminate()
+                await serving.wait()
+            await node.stop()
+
+    assert found == message("Hello John")
+    assert (raised.value.id, raised.value.detail) == ("greeter.Pb.Fail", "no name John")
+    assert echoes == [message("echo a"), message("echo b")]
+
+
+def message(text: str) -> bytes:
+    return StringValue(value=text).SerializeToString()

@@ -1,4 +1,5 @@
 // Asks a node by gRPC with go-micro v2 as it is: its default client, nothing set but the address. Prints what came.
+// With INTEROP_DO=serve it is a service instead, on its default server, whose messages are protobuf.
 package main
 
 import (
@@ -11,11 +12,52 @@ import (
 	micro "github.com/micro/go-micro/v2"
 	"github.com/micro/go-micro/v2/client"
 	"github.com/micro/go-micro/v2/errors"
+	"github.com/micro/go-micro/v2/server"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 type object map[string]interface{}
 
+type Pb struct{}
+
+func (p *Pb) Hello(ctx context.Context, req *wrapperspb.StringValue, rsp *wrapperspb.StringValue) error {
+	rsp.Value = "Hello " + req.Value
+	return nil
+}
+
+func (p *Pb) Fail(ctx context.Context, req *wrapperspb.StringValue, rsp *wrapperspb.StringValue) error {
+	return errors.Conflict("greeter.Pb.Fail", "no name %s", req.Value)
+}
+
+// Chat echoes until nothing more comes.
+func (p *Pb) Chat(ctx context.Context, stream server.Stream) error {
+	for {
+		var req wrapperspb.StringValue
+		if err := stream.Recv(&req); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := stream.Send(&wrapperspb.StringValue{Value: "echo " + req.Value}); err != nil {
+			return err
+		}
+	}
+}
+
+func serve() {
+	service := micro.NewService(micro.Name("go.cards"))
+	service.Init()
+	micro.RegisterHandler(service.Server(), new(Pb))
+	if err := service.Run(); err != nil {
+		panic(err)
+	}
+}
+
 func main() {
+	if os.Getenv("INTEROP_DO") == "serve" {
+		serve()
+		return
+	}
 	address := client.WithAddress(os.Args[1])
 	asked := micro.NewService(micro.Name("go.asking")).Client()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
