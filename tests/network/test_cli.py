@@ -332,7 +332,15 @@ def test_a_wrong_line_ends_a_stream(shell: Shell) -> None:
         ("logs greetr", 4, "greetr"),
         ("kill greetr", 4, "greetr"),
         ("run ./nowhere", 1, "next: micro run --help"),
-        ("subscribe silence --timeout 0.2", 6, "silence"),
+        ("subscribe silence --timeout 0.2", 6, "next: micro events list"),
+        ("subscribe silence@b5uaxxx", 1, "next: micro network nodes"),
+        ("subscribe not/a/topic", 1, "next: micro events list"),
+        ("subscribe silence --queue not/a/queue", 1, "next: micro events list"),
+        ("publish not/a/topic 1", 1, "next: micro publish --help"),
+        ("publish noise @nofile", 2, "next: micro publish --help"),
+        ("publish noise 1 --header foo", 2, "next: micro publish --help"),
+        ("auth check noise frobnicate --topic", 1, "next: micro auth check --help"),
+        ("auth check notes Notes.Read --as nobody", 4, "next: micro auth list accounts"),
         ("store read nothing", 4, "nothing"),
         ("config get nothing", 4, "nothing"),
         ("network peers", 7, "without a network"),
@@ -356,7 +364,18 @@ def test_what_goes_wrong_is_said(
     assert found.out == ""
     here = f"MICRO_HOME={shell.environment['MICRO_HOME']} "
     assert said in found.err.replace(here, "")
-    assert f"\nnext: {here}micro" in found.err or code == 6
+    assert f"\nnext: {here}micro" in found.err
+
+
+def test_a_token_that_is_not_taken_is_to_be_let_go(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While it is set no other command works either, not even the one that makes a better one."""
+    monkeypatch.setenv("MICRO_HOME", shell.environment["MICRO_HOME"])
+    monkeypatch.setenv("MICRO_TOKEN", "x.y.z")
+
+    assert run(["services"]) == 5
+    assert capsys.readouterr().err.endswith("\nnext: unset MICRO_TOKEN\n")
 
 
 def test_services_are_listed_and_found(shell: Shell) -> None:
@@ -554,6 +573,14 @@ def test_the_tab_key_knows_what_lives(shell: Shell, line: str, words: set[str]) 
 def lone_shell(tmp_path: Path, home: Path) -> Shell:
     """Returns a shell without a node."""
     return Shell(home, tmp_path)
+
+
+def test_a_wrong_ticket_at_the_start_leads_to_where_tickets_are(lone_shell: Shell) -> None:
+    """The doctor of this node has none."""
+    found = lone_shell("server", "--join", "hello", "--api-port", "0", "--log-level", "error")
+
+    assert found.code == 1
+    assert found.error.endswith("\nnext: micro network ticket, at a node of the network\n")
 
 
 def test_a_node_is_told_what_to_try(lone_shell: Shell) -> None:

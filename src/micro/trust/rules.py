@@ -299,9 +299,25 @@ _NOTHING = Decision(False)  # noqa: FBT003 - its one field
 
 def refusal(caller: Caller, type_: Type, name: str, endpoint: str, nid: str) -> Fault:
     """Returns the fault for what no rule of a node grants: 401 where the caller should say who it is, else 403."""
-    what = f"{name} {endpoint}" if type_ == "service" else f"{endpoint.lower()} on {name}"
+    if type_ == "service":
+        used, asked = f"use {name} {endpoint}", f"{name} {endpoint}"
+    else:
+        verb = endpoint.lower()
+        used = f"{verb} {'to' if verb == 'subscribe' else 'on'} {name}"
+        asked = f"{name} {verb} --topic"
     if caller.anonymous:
-        return Unauthorized(f"{what} needs to know who asks; show a token of an account that may")
+        what = asked if type_ == "service" else f"{name}, to {used.split()[0]} there,"
+        return Unauthorized(
+            f"{what} needs to know who asks; show a token of an account that may, as `micro auth token ID` prints one"
+        )
     return Forbidden(
-        f"{caller} may not use {what}; the owner of {short(nid)} can allow it with `micro auth create rule`"
+        f"{caller} may not {used}; the owner of {short(nid)} can allow it with `micro auth create rule`, and learns "
+        f"why by `micro auth check {asked} --as {_as_typed(caller)}`, at {short(nid)}"
     )
+
+
+def _as_typed(caller: Caller) -> str:
+    """Returns a caller as `micro auth check --as` takes it."""
+    if caller.user:
+        return caller.account
+    return f"service:{caller.service}" if caller.supervised else f"node:{caller.nid}"

@@ -188,7 +188,8 @@ def test_a_refusal_says_whether_to_say_who_one_is() -> None:
     assert "greeter Say.Hello" in unknown.detail
     assert "the account ann" in known.detail
     assert f"the owner of {short(NID)} can allow it" in known.detail
-    assert "subscribe on orders" in refusal(ANN, "topic", "orders", "Subscribe", NID).detail
+    assert f"`micro auth check greeter Say.Hello --as ann`, at {short(NID)}" in known.detail
+    assert "may not subscribe to orders" in refusal(ANN, "topic", "orders", "Subscribe", NID).detail
 
 
 @pytest.mark.parametrize("text", ["topic:*:*", "topic:orders.*:Publish", "topic:orders:subscribe", "service:a/*:*"])

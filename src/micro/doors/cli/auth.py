@@ -291,7 +291,11 @@ def check(session: Session, service: str, endpoint: str, caller: str, topic: boo
     WHO is an account, anonymous, owner, service:NAME or node:NID. The exit code is 5 where the answer is no.
     """
     resource = {"type": "topic" if topic else "service", "name": service, "endpoint": endpoint}
-    found = session.ask("auth", "Rules.Check", {"caller": caller, "resource": resource})
+    try:
+        found = session.ask("auth", "Rules.Check", {"caller": caller, "resource": resource})
+    except NotFound:
+        session.hint = "micro auth list accounts"
+        raise
     shown = found if session.shape() == "json" else {**found, "scopes": ",".join(found["scopes"])}
     session.show_fields(shown)
     if not topic and (absent := _absent(session, service, endpoint)):

@@ -17,6 +17,8 @@ Pure.
 
 from __future__ import annotations
 
+import re
+
 from micro.doors.cli.output import clean
 from micro.errors import ConfigError, Fault, LinkClosed, MicroError, NoNode, SourceError
 
@@ -37,6 +39,20 @@ __all__ = [
 FAULT, USAGE, NO_NODE, NOT_FOUND, REFUSED, TIMEOUT, UNAVAILABLE, INTERRUPTED = 1, 2, 3, 4, 5, 6, 7, 130
 
 _CODES = {401: REFUSED, 402: REFUSED, 403: REFUSED, 404: NOT_FOUND, 408: TIMEOUT, 429: UNAVAILABLE, 503: UNAVAILABLE}
+
+
+_NAMED = re.compile(
+    r"`(micro (?:"
+    r"(?:services|status|doctor|describe|config get|auth (?:check|list|token|create token)"
+    r"|events (?:list|subscriptions|copies|export)|network (?:nodes|peers|pins|offers|ticket|unpin))(?: [\w.:@-]+)*"
+    r"|network (?:join|connect)(?: TICKET)?|network leave"
+    r"))`(, at [a-z0-9]{1,64}\b)?"
+)
+"""A command that an error names, and where it is to be typed.
+
+The error may be a stranger's: only commands are taken from it that look, or that a person has to complete, and no
+word that a shell reads as anything but itself.
+"""
 
 
 class Usage(MicroError):
@@ -62,20 +78,30 @@ def exit_code(error: BaseException) -> int:
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAULT
 
 
-def explain(error: BaseException, *, remedy: str = "") -> list[str]:
-    """Returns the lines that say what happened, why, and what to type next.
+def explain(error: BaseException, *, remedy: str = "", hint: str = "", typed: str = "micro") -> list[str]:
+    """Returns the two lines that say what happened and why, and what to type next.
 
     Args:
         error: what happened.
-        remedy: the command that helps, if the caller knows a better one than the error's kind tells.
+        remedy: the command that helps, if the caller is sure of one.
+        hint: the command that helps where the error itself names none.
+        typed: the command that failed; its help is what is left where nobody knows better.
     """
     text = clean(_said(error)).strip() or type(error).__name__
+    named = _named(text, hint)
     if isinstance(error, Fault) and error.id:  # it came from somewhere else
         where = "" if error.id in text else f"{clean(error.id)}: "
         text = f"{where}{text} ({error.code} {clean(error.status)})"
-    lines = [f"micro: {text}"]
-    command = getattr(error, "remedy", "") or remedy or _remedy(error)
-    return [*lines, f"next: {command}"] if command else lines
+    command = getattr(error, "remedy", "") or remedy or named or hint or _remedy(error) or f"{typed} --help"
+    return [f"micro: {text}", f"next: {command}"]
+
+
+def _named(text: str, hint: str) -> str:
+    """Returns the command that an error names; "" where it names none, or only the beginning of the hint."""
+    found = _NAMED.search(text)
+    if found is None or hint.startswith(found[1]):
+        return ""
+    return f"{found[1]}{found[2] or ''}"
 
 
 def _said(error: BaseException) -> str:

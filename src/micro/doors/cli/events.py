@@ -8,6 +8,7 @@ import click
 
 from micro.doors.cli.body import read_bytes
 from micro.doors.cli.call import HEADER, parse_headers
+from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.moment import clock_time
 from micro.doors.cli.options import command
@@ -15,6 +16,7 @@ from micro.doors.cli.output import as_line, cell, clean
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, say, say_bytes
 from micro.doors.cli.values import parse_json
+from micro.errors import TooManyRequests
 
 if TYPE_CHECKING:
     from micro.service.subscription import Event
@@ -37,6 +39,7 @@ def publish(
     if the outcome is unknown, publish again with the same --id.
     """
     _check_id(identifier)
+    session.hint = "micro network nodes" if "@" in topic else ""
     data = read_bytes(body)
     content_type = content_type_of(data)
     said = parse_headers(headers)
@@ -56,7 +59,11 @@ def publish(
             await session.call("node", "Node.Status")
         return published
 
-    found = session.run(work, waiting=f"publishing on {topic}", whole="outcome unknown: publishing")
+    try:
+        found = session.run(work, waiting=f"publishing on {topic}", whole="outcome unknown: publishing")
+    except TooManyRequests:  # who it is that does not take what waits
+        session.hint = typed_line("micro events subscriptions", topic)
+        raise
     if session.shape() == "json":
         session.show({"topic": topic, "id": found})
     elif found:
@@ -104,6 +111,8 @@ def subscribe(
     """
     if topic is None:
         raise Usage("which topic? Missing argument 'TOPIC'", remedy="micro events list")
+
+    session.hint = "micro network nodes" if "@" in topic else "micro events list"
 
     async def work() -> None:
         client = await session.client()

@@ -56,13 +56,14 @@ def _run(words: Sequence[str], session: Session) -> int:
         _tell([f"micro: {error.format_message()}", f"next: {_help_of(error)}"], session)
         return USAGE
     except click.ClickException as error:
-        _tell([f"micro: {error.format_message()}"], session)
+        _tell([f"micro: {error.format_message()}", f"next: {session.typed} --help"], session)
         return FAULT
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except (MicroError, OSError, TimeoutError) as error:
         code = exit_code(error)
-        _tell(explain(error, remedy=session.hint if code != NO_NODE else ""), session)
+        known = {} if code == NO_NODE else {"remedy": session.remedy, "hint": session.hint}
+        _tell(explain(error, **known, typed=session.typed), session)
         return code
 
 

@@ -94,6 +94,7 @@ def join(session: Session, ticket: str) -> None:
 @click.option("--force", is_flag=True, help="Also where this node founded the network, and others are in it.")
 def leave(session: Session, force: bool) -> None:
     """Leave the network that this node has joined; its neighbours stay."""
+    session.hint = "micro network nodes"  # who it is that would be left alone
     session.show_fields(_ask(session, "Network.Leave", {"force": force} if force else None, waiting="leaving"))
 
 
@@ -116,8 +117,10 @@ def pin(session: Session, name: str) -> None:
     """
     kind, _, topic = name.rpartition(":")
     searched = (topic if kind == "topic" else name).partition("@")[0]
-    where = "micro events subscriptions" if kind == "topic" else "micro services"
-    session.hint = typed_line(where, searched) if searched else where
+    if kind == "topic":
+        session.hint = f"{typed_line('micro events export', searched or 'TOPIC')}, at the node that has it"
+    else:
+        session.hint = typed_line("micro services", searched) if searched else "micro services"
     found = _ask(session, "Network.Pin", {"name": name}, waiting=f"looking for {name}")
     session.show_rows(found, [{"node": nid} for nid in found["nodes"]], [Column("node")])
 

@@ -60,6 +60,7 @@ class _Example(click.Command):
                     formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
 
     def parse_args(self, context: click.Context, words: list[str]) -> list[str]:
+        session_of(context).typed = context.command_path
         try:
             rest = super().parse_args(context, words)
         except click.UsageError as error:

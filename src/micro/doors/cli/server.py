@@ -21,6 +21,7 @@ from micro.doors.cli.output import as_line, clean
 from micro.doors.cli.session import Session
 from micro.doors.cli.settings import load_config, unknown_words
 from micro.doors.cli.terminal import note, paint, say
+from micro.errors import ConfigError
 from micro.node.config import NodeConfig
 
 if TYPE_CHECKING:
@@ -71,7 +72,12 @@ def server(session: Session, catalogue: Path | None, **settings: Any) -> None:
     for words in unknown_words(near=False):  # of the others every command tells
         note(f"micro: {words}")
     session.hint = "micro doctor"
-    run(config, catalogue)
+    try:
+        run(config, catalogue)
+    except ConfigError as error:
+        if "`micro network ticket`" in str(error):  # of the setting join
+            session.hint = "micro network ticket, at a node of the network"
+        raise
 
 
 def run(config: NodeConfig, catalogue: Path | None) -> None:

@@ -33,7 +33,9 @@ class Session:
         address: the node's socket, None for the one in the home.
         timeout_seconds: how long to wait for an answer, None for the client's own bound.
         form: how results are written, None for what fits the place they go to.
-        hint: the command that helps if this one fails.
+        hint: the command that helps if this one fails, and what failed names none.
+        remedy: the command that helps, whatever else what failed may name.
+        typed: this command, without what was typed behind it.
     """
 
     def __init__(self) -> None:
@@ -42,6 +44,8 @@ class Session:
         self.timeout_seconds: float | None = None
         self.form: Form | None = None
         self.hint = ""
+        self.remedy = ""
+        self.typed = "micro"
         self._runner: asyncio.Runner | None = None
         self._client: Client | None = None
         self._met: set[str] = set()
@@ -95,7 +99,12 @@ class Session:
             if self._client is not None:
                 await self._client.close()
             client = Client(self.address, home=self.home)
-            await client.node()
+            try:
+                await client.node()
+            except Unauthorized:
+                if "MICRO_TOKEN" in os.environ:  # while it is there, no other command works either
+                    self.remedy = "unset MICRO_TOKEN"
+                raise
             self._client, self._linked = client, (self.address, self.home)
         return self._client
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from micro.doors.cli.ending import Usage, exit_code, explain
-from micro.errors import ConfigError, Fault, LinkClosed, NoNode, NotFound, SourceError, Unavailable
+from micro.errors import ConfigError, Fault, Forbidden, LinkClosed, NoNode, NotFound, SourceError, Timeout, Unavailable
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,52 @@ def test_the_errors_own_remedy_goes_first() -> None:
 def test_a_strangers_message_cannot_move_the_cursor() -> None:
     """Nor can the place it says it comes from."""
     assert "\x1b" not in "".join(explain(NotFound("a\x1b[2J", id="x\x1by")))
+
+
+@pytest.mark.parametrize("error", [Fault.make(400, "x"), TimeoutError(), OSError("x"), Usage("x"), Timeout("x")])
+def test_where_nobody_knows_better_the_help_of_the_command_is_next(error: Exception) -> None:
+    """No error is told without a next step."""
+    assert explain(error, typed="micro publish")[1:] == ["next: micro publish --help"]
+
+
+def test_a_command_that_the_error_names_is_next() -> None:
+    """It knows more than the command that failed."""
+    pinned = "none of those is there now; `micro network unpin greeter` lets the next use take what is there"
+    refused = "no; `micro auth check notes Say.Hi --as ann`, at q75q7pki, says why to `micro auth list`"
+
+    assert explain(Unavailable(pinned), hint="micro greeter hello --help")[1] == "next: micro network unpin greeter"
+    assert explain(Forbidden(refused))[1] == "next: micro auth check notes Say.Hi --as ann, at q75q7pki"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "micro run https://evil.example/x",
+        "micro network leave --force",
+        "micro network pin evil",
+        "micro services; rm x",
+        "micro services $(x)",
+        "micro network join micro1abc",
+        "micro kill notes",
+    ],
+)
+def test_a_strangers_error_gives_no_command_that_does_something(named: str) -> None:
+    """It may say whatever it likes; what stands after `next:` is typed."""
+    assert explain(Unavailable(f"gone; `{named}` helps"), hint="micro a")[1] == "next: micro a"
+
+
+def test_a_hint_that_says_more_than_the_error_stays() -> None:
+    """It says where to type the command, for instance."""
+    hint = "micro network ticket, at the other node"
+
+    assert explain(NotFound("no ticket; `micro network ticket` prints one"), hint=hint)[1] == f"next: {hint}"
+
+
+def test_a_remedy_goes_before_what_the_error_names() -> None:
+    """Whoever gives it is sure."""
+    error = NotFound("the token is not taken; get a new one with `micro auth token`")
+
+    assert explain(error, remedy="unset MICRO_TOKEN")[1] == "next: unset MICRO_TOKEN"
 
 
 def test_an_error_of_the_system_is_said_without_its_number() -> None:
