@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -717,3 +718,23 @@ def test_a_run_that_nobody_looks_on_at_goes_on(shell: Shell) -> None:
         time.sleep(0.1)
     else:
         raise AssertionError("it did not go on")
+
+
+@pytest.mark.skipif(not shutil.which("make") or not shutil.which("cc"), reason="make and cc are not installed here")
+def test_builds_that_nobody_looks_on_at_are_given_up(shell: Shell) -> None:
+    """Ctrl-C says so, and as many as may be at work at once keep nobody from building."""
+    for name, loop in (("one", "while sleep 0.2; do :; done"), ("two", "while sleep 0.2; do :; done"), ("three", "")):
+        (shell.folder / name).mkdir()
+        (shell.folder / name / "a.c").write_text("int main() { return 0; }\n")
+        lines = f"all:\n\t@echo looping; {loop}\n\tcp a.c app && chmod +x app\n"
+        (shell.folder / name / "Makefile").write_text(lines)
+    for name in ("one", "two"):
+        process = shell.start("build", f"./{name}")
+        assert process.stderr is not None
+        while "looping\n" not in process.stderr.readline().replace("echo looping", ""):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=PATIENCE_SECONDS)
+        assert (process.returncode, "the node gives it up" in error) == (130, True), error
+
+    assert shell("build", "./three").code == 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from micro.errors import BadRequest, NotFound, SourceError
@@ -45,8 +46,10 @@ class Inspection:
             raise BadRequest(str(error)) from error
         return {"source": str(spec), "name": found.plan.name or spec.name, **found.to_dict()}
 
-    async def build(self, source: str, engine: str | None = None) -> AsyncIterator[Progress]:
+    async def build(self, source: str, engine: str | None = None) -> AsyncGenerator[Progress]:
         """Builds a source without running it, and yields how far it has come; the last line names the build.
+
+        The build is given up when nobody looks on any more: unlike a service, nobody could find it and end it.
 
         Raises:
             BadRequest: the source cannot be understood.
@@ -56,11 +59,15 @@ class Inspection:
             asked = check_engine(engine, "engine")
         except SourceError as error:
             raise BadRequest(str(error)) from error
-        async for progress in self._works.look_on(lambda feed: self._build(spec, feed, asked), spec.name):
-            yield progress
+        work = self._works.look_on(lambda feed: self._build(spec, feed, asked), spec.name, lasting=False)
+        async with contextlib.aclosing(work):
+            async for progress in work:
+                yield progress
 
-    async def verify(self, name: str, attestations: int = 0, ask: Ask | None = None) -> AsyncIterator[Progress]:
+    async def verify(self, name: str, attestations: int = 0, ask: Ask | None = None) -> AsyncGenerator[Progress]:
         """Checks the build that a service runs, or whose name begins so, and yields what was found to hold.
+
+        It is given up when nobody looks on any more.
 
         Args:
             attestations: how many other nodes have to have built the same.
@@ -75,8 +82,10 @@ class Inspection:
             key = generation.build if generation else self._workshop.artefacts.find(name)
         except SourceError as error:
             raise NotFound(f"no service {name!r} runs here, and {error}") from error
-        async for progress in self._works.look_on(lambda feed: self._verify(key, feed, attestations, ask), name):
-            yield progress
+        work = self._works.look_on(lambda feed: self._verify(key, feed, attestations, ask), name, lasting=False)
+        async with contextlib.aclosing(work):
+            async for progress in work:
+                yield progress
 
     async def readme(self, name: str) -> Readme:
         """Returns the readme of the source that a service runs from; an empty one where nothing runs here so.

@@ -1,9 +1,9 @@
-"""Works that go on whether or not somebody looks on: each tells its progress, and ends with a last line or a fault."""
+"""Works that somebody looks on at: each tells its progress, and ends with a last line, a fault, or its last onlooker."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any
 
 from micro.errors import Fault, Unavailable, reason_of
@@ -41,13 +41,23 @@ class Works:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def look_on(self, work: Work, name: str) -> AsyncIterator[Progress]:
-        """Begins a work for the service `name`, and yields its progress; who stops looking does not stop it."""
+    async def look_on(self, work: Work, name: str, *, lasting: bool = True) -> AsyncGenerator[Progress]:
+        """Begins a work for the service `name`, and yields its progress.
+
+        Args:
+            work: what is to be done.
+            name: the service it is done for.
+            lasting: whether it goes on when whoever looks on stops looking; otherwise it is given up then.
+        """
         feed = Feed()
         task = self._begin(self._do(work, feed, name))
         task.add_done_callback(lambda done: _end_unbegun(done, feed, name))
-        async for progress in feed.lines():
-            yield progress
+        try:
+            async for progress in feed.lines():
+                yield progress
+        finally:
+            if not lasting:
+                task.cancel()
 
     async def see_through(self, work: Coroutine[Any, Any, None]) -> None:
         """Does a work of few words to its end; who stops waiting does not stop it.

@@ -111,8 +111,10 @@ def follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> Mappi
     try:
         last = session.run(work, waiting="working", whole=verb)
     except KeyboardInterrupt:
-        if verb in {"run", "update"}:  # whoever looks on no more ends nothing
+        if verb in {"run", "update", "offer"}:  # whoever looks on no more ends nothing
             note("the node goes on with it: `micro status` shows what runs, `micro kill SERVICE` stops it")
+        else:
+            note("the node gives it up: nobody looks on any more")
         raise
     if last.get("failed") or not last.get("done"):
         for line in last.get("tail") or ():

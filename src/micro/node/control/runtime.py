@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -76,23 +77,29 @@ class Runtime:
     async def build(self, source: str, engine: str | None = None) -> AsyncIterator[dict[str, Any]]:
         """Builds a source without running it, and yields how far it has come; the last item names the build.
 
+        The build is given up when the caller leaves.
+
         Args:
             source: a git URL, `github.com/owner/repository/path@ref`, or an absolute path.
             engine: what shall run it, as for `Runtime.Run`.
         """
-        async for progress in self._supervisor.inspection.build(source, engine):
-            yield dict(progress.to_dict())
+        async with contextlib.aclosing(self._supervisor.inspection.build(source, engine)) as work:
+            async for progress in work:
+                yield dict(progress.to_dict())
 
     async def verify(self, name: str, attestations: int = 0) -> AsyncIterator[dict[str, Any]]:
         """Checks what a service was built from, and yields what was found to hold; the last item has `done`.
+
+        The check is given up when the caller leaves.
 
         Args:
             name: a service, or the beginning of a build's name.
             attestations: how many linked nodes have to say that the same came of it there.
         """
         ask = self._attesting.ask if attestations > 0 else None
-        async for progress in self._supervisor.inspection.verify(name, attestations, ask):
-            yield dict(progress.to_dict())
+        async with contextlib.aclosing(self._supervisor.inspection.verify(name, attestations, ask)) as work:
+            async for progress in work:
+                yield dict(progress.to_dict())
 
     async def attest(self, build: str) -> dict[str, Any]:
         """Says, signed, which artefact came of a build on this node; for other nodes.

@@ -7,10 +7,11 @@ built again, and what is built again can be compared.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -94,6 +95,7 @@ class Artefacts:
         self._settings = settings
         self._building: dict[str, asyncio.Lock] = {}
         self._slots = asyncio.Semaphore(BUILDING_MAX)
+        self._at_work: list[str] = []
         self.stock = Stock(disk, home / "packages")
         self.nid = nid_of(signer.public)
         self.folder = home / "builds"
@@ -111,34 +113,67 @@ class Artefacts:
         fetched = await self.fetched(recipe, plan, files, tree, report)
         key = self.key(recipe, plan, tree, fetched, tools)
         place = self.folder / key
-        async with self._building.setdefault(key, asyncio.Lock()), self._slots:
-            if self._disk.read(place / COMPLETE) is None:
-                began = self._clock.now()
-                await asyncio.to_thread(self._disk.remove, place)
-                digest = await self.build(recipe, plan, files, tree.folder, fetched, place, report)
-                built = Built(
-                    key=key,
-                    service=service,
-                    source=source,
-                    revision=tree.revision.id,
-                    tree=tree.hash,
-                    recipe=f"{recipe.name}/{recipe.version}",
-                    tools=tools,
-                    subjects={},
-                    components=fetched.components,
-                    began=began,
-                    ended=self._clock.now(),
-                    differs=recipe.differs(plan),
-                )
-                brought = {one.name for one in plan.brought}
-                own = [Component("", name, version) for name, version in tools.items() if name not in brought]
-                await asyncio.to_thread(self._state, built, digest, fetched.lock, tree.folder, (*plan.brought, *own))
-            else:
+        same = self._building.setdefault(key, asyncio.Lock())
+        if same.locked():
+            report("building", "waits: the same is being built already")
+        async with same:
+            if self._disk.read(place / COMPLETE) is not None:
                 report("building", f"build {key[:10]} is here already")
+            else:
+                async with self._slot(service, report):
+                    await self._make(recipe, plan, files, tree, fetched, tools, key, source, service, report)
         record = json.loads(self._disk.read(place / COMPLETE) or b"{}")
         return Artefact(
             key, record["digest"], self._start(recipe, plan, files, tree.folder, fetched, place), fetched.name
         )
+
+    @contextlib.asynccontextmanager
+    async def _slot(self, service: str, report: Report) -> AsyncIterator[None]:
+        """Waits until one more may be at work, and says for whom it waits."""
+        if self._slots.locked():
+            report("building", f"waits: {BUILDING_MAX} builds are at work ({', '.join(self._at_work)})")
+        async with self._slots:
+            self._at_work.append(service)
+            try:
+                yield
+            finally:
+                self._at_work.remove(service)
+
+    async def _make(
+        self,
+        recipe: Recipe,
+        plan: Plan,
+        files: Files,
+        tree: Tree,
+        fetched: Fetched,
+        tools: dict[str, str],
+        key: str,
+        source: str,
+        service: str,
+        report: Report,
+    ) -> None:
+        """Builds what is not here, states it, and marks it as complete."""
+        began = self._clock.now()
+        place = self.folder / key
+        await asyncio.to_thread(self._disk.remove, place)
+        digest = await self.build(recipe, plan, files, tree.folder, fetched, place, report)
+        built = Built(
+            key=key,
+            service=service,
+            source=source,
+            revision=tree.revision.id,
+            tree=tree.hash,
+            recipe=f"{recipe.name}/{recipe.version}",
+            tools=tools,
+            subjects={},
+            components=fetched.components,
+            began=began,
+            ended=self._clock.now(),
+            differs=recipe.differs(plan),
+        )
+        brought = {one.name for one in plan.brought}
+        own = [Component("", name, version) for name, version in tools.items() if name not in brought]
+        await asyncio.to_thread(self._state, built, digest, fetched.lock, tree.folder, (*plan.brought, *own))
 
     async def fetched(self, recipe: Recipe, plan: Plan, files: Files, tree: Tree, report: Report) -> Fetched:
         """Returns what a tree asks for, fetched first if need be; see `Stock.get`."""

@@ -58,10 +58,14 @@ class Stock:
             f"{recipe.name}/{recipe.version}".encode()
         )  # packages are the same whatever version of a tool fetches them
         name = hashlib.sha256(b"micro-packages-v1\0" + said + b"\0" + asked).hexdigest()
-        async with self._filling.setdefault(name, asyncio.Lock()):
+        workbench = bench(self.folder / name / LOG)
+        same = self._filling.setdefault(name, asyncio.Lock())
+        if same.locked():
+            workbench.report("fetching", "waits: the same is being fetched already")
+        async with same:
             found = self._read(name)
             if found is None:
-                await self._fill(name, recipe, plan, files, tree, bench(self.folder / name / LOG))
+                await self._fill(name, recipe, plan, files, tree, workbench)
                 found = self._read(name)
         assert found is not None
         return found
