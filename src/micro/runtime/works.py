@@ -1,4 +1,4 @@
-"""Works that somebody looks on at: each tells its progress, and ends with a last line, a fault, or its last onlooker."""
+"""Works that somebody may look on at: each tells its progress, and ends with a last line or a fault."""
 
 from __future__ import annotations
 
