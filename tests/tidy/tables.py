@@ -37,6 +37,7 @@ LATE_IMPORTS: dict[tuple[str, str], str] = {
     ("micro.doors.phone.opening", "micro.*"): "certificates take 2 MB of memory, needed when a phone is paired",
     ("micro.node.assisting", "micro.assistant.semantic.*"): "an extra that may not be installed",
     ("micro.voice.worker", "micro.voice.listening.*"): "an extra; what it cannot load is told to the node",
+    ("micro.__main__", "micro.doors.cli.main.*"): "Ctrl-C may come while it is loaded, and ends it without a traceback",
     ("micro.doors.cli.*", "micro.*"): "a command loads only what it uses: the command line starts within 150 ms",
 }
 """(module pattern, imported pattern) -> why this import of ours may stand inside a function."""

@@ -96,22 +96,24 @@ def verify(session: Session, service: str, attestations: int | None) -> None:
 def follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
     """Shows the steps of a long work as they come, fails as it fails, and returns the last one."""
     verb = endpoint.rpartition(".")[2].lower()
+    last: Mapping[str, Any] = {}  # stays empty until the node has taken the request
 
-    async def work() -> Mapping[str, Any]:
-        last: Mapping[str, Any] = {}
+    async def work() -> None:
+        nonlocal last
         async for step in session.stream("runtime", endpoint, request):
             last = step
             if session.shape() == "json":
                 session.show_item(step)
             elif not step.get("failed") and not step.get("done"):
                 note(f"{paint(str(step['step']).ljust(9), 'dim', sys.stderr)} {clean(str(step.get('detail', '')))}")
-        return last
 
     session.hint = "micro status"
     try:
-        last = session.run(work, waiting="working", whole=verb)
+        session.run(work, waiting="working", whole=verb)
     except KeyboardInterrupt:
-        if verb in {"run", "update", "offer"}:  # whoever looks on no more ends nothing
+        if not last:
+            note("stopped before the node said that it took the request; `micro status` shows what runs")
+        elif verb in {"run", "update", "offer"}:  # whoever looks on no more ends nothing
             note("the node goes on with it: `micro status` shows what runs, `micro kill SERVICE` stops it")
         else:
             note("the node gives it up: nobody looks on any more")

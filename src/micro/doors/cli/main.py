@@ -32,10 +32,10 @@ def main() -> None:
 
 def run(words: Sequence[str]) -> int:
     """Runs the command and returns its exit code."""
-    session = Session()
-    _warn()
     try:
+        session = Session()
         try:
+            _warn()
             return _run(words, session)
         finally:
             session.close()
