@@ -87,6 +87,7 @@ def control_services() -> list[Service]:
                 hidden=nothing,
                 look=nothing,
                 absent=nothing,
+                named=nothing,
             ),
             nothing,
         ),

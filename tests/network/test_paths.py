@@ -12,6 +12,7 @@ import pytest
 
 from micro.errors import Fault, NotFound, Unavailable
 from micro.service.once import call_once
+from micro.trust.identity import nid_of, short
 from tests.network.places import StartNode, client_of, run, until
 from tests.network.test_neighbours import linked
 
@@ -46,6 +47,40 @@ async def test_a_ping_measures_the_way_to_a_node(start_node: StartNode, greeter_
         await until(lambda: near.peers is not None and near.peers.link(far.nid) is None)
         with pytest.raises(Unavailable, match="no link"):
             await client.call("network", "Network.Measure", {"nid": far.nid})
+
+
+async def test_a_node_is_called_by_the_beginning_of_its_id(start_node: StartNode, greeter_folder: Path) -> None:
+    """In both spellings, at every command that takes a node; who is pinned is known though it never was linked."""
+    far, near = await linked(start_node, greeter_folder)
+    absent = nid_of(b"\x07" * 32)
+
+    async def typed(*words: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "micro", "--home", str(near.home.path), *words),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said = (await asyncio.wait_for(process.communicate(), 60))[0].decode()
+        return process.returncode, said
+
+    for beginning in (short(far.nid), far.nid[4:12], far.nid[:8]):
+        code, said = await typed("network", "ping", beginning, "--output", "json")
+        assert (code, json.loads(said)["nid"]) == (0, far.nid)
+    for words in (
+        ("network", "trace", f"greeter@{short(far.nid)}"),
+        ("network", "pin", f"greeter@{far.nid[4:12]}"),
+        ("call", f"greeter@{far.nid[4:12]}", "Say.Hello", '{"name": "Ann"}'),
+        (f"greeter@{short(far.nid)}", "hello", "--name", "Ann"),
+    ):
+        code, said = await typed(*words)
+        assert code == 0, said
+    assert (await typed("network", "pin", f"notes@{absent}"))[0] == 0
+    code, said = await typed("network", "ping", short(absent))
+    assert (code, "there is no link to" in said) == (7, True)
+    assert (await typed("network", "disconnect", far.nid[4:12]))[0] == 0
+    assert near.peers is not None
+    assert far.nid not in near.peers.known
 
 
 async def test_the_ways_are_shown_to_who_types(start_node: StartNode, greeter_folder: Path) -> None:
@@ -102,7 +137,14 @@ async def test_a_neighbour_is_told_of_what_runs_here_alone(start_node: StartNode
     assert near.nid.encode() in await call_once(link, "network", "Network.Ping", {})
     with pytest.raises(NotFound):  # the greeter is far's own: near does not lead it back
         await call_once(link, "network", "Network.Trace", {"service": "greeter"})
-    for endpoint in ("Network.Nodes", "Network.Routes", "Network.Graph", "Network.Services", "Network.Measure"):
+    for endpoint in (
+        "Network.Nodes",
+        "Network.Routes",
+        "Network.Graph",
+        "Network.Services",
+        "Network.Measure",
+        "Network.Whole",
+    ):
         with pytest.raises(Fault, match="answers this node's owner only"):
             await call_once(link, "network", endpoint, {})
 

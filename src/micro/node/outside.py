@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -252,7 +252,16 @@ class Outside:
             hidden=gate.hidden_from,
             look=self.strangers.look,
             absent=router.absent,
+            named=self._named,
         )
+
+    def _named(self) -> Iterator[str]:
+        """Yields the nodes that somebody here pinned a name to, and those in the map of the network."""
+        for nids in self.backbone.pinned.everything().values():
+            yield from nids
+        charts = self.backbone.charting.atlas.charts() if self.backbone.charting is not None else ()
+        for chart in charts:
+            yield from (nid_of(member.key) for member in chart.ring.members)
 
     def _strangers(self, catalog: Catalog, ports: Ports, bell: Bell) -> Strangers:
         peers = self.peers

@@ -22,6 +22,7 @@ from micro.service.once import call_once
 from micro.service.registry.catalog import LIST_MAX, Catalog
 from micro.service.registry.instance import Instance
 from micro.service.service import Service
+from micro.trust.beginning import whole_nid
 from micro.trust.identity import is_nid
 from micro.trust.policy import Caller
 
@@ -75,6 +76,7 @@ class Paths:
         hidden: Callable[[Caller], frozenset[str]],
         look: Callable[[str], Awaitable[None]],
         absent: Callable[[str], Fault],
+        named: Callable[[], Iterable[str]],
     ) -> None:
         """Takes what it asks.
 
@@ -86,6 +88,7 @@ class Paths:
             hidden: the services that a caller is not shown.
             look: brings a service of strangers into the catalog.
             absent: what a call of a service is answered that is not in the catalog.
+            named: nodes that are known beside those with a link or with services: pinned, or in the network's map.
         """
         self._peers = peers
         self._catalog = catalog
@@ -98,6 +101,7 @@ class Paths:
         self._hidden = hidden
         self._look = look
         self._absent = absent
+        self._named = named
 
     def add_to(self, service: Service) -> None:
         """Adds the endpoints to the service `network`."""
@@ -106,6 +110,7 @@ class Paths:
         service.add("Network.Services", self.services, idempotent=True)
         service.add("Network.Graph", self.graph, idempotent=True)
         service.add("Network.Ping", self.ping, idempotent=True)
+        service.add("Network.Whole", self.whole, idempotent=True)
         service.add("Network.Measure", self.measure, idempotent=True)
         service.add("Network.Trace", self.trace, idempotent=True)
 
@@ -158,6 +163,23 @@ class Paths:
         """Answers with this node's id."""
         return {"nid": self._nid}
 
+    async def whole(self, beginning: str) -> dict[str, Any]:
+        """Returns the node whose id begins so, of all that this node knows.
+
+        Args:
+            beginning: a whole node id, or at least eight characters of one; the first four, `b5ua`, may be left out.
+
+        Raises:
+            NotFound, Conflict: no node begins so, or several do.
+        """
+        return {"nid": beginning if is_nid(beginning) else whole_nid(beginning, self._known())}
+
+    def _known(self) -> set[str]:
+        """Returns all nodes that this one has a name for, linked now or not."""
+        visited = {nid for nid, _, _ in self._visited()}
+        serving = {instance.nid for instance in self._instances()}
+        return {self._nid, *self._peers.known, *visited, *serving, *self._named()}
+
     async def measure(self, nid: str, count: int = 5) -> dict[str, Any]:
         """Asks a node for a sign of life several times, one after the other.
 
@@ -166,7 +188,7 @@ class Paths:
             count: how often, at most 100.
         """
         link = self._link(nid)
-        if link is None and nid not in self._peers.known:
+        if link is None and nid not in self._known():
             raise NotFound(f"{nid[:64]} is no node that this one knows; `micro network nodes` lists them")
         seconds = [await self._timed(link, nid) for _ in range(max(1, min(count, PINGS_MAX)))]
         return {"nid": nid, "over": over(link), "seconds": seconds}

@@ -22,6 +22,7 @@ __all__ = [
     "NID_BEGINNING",
     "NID_CHARACTERS",
     "SERVICE_CHARACTERS_MAX",
+    "SHORT_CHARACTERS",
     "VERSION_CHARACTERS_MAX",
     "instance_id",
     "is_nid",
@@ -54,8 +55,8 @@ _NID = re.compile(r"b[a-z2-7]{55}")
 _SERVICE = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _VERSION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
-_SHORT_FROM, _SHORT_TO = 4, 12
-"""Every nid begins with `b5ua`, so a short form starts behind that."""
+SHORT_CHARACTERS: Final = 12
+"""Of a short form: `b5ua`, with which every nid begins, and the eight that tell nodes apart."""
 
 
 @lru_cache(SPELLINGS_KEPT)
@@ -105,8 +106,8 @@ def is_nid(text: str) -> bool:
 
 
 def short(nid: str) -> str:
-    """Returns eight characters of a nid, for a person to tell nodes apart; never enough to trust one."""
-    return nid[_SHORT_FROM:_SHORT_TO]
+    """Returns the beginning of a nid, for a person to tell nodes apart and to type; never enough to trust one."""
+    return nid[:SHORT_CHARACTERS]
 
 
 def is_service_name(name: str) -> bool:

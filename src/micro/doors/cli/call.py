@@ -71,6 +71,7 @@ def call(session: Session, service: str, endpoint: str, body: str | None, raw: b
     """
     data, content_type = _opening(body, raw=raw)
     session.hint = typed_line("micro describe", service)
+    service = session.whole(service)
     answer = exchange_call(session, service, endpoint, data, content_type=content_type, headers=parse_headers(headers))
     if raw:
         say_bytes(answer)
@@ -98,6 +99,7 @@ def stream(
     endpoint takes a stream, each line of the standard input is sent as one item.
     """
     session.hint = typed_line("micro describe", service)
+    service = session.whole(service)
     found = find_endpoint(session, service, endpoint)
     takes = takes_items(found)
     if takes and body == "-":

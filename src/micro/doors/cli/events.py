@@ -114,6 +114,8 @@ def subscribe(
 
     session.hint = "micro network nodes" if "@" in topic else "micro events list"
 
+    topic = session.whole(topic)
+
     async def work() -> None:
         client = await session.client()
         left = count

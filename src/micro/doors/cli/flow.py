@@ -11,6 +11,7 @@ from micro.doors.cli.options import group
 from micro.doors.cli.output import Column, clean
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, say
+from micro.trust.identity import short
 
 __all__ = ["drawing", "flow"]
 
@@ -85,7 +86,7 @@ def _draw(by_topic: Mapping[str, Sequence[Step]], first: str, indent: str, drawn
             stack.pop()
             continue
         name = f"{step['service']}.{step['function']}" if step["function"] else step["service"]
-        on = f"{len(step['nodes'])} nodes" if len(step["nodes"]) > 1 else f"on {''.join(step['nodes'])[:12]}"
+        on = f"{len(step['nodes'])} nodes" if len(step["nodes"]) > 1 else f"on {short(''.join(step['nodes']))}"
         emits = step["emits"]
         is_again = emits in drawn and emits in by_topic
         follows = f" -> {emits}{' (above)' if is_again else ''}" if emits else ""

@@ -15,6 +15,7 @@ from micro.doors.cli.options import Function, group
 from micro.doors.cli.output import Column, as_line, cell
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, say
+from micro.trust.identity import short
 
 __all__ = ["copy_rows", "events", "older_lines"]
 
@@ -162,7 +163,7 @@ def copies(session: Session) -> None:
 def copy_rows(topics: Sequence[Mapping[str, Any]], *, is_plain: bool) -> list[dict[str, Any]]:
     """Returns the rows of `micro events copies`: with whole node ids and commas for programs, cut ones for people."""
     return [
-        {**each, "copies": ",".join(each["copies"]) if is_plain else [nid[:12] for nid in each["copies"]]}
+        {**each, "copies": ",".join(each["copies"]) if is_plain else [short(nid) for nid in each["copies"]]}
         for each in topics
     ]
 
@@ -171,7 +172,7 @@ def older_lines(topic: str, older: Sequence[Mapping[str, Any]]) -> list[str]:
     """Returns a line on each older log of a topic that lies at copies and was not taken back."""
     return [
         f"an older log of {topic}, events {each['first']} to {each['last']}, the newest {ago(each['time'])}, lies at "
-        f"{', '.join(nid[:12] for nid in each['copies'])} and was not taken back"
+        f"{', '.join(short(nid) for nid in each['copies'])} and was not taken back"
         for each in older
     ]
 

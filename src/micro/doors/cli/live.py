@@ -30,6 +30,7 @@ def service_command(session: Session, name: str) -> ServiceCommand:
         NotFound: no service is called so.
         NoNode: no node runs that could know.
     """
+    name = session.whole(name)
     found = session.ask("registry", "Registry.Get", {"name": bare_name(name)})
     return ServiceCommand({**found, "name": name})  # `name@version` and `name#2` are called as such
 

@@ -69,7 +69,7 @@ def connect(session: Session, ticket: str) -> None:
 def disconnect(session: Session, nid: str) -> None:
     """End the link with a node, and forget the node."""
     session.hint = "micro network peers"
-    found = _ask(session, "Network.Disconnect", {"nid": nid})
+    found = _ask(session, "Network.Disconnect", {"nid": session.whole(nid)})
     if session.shape() == "json":
         session.show(found)
 
@@ -121,7 +121,7 @@ def pin(session: Session, name: str) -> None:
         session.hint = f"{typed_line('micro events export', searched or 'TOPIC')}, at the node that has it"
     else:
         session.hint = typed_line("micro services", searched) if searched else "micro services"
-    found = _ask(session, "Network.Pin", {"name": name}, waiting=f"looking for {name}")
+    found = _ask(session, "Network.Pin", {"name": session.whole(name)}, waiting=f"looking for {name}")
     session.show_rows(found, [{"node": nid} for nid in found["nodes"]], [Column("node")])
 
 
@@ -223,7 +223,7 @@ def graph(session: Session) -> None:
 def ping(session: Session, nid: str, count: int) -> None:
     """Measure the way to a node and back."""
     session.hint = "micro network nodes"
-    found = _ask(session, "Network.Measure", {"nid": nid, "count": count}, waiting="measuring")
+    found = _ask(session, "Network.Measure", {"nid": session.whole(nid), "count": count}, waiting="measuring")
     seconds = sorted(found["seconds"])
     row = {
         "nid": found["nid"],
@@ -244,7 +244,7 @@ def trace(session: Session, service: str) -> None:
     began = time.monotonic()
     session.ask("node", "Node.Status")
     first = {"node": "", "to": here, "over": "socket", "seconds": time.monotonic() - began}
-    found = _ask(session, "Network.Trace", {"service": service}, waiting="following")
+    found = _ask(session, "Network.Trace", {"service": session.whole(service)}, waiting="following")
     hops = [first, *found["hops"]]
     rows = [
         {"hop": number, "from": hop["node"] or "here", **hop, "time": _time(hop["seconds"])}

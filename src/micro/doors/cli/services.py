@@ -82,6 +82,7 @@ def describe(session: Session, service: str, proto: bool) -> None:
     As JSON it is one object with the JSON Schema of every request and answer: all that any caller needs to know.
     """
     session.hint = "micro services"
+    service = session.whole(service)
     found = session.ask("registry", "Registry.Get", {"name": service})
     if proto:
         from micro.service.schema.protosource import proto_source

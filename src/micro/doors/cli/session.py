@@ -140,6 +140,23 @@ class Session:
         """Calls an endpoint and waits for its answer."""
         return self.run(lambda: self.call(service, endpoint, request), waiting=waiting)
 
+    def whole(self, name: str) -> str:
+        """Returns a node's id, or `service@nid` and `topic@nid`, with the whole id where its beginning was typed.
+
+        Raises:
+            Conflict: several nodes that are known begin so.
+        """
+        from micro.trust.beginning import is_beginning
+
+        before, at, typed = name.rpartition("@")
+        if not is_beginning(typed):
+            return name
+        try:
+            found = self.ask("network", "Network.Whole", {"beginning": typed})
+        except (NotFound, Forbidden, Unauthorized):  # it may be a version; if not, whoever is asked next says so
+            return name
+        return f"{before}{at}{found['nid']}"
+
     def meet(self, service: str) -> None:
         """Asks the person once, before a service of strangers is used under a name that nobody vouches for.
 
