@@ -137,7 +137,7 @@ class TownNode:
             on_going=lambda link, reason: None,
             on_lost=self._lost,
             trials={},
-            expected=lambda _: "",
+            expected=lambda *_: "",
             chance=lambda: 0.5,
             now=clock.monotonic,
         )

@@ -13,7 +13,7 @@ from micro.node.node import Node
 from micro.node.strangers import PROVIDERS_MAX
 from micro.service.once import call_once
 from micro.service.registry.finding import Offer
-from micro.trust.identity import nid_of
+from micro.trust.identity import nid_of, short
 from micro.trust.keys import NodeKey
 from tests.network.places import StartNode, client_of, run, typed, until
 from tests.network.test_backbone import network, shows
@@ -131,6 +131,9 @@ async def test_a_trace_says_of_a_stranger_that_is_away_what_a_call_says(
             await client.call("greeter", "Say.Hello")
         with pytest.raises(Unavailable):
             await client.call("network", "Network.Trace", {"service": "greeter"})
+        since = f"is pinned to {short(provider.nid)}, out of reach for [0-9]+ s, .*`micro network unpin greeter`"
+        with pytest.raises(Unavailable, match=since):
+            seeker.describe("greeter")
         with pytest.raises(NotFound):
             await client.call("network", "Network.Trace", {"service": "nobody-has-this"})
 
@@ -260,10 +263,13 @@ async def test_a_person_is_asked_before_a_name_is_used(start_node: StartNode, gr
     assert "micro network pin greeter" in err
     assert (await typed(home, "describe", "greeter"))[0] == 0
     assert (await typed(home, "call", "greeter", "Say.Hello"))[0] == 5
+    code, _, err = await typed(home, "network", "trace", "greeter")
+    assert (code, "its name is unverified" in err, "micro network pin greeter" in err) == (5, True, True)
     assert seeker.backbone is not None
     assert seeker.backbone.pinned.everything() == {}
     assert (await typed(home, "network", "pin", "greeter"))[:2] == (0, provider.nid)
     assert (await typed(home, "greeter", "hello", "--name", "Ann"))[:2] == (0, "Hello Ann")
+    assert provider.nid in (await typed(home, "network", "trace", "greeter"))[1]
     assert (await typed(home, "network", "pin", "nobody-has-this"))[0] == 4
 
 

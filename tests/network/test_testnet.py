@@ -99,12 +99,12 @@ def town() -> Iterator[Desk]:
 
 
 def test_every_node_is_one_of_its_own(town: Desk) -> None:
-    """With a home, a process and an API of its own; each sees all super nodes."""
+    """With a home, a process and an API of its own; the map of each names all super nodes."""
     rows = town.rows()
 
     assert list(rows) == ["super-1", "super-2", "node-1", "node-2", "node-3"]
     assert {row["state"] for row in rows.values()} == {"serving"}
-    assert {row["sees"] for row in rows.values()} == {2}
+    assert {row["mapped"] for row in rows.values()} == {2}
     for field in ("pid", "home", "api"):
         assert len({row[field] for row in rows.values()}) == 5
     assert [row["role"] for row in rows.values()].count("super node") == 2

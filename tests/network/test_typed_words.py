@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.network.places import StartNode, run, typed
+from tests.network.places import StartNode, run, typed, until
+from tests.network.test_backbone import network
 
 NASTY = "x;touch pwn"
 
@@ -78,3 +79,46 @@ async def test_what_is_no_node_is_not_pinned(start_node: StartNode) -> None:
 
     assert code == 1
     assert "behind the @ the id of a node is expected" in error
+
+
+async def test_an_answer_that_is_empty_says_so(start_node: StartNode) -> None:
+    """On the standard error, so that a program that reads the answer is not in the way."""
+    home = str((await start_node()).home.path)
+
+    for words, expected in [
+        (["flow", "show", "nosuch"], "no service takes events from nosuch"),
+        (["services"], "no services yet; in a network `micro services WORD` searches it"),
+    ]:
+        code, out, error = await typed(home, *words, "--output", "plain")
+        assert (code, out, expected in error) == (0, "", True), error
+        assert (await typed(home, *words, "--output", "json"))[2] == ""
+
+
+async def test_whoever_joins_twice_is_told(start_node: StartNode) -> None:
+    """Also the one whose ticket it is."""
+    [root] = await network(start_node, 1)
+    node, ticket = await start_node(network=True), root.ticket().encode()
+
+    for home, was_there in [(node.home.path, False), (node.home.path, True), (root.home.path, True)]:
+        code, out, error = await typed(str(home), "network", "join", ticket, "--output", "plain")
+        assert (code, f"already\t{str(was_there).lower()}" in out) == (0, True), out
+        assert ("this node was in that network already" in error) == was_there
+
+
+async def test_the_doctor_tells_of_a_network_that_is_gone(start_node: StartNode) -> None:
+    """And where the node that runs serves its API, not whether another port is free."""
+    [root] = await network(start_node, 1)
+    node = await start_node(network=True, join=root.ticket().encode())
+    node.condition.addresses["api"] = "http://127.0.0.1:4321"
+    await until(lambda: bool(node.status()["backbone"]["home"]))
+
+    _, out, _ = await typed(str(node.home.path), "doctor", "--output", "plain")
+    assert f"ok\tsuper nodes\t{root.nid} answers, one of 1 in the map" in out
+    assert "ok\tapi port\tthe node serves http://127.0.0.1:4321\t" in out
+
+    await root.stop()
+    await until(lambda: bool(node.status()["backbone"].get("trouble")))
+    code, out, _ = await typed(str(node.home.path), "doctor", "--output", "plain")
+    [line] = [line for line in out.splitlines() if "super nodes" in line]
+    assert (code, line.split("\t")[:2], "micro network join TICKET" in line) == (0, ["warn", "super nodes"], True)
+    assert node.status()["backbone"]["trouble"][:20] in line

@@ -59,9 +59,9 @@ class Elsewhere:
         """Returns what fits words in the network."""
         return await self.outside.strangers.search(text, limit) if self.outside is not None else []
 
-    def had(self, service: str) -> bool:
-        """Says whether a stranger that is away now had a service of this name."""
-        return self.outside is not None and self.outside.strangers.had(service)
+    def away(self, service: str) -> tuple[float, tuple[str, ...]] | None:
+        """Returns how long strangers that had a service are away, and who is meant by its name; None for no such."""
+        return self.outside.strangers.away(service) if self.outside is not None else None
 
     def sweep(self) -> None:
         """Lets go of services of strangers that nobody uses."""

@@ -177,7 +177,7 @@ class Node:
             on_going=lambda link, reason: None,
             on_lost=self._lost,
             trials=self.trials,
-            expected=lambda service: self._expectation.of(service),
+            expected=lambda service, is_peer: self._expectation.of(service, is_peer=is_peer),
             chance=self._chance,
             now=ports.clock.monotonic,
         )

@@ -79,7 +79,7 @@ class Strangers:
         self._changed = changed
         self._looking: dict[str, asyncio.Task[None]] = {}
         self._followed = Followed(catalog, clock, is_neighbour=is_neighbour, changed=changed, short=self._refill_for)
-        self._missed: dict[str, None] = {}
+        self._missed: dict[str, float] = {}
         self._refill = Refill(self._fill, entropy)
 
     # -- asking -----------------------------------------------------------------------------------------------------
@@ -200,15 +200,16 @@ class Strangers:
             else:
                 self._look_again(name)
 
-    def had(self, service: str) -> bool:
-        """Says whether a stranger that is gone, or was let go, had a service of this name; it is looked for then.
+    def away(self, service: str) -> tuple[float, tuple[str, ...]] | None:
+        """Returns for how many seconds a service is missed that a stranger had, and to whom its name is pinned.
 
-        In no network nobody is looked for, so nothing is expected; what was used before is, once it is in one again.
+        It is looked for then. None where no stranger that is gone, or was let go, had it. In no network nobody is
+        looked for, so nothing is expected; what was used before is, once it is in one again.
         """
         if service not in self._missed or not self._backbone.network:
-            return False
+            return None
         self._look_again(service)
-        return True
+        return self._clock.monotonic() - self._missed[service], self._backbone.pinned.get(service) or ()
 
     def sweep(self) -> None:
         """Lets go of those whose services nobody asked for."""
@@ -248,7 +249,7 @@ class Strangers:
             self._start(name)
 
     def _miss(self, name: str) -> None:
-        self._missed[name] = None
+        self._missed.setdefault(name, self._clock.monotonic())
         if len(self._missed) > LOOKED_FOR_MAX:
             del self._missed[next(iter(self._missed))]
 

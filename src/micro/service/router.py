@@ -123,7 +123,7 @@ class Router:
         link_to: the link that leads to an instance, or None.
         on_lost: told when a link is gone.
         trials: the services of which a newcomer is on trial.
-        expected: why a service that is not there will be, "" where nobody knows of it.
+        expected: why a service that is not there will be, "" where nobody knows of it; whether a peer asks.
         chance: a number from 0 up to 1, for the choice among instances.
         now: a clock that never goes back, in seconds.
         on_greeted: told who a peer says it is; raises a `Fault` to refuse.
@@ -142,7 +142,7 @@ class Router:
         on_going: Callable[[Link, str], None],
         on_lost: Callable[[Link, str], None],
         trials: Trials,
-        expected: Callable[[str], str],
+        expected: Callable[[str, bool], str],
         chance: Callable[[], float],
         now: Callable[[], float],
     ) -> None:
@@ -286,7 +286,7 @@ class Router:
         elif version.startswith(NID_BEGINNING):
             raise NotFound(f"{version[:80]!a} is no whole node id, which has {NID_CHARACTERS} characters", id=service)
         if view is None:
-            raise self.absent(service)
+            raise self.absent(service, is_peer=caller.peer)
         instances = [i for i in view.providing(endpoint) if i.state == "serving"]
         if generation is None:
             instances = [i for i in instances if i.weight > 0]
@@ -322,9 +322,9 @@ class Router:
             headers[names.TOKEN] = caller.token
         return [(instance, Hop(out, headers)) for instance, out in reached]
 
-    def absent(self, service: str) -> Fault:
+    def absent(self, service: str, *, is_peer: bool = False) -> Fault:
         """Returns what is said of a service that is not in the catalog: 503 where it will be there again, else 404."""
-        why = self._expected(service)
+        why = self._expected(service, is_peer)
         if why:
             return Unavailable(f"{service} is not there now: {why}; try again in a moment", id=service)
         return NotFound(f"no service is called {service}; `micro services` lists what runs", id=service)

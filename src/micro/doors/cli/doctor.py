@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,9 +37,12 @@ def doctor(session: Session) -> None:
     config = load_config(session.home, {})
     found = [check(config) for check in CHECKS]
     if found[-1].state == "ok":
-        found.append(_greeting(session))
-    if found[-1].state == "ok":
-        found += _copies(session)
+        greeting, status = _greeting(session)
+        found.append(greeting)
+        if status:
+            found = [_served(check, status) for check in found] + _backbone(status)
+        if greeting.state == "ok":
+            found += _copies(session)
     found += _damaged(Home(config.home).path)
     if session.shape() == "json":
         session.show({"checks": [dataclasses.asdict(check) for check in found]})
@@ -48,25 +53,46 @@ def doctor(session: Session) -> None:
         click.get_current_context().exit(FAULT)
 
 
-def _greeting(session: Session) -> Check:
-    """The node speaks our language."""
+def _greeting(session: Session) -> tuple[Check, Mapping[str, Any]]:
+    """The node speaks our language; and what it says of itself, nothing where it says nothing."""
     from micro.version import VERSION
 
     try:
         status = session.ask("node", "Node.Status")
     except Forbidden:
-        return Check("version", "warn", "MICRO_TOKEN is of an account, and only the owner is told", "unset MICRO_TOKEN")
+        why = "MICRO_TOKEN is of an account, and only the owner is told"
+        return Check("version", "warn", why, "unset MICRO_TOKEN"), {}
     except Unauthorized as error:
-        return Check("token", "fail", f"MICRO_TOKEN: {error}", "unset MICRO_TOKEN, or get another: micro auth token ID")
+        again = "unset MICRO_TOKEN, or get another: micro auth token ID"
+        return Check("token", "fail", f"MICRO_TOKEN: {error}", again), {}
     except Usage as error:
-        return Check("token", "fail", str(error), error.remedy)
+        return Check("token", "fail", str(error), error.remedy), {}
     except (MicroError, OSError) as error:
-        return Check("version", "fail", str(error), "stop the node and start it again: micro server")
+        return Check("version", "fail", str(error), "stop the node and start it again: micro server"), {}
     if status["version"] != VERSION:
-        return Check(
-            "version", "warn", f"the node is {status['version']}, this command {VERSION}", "start the node again"
-        )
-    return Check("version", "ok", VERSION)
+        why = f"the node is {status['version']}, this command {VERSION}"
+        return Check("version", "warn", why, "start the node again"), status
+    return Check("version", "ok", VERSION), status
+
+
+def _served(check: Check, status: Mapping[str, Any]) -> Check:
+    """The port that the node serves the HTTP API at says more than whether the one in the settings is free."""
+    if check.name != "api port":
+        return check
+    address = status.get("api")
+    return Check("api port", "ok", f"the node serves {address}" if address else "the node serves no HTTP API")
+
+
+def _backbone(status: Mapping[str, Any]) -> list[Check]:
+    """The network answers; nothing where the node is in none."""
+    found = status.get("backbone")
+    if not found:
+        return []
+    if found.get("trouble") or not found.get("home"):
+        why = found.get("trouble") or "no super node answers yet"
+        again = "see that one of its super nodes runs; or, with the ticket of another: micro network join TICKET"
+        return [Check("super nodes", "warn", why, again)]
+    return [Check("super nodes", "ok", f"{found['home']} answers, one of {found['super_nodes']} in the map")]
 
 
 def _copies(session: Session) -> list[Check]:

@@ -40,10 +40,10 @@ def show(session: Session, topic: str | None) -> None:
     steps: list[Step] = found["steps"] if topic is None else list(_after(found["steps"], topic))
     if session.shape() != "table":
         session.show_rows({"steps": steps}, steps, STEPS)
-        return
-    for line in drawing(steps):
-        say(line)
-    if not steps:
+    else:
+        for line in drawing(steps):
+            say(line)
+    if not steps and session.shape() != "json":
         note("no service takes events" if topic is None else f"no service takes events from {topic}")
         note("next: declare @service.function, or @service.subscribe")
 

@@ -87,6 +87,8 @@ def join(session: Session, ticket: str) -> None:
     except Conflict:
         session.hint = "micro network leave"
         raise
+    if found.get("already") and session.shape() != "json":
+        note("this node was in that network already, so nothing changes but that it asked there for a newer map")
     session.show_fields(found)
 
 
@@ -238,7 +240,11 @@ def ping(session: Session, nid: str, count: int) -> None:
 @network.command_of("trace", example="micro network trace greeter")
 @click.argument("service")
 def trace(session: Session, service: str) -> None:
-    """Follow the way of a call to a service, and time each hop there and back."""
+    """Follow the way of a call to a service, and time each hop there and back.
+
+    As a call it is refused where only strangers offer the name and it was never used here.
+    """
+    session.meet(service)
     session.hint = "micro services"
     here = session.ask("node", "Node.Status")["nid"]  # the link is there now, and the command has started
     began = time.monotonic()

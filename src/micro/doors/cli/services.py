@@ -50,8 +50,9 @@ def services(session: Session, query: tuple[str, ...], limit: int, watch: bool) 
         found = session.ask("registry", "Registry.List", {"limit": limit})
     rows = found["services"]
     session.show_rows(found, rows, COLUMNS)
-    if session.shape() == "table" and not rows:
-        note(f"no service matches {' '.join(query)!r}; {WORDS}" if query else "no services yet")
+    if session.shape() != "json" and not rows:
+        none = "no services yet; in a network `micro services WORD` searches it"
+        note(f"no service matches {' '.join(query)!r}; {WORDS}" if query else none)
         session.next("micro new hello && micro run ./hello")
 
 

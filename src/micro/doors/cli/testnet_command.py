@@ -32,7 +32,7 @@ NODES_MAX = 100
 
 NODES, SUPER_NODES = 5, 3
 STARTED = [Column(name) for name in ("name", "role", "home", "api")]
-FOUND = [Column(name) for name in ("name", "role", "state", "sees", "pid", "home", "api")]
+FOUND = [Column(name) for name in ("name", "role", "state", "mapped", "pid", "home", "api")]
 
 
 @group("testnet", example="micro testnet up --nodes 12 --super 3")
@@ -146,7 +146,10 @@ def _short(path: str) -> str:
 
 @_command("status", example="micro testnet status")
 def status(session: Session, folder: Path | None) -> None:
-    """Show the nodes of the network, and how many super nodes each sees."""
+    """Show the nodes of the network, and how many super nodes the map of each names.
+
+    One that died stays in the maps until the keeper takes it out.
+    """
     found = _there(session, folder)
     rows = session.run(found.rows, waiting="asking the nodes")
     session.show_rows({"folder": str(found.folder), "nodes": rows}, rows, FOUND)

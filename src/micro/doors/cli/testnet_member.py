@@ -102,14 +102,14 @@ class Member:
             return None
 
     async def row(self) -> dict[str, Any]:
-        """Returns its name, role, state, how many super nodes it sees, pid, home and api."""
+        """Returns its name, role, state, how many super nodes its map names, pid, home and api."""
         status = await self.status()
         found = status or {}
         pid = self.pid()
         state = "serving" if status is not None else "silent" if pid is not None else "stopped"
-        seen = found.get("backbone", {}).get("super_nodes", 0)
+        mapped = found.get("backbone", {}).get("super_nodes", 0)
         place = {"pid": pid, "home": str(self.home), "api": found.get("api") or ""}
-        return {"name": self.name, "role": self.role, "state": state, "sees": seen, **place}
+        return {"name": self.name, "role": self.role, "state": state, "mapped": mapped, **place}
 
     def tail(self, lines: int) -> list[str]:
         """Returns the last lines that its process wrote."""

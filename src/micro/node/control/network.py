@@ -103,18 +103,18 @@ class Network:
         return {"nid": nid}
 
     async def join(self, ticket: str) -> dict[str, Any]:
-        """Takes this node into the network of a ticket, now and after every start.
+        """Takes this node into the network of a ticket, now and after every start; says whether it was there `already`.
 
         Args:
             ticket: what `micro network ticket` printed at a node of that network; with a second path the network's
                 id will do, which is the node id of its keeper.
         """
-        where = ticket.strip()
+        before, where = self._backbone.network, ticket.strip()
         if is_nid(where):
             await self._backbone.join_network(where)
         else:
             await self._backbone.join(Ticket.decode(where))
-        return self._backbone.status()
+        return {**self._backbone.status(), "already": self._backbone.network == before}
 
     async def leave(self, force: bool = False) -> dict[str, Any]:
         """Withdraws what this node offers in its network, and forgets the network.

@@ -96,7 +96,7 @@ class Registry:
         logs: Callable[[str], list[str]],
         declare: Callable[[str, dict[str, Any]], None],
         hidden: Callable[[Caller], frozenset[str]],
-        absent: Callable[[str], Fault],
+        absent: Callable[..., Fault],
         isolation: Callable[[], str],
     ) -> None:
         self._catalog = catalog
@@ -175,7 +175,7 @@ class Registry:
             await self._elsewhere.use(wanted)
         view = self._seen(wanted, context.caller)
         if view is None:
-            raise self._absent(wanted)
+            raise self._absent(wanted, is_peer=context.caller.peer)
         addresses = self._direct(name) if context.caller.unlimited else []
         return {"addresses": addresses, "description": view.describe()}
 
