@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +18,7 @@ COMPLAINT_LINES_MAX = 12
 SOURCE_BYTES_MAX = 1_000_000
 """So much of a source is read to see whether it uses the SDK."""
 
-SDK_FILES = frozenset({"micro.h", "micro.rs", "micro.zig", "micro_guest.go"})
+SDK_FILES = frozenset({"micro.h", "micro.rs", "micro.zig", "micro_guest.go", "micro_guest_main.go"})
 PROGRAMS = ("go", "cargo")
 """The tools that are the owner's; kits bring the others."""
 
@@ -103,7 +104,24 @@ def _put_beside(recipe: Recipe, folder: Path, tools: Tools, disk: Disk) -> None:
             raise EngineError(f"this installation lacks {source} of its guests' SDK; install micro-network again")
         disk.make_folder((folder / place).parent)
         disk.remove(folder / place)
-        disk.create(folder / place, data)
+        if not _has_its_own(recipe, place, folder, disk):
+            disk.create(folder / place, data)
+
+
+def _has_its_own(recipe: Recipe, place: str, folder: Path, disk: Disk) -> bool:
+    """Returns whether a source at the top says itself what a file of the SDK would say."""
+    for name, ending, pattern in recipe.yields:
+        for entry in disk.entries(folder) if name == place else ():
+            own = entry.kind == "file" and entry.name.endswith(ending) and entry.name not in SDK_FILES
+            data = disk.read_part(folder / entry.name, 0, SOURCE_BYTES_MAX) if own else b""
+            if pattern.search(data) and _is_built(entry.name, data):
+                return True
+    return False
+
+
+def _is_built(name: str, source: bytes) -> bool:
+    """Returns whether a file of Go belongs to the program: no test, and not marked to be ignored."""
+    return not name.endswith("_test.go") and re.search(rb"^//go:build ignore\b", source, re.MULTILINE) is None
 
 
 def _uses(mark: bytes, folder: Path, disk: Disk) -> bool:

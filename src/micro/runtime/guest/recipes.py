@@ -9,6 +9,7 @@ command, which reads its standard input and writes its standard output.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -50,6 +51,7 @@ class Tools:
         wit: the folder of the world.
         rust_target: what Rust's target is called.
         packages: the folder of what was fetched for the source; empty where nothing was.
+        start: the file that a guest in a scripting language begins with; empty for the first usual one.
     """
 
     words: Mapping[str, tuple[str, ...]]
@@ -57,6 +59,7 @@ class Tools:
     wit: str
     rust_target: str = RUST_TARGETS[0]
     packages: str = ""
+    start: str = ""
 
     def call(self, name: str) -> tuple[str, ...]:
         """Returns the words that call a tool.
@@ -97,6 +100,7 @@ class Recipe:
         beside: the files of the SDK to put into the folder: from where in the SDK, to where.
         mark: what stands in a source that uses the SDK; where it is empty, each does.
         differs: why two builds of one source are not equal in every bit; empty where they are.
+        yields: of the files beside, which is left out where a source of this ending has this in it.
     """
 
     tools: tuple[str, ...]
@@ -104,6 +108,7 @@ class Recipe:
     beside: tuple[tuple[str, str], ...]
     mark: bytes = b""
     differs: str = ""
+    yields: tuple[tuple[str, str, re.Pattern[bytes]], ...] = ()
 
 
 def _c(compiler: str, endings: tuple[str, ...], *more: str) -> Steps:
@@ -163,7 +168,7 @@ def _python(tools: Tools, names: Collection[str], *, sdk: bool) -> list[Step]:
 
 
 def _javascript(tools: Tools, names: Collection[str], *, sdk: bool) -> list[Step]:
-    entry = next((name for name in SCRIPTS if name in names), SCRIPTS[0])
+    entry = tools.start or next((name for name in SCRIPTS if name in names), SCRIPTS[0])
     bundle = (
         "micro_component.js",
         f"--alias:micro-main=./{entry}",
@@ -183,13 +188,16 @@ _PYTHON_FILES = tuple(f"micro/{name}.py" for name in ("__init__", "_fault", "_gu
 _PYTHON = tuple((f"python/{name}", name) for name in ("micro_component.py", *_PYTHON_FILES))
 _JAVASCRIPT = (("javascript/micro.js", "micro.js"), ("javascript/micro_component.js", "micro_component.js"))
 
+_GO = tuple((f"go/{name}", name) for name in ("micro_guest.go", "micro_guest_main.go"))
+_GO_MAIN = re.compile(rb"^func main\(\)", re.MULTILINE)
+
 LANGUAGES: dict[Language, Recipe] = {
     "assemblyscript": Recipe(("asc",), _assemblyscript, (("assemblyscript/micro.ts", "micro.ts"),)),
     "c": Recipe(("zig",), _c("cc", (".c",)), (("c/micro.h", "micro.h"),), b'"micro.h"'),
     "cpp": Recipe(
         ("zig",), _c("c++", (".cc", ".cpp", ".cxx"), "-fno-exceptions"), (("c/micro.h", "micro.h"),), b'"micro.h"'
     ),
-    "go": Recipe(("go",), _go, (("go/micro_guest.go", "micro_guest.go"),), b"OnCall"),
+    "go": Recipe(("go",), _go, _GO, b"OnCall", yields=(("micro_guest_main.go", ".go", _GO_MAIN),)),
     "javascript": Recipe(("esbuild", "componentize-qjs"), _javascript, _JAVASCRIPT, differs=SNAPSHOT),
     "python": Recipe(("componentize-py",), _python, _PYTHON, differs=SNAPSHOT),
     "rust": Recipe(("cargo",), _rust, (("rust/micro.rs", "src/micro.rs"),), b"mod micro;"),

@@ -9,6 +9,7 @@ sockets and files are nothing that a guest has. Whoever knows better says so, an
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from micro.errors import SourceError
 from micro.runtime.manifest import MANIFEST, Engine, Manifest
 from micro.runtime.recipe.plan import Files
 
-__all__ = ["PREBUILT", "Choice", "choose", "module_of"]
+__all__ = ["PREBUILT", "Choice", "choose", "module_of", "script_of"]
 
 PREBUILT = ".wasm"
 DEPTH_MAX = 1
@@ -40,7 +41,15 @@ ONLY = {
 }
 """What says that a source is of a language that becomes nothing else here."""
 
-OURS = frozenset({"micro.h", "micro.rs", "micro.zig", "micro_guest.go", "micro.js", "micro.ts", "micro_component.js"})
+ELSEWHERE = ("Cargo.toml", "go.mod", "main.zig", "asconfig.json")
+"""What says more surely than `package.json` of which language a guest is."""
+
+SCRIPT = (".js", ".mjs", ".ts")
+
+OURS = frozenset(
+    {"micro.h", "micro.rs", "micro.zig", "micro_guest.go", "micro_guest_main.go"}
+    | {"micro.js", "micro.ts", "micro_component.js"}
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,25 @@ def choose(files: Files, manifest: Manifest, asked: Engine | None = None) -> Cho
     if only:
         return Choice("wasm", f"there is {only}, and {ONLY[only]} becomes WebAssembly only")
     return Choice("process", "nothing in it is made for WebAssembly; --engine wasm tries it")
+
+
+def script_of(files: Files) -> str:
+    """Returns the script that `package.json` names as its `main`, where a guest may begin with it; nothing elsewhere.
+
+    Where the source says by another file of which language it is, that one counts.
+    """
+    if files.first(*ELSEWHERE):
+        return ""
+    try:
+        package = json.loads(files.text("package.json") or "{}")
+    except (ValueError, RecursionError):  # what asks for packages says so
+        return ""
+    main = package.get("main") if isinstance(package, dict) else None
+    if not isinstance(main, str):
+        return ""
+    main = main.removeprefix("./")
+    found = files.first(main, f"{main}.js", f"{main}/index.js")
+    return found if found.endswith(SCRIPT) else ""
 
 
 def module_of(files: Collection[str]) -> str:

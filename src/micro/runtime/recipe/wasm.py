@@ -18,7 +18,7 @@ from micro.runtime.guest.kits import KITS, Kit, Kits, kits_of
 from micro.runtime.guest.recipes import ARTEFACT, RUST_TARGETS, recipe_for
 from micro.runtime.manifest import MANIFEST, Manifest
 from micro.runtime.recipe.guestpackages import GuestPackages
-from micro.runtime.recipe.guests import PREBUILT
+from micro.runtime.recipe.guests import PREBUILT, script_of
 from micro.runtime.recipe.plan import Component, Files, Plan
 from micro.runtime.recipe.python import with_packages
 from micro.runtime.recipe.recipe import Job, Place, Start
@@ -32,7 +32,7 @@ NAMED: Mapping[str, tuple[str, ...]] = {
     "zig": ("main.zig",),
     "assemblyscript": ("index.ts", "assembly/index.ts"),
     "typescript": ("main.ts",),
-    "javascript": ("main.js",),
+    "javascript": ("main.js", "main.mjs", "index.js", "index.mjs"),
     "python": ("main.py",),
 }
 """What says for sure of which language a guest is, where its author asked for one."""
@@ -63,6 +63,10 @@ class WasmRecipe:
             if named not in files.paths:
                 raise SourceError(f"{MANIFEST} says that {named} starts, and it is not there")
             return self._plan(named, f"{named} is there already")
+        script = script_of(files)
+        if script:
+            language = "typescript" if script.endswith(".ts") else "javascript"
+            return self._plan(language, f"package.json says that {script} is its main")
         found = next((language for language, names in NAMED.items() if files.first(*names)), "")
         found = found or next((one for one, endings in ENDING.items() if files.ending(*endings, depth_max=0)), "")
         if not found:
@@ -106,7 +110,8 @@ class WasmRecipe:
         words = {tool: said for kit, place in kits.items() for tool, said in self._kits.words(kit, place, node).items()}
         target = await _rust_target(job) if "cargo" in recipe.tools else ""
         tools = find_tools([Path(place) for place in job.bench.search_path().split(":")], disk, words, target)
-        tools = replace(tools, packages=str(job.packages) if has_packages else "")
+        start = script_of(job.files) if plan.entry in ("javascript", "typescript") else ""
+        tools = replace(tools, packages=str(job.packages) if has_packages else "", start=start)
         try:
             made = await build_wasm(
                 plan.entry, folder, run=self._runner(plan, job, [*kits.values()], more), tools=tools, disk=disk

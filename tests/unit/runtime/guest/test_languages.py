@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,51 @@ async def test_a_program_without_the_sdk_becomes_a_command(tmp_path: Path, langu
     artefact = await built(tmp_path, language, f"command/{language}")
     one = await (await machine(FOLDER / "compiled").load(artefact.read_bytes(), Grant())).instantiate()
     assert await one.call(asked("Command.Run"), b"hello", KeptHost()) == b"HELLO"
+
+
+@pytest.mark.parametrize(
+    ("files", "added"),
+    [
+        ({"a.go": "package main\n"}, True),
+        ({"a.go": "package main\n\nfunc main() {}\n"}, False),
+        ({"a.go": "package main\n", "a_test.go": "package main\n\nfunc main() {}\n"}, True),
+        ({"a.go": "package main\n", "b.go": "//go:build ignore\n\npackage main\n\nfunc main() {}\n"}, True),
+        ({"a.go": "package main\n", "micro_guest.go": "package main\n\nfunc main() {}\n"}, True),
+    ],
+)
+async def test_a_guest_of_go_may_have_its_own_main(tmp_path: Path, files: dict[str, str], added: bool) -> None:
+    """Every program of Go has one, so only where a source has none it is put beside."""
+    for name, text in files.items():
+        (tmp_path / name).write_text(text.replace("package main\n", "package main\n\n// OnCall\n"))
+
+    def failing(command: Sequence[str], directory: Path, environment: Mapping[str, str]) -> object:
+        return run(["false"], directory, environment)
+
+    known = replace(find_tools([], SystemDisk(), {}), words={"go": ("go",)})
+    with pytest.raises(SourceError):
+        await build_wasm("go", tmp_path, run=failing, tools=known, disk=SystemDisk())  # type: ignore[arg-type]
+    assert (tmp_path / "micro_guest_main.go").exists() == added
+    assert (tmp_path / "micro_guest.go").exists()
+
+
+async def test_a_script_begins_with_the_start_that_is_named(tmp_path: Path) -> None:
+    """Else with the first of the usual ones."""
+    (tmp_path / "main.js").write_text("")
+    typed: list[str] = []
+
+    def failing(command: Sequence[str], directory: Path, environment: Mapping[str, str]) -> object:
+        typed.extend(command)
+        return run(["false"], directory, environment)
+
+    words = {"esbuild": ("esbuild",), "componentize-qjs": ("qjs",)}
+    known = find_tools([], SystemDisk(), words)
+    for tools in (replace(known, start="src/serve.js"), known):
+        with pytest.raises(SourceError):
+            await build_wasm("javascript", tmp_path, run=failing, tools=tools, disk=SystemDisk())  # type: ignore[arg-type]
+    assert [word for word in typed if "micro-main" in word] == [
+        "--alias:micro-main=./src/serve.js",
+        "--alias:micro-main=./main.js",
+    ]
 
 
 async def test_a_missing_tool_is_named_with_what_installs_it(tmp_path: Path) -> None:

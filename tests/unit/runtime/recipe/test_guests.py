@@ -76,6 +76,28 @@ def test_an_engine_is_found_and_told(files: dict[str, str], engine: Engine) -> N
     assert (kind, bool(why)) == (engine, True)
 
 
+SCRIPT = 'import { Service } from "./micro.js"; export default new Service("a");'
+
+
+@pytest.mark.parametrize(
+    ("files", "language", "start"),
+    [
+        ({"package.json": '{"main": "index.js"}', "index.js": SCRIPT}, "javascript", "index.js is its main"),
+        ({"package.json": '{"main": "./serve"}', "serve.js": SCRIPT, "main.ts": ""}, "javascript", "serve.js is its"),
+        ({"package.json": '{"main": "a.ts"}', "a.ts": SCRIPT}, "typescript", "a.ts is its main"),
+        ({"package.json": '{"main": "gone.js"}', "index.js": SCRIPT}, "javascript", "starts with index.js"),
+        ({"package.json": '{"main": 1}', "index.mjs": SCRIPT}, "javascript", "starts with index.mjs"),
+        ({"package.json": "[", "main.js": SCRIPT}, "javascript", "starts with main.js"),
+        ({"asconfig.json": "{}", "package.json": '{"main": "a.js"}', "a.js": "", "index.ts": ""}, "assemblyscript", ""),
+    ],
+)
+def test_a_script_begins_with_what_its_package_names(files: dict[str, str], language: str, start: str) -> None:
+    """`main` of `package.json` is heeded, and `index.js` is a usual start as `main.js` is."""
+    found = look(files)
+
+    assert (found.kind, found.entry, start in found.reason) == ("wasm", language, True)
+
+
 def test_the_author_has_the_last_word() -> None:
     """Who asks for another engine is told that he is not heeded."""
     found = look({"micro.toml": "[service]\nengine = 'process'", "main.py": ""}, "wasm")

@@ -284,5 +284,3 @@ func exportEvent(length int32) {
 	event, _ := taken(length)
 	settle(nil, OnEvent(decode(event)), false)
 }
-
-func main() {}
