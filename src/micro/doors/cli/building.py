@@ -122,7 +122,7 @@ def follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> Mappi
         for line in last.get("tail") or ():
             note(f"  {clean(str(line))}")
         logged = last.get("tail") and last.get("service") and verb in {"run", "update"}
-        session.hint = typed_line("micro logs", str(last["service"])) if logged else f"micro {verb} --help"
+        session.hint = typed_line("micro logs", str(last["service"])) if logged else ""
         raise InternalError(str(last.get("detail") or "the node ended the work without saying why"))
     if session.shape() != "json":
         say(clean(str(last.get("detail") or "done")))

@@ -69,8 +69,8 @@ def call(session: Session, service: str, endpoint: str, body: str | None, raw: b
     BODY is the request as JSON, - for the standard input, or @FILE; without it the request is empty. The answer is
     printed as JSON, as it travelled, unless --output says otherwise.
     """
-    data, content_type = _opening(body, raw=raw)
     session.hint = typed_line("micro describe", service)
+    data, content_type = _opening(body, raw=raw)
     service = session.whole(service)
     answer = exchange_call(session, service, endpoint, data, content_type=content_type, headers=parse_headers(headers))
     if raw:

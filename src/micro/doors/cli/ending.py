@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 
 from micro.doors.cli.output import clean
-from micro.errors import ConfigError, Fault, LinkClosed, MicroError, NoNode, SourceError
+from micro.errors import ConfigError, Fault, LinkClosed, MicroError, NoNode
 
 __all__ = [
     "FAULT",
@@ -53,6 +53,10 @@ _NAMED = re.compile(
 The error may be a stranger's: only commands are taken from it that look, or that a person has to complete, and no
 word that a shell reads as anything but itself.
 """
+
+
+_PLAIN = re.compile(r"[a-z][a-z0-9.-]{0,252}")
+"""What a shell takes as one word, and no command as an option; the name of a service is no other."""
 
 
 class Usage(MicroError):
@@ -92,7 +96,8 @@ def explain(error: BaseException, *, remedy: str = "", hint: str = "", typed: st
     if isinstance(error, Fault) and error.id:  # it came from somewhere else
         where = "" if error.id in text else f"{clean(error.id)}: "
         text = f"{where}{text} ({error.code} {clean(error.status)})"
-    command = getattr(error, "remedy", "") or remedy or named or hint or _remedy(error) or f"{typed} --help"
+    own = getattr(error, "remedy", "") or _log_of(error)
+    command = own or remedy or named or hint or _remedy(error) or f"{typed} --help"
     return [f"micro: {text}", f"next: {command}"]
 
 
@@ -111,13 +116,18 @@ def _said(error: BaseException) -> str:
     return str(error)
 
 
+def _log_of(error: BaseException) -> str:
+    """Returns the command that shows the log to which an error points; empty where it points to none."""
+    service, *endpoint = error.id.rsplit(".", 2) if isinstance(error, Fault) else ("",)
+    points = len(endpoint) == 2 and str(error).endswith("; its log tells more")
+    return f"micro logs {service}" if points and _PLAIN.fullmatch(service) else ""
+
+
 def _remedy(error: BaseException) -> str:
     if isinstance(error, NoNode):
         return "micro server"
     if isinstance(error, ConfigError | LinkClosed):
         return "micro doctor"
-    if isinstance(error, SourceError):
-        return "micro run --help"
     if isinstance(error, Fault):
         return {404: "micro services", 503: "micro status"}.get(error.code, "")
     return ""

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from micro.doors.cli.completion import complete_services
+from micro.doors.cli.elsewhere import typed_line
 from micro.doors.cli.moment import ago
 from micro.doors.cli.options import command
 from micro.doors.cli.output import Column, clean
@@ -71,7 +72,9 @@ def rollback(session: Session, service: str, generation: int | None) -> None:
     Without GENERATION a newcomer on trial gets nothing any more, or else the generation before the active one takes its
     place. Nothing is started or stopped: only the weights change, at once.
     """
-    session.hint = f"micro evolution {service}"
+    session.hint = "micro status"
+    session.ask("runtime", "Runtime.Evolution", {"name": service})  # else there is nothing to show of it, either
+    session.hint = typed_line("micro evolution", service)
     request = {"name": service, **({"generation": generation} if generation is not None else {})}
     found = session.ask("runtime", "Runtime.Rollback", request)
     if session.shape() == "json":

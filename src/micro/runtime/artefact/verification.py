@@ -19,6 +19,9 @@ from micro.runtime.source.trees import tree_hash
 __all__ = ["Rebuildable", "verify"]
 
 SHOWN_MAX = 5
+KEY_CHARACTERS = 16
+"""So much of a build's name is typed to mean it."""
+
 Rebuildable = Callable[[str, str, str], Awaitable[tuple[Tree, Files, Plan, Recipe]]]
 """Finds a source's revision again, by the words of a statement and the recipe that built it, and what it is."""
 
@@ -71,7 +74,8 @@ async def _compare(
     if not before:
         return "nothing of it is built: its source runs as it is"
     if why := recipe.differs(plan):
-        return f"{why}, so it was not built again: `micro verify --attestations 1` asks who else has built it"
+        asks = f"`micro verify {key[:KEY_CHARACTERS]} --attestations 1` asks who else has built it"
+        return f"{why}, so it was not built again: {asks}"
     tools = {**await artefacts.tools(recipe, plan), "recipe": f"{recipe.name}/{recipe.version}"}
     moved = sorted(
         name for name, one in {**inner["tools"], "recipe": inner["recipe"]}.items() if tools.get(name) != one

@@ -57,6 +57,23 @@ def test_every_kind_knows_a_command_that_helps() -> None:
     assert all(explain(error)[1].startswith("next: micro ") for error in errors)
 
 
+@pytest.mark.parametrize(
+    "error", [Fault.make(400, "x"), Fault.make(409, "x", id="a.A.B"), Usage("x"), SourceError("x"), OSError("x")]
+)
+def test_where_nothing_better_is_known_the_help_of_what_was_typed_does(error: BaseException) -> None:
+    """An error is told in two lines, whatever it is."""
+    assert explain(error, typed="micro detect")[1:] == ["next: micro detect --help"]
+
+
+def test_who_points_to_a_log_is_followed() -> None:
+    """The log of the service that failed, which may be another one than was called."""
+    pointing = Fault.make(500, "KeyError in pyfunc.Pyfunc.Divide; its log tells more", id="pyfunc.Pyfunc.Divide")
+    assert explain(pointing, hint="micro pyfunc divide --help")[1] == "next: micro logs pyfunc"
+
+    placeless = Fault.make(500, "KeyError in it; its log tells more", id="it")
+    assert explain(placeless, hint="micro it --help")[1] == "next: micro it --help"
+
+
 def test_the_errors_own_remedy_goes_first() -> None:
     """It knows best."""
     assert explain(Usage("x", remedy="micro a"), remedy="micro b")[1] == "next: micro a"
