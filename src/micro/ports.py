@@ -147,6 +147,10 @@ class Process(Protocol):
     def pid(self) -> int:
         """The operating system's number of it; before it is there, that of its first proxy."""
 
+    @property
+    def overran(self) -> bool:
+        """Whether it has ended because it, or what it started, used too much memory; False where nobody counts."""
+
     async def wait(self) -> int:
         """Waits for the end and returns the exit code, negative for a signal."""
 

@@ -195,6 +195,10 @@ class SystemProcess:
             found = children[0]
         return found
 
+    @property
+    def overran(self) -> bool:
+        return False  # it is in no group of its own that would be counted
+
     async def wait(self) -> int:
         code = await self._child.wait()
         self._proxies = 0  # what it started for us is gone with it, and its number may be anybody's

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from micro.errors import MicroError
 from micro.node.config import NodeConfig
 from micro.node.engines import system_ports
 from micro.node.node import Node
+from micro.runtime.sandbox.groups import MEMORY, Groups
+from micro.runtime.sandbox.sandbox import MEGABYTE
 from tests.contract.yard import forbidden
 from tests.network.places import StartNode, client_of, pid_of, run, until
 
@@ -59,6 +62,23 @@ def hog() -> str:
 
 
 curious.run()
+"""
+
+
+HOG = """
+def hog() -> str:
+    held = []
+    while True:
+        held.append(bytearray(50_000_000))
+"""
+"""What takes memory until it is stopped."""
+
+HOG_LATER = f"""
+from micro import Service
+{HOG}
+later = Service("later")
+later.add("Try.Hog", hog)
+later.run()
 """
 
 
@@ -116,6 +136,30 @@ async def test_a_hog_is_killed_and_nobody_else_notices(node: Node, greeter_folde
         assert hogging.exception() is not None
         await until(lambda: pid_of(node, "curious") not in {0, before})
     assert answers == [f"Hello {number}" for number in range(200)]
+
+
+async def test_what_used_too_much_memory_is_told_so(start_node: StartNode, tmp_path: Path) -> None:
+    """At its start and later, with the setting that allows more; not that some signal ended it."""
+    groups = Groups(f"test-{tmp_path.name}")
+    counted = groups.counted
+    groups.close()
+    if MEMORY not in counted:
+        pytest.skip("memory is not counted here over all processes of a guest")
+    for name, text in (("later", HOG_LATER), ("early", f"{HOG}\nhog()\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "main.py").write_text(text)
+    node = await start_node(guest_memory_bytes=128 * MEGABYTE)
+    told = "for it used more than guest_memory_bytes (128 MiB): that setting of the node raises it"
+
+    progress = [step async for step in node.supervisor.run(str(tmp_path / "early"))]
+    assert progress[-1].detail == f"it ended before it registered, {told}"
+    await run(node, tmp_path / "later")
+    async with client_of(node) as client:
+        with pytest.raises(MicroError):
+            await client.call("later", "Try.Hog")
+        await until(lambda: node.supervisor.status()[0]["restarts"] > 0)
+    lines = [entry.line for entry in await node.supervisor.tail("later")]
+    assert any(line.startswith(f"it ended {told}; starts again") for line in lines), lines
 
 
 async def test_the_network_for_who_is_allowed_it(start_node: StartNode, curious_folder: Path) -> None:

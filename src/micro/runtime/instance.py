@@ -94,6 +94,10 @@ class Instance:
         """Waits for its end and returns the exit code."""
         return await self._engine_instance.wait()
 
+    def describe_end(self, code: int) -> str:
+        """Returns why it ended, in words that follow `it ended`; `code` is what `wait` returned."""
+        return self._engine_instance.cause or describe_end(code)
+
     async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """Ends it: politely, then not."""
         await self._engine_instance.stop(grace_seconds)
@@ -211,7 +215,7 @@ class Launcher:
                 return registering.result()
             reason = f"it did not register within {self._start_seconds_max:g} seconds"
             if ending.done():
-                reason = f"it ended before it registered, {describe_end(ending.result())}"
+                reason = f"it ended before it registered, {instance.describe_end(ending.result())}"
         except BaseException:
             await self.stop(instance)
             raise

@@ -13,7 +13,7 @@ from micro.errors import reason_of
 from micro.ports import Clock, Entropy
 from micro.runtime.backoff import Backoff
 from micro.runtime.generation import Change, Generation, StartFailed
-from micro.runtime.instance import Instance, Launcher, describe_end
+from micro.runtime.instance import Instance, Launcher
 from micro.runtime.lingering import Lingering
 from micro.runtime.logs import Logs
 from micro.runtime.manifest import Engine
@@ -217,7 +217,7 @@ class Keeper:
             try:
                 instance = instance or await self._again(make)
                 began = instance.started
-                reason = f"it ended {describe_end(await instance.wait())}"
+                reason = f"it ended {instance.describe_end(await instance.wait())}"
                 self.instance = None
                 await self._launcher.stop(instance)
             except Exception as error:  # noqa: BLE001 - whatever it was, the service is tried again
@@ -238,7 +238,7 @@ class Keeper:
         instance, reason = self.instance, "it was not running"
         if instance is not None:
             self.state = "retired"
-            reason = f"it ended {describe_end(await instance.wait())}"
+            reason = f"it ended {instance.describe_end(await instance.wait())}"
             self.instance = None
             await self._launcher.stop(instance)
             self._tell("ended", instance, f"{reason}; a retired generation is not started again")

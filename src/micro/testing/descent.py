@@ -65,6 +65,10 @@ class _Instance(EngineInstance):
         """Whether it has ended."""
         return self._task.done()
 
+    @property
+    def cause(self) -> str:
+        return ""
+
     async def wait(self) -> int:
         await asyncio.wait((self._task,))
         return self._task.result()

@@ -15,6 +15,8 @@ __all__ = ["ConfinedEngine"]
 SOCKET = "MICRO_SOCKET"
 """The variable that tells a service where its owner's programs reach it without the node."""
 
+UNITS = {"GiB": 2**30, "MiB": 2**20}
+
 
 class ConfinedEngine:
     """`Engine` for commands that are not trusted.
@@ -27,6 +29,11 @@ class ConfinedEngine:
     def __init__(self, confinement: Callable[[], Awaitable[Confinement]], bounds: Bounds) -> None:
         self._confinement = confinement
         self._bounds = bounds
+        most = bounds.memory_bytes
+        size, unit = next(((size, unit) for unit, size in UNITS.items() if most % size == 0), (1, "bytes"))
+        self._overrun = (
+            f"for it used more than guest_memory_bytes ({most // size} {unit}): that setting of the node raises it"
+        )
 
     async def start(self, launch: Launch, output: Output) -> ProcessInstance:
         """Starts the command in a sandbox; see `ProcessEngine`."""
@@ -46,4 +53,4 @@ class ConfinedEngine:
             bounds=self._bounds,
         )
         confined = Launch(launch.command, launch.directory, environment)
-        return await ProcessEngine(confinement.processes(policy)).start(confined, output)
+        return await ProcessEngine(confinement.processes(policy), self._overrun).start(confined, output)

@@ -47,6 +47,10 @@ class EngineInstance(Protocol):
     def pid(self) -> int:
         """The number of the process that it is, or is in."""
 
+    @property
+    def cause(self) -> str:
+        """Why it ended, as `for it did this`, where its engine knows more than the exit code says; "" otherwise."""
+
     async def wait(self) -> int:
         """Waits for its end and returns the exit code, negative for a signal; any number may wait."""
 

@@ -17,24 +17,31 @@ DRAIN_SECONDS_MAX = 1.0
 
 
 class ProcessEngine:
-    """`Engine` for commands."""
+    """`Engine` for commands.
 
-    def __init__(self, processes: Processes) -> None:
+    Args:
+        processes: starts them.
+        overrun: what is said of one that ended because it used too much memory, as `for it did this`.
+    """
+
+    def __init__(self, processes: Processes, overrun: str = "") -> None:
         self._processes = processes
+        self._overrun = overrun
 
     async def start(self, launch: Launch, output: Output) -> ProcessInstance:
         """Starts the command; it reads nothing, and what it writes goes to `output` line by line."""
         process = await self._processes.spawn(
             launch.command, directory=launch.directory, environment=launch.environment, errors_apart=True
         )
-        return ProcessInstance(process, output)
+        return ProcessInstance(process, output, self._overrun)
 
 
 class ProcessInstance:
     """`EngineInstance` that is a process."""
 
-    def __init__(self, process: Process, output: Output) -> None:
+    def __init__(self, process: Process, output: Output, overrun: str) -> None:
         self._process = process
+        self._overrun = overrun
         self._pumps = [
             asyncio.ensure_future(self._pump(output, "out", errors=False)),
             asyncio.ensure_future(self._pump(output, "err", errors=True)),
@@ -44,6 +51,10 @@ class ProcessInstance:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def cause(self) -> str:
+        return self._overrun if self._process.overran else ""
 
     async def wait(self) -> int:
         return await asyncio.shield(self._ending)

@@ -98,6 +98,10 @@ class WasmInstance:
     def pid(self) -> int:
         return self._pid
 
+    @property
+    def cause(self) -> str:
+        return ""
+
     async def wait(self) -> int:
         return await asyncio.shield(self._ending)
 

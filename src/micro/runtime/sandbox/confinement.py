@@ -138,12 +138,17 @@ class ConfinedProcess:
         self._process = process
         self._group = group
         self._proxied = proxied
+        self._overran = False
         self._ending = asyncio.ensure_future(self._end())
-        self._watching = asyncio.ensure_future(self._watch()) if group.overrun is not None else None
+        self._watching = asyncio.ensure_future(self._watch()) if group.spares else None
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def overran(self) -> bool:
+        return self._overran
 
     async def wait(self) -> int:
         return await asyncio.shield(self._ending)
@@ -167,6 +172,7 @@ class ConfinedProcess:
         code = await self._process.wait()
         if self._watching is not None:
             self._watching.cancel()
+        self._overran = self._group.overran()
         await self._group.remove()
         return 128 - code if self._proxied and code in SIGNAL_CODES else code
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from micro.runtime.sandbox.sandbox import Bounds
 
-__all__ = ["Group", "Groups"]
+__all__ = ["MEMORY", "Group", "Groups"]
 
 MEMORY, PROCESSES, PROCESSORS = "memory", "processes", "processors"
 KINDS = {MEMORY: "memory", PROCESSES: "pids", PROCESSORS: "cpu"}
@@ -41,10 +41,13 @@ class Group:
 
     folders: tuple[Path, ...]
     overrun: Path | None = None
-    """A file that tells of processes that were killed for want of memory, where the kernel spares the others."""
+    """A file that tells of processes that were killed for want of memory."""
+
+    spares: bool = False
+    """Whether the kernel spares the others then."""
 
     def overran(self) -> bool:
-        """Whether the kernel killed one of its processes for want of memory, and only that one."""
+        """Whether the kernel killed one of its processes for want of memory."""
         if self.overrun is None:
             return False
         try:
@@ -113,8 +116,9 @@ class Groups:
         except OSError:
             _remove(folders)
             raise
-        memory = self._first.get(MEMORY)
-        return Group(tuple(folders), memory / guest / "memory.oom_control" if memory is not None else None)
+        if MEMORY in self._first:
+            return Group(tuple(folders), self._first[MEMORY] / guest / "memory.oom_control", spares=True)
+        return Group(tuple(folders), self._second / guest / "memory.events" if self._second is not None else None)
 
     def guests(self) -> list[Path]:
         """Returns the folders of all guests' groups."""

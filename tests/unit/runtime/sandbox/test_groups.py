@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from micro.ports import Limits
-from micro.runtime.sandbox.groups import Groups, _limit_second
+from micro.runtime.sandbox.groups import Group, Groups, _limit_second
 from micro.runtime.sandbox.sandbox import MEGABYTE, Bounds
 from micro.system import SystemProcesses
 from tests.waiting import until
@@ -117,3 +117,15 @@ def test_where_nothing_is_counted(mounts: str, own: str, tmp_path: Path) -> None
     assert groups.counted == frozenset()
     assert groups.make("guest", BOUNDS).folders == ()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["low 0\noom 1\noom_kill {}\n", "oom_kill_disable 0\nunder_oom 0\noom_kill {}\n"])
+def test_who_was_killed_for_want_of_memory(tmp_path: Path, text: str) -> None:
+    """Is read from what both generations of the kernel's groups tell of it; one that is gone tells nothing."""
+    told = tmp_path / "told"
+    group = Group((), told)
+    assert not group.overran()
+    told.write_text(text.format(0))
+    assert not group.overran()
+    told.write_text(text.format(2))
+    assert group.overran()
