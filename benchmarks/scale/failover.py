@@ -32,6 +32,8 @@ SERVICE = Path(__file__).parent.parent / "services" / "bench"
 SUPERS = 3
 CALLERS = 4
 FIRST_SEEKER = 20_000
+CALLS_A_SECOND = 400
+"""Fewer than a node answers another that its owner did not ask for."""
 WARM_SECONDS = 2.0
 NOTICED_SECONDS = 5.0
 """Calls that begin so long after a provider's end count as calls after it."""
@@ -112,6 +114,7 @@ async def _call(client: Client, name: str, calls: list[tuple[float, float]]) -> 
         began = time.perf_counter()
         await client.call(name, "Say.Hello", {"name": "world"})
         calls.append((began, time.perf_counter()))
+        await asyncio.sleep(CALLERS / CALLS_A_SECOND)
 
 
 async def _offering(seeker: Seeker, name: str) -> set[str]:
