@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -21,7 +22,7 @@ from micro.service.registry.record import mark_of_log
 from micro.service.subscriber import Subscriber
 from micro.service.subscription import Subscription
 from micro.trust.identity import short
-from tests.network.places import StartNode, client_of, run, until
+from tests.network.places import StartNode, client_of, run, typed, until
 from tests.network.test_backbone import network, shows
 from tests.network.test_exports import nothing_comes, numbers, publish, take
 from tests.network.test_functions import BILLING
@@ -322,6 +323,39 @@ async def test_a_person_who_waits_is_told_why(country: Country) -> None:
     waiting = [line for line in err.decode().splitlines() if line.startswith("waiting: ")]
     assert len(waiting) == 1
     assert "announces no log of orders" in waiting[0]
+
+
+async def test_a_person_is_told_of_strangers_that_announce_a_bare_topic(country: Country) -> None:
+    """And how to have their events; who named them already is told nothing."""
+    far, owner = await country.publisher()
+    near, _ = await country.settler()
+
+    async def told() -> str:
+        command = ("subscribe", "orders", "--queue", "work", "--count", "1", "--raw", "--timeout", "60")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "micro", "--home", str(near.home.path), *command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert process.stderr is not None
+        line = ""
+        while not line.startswith("waiting: "):
+            line = (await process.stderr.readline()).decode()
+            assert line, "it ended without a word of strangers"
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+        await process.communicate()
+        return line
+
+    line = await told()
+    assert "1 stranger announces orders" in line
+    assert "network pin topic:orders`" in line
+    assert near.backbone is not None
+    near.backbone.pinned.add("topic:orders", far.nid)
+    await publish(owner, 1)
+    code, out, err = await typed(str(near.home.path), "subscribe", "orders", "--count", "1", "--queue", "w", "--raw")
+    assert (code, out, "waiting" in err) == (0, '{"n":1}', False)
 
 
 def _are_sought(node: Node, topic: str) -> bool:

@@ -82,7 +82,9 @@ class Session(Hearing):
     def _weigh(self, body: bytes) -> None:
         if len(body) > self._peer_bytes:
             raise TooLarge(
-                f"a message of {len(body)} bytes; the other side takes {self._peer_bytes}: send less at once"
+                f"a message of {len(body):,} bytes is larger than {self._peer_bytes:,} bytes, "
+                "which is the most that the other side takes; send it in parts",
+                id="message",
             )
         if len(body) > BULKY_BYTES:
             self.bulky = True

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.values import parse_json
+from micro.errors import TooLarge
+from micro.mucp.limits import Limits
 
 __all__ = ["BODY_BYTES_MAX", "json_body", "lines_typed", "read_bytes", "read_named"]
 
-BODY_BYTES_MAX = 64 * 1024 * 1024
-"""More than this is never read into memory; the node's own limit is lower."""
+BODY_BYTES_MAX = Limits().message_bytes
+"""More than this no message carries, so it is refused before anything is sent."""
 
 LINE_BYTES_MAX = 16 * 1024 * 1024
 LINES_WAITING_MAX = 64
@@ -25,7 +27,8 @@ def read_named(name: str) -> bytes:
     """Returns the content of a file, or of the standard input for `-`.
 
     Raises:
-        Usage: there is no such file, or it is larger than `BODY_BYTES_MAX`.
+        Usage: there is no such file.
+        TooLarge: it is larger than `BODY_BYTES_MAX`.
     """
     try:
         if name == "-":
@@ -36,7 +39,9 @@ def read_named(name: str) -> bytes:
     except OSError as error:
         raise Usage(f"{name} cannot be read: {error.strerror or error}") from error
     if len(data) > BODY_BYTES_MAX:
-        raise Usage(f"{name} is larger than {BODY_BYTES_MAX} bytes; send it in parts")
+        what = "the standard input" if name == "-" else name
+        limit = f"{BODY_BYTES_MAX:,} bytes, which is the most that a message carries"
+        raise TooLarge(f"{what} is larger than {limit}; send it in parts", id=what)
     return data
 
 
@@ -52,6 +57,7 @@ def json_body(text: str, *, what: str = "the request") -> bytes:
 
     Raises:
         Usage: it is no JSON.
+        TooLarge: as `read_named`.
     """
     data = read_bytes(text)
     try:

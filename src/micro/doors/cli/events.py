@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from micro.doors.cli.body import read_bytes
 from micro.doors.cli.call import HEADER, parse_headers
-from micro.doors.cli.elsewhere import typed_line
+from micro.doors.cli.elsewhere import at_home, typed_line
 from micro.doors.cli.ending import Usage
 from micro.doors.cli.moment import clock_time
 from micro.doors.cli.options import command
@@ -16,7 +17,7 @@ from micro.doors.cli.output import as_line, cell, clean
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import note, say, say_bytes
 from micro.doors.cli.values import parse_json
-from micro.errors import TooManyRequests
+from micro.errors import MicroError, TooManyRequests
 
 if TYPE_CHECKING:
     from micro.service.subscription import Event
@@ -107,7 +108,7 @@ def subscribe(
     With a queue the events that waited in it come first, and each is acknowledged once it is printed. Ctrl-C ends it.
 
     Where another node's log cannot be had, the reason is written to the standard error: the node goes on trying, and
-    the events come once they may.
+    the events come once they may. So it is where strangers announce the topic, and it is not pinned.
     """
     if topic is None:
         raise Usage("which topic? Missing argument 'TOPIC'", remedy="micro events list")
@@ -123,18 +124,46 @@ def subscribe(
             if session.shape() == "table":
                 note(f"listening on {topic}, Ctrl-C ends")
             events.on_waiting(_tell_waiting)
-            async for event in events:
-                _show(session, event, raw=raw)
-                if not no_ack:
-                    await event.ack()
-                left = None if left is None else left - 1
-                if left == 0:
-                    return
+            asking = asyncio.get_running_loop().create_task(_tell_strangers(session, topic))
+            try:
+                async for event in events:
+                    _show(session, event, raw=raw)
+                    if not no_ack:
+                        await event.ack()
+                    left = None if left is None else left - 1
+                    if left == 0:
+                        return
+            finally:
+                asking.cancel()
 
     try:
         session.run(work, whole=f"listening on {topic}")
     except KeyboardInterrupt:
         return
+
+
+async def _tell_strangers(session: Session, topic: str) -> None:
+    """Tells of strangers that announce a log of a bare topic: no event of theirs comes before the topic is pinned.
+
+    Only a person is told, who asked for this topic: the network would learn of every topic that a service subscribes
+    to, if the node asked for each.
+    """
+    if "@" in topic:
+        return
+    try:
+        found = await session.call("network", "Network.Meet", {"name": f"topic:{topic}"})
+        peers = (await session.call("network", "Network.Peers"))["peers"] if found["nodes"] else []
+    except (
+        MicroError,
+        OSError,
+        TimeoutError,
+    ):  # no network, no super node that answers, or not the owner: nothing is known
+        return
+    count = len(set(found["nodes"]) - {peer["nid"] for peer in peers if peer["wanted"]})
+    if count:
+        whose = "1 stranger announces" if count == 1 else f"{count} strangers announce"
+        pin = at_home(typed_line("micro network pin", f"topic:{topic}"), session.home)
+        _tell_waiting(f"{whose} {topic}, and events of strangers come once it is pinned: `{pin}`")
 
 
 def _tell_waiting(why: str) -> None:

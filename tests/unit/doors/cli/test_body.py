@@ -7,11 +7,14 @@ import os
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from micro.doors.cli.body import LINES_WAITING_MAX, lines_typed
+from micro.doors.cli.body import BODY_BYTES_MAX, LINES_WAITING_MAX, lines_typed, read_named
+from micro.doors.cli.ending import explain
+from micro.errors import TooLarge
 
 
 @pytest.fixture
@@ -56,3 +59,18 @@ def test_a_line_that_comes_too_late_is_left_without_a_word(typing: BinaryIO) -> 
                 assert not thread.is_alive()
 
     assert [str(each.message) for each in warned] == []
+
+
+def test_a_file_that_no_message_carries_is_refused_by_that_limit(tmp_path: Path) -> None:
+    """With the code that a node would answer, before anything is sent."""
+    file = tmp_path / "big"
+    file.write_bytes(bytes(BODY_BYTES_MAX))
+    assert len(read_named(str(file))) == BODY_BYTES_MAX == 4_194_304
+
+    file.write_bytes(bytes(BODY_BYTES_MAX + 1))
+    with pytest.raises(TooLarge) as refused:
+        read_named(str(file))
+
+    line = explain(refused.value)[0]
+    assert "is larger than 4,194,304 bytes, which is the most that a message carries; send it in parts" in line
+    assert line.endswith("(413 Content Too Large)")
