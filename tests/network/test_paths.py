@@ -104,7 +104,9 @@ async def test_the_ways_are_shown_to_who_types(start_node: StartNode, greeter_fo
     graph = await shown("graph")
     assert [node["nid"] for node in graph["nodes"]] == [near.nid, far.nid]
     assert [(link["from"], link["to"]) for link in graph["links"]] == [(near.nid, far.nid)]
-    assert far.nid in await typed("graph", "--output", "table")
+    drawn = (await typed("graph", "--output", "table")).splitlines()
+    assert [far.nid in line for line in drawn] == [False, True]
+    assert drawn == [line.rstrip() for line in drawn]
     routes = (await shown("routes", "greeter"))["routes"]
     assert [(route["service"], route["node"], route["instance"]) for route in routes] == [
         ("greeter", far.nid, instance.id)

@@ -323,6 +323,7 @@ async def test_a_person_who_waits_is_told_why(country: Country) -> None:
     waiting = [line for line in err.decode().splitlines() if line.startswith("waiting: ")]
     assert len(waiting) == 1
     assert "announces no log of orders" in waiting[0]
+    assert "waiting no longer: the events come now" in err.decode()
 
 
 async def test_a_person_is_told_of_strangers_that_announce_a_bare_topic(country: Country) -> None:

@@ -26,7 +26,7 @@ from micro.service.registry.finder import Finder
 from micro.service.registry.record import mark_of_log
 from micro.trust.identity import short
 
-__all__ = ["EXPORT", "StrangerLogs"]
+__all__ = ["EXPORT", "StrangerLogs", "missed"]
 
 SOUGHT_MAX: Final = 128
 """So many logs of strangers are sought and held at once."""
@@ -83,6 +83,12 @@ class _Sought:
     def told(self) -> str:
         """Why it is out of reach, as its subscribers are told; "" while there is nothing to tell."""
         return self.trouble if self.failures >= TOLD_FAILURES and not self.is_linked else ""
+
+
+def missed(nid: str, error: BaseException) -> str:
+    """Returns in words that a node cannot be reached now, which the error may say itself."""
+    begins = f"{short(nid)} cannot be reached"
+    return f"{begins}, and is tried again: {reason_of(error).removeprefix(f'{begins}: ')}"
 
 
 class StrangerLogs:
@@ -311,7 +317,7 @@ class StrangerLogs:
                 link = await self._visits.visit(offers[0].ticket)
         except (MicroError, TimeoutError) as error:
             log.info("the log %s cannot be reached: %s", sought.name[:80], error)
-            sought.trouble = f"{short(sought.nid)} cannot be reached, and is tried again: {reason_of(error)}"
+            sought.trouble = missed(sought.nid, error)
             return False
         except asyncio.CancelledError:
             if sought.task is None or sought.task.cancelling():

@@ -289,6 +289,8 @@ class Strangers:
         self._backbone.doubt(name)
         if not is_last and any(isinstance(each, BadRequest) for each in trouble):
             return False
+        if len(offers) == 1:
+            raise Unavailable(f"{name} is offered by one node, which cannot be used now: {trouble[0]}")
         raise Unavailable(f"{name} is offered by {len(offers)} nodes, and none can be used now: {trouble[0]}")
 
     async def _fill(self, name: str) -> bool:

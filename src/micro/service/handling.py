@@ -170,7 +170,7 @@ def _tell_waiting(topic: str, why: str) -> None:
     if why:
         log.warning("the subscription to %s is waiting: %s", topic, why)
     else:
-        log.info("the subscription to %s waits no longer", topic)
+        log.warning("the subscription to %s waits no longer", topic)  # whoever was shown the one is shown the other
 
 
 def _is_open(link: Link) -> bool:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from micro.errors import Unavailable
 from micro.network.visits import Visits
 from micro.node.backbone import Backbone
 from micro.node.pinned import TOPIC, Pinned
-from micro.node.stranger_logs import LINGER_SECONDS, SOUGHT_MAX, StrangerLogs
+from micro.node.stranger_logs import LINGER_SECONDS, SOUGHT_MAX, StrangerLogs, missed
 from micro.service.registry.catalog import Catalog
 from micro.system import SystemDisk
-from micro.trust.identity import nid_of
+from micro.trust.identity import nid_of, short
 from tests.contract.town import TownEntropy
 from tests.unit.network.clockwork import run
 from tests.unit.service.registry.makings import key_of
@@ -85,3 +86,11 @@ def test_more_than_may_be_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureF
     assert first == again
     assert "want 129 logs of strangers, and 128 are sought at once" in first
     assert "unpin" in first
+
+
+@pytest.mark.parametrize("said", ["no answer within 3 s", f"{short(FAR)} cannot be reached: no answer within 3 s"])
+def test_that_a_node_is_not_reached_is_said_once(said: str) -> None:
+    """Though the error says it too."""
+    expected = f"{short(FAR)} cannot be reached, and is tried again: no answer within 3 s"
+
+    assert missed(FAR, Unavailable(said)) == expected

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
+import pytest
+
 from micro.mucp.headers import VALUE_BYTES_MAX
+from micro.service.handling import _tell_waiting
 from micro.service.waiting import REASON_CHARACTERS_MAX, REFUSALS_MAX, TOLD_MAX, Waiting, shown
 
 
@@ -11,7 +16,7 @@ def test_a_refusal_is_news_once() -> None:
     waiting = Waiting()
     assert waiting.refused("b5uafar", "no room")
     assert not waiting.refused("b5uafar", "no room")
-    assert waiting.news(is_settled=False) == "far refuses, and is asked again: no room"
+    assert waiting.news(is_settled=False) == "b5uafar refuses, and is asked again: no room"
     assert waiting.news(is_settled=False) is None
     waiting.granted("b5uafar")
     assert waiting.news(is_settled=False) is None  # it may refuse yet
@@ -38,3 +43,15 @@ def test_each_log_has_one_state() -> None:
     waiting.missing = {"b": "away"}
     asked = {"a": "asked", "b": "asked", "c": "open"}
     assert waiting.states(asked) == [("a", "refused", "rules"), ("b", "sought", "away"), ("c", "open", "")]
+
+
+def test_the_end_of_a_wait_is_told_as_loudly_as_its_beginning(caplog: pytest.LogCaptureFixture) -> None:
+    """A service's log shows warnings; one that shows `is waiting` alone tells of a wait that never ends."""
+    with caplog.at_level(logging.WARNING):
+        _tell_waiting("orders", "nobody is there")
+        _tell_waiting("orders", "")
+
+    assert caplog.messages == [
+        "the subscription to orders is waiting: nobody is there",
+        "the subscription to orders waits no longer",
+    ]

@@ -167,8 +167,7 @@ async def _tell_strangers(session: Session, topic: str) -> None:
 
 
 def _tell_waiting(why: str) -> None:
-    if why:
-        note(f"waiting: {clean(why)}")
+    note(f"waiting: {clean(why)}" if why else "waiting no longer: the events come now")
 
 
 def _show(session: Session, event: Event, *, raw: bool) -> None:

@@ -210,10 +210,10 @@ def graph(session: Session) -> None:
         return
     offered = {node["nid"]: ", ".join(node["services"]) for node in found["services"]}
     here = found["nodes"][0]["nid"]
-    say(f"{here}  {clean(offered.get(here, ''))}")
+    say(f"{here}  {clean(offered.get(here, ''))}".rstrip())
     for number, link in enumerate(found["links"], 1):
         corner = "└" if number == len(found["links"]) else "├"
-        say(f" {corner}─ {link['to']}  {clean(link['over'])}  {clean(offered.get(link['to'], ''))}")
+        say(f" {corner}─ {link['to']}  {clean(link['over'])}  {clean(offered.get(link['to'], ''))}".rstrip())
     if not found["links"]:
         note("no links yet")
         session.next("micro network connect TICKET, with what `micro network ticket` printed on another node")

@@ -128,20 +128,16 @@ def suggestions(row: dict[str, Any], folder: Path | None, home: str | None) -> l
         folder: the network's, None for the one in the home of this machine's node.
         home: that home, None for what the environment says.
     """
-    there = shlex.quote(_short(row["home"]))
-    option = "" if folder is None else f" --folder {shlex.quote(str(folder))}"
-    before = home_words(home) if folder is None else ""  # another terminal knows nothing of this one's
+    # Another terminal knows nothing of this one's home, and stands in another folder.
+    there = shlex.quote(os.path.abspath(row["home"]))
+    option = "" if folder is None else f" --folder {shlex.quote(str(folder.absolute()))}"
+    before = home_words(home) if folder is None else ""
     return [
         f"micro new greeter && micro --home {there} run ./greeter",
         f"micro --home {there} services",
         f"{before}micro testnet logs {row['name']}{option}",
         f"{before}micro testnet down{option}",
     ]
-
-
-def _short(path: str) -> str:
-    """Returns a path as it is typed soonest from here."""
-    return min(path, os.path.relpath(path), key=len)
 
 
 @_command("status", example="micro testnet status")

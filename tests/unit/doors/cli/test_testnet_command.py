@@ -23,3 +23,13 @@ def test_each_line_reaches_the_network_from_another_terminal(folder: Path | None
         [*before, "micro", "testnet", "logs", "n5", *option],
         [*before, "micro", "testnet", "down", *option],
     ]
+
+
+def test_a_line_works_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the network's folder lies in this one, or was typed from here."""
+    monkeypatch.chdir(tmp_path)
+
+    lines = suggestions({"name": "n5", "home": str(tmp_path / "net" / "n5")}, Path("net"), None)
+
+    assert f"micro --home {tmp_path}/net/n5 services" in lines
+    assert f"micro testnet down --folder {tmp_path}/net" in lines
