@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from micro import Service, errors
 
@@ -262,7 +262,12 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             ) from None
         except BROKEN as error:
             what = "a PNG, JPEG, WebP, GIF or BMP that is whole"
-            raise errors.BadRequest(f"image: expected {what}, got {len(data):,} bytes ({str(error)[:80]})") from None
+            raise errors.BadRequest(f"image: expected {what}, got {len(data):,} bytes{_why(error)}") from None
+
+
+def _why(error: Exception) -> str:
+    """Returns what is wrong with a picture, in brackets; nothing where only an object of ours would be named."""
+    return "" if isinstance(error, UnidentifiedImageError) else f" ({str(error)[:80]})"
 
 
 def _upright(picture: Image.Image) -> Image.Image:

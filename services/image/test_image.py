@@ -279,3 +279,11 @@ def test_few_are_unpacked_at_once(main: ModuleType) -> None:
 def test_it_describes_itself(main: ModuleType) -> None:
     """Every endpoint has a description and an example."""
     assert all(endpoint["description"] and endpoint["examples"] for endpoint in main.service.describe()["endpoints"])
+
+
+def test_what_is_no_picture_is_said_to_be_none(main: ModuleType) -> None:
+    """In words for a person: nothing of the program that reads it."""
+    with pytest.raises(BadRequest) as refused:
+        main.info(b"no picture at all")
+
+    assert str(refused.value) == "image: expected a PNG, JPEG, WebP, GIF or BMP that is whole, got 17 bytes"

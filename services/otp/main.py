@@ -165,10 +165,13 @@ async def verify(context: Context, name: str, code: str) -> bool:
     Returns:
         Whether it is right.
     """
+    digits = "".join(code.split())
     async with _lock(context, name):
         kept, version = await _entry(context, name)
+        if not (len(digits) == kept.digits and digits.isascii() and digits.isdecimal()):  # no try: it cannot be right
+            raise errors.BadRequest(f"code: expected {kept.digits} digits, got {code[:20]!r}")
         _check_tries(name, kept)
-        found = _find(kept, "".join(code.split()))
+        found = _find(kept, digits)
         if found is None:
             kept.failures, kept.failed = kept.failures + 1, now()
         else:

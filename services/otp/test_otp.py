@@ -86,18 +86,36 @@ async def test_a_code_by_count_may_be_skipped(main: ModuleType, context: Any) ->
     assert [await main.verify(context, "ann", code) for code in ("969429", "359152", "338314")] == [True, False, True]
 
 
+async def wrong(main: ModuleType, context: Any) -> str:
+    """Returns six digits that are not right."""
+    near = range(-main.STEPS_EARLY_OR_LATE, main.STEPS_EARLY_OR_LATE + 1)
+    kept, step = await main._read(context, "ann"), int(main.now()) // 30
+    right = {main.one_time_code(kept.secret, step + each, 6, "SHA1") for each in (*near, len(near))}
+    return next(code for code in (f"{each:06d}" for each in range(10)) if code not in right)
+
+
+@pytest.mark.parametrize("code", ["", "abc", "12345", "1234567", "12345a", "１２３４５６"])
+async def test_what_is_no_code_is_said_to_be_none(main: ModuleType, context: Any, code: str) -> None:
+    """The field is named, and it counts as no try."""
+    await main.create(context, "ann")
+    for _ in range(main.TRIES_MAX + 1):
+        with pytest.raises(BadRequest, match="code: expected 6 digits, got"):
+            await main.verify(context, "ann", code)
+    assert await main.verify(context, "ann", (await main.code(context, "ann")).code) is True
+
+
 async def test_guessing_is_slow(main: ModuleType, context: Any, clock: Any) -> None:
     """After five wrong codes even the right one has to wait, and longer after each further one."""
     await main.create(context, "ann")
     for _ in range(main.TRIES_MAX):
-        assert await main.verify(context, "ann", "") is False
+        assert await main.verify(context, "ann", await wrong(main, context)) is False
     with pytest.raises(TooManyRequests, match="try again in 60 s"):
         await main.verify(context, "ann", (await main.code(context, "ann")).code)
     clock.ahead_seconds = 61
-    assert await main.verify(context, "ann", "wrong") is False
+    assert await main.verify(context, "ann", await wrong(main, context)) is False
     clock.ahead_seconds = 61 + 119
     with pytest.raises(TooManyRequests):
-        await main.verify(context, "ann", "wrong")
+        await main.verify(context, "ann", await wrong(main, context))
     clock.ahead_seconds = 61 + 120
     assert await main.verify(context, "ann", (await main.code(context, "ann")).code) is True
 

@@ -192,3 +192,20 @@ def test_hostile_text_is_no_python(text: str) -> None:
     """A file that would break the parser is passed over."""
     with pytest.raises(SourceError, match="nothing here starts"):
         look({"a.py": text})
+
+
+@pytest.mark.parametrize(
+    ("said", "endpoints"),
+    [
+        ('"/add", methods=["POST"]', ("POST /add",)),
+        ('"/add", methods=("GET", "post", "POST")', ("GET /add", "POST /add")),
+        ('"/add"', ("GET /add",)),
+        ('"/add", methods=METHODS', ("GET /add",)),
+        ('"/add", methods=[1, "?"]', ("GET /add",)),
+    ],
+)
+def test_a_route_of_flask_says_its_methods(said: str, endpoints: tuple[str, ...]) -> None:
+    """What is for POST only is not listed for GET."""
+    text = f"from flask import Flask\napp = Flask('a')\n\n@app.route({said})\ndef add(): return ''\n"
+
+    assert look({"app.py": text, "requirements.txt": "flask"}).endpoints == endpoints

@@ -7,6 +7,7 @@ import os
 import sys
 
 from micro.doors.adapter.command import CommandProgram
+from micro.doors.adapter.ending import told_end
 from micro.doors.adapter.endpoints import add_command, add_functions, add_http, add_site
 from micro.doors.adapter.http import HttpProgram
 from micro.doors.adapter.program import Program, read_program
@@ -51,7 +52,7 @@ async def _until_either(service: Service, running: HttpProgram) -> None:
         return
     serving.cancel()
     await asyncio.wait((serving,))
-    raise EngineError(f"the program ended with code {ending.result()}")
+    raise EngineError(f"the program {told_end(ending.result())}")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from micro.doors.adapter.answer import BODY_BYTES_MAX
+from micro.doors.adapter.ending import told_end
 from micro.doors.adapter.program import Program, child_environment
 from micro.errors import EngineError, InternalError, Timeout, TooLarge
 from micro.ports import Processes
@@ -59,5 +60,5 @@ class CommandProgram:
             raise InternalError(str(error)) from error
         if done.code:
             complaint = done.errors.decode("utf-8", "replace").strip()[-DETAIL_CHARACTERS_MAX:]
-            raise InternalError(f"the program ended with code {done.code}: {complaint or 'it did not say why'}")
+            raise InternalError(f"the program {told_end(done.code)}: {complaint or 'it did not say why'}")
         return done.output

@@ -13,6 +13,7 @@ from typing import Any
 
 from micro.doors.adapter.answer import BODY_BYTES_MAX, Answer, value_of
 from micro.doors.adapter.asking import Request, operating, plain
+from micro.doors.adapter.ending import told_end
 from micro.doors.adapter.exchange import Reply, exchange
 from micro.doors.adapter.listening import listening_ports
 from micro.doors.adapter.openapi import Operation
@@ -94,7 +95,7 @@ class HttpProgram:
             return
         listening.cancel()
         await asyncio.wait(self._pumps, timeout=1.0)
-        raise EngineError(f"the program ended with code {ending.result()} before it listened on a port")
+        raise EngineError(f"the program {told_end(ending.result())} before it listened on a port")
 
     async def wait(self) -> int:
         """Waits for the program's end and returns its exit code."""
@@ -215,7 +216,8 @@ async def _refused(request: Request, reply: Reply) -> Fault:
     detail = " ".join(MARKUP.sub(" ", body.decode("utf-8", "replace")).split())[:DETAIL_CHARACTERS_MAX]
     code = CODES.get(reply.status, reply.status)
     code = code if code in Fault.codes else (400 if code < 500 else 500)
-    return Fault.make(code, f"{request}: {reply.status} {detail}")
+    detail = detail.removeprefix(f"{reply.status} ") or "it did not say why"
+    return Fault.make(code, f"{request}: {detail if code == reply.status else f'{reply.status} {detail}'}")
 
 
 @contextlib.contextmanager

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +20,10 @@ from micro.doors.cli.terminal import note, paint, say
 from micro.errors import InternalError
 from micro.runtime.source.spec import parse
 
-__all__ = ["build", "detect", "engine_option", "follow", "local_source", "verify"]
+__all__ = ["build", "detect", "engine_option", "follow", "local_source", "reminding", "verify"]
+
+REMINDER_SECONDS = 10.0
+"""So often a long work says that it goes on where nobody sees a terminal."""
 
 
 def local_source(source: str) -> str:
@@ -93,12 +97,45 @@ def verify(session: Session, service: str, attestations: int | None) -> None:
     follow(session, "Runtime.Verify", {"name": service, "attestations": attestations or 0})
 
 
+@contextlib.contextmanager
+def reminding(step: Callable[[], str], *, silent: bool = False) -> Iterator[None]:
+    """Says every ten seconds that a step goes on, where no terminal shows that something moves.
+
+    Args:
+        step: returns what is being done; while that is empty nothing is said.
+        silent: say nothing.
+    """
+    if silent or sys.stderr.isatty():
+        yield
+        return
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    waiting = loop.call_later(REMINDER_SECONDS, lambda: remind())
+
+    def remind() -> None:
+        nonlocal waiting
+        waiting = loop.call_later(REMINDER_SECONDS, remind)
+        if step():
+            note(f"{step().ljust(9)} goes on, {loop.time() - began:.0f} s so far")
+
+    try:
+        yield
+    finally:
+        waiting.cancel()
+
+
 def follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
     """Shows the steps of a long work as they come, fails as it fails, and returns the last one."""
     verb = endpoint.rpartition(".")[2].lower()
     last: Mapping[str, Any] = {}  # stays empty until the node has taken the request
 
     async def work() -> None:
+        with reminding(lambda: str(last.get("step", "")), silent=session.shape() == "json"):
+            await show()
+
+    async def show() -> None:
         nonlocal last
         async for step in session.stream("runtime", endpoint, request):
             last = step

@@ -41,6 +41,7 @@ SERVERS = frozenset(
 )
 """Modules whose import says that a program listens."""
 
+VERB_LETTERS_MAX = 10
 METHODS = ("get", "post", "put", "delete", "patch", "route")
 ENDPOINTS_MAX = 50
 
@@ -151,6 +152,16 @@ def _functions(tree: ast.Module) -> Iterator[str]:
             yield node.name
 
 
+def _methods(decorator: ast.Call) -> tuple[str, ...]:
+    """Returns by which methods a route can be asked, as Flask reads it: GET, where it does not say others."""
+    said = next((keyword.value for keyword in decorator.keywords if keyword.arg == "methods"), None)
+    listed = said.elts if isinstance(said, ast.List | ast.Tuple | ast.Set) else []
+    found = [each.value for each in listed if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    return tuple(dict.fromkeys(verb.upper() for verb in found if verb.isalpha() and len(verb) <= VERB_LETTERS_MAX)) or (
+        "GET",
+    )
+
+
 def _routes(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -162,6 +173,7 @@ def _routes(tree: ast.Module) -> Iterator[str]:
             if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
                 continue
             if method in METHODS and first.value.startswith("/"):
-                yield f"{'GET' if method == 'route' else method.upper()} {first.value[:100]}"
+                for verb in _methods(decorator) if method == "route" else (method.upper(),):
+                    yield f"{verb} {first.value[:100]}"
             elif method == "endpoint":
                 yield first.value[:100]

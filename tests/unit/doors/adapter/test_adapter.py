@@ -16,6 +16,7 @@ import pytest
 
 from micro.doors.adapter.answer import VALUE_BYTES_MAX, value_of
 from micro.doors.adapter.command import CommandProgram
+from micro.doors.adapter.ending import told_end
 from micro.doors.adapter.functions import functions_of, load
 from micro.doors.adapter.http import HttpProgram
 from micro.doors.adapter.listening import listening_ports
@@ -128,6 +129,21 @@ def test_a_program_sees_nothing_of_the_adapter(tmp_path: Path) -> None:
             read_program(broken)
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (3, "ended with code 3"),
+        (-9, "was ended by the signal SIGKILL"),
+        (134, "ended with code 134, as one does that the signal SIGABRT ends"),
+        (255, "ended with code 255"),
+        (-99, "ended with code -99"),
+    ],
+)
+def test_an_end_is_told_in_words(code: int, told: str) -> None:
+    """A signal by its name, if it has one."""
+    assert told_end(code) == told
+
+
 async def test_a_filter_is_run_once_a_call(tmp_path: Path) -> None:
     """With the call's body on its standard input; a bad end is a fault with its last words."""
     echo = CommandProgram(program(tmp_path, "import sys; print(sys.stdin.read()[::-1], end='')"), SystemProcesses(), {})
@@ -137,6 +153,9 @@ async def test_a_filter_is_run_once_a_call(tmp_path: Path) -> None:
     with pytest.raises(Fault, match="ended with code 1: no luck") as failed:
         await CommandProgram(bad, SystemProcesses(), {}).run(b"", None)
     assert failed.value.code == 500
+    aborting = program(tmp_path, "import os; os.abort()")
+    with pytest.raises(Fault, match="the program was ended by the signal SIGABRT: it did not say why"):
+        await CommandProgram(aborting, SystemProcesses(), {}).run(b"", None)
     slow = program(tmp_path, "import time; time.sleep(60)")
     with pytest.raises(Fault) as late:
         await CommandProgram(slow, SystemProcesses(), {}).run(b"", 0.3)
@@ -161,6 +180,8 @@ async def test_a_server_is_asked_and_its_refusals_are_faults(tmp_path: Path) -> 
         with pytest.raises(Fault) as refused:
             await server.ask("GET", path, b"", "", None)
         assert (path, refused.value.code) == (path, code)
+        told = {"/missing": "GET /missing: /missing", "/odd": "GET /odd: 418 /odd"}  # whoever shows it adds the code
+        assert str(refused.value) == told.get(path, str(refused.value))
     assert await server.wait() == 3
 
 
