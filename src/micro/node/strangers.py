@@ -198,6 +198,8 @@ class Strangers:
             if self._serves(self._catalog.lookup(name)):
                 self._refill.want(name)
             else:
+                if name in stranger.checked:
+                    self._miss(name)  # it was there until now, however long it was missed before
                 self._look_again(name)
 
     def away(self, service: str) -> tuple[float, tuple[str, ...]] | None:
@@ -244,12 +246,14 @@ class Strangers:
 
     def _look_again(self, name: str) -> None:
         """Looks for who offers a service now, before anybody asks for the way to it: its callers still know one."""
-        self._miss(name)
+        if name not in self._missed:
+            self._miss(name)
         if name not in self._looking and len(self._looking) < LOOKED_FOR_MAX:
             self._start(name)
 
     def _miss(self, name: str) -> None:
-        self._missed.setdefault(name, self._clock.monotonic())
+        self._missed.pop(name, None)
+        self._missed[name] = self._clock.monotonic()
         if len(self._missed) > LOOKED_FOR_MAX:
             del self._missed[next(iter(self._missed))]
 
