@@ -88,7 +88,7 @@ def join(session: Session, ticket: str) -> None:
         session.hint = "micro network leave"
         raise
     if found.get("already") and session.shape() != "json":
-        note("this node was in that network already, so nothing changes but that it asked there for a newer map")
+        note("this node was in that network already")
     session.show_fields(found)
 
 
