@@ -744,3 +744,32 @@ def test_builds_that_nobody_looks_on_at_are_given_up(shell: Shell) -> None:
         assert (process.returncode, "the node gives it up" in error) == (130, True), error
 
     assert shell("build", "./three").code == 0
+
+
+@pytest.mark.skipif(not shutil.which("make") or not shutil.which("cc"), reason="make and cc are not installed here")
+@pytest.mark.parametrize("verb", ["build", "run"])
+def test_what_failed_names_a_log_that_tells_why(shell: Shell, verb: str) -> None:
+    """What the error says to type next is there: the last lines of the build, and where all of them are."""
+    name = f"broken-{verb}"
+    (shell.folder / name).mkdir()
+    (shell.folder / name / "a.c").write_text("int main() { return nothing; }\n")
+    (shell.folder / name / "Makefile").write_text("all:\n\tcc -o app a.c\n")
+
+    failed = shell(verb, f"./{name}")
+    assert (failed.code, f"micro logs {name}\n" in failed.error) == (1, True), failed.error
+    told = shell("logs", name)
+    assert told.code == 0, told.error
+    assert "nothing" in told.out
+    log = Path(told.out.rstrip().splitlines()[-1].partition("all that it wrote is in ")[2])
+    assert "nothing" in log.read_text()
+
+
+def test_what_did_not_come_up_names_its_log(shell: Shell) -> None:
+    """By the name that its author gave it, and where it wrote nothing itself."""
+    (shell.folder / "folder").mkdir()
+    (shell.folder / "folder" / "main.py").write_text("raise SystemExit(3)\n")
+    (shell.folder / "folder" / "micro.toml").write_text('[service]\nname = "silent"\ncommand = "python main.py"\n')
+
+    failed = shell("run", "./folder")
+    assert failed.error.endswith("micro logs silent\n"), failed.error
+    assert "it ended before it registered, with code 3" in shell("logs", "silent").out

@@ -107,6 +107,7 @@ class Progress:
         service: the service's name, once it is known for sure.
         tail: of one that failed, the last lines of its log.
         build: the name of what was built, if that was asked for.
+        logged: of one that failed, whether the log of `service` tells more.
     """
 
     step: str
@@ -115,6 +116,7 @@ class Progress:
     service: str = ""
     tail: tuple[str, ...] = ()
     build: str = ""
+    logged: bool = False
 
     @property
     def failed(self) -> bool:
@@ -131,6 +133,7 @@ class Progress:
             "service": self.service,
             "tail": list(self.tail),
             "build": self.build,
+            "logged": self.logged,
         }
 
 

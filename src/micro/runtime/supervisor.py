@@ -317,7 +317,8 @@ class Supervisor:
             generation = await self._workshop.make(keeper.spec, revision, number, report, given[2])
             check_needs(generation.needs, given[1], str(keeper.spec))
         except SourceError as error:
-            raise BuildFailed(f"{error}; {self._serving(before)}", getattr(error, "tail", ())) from error
+            tail, log = getattr(error, "tail", ()), getattr(error, "log", None)
+            raise BuildFailed(f"{error}; {self._serving(before)}", tail, log) from error
         if keeper.has_files_of(generation) and not changed:
             detail = self.offers.advance(keeper, generation)
             feed.put(Progress("done", detail, done=True, service=keeper.name))

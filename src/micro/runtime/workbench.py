@@ -55,11 +55,17 @@ FETCH_PREFIXES = ("PIP_", "UV_", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE",
 
 
 class BuildFailed(SourceError):
-    """A command of a fetch or a build ended badly; `tail` holds the last lines it wrote."""
+    """A command of a fetch or a build ended badly.
 
-    def __init__(self, reason: str, tail: tuple[str, ...] = ()) -> None:
+    Attributes:
+        tail: the last lines it wrote.
+        log: the file that has all of them; None where that does not stay.
+    """
+
+    def __init__(self, reason: str, tail: tuple[str, ...] = (), log: Path | None = None) -> None:
         super().__init__(reason)
         self.tail = tail
+        self.log = log
 
 
 @dataclass(frozen=True)
@@ -269,9 +275,9 @@ class Workbench:
                 on_errors=tell,
             )
         except CommandOverran as error:
-            raise BuildFailed(f"{what}: {error}", tuple(tail)) from error
+            raise BuildFailed(f"{what}: {error}", tuple(tail), self.log) from error
         if done.code:
-            raise BuildFailed(f"{what}: {_complaint(tail, done.code)}", tuple(tail))
+            raise BuildFailed(f"{what}: {_complaint(tail, done.code)}", tuple(tail), self.log)
         return done
 
     def _keep(self, part: bytes) -> None:

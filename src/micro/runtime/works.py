@@ -10,6 +10,7 @@ from micro.errors import Fault, Unavailable, reason_of
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Change, Progress, StartFailed
 from micro.runtime.logs import Logs
+from micro.runtime.manifest import is_service_name
 from micro.runtime.workbench import BuildFailed
 
 __all__ = ["Work", "Works"]
@@ -86,10 +87,13 @@ class Works:
         except Fault as error:
             fault = error
         except BuildFailed as error:
-            feed.put(Progress("failed", str(error), done=True, service=name, tail=error.tail))
+            logged = self._keep(name, error)
+            feed.put(Progress("failed", str(error), done=True, service=name, tail=error.tail, logged=logged))
         except StartFailed as error:
             tail = await self._tail_of(error.instance)
-            feed.put(Progress("failed", str(error), done=True, service=name, tail=tail))
+            service = _service_of(error.instance)  # its author may have called it otherwise
+            self._logs.note(service, str(error))
+            feed.put(Progress("failed", str(error), done=True, service=service, tail=tail, logged=True))
         except asyncio.CancelledError:
             reason = STOPPING if self._closing else f"{name} was killed meanwhile"
             feed.put(Progress("failed", reason, done=True, service=name))
@@ -100,10 +104,23 @@ class Works:
         finally:
             feed.end(fault)
 
+    def _keep(self, name: str, error: BuildFailed) -> bool:
+        """Puts the last lines of a fetch or a build that failed into the log of its service; returns whether it did."""
+        if error.log is None or not is_service_name(name):
+            return False
+        for line in (*error.tail, f"{error}; all that it wrote is in {error.log}"):
+            self._logs.note(name, line)
+        return True
+
     async def _tail_of(self, instance: str) -> tuple[str, ...]:
         """Returns the last lines that an instance wrote itself."""
-        entries = await self._logs.tail(instance.rsplit("-", 2)[0], TAIL_LOOKED_AT)
+        entries = await self._logs.tail(_service_of(instance), TAIL_LOOKED_AT)
         return tuple(one.line for one in entries if one.instance == instance and one.stream != "node")[-TAIL_LINES:]
+
+
+def _service_of(instance: str) -> str:
+    """Returns the name that an instance was started under."""
+    return instance.rsplit("-", 2)[0]
 
 
 def _end_unbegun(task: asyncio.Task[None], feed: Feed, name: str) -> None:

@@ -158,7 +158,7 @@ def follow(session: Session, endpoint: str, request: Mapping[str, Any]) -> Mappi
     if last.get("failed") or not last.get("done"):
         for line in last.get("tail") or ():
             note(f"  {clean(str(line))}")
-        logged = last.get("tail") and last.get("service") and verb in {"run", "update"}
+        logged = last.get("logged") and last.get("service")
         session.hint = typed_line("micro logs", str(last["service"])) if logged else ""
         raise InternalError(str(last.get("detail") or "the node ended the work without saying why"))
     if session.shape() != "json":

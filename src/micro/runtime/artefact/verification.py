@@ -15,6 +15,7 @@ from micro.runtime.recipe.plan import Files, Plan
 from micro.runtime.recipe.recipe import Recipe
 from micro.runtime.source.source import Report, Tree
 from micro.runtime.source.trees import tree_hash
+from micro.runtime.workbench import BuildFailed
 
 __all__ = ["Rebuildable", "verify"]
 
@@ -88,6 +89,8 @@ async def _compare(
     try:
         await artefacts.build(recipe, plan, files, tree.folder, fetched, place, report)
         after = dict(_by_path(await asyncio.to_thread(artefacts.contents, place)))
+    except BuildFailed as error:
+        raise BuildFailed(str(error), error.tail) from error  # its log goes with the rest of it
     finally:
         await asyncio.to_thread(disk.remove, place)
     different = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
