@@ -272,7 +272,7 @@ class Supervisor:
         if self._closing:
             raise Unavailable("this node is stopping: start it again with micro server")
         self._roster.check_free(key, spec)
-        report = _report(feed)
+        report: Report = feed.report
         report("fetching", f"looking for {spec}")
         revision = await self._workshop.newest(spec)
         generation = await self._workshop.make(spec, revision, 1, report, wish.engine)
@@ -298,7 +298,7 @@ class Supervisor:
 
     async def _renew(self, keeper: Keeper, feed: Feed, wish: Wish, revision: Revision | None = None) -> None:
         """Moves a service to a revision, else the newest, unless it is there already."""
-        report = _report(feed)
+        report: Report = feed.report
         if revision is None:
             report("fetching", f"looking for the newest {keeper.spec}")
             revision = await self._workshop.newest(keeper.spec)
@@ -395,7 +395,3 @@ class Supervisor:
         used += self.offers.succession.generations()
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._workshop.sweep, used)
-
-
-def _report(feed: Feed) -> Report:
-    return feed.report
