@@ -20,6 +20,7 @@ from micro.runtime.manifest import MANIFEST, Engine, Manifest, read_manifest
 from micro.runtime.recipe.evidence import description_of
 from micro.runtime.recipe.guests import choose
 from micro.runtime.recipe.plan import SHOWN_MAX, Files, Plan
+from micro.runtime.recipe.pythonsource import read_python
 
 if TYPE_CHECKING:
     from micro.runtime.recipe.recipe import Recipe
@@ -156,6 +157,9 @@ def _nothing(files: Files, manifest: Manifest) -> str:
     other = next((language for name, language in OTHERS.items() if name in files.paths), "")
     if other:
         return f"this looks like {other}, for which there is no recipe: say how it starts. {_example('./serve')}"
+    broken = _broken(files)
+    if broken:
+        return f"nothing here starts, for {broken}"
     below = sorted({path.rpartition("/")[0] for path in files.paths if path.endswith(("/main.py", f"/{MANIFEST}"))})
     below += sorted(
         {path.rpartition("/")[0] for path in files.paths if path.count("/") < 3 and path.endswith(BELOW)} - {*below}
@@ -164,6 +168,15 @@ def _nothing(files: Files, manifest: Manifest) -> str:
         shown = ", ".join(below[:SHOWN_MAX])
         return f"nothing here starts, but there are services in {shown}: add the folder to the source"
     return f"nothing here starts: add a main.py, or say how it starts. {_example('python serve.py')}"
+
+
+def _broken(files: Files) -> str:
+    """Returns which file of the root is no Python though it is called so, and why; "" where there is none."""
+    for path in files.ending(".py", depth_max=0):
+        trouble = read_python(files.text(path)).trouble
+        if trouble:
+            return f"{path} {trouble}"
+    return ""
 
 
 def _example(command: str) -> str:

@@ -44,6 +44,7 @@ SERVERS = frozenset(
 VERB_LETTERS_MAX = 10
 METHODS = ("get", "post", "put", "delete", "patch", "route")
 ENDPOINTS_MAX = 50
+TROUBLE_CHARACTERS_MAX = 200
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class PythonSource:
 
     Attributes:
         readable: whether it is Python at all.
+        trouble: of one that no parser takes, where and why, in words that follow its name.
         micro: whether it speaks to its node itself.
         application: the name of the web application it makes, and what kind it is: `asgi`, `flask` or `wsgi`; with
             ` factory` behind it, where the name is that of a function that makes it.
@@ -70,14 +72,20 @@ class PythonSource:
     functions: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
     description: str = ""
+    trouble: str = ""
 
 
 def read_python(text: str) -> PythonSource:
     """Reads a file's text; what no parser takes is `readable` False."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return PythonSource(readable=False)
+    except SyntaxError as error:
+        place = f"line {error.lineno} " if error.lineno else ""
+        return PythonSource(readable=False, trouble=f"{place}is no Python: {error.msg[:TROUBLE_CHARACTERS_MAX]}")
+    except (RecursionError, MemoryError):
+        return PythonSource(readable=False, trouble="is no Python: it is nested too deeply")
+    except ValueError as error:
+        return PythonSource(readable=False, trouble=f"is no Python: {str(error)[:TROUBLE_CHARACTERS_MAX]}")
     nodes = list(ast.walk(tree))
     imports = set(_imports(nodes))
     called = {_callee(node) for node in nodes if isinstance(node, ast.Call)}
