@@ -190,7 +190,7 @@ def test_endpoints_and_words_are_read_from_the_text() -> None:
 @pytest.mark.parametrize("text", ["(" * 50_000, "x = " + "-" * 100_000 + "1", "\0", "def", "\u201cx\u201d"])
 def test_hostile_text_is_no_python(text: str) -> None:
     """A file that would break the parser is passed over, and named where nothing else starts."""
-    with pytest.raises(SourceError, match="nothing here starts, for a.py .*is no Python: .") as refused:
+    with pytest.raises(SourceError, match=r"nothing here starts, for a.py .*is no Python: .") as refused:
         look({"a.py": text})
     assert len(str(refused.value)) < 400
 
@@ -198,11 +198,11 @@ def test_hostile_text_is_no_python(text: str) -> None:
 def test_a_file_that_is_not_python_is_named_with_its_line() -> None:
     """Where it keeps a source from starting; beside one that starts it is nobody's concern."""
     broken = {"syn.py": "def f(x: int) -> int\n    return x\n"}
-    with pytest.raises(SourceError, match="syn.py line 1 is no Python: expected ':'"):
+    with pytest.raises(SourceError, match=r"syn.py line 1 is no Python: expected ':'"):
         look(broken)
 
     assert look({**broken, "ok.py": "def f(x: int) -> int: ..."}).entry == "ok.py"
-    with pytest.raises(SourceError, match="add a main.py"):
+    with pytest.raises(SourceError, match=r"add a main\.py"):
         look({"notes.py": "x = 1\n"})
 
 
