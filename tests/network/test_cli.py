@@ -385,6 +385,18 @@ def test_a_token_that_is_not_taken_is_to_be_let_go(
     assert capsys.readouterr().err.endswith("\nnext: unset MICRO_TOKEN\n")
 
 
+def test_a_misspelt_queue_is_dropped(shell: Shell) -> None:
+    """With what waited in it; then it is not there."""
+    shell("publish", "laundry", "1")
+    assert shell("subscribe", "laundry", "--queue", "stray", "--count", "1", "--no-ack").code == 0
+
+    dropped = shell("events", "drop", "laundry", "stray", "--output", "json")
+    again = shell("events", "drop", "laundry", "stray")
+
+    assert dropped.json == {"topic": "laundry", "queue": "stray", "events": 1}
+    assert (again.code, again.error.splitlines()[-1].endswith(" micro events list")) == (4, True)
+
+
 def test_services_are_listed_and_found(shell: Shell) -> None:
     """By name and by what they do."""
     assert "greeter" in [service["name"] for service in shell("services", "-o", "json").json["services"]]

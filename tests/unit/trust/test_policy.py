@@ -41,6 +41,7 @@ CALLS = [
     ("events", "Events.Complete", 0, 0, 403, 401),
     ("Events", "events.complete", 0, 0, 403, 401),
     ("events", "Events.Replay", 0, 403, 403, 401),
+    ("events", "Events.Drop", 0, 403, 403, 401),
     ("node", "Events.Complete", 0, 403, 403, 401),
     ("node", "Config.Get", 0, 403, 403, 401),
     ("network", "Network.Connect", 0, 403, 403, 401),

@@ -53,7 +53,10 @@ ENTRIES: dict[str, Entry] = {
     "health": Entry("debug", "health", LOOK, "Ask services whether they are well."),
     "stats": Entry("debug", "stats", LOOK, "Show what services have done so far."),
     "events": Entry(
-        "kept", "events", LOOK, "List the events that are kept, replay them, and open topics to other nodes."
+        "kept",
+        "events",
+        LOOK,
+        "List the events that are kept, replay them, drop queues, and open topics to other nodes.",
     ),
     "flow": Entry("flow", "flow", LOOK, "Draw how events flow from function to function."),
     "store": Entry("store", "store", KEEP, "Read and write the keys of a store."),

@@ -177,6 +177,18 @@ def older_lines(topic: str, older: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+@events.command_of("drop", example="micro events drop orders kichen")
+@click.argument("topic")
+@click.argument("queue")
+def drop(session: Session, topic: str, queue: str) -> None:
+    """Drop a queue that nobody is at, with the events that wait in it.
+
+    The topic keeps its events, and its other queues. Who subscribes to a queue of that name later begins a new one.
+    """
+    session.hint = "micro events list"
+    session.show_fields(session.ask("events", "Events.Drop", {"topic": topic, "queue": queue}))
+
+
 @events.command_of("replay", example="micro events replay orders --from 1h --queue kitchen")
 @click.argument("topic")
 @_point

@@ -9,7 +9,7 @@ from io import TextIOWrapper
 
 import click
 
-from micro.doors.cli.ending import FAULT, INTERRUPTED, NO_NODE, USAGE, exit_code, explain
+from micro.doors.cli.ending import FAULT, INTERRUPTED, NO_NODE, REFUSED, USAGE, exit_code, explain
 from micro.doors.cli.root import root
 from micro.doors.cli.session import Session
 from micro.doors.cli.terminal import Unread, note, paint
@@ -63,6 +63,8 @@ def _run(words: Sequence[str], session: Session) -> int:
     except (MicroError, OSError, TimeoutError) as error:
         code = exit_code(error)
         known = {} if code == NO_NODE else {"remedy": session.remedy, "hint": session.hint}
+        if code == REFUSED and not session.hint and "MICRO_TOKEN" in os.environ:
+            known["hint"] = "unset MICRO_TOKEN"  # whose it is may less than the owner
         _tell(explain(error, **known, typed=session.typed), session)
         return code
 

@@ -107,6 +107,17 @@ class EventsControl:
         await _told(lambda done: counts.append(self._broker.replay(topic, queue, sequence, done)))
         return {"topic": topic, "queue": queue, "sequence": sequence, "events": counts[0]}
 
+    async def drop(self, topic: str, queue: str) -> dict[str, Any]:
+        """Forgets a queue that nobody is at, with the events that wait in it; other queues keep theirs.
+
+        Args:
+            topic: whose.
+            queue: which of its queues.
+        """
+        counts = list[int]()
+        await _told(lambda done: counts.append(self._broker.drop(topic, queue, done)))
+        return {"topic": topic, "queue": queue, "events": counts[0]}
+
     async def export(self, topic: str, exported: bool = True, replicas: int | None = None) -> dict[str, Any]:
         """Opens a topic to other nodes, or closes it; that counts above what its service says.
 
@@ -205,6 +216,7 @@ def events_service(
     service.add("Events.Flow", endpoints.flow, idempotent=True)
     service.add("Events.Read", endpoints.read, idempotent=True)
     service.add("Events.Replay", endpoints.replay)
+    service.add("Events.Drop", endpoints.drop)
     service.add("Events.Export", endpoints.export)
     service.add("Events.Exports", endpoints.exports, idempotent=True)
     service.add("Events.Subscribers", endpoints.subscribers, idempotent=True)

@@ -320,7 +320,6 @@ class Broker(Protocol):
         A queue that went back here, and not there, or the other way round, stays as it is.
 
         Args:
-            topic, queue, cursor: which, and how far.
             done: called once the queue's new place is on disk, else with the fault. The queue has it at once.
 
         Raises:
@@ -351,6 +350,9 @@ class Broker(Protocol):
         Raises:
             Fault: there is no such topic, the queue's name is wrong, or there are too many.
         """
+
+    def drop(self, topic: str, queue: str, done: Callable[[Fault | None], None]) -> int:
+        """Forgets a queue that nobody is at, or raises a `Fault`; returns how many events waited in it."""
 
     def tick(self, now: float) -> None:
         """Lets time pass: `now` is `Clock.monotonic`, in seconds. To be called about every 100 ms."""

@@ -360,6 +360,10 @@ class EmbeddedBroker:
         self._courier.rouse()
         return count
 
+    def drop(self, topic: str, queue: str, done: Done) -> int:
+        """See `Broker.drop`."""
+        return self._keeper.drop(self._existing(topic), queue, done)
+
     @staticmethod
     def _placed(inbox: Inbox, done: Done) -> Callable[[object, Fault | None], None]:
         """Returns what is to be called once a queue's place, which is written now, is on disk, or is not."""

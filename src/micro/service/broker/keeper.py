@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from micro.errors import Fault
+from micro.errors import Conflict, Fault, NotFound
 from micro.service.broker.broker import Limits
 from micro.service.broker.inbox import Inbox
 from micro.service.broker.log import Log
@@ -88,6 +88,27 @@ class Keeper:
                 inbox.is_changed = True
 
         return done
+
+    def drop(self, topic: Topic, queue: str, done: Callable[[Fault | None], None]) -> int:
+        """Forgets a queue, with what it has not handled; see `Broker.drop`.
+
+        Raises:
+            NotFound: the topic has no such queue.
+            Conflict: somebody is at it, and would find another one in its place.
+        """
+        inbox = topic.inboxes.get(queue)
+        if inbox is None:
+            raise NotFound(f"{topic.name} has no queue {queue[:64]!r}; `micro events list` shows those it has")
+        if inbox.turns:
+            count = len(inbox.turns.members)
+            whom = "a subscriber is" if count == 1 else f"{count} subscribers are"
+            raise Conflict(f"{whom} at the queue {queue} of {topic.name}; it can be dropped when they have left")
+        waiting = next(each.waiting + each.delayed for each in topic.report().queues if each.queue == queue)
+        del topic.inboxes[queue]
+        topic.needed = topic.needs(self._limits, self._topics.now)
+        self._log.forget_queue(inbox, lambda _result, fault: done(fault))
+        self._rouse()
+        return waiting
 
     def trim(self, topic: Topic) -> None:
         """Has a log shortened to its limits, stride by stride."""

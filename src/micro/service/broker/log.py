@@ -208,14 +208,11 @@ class Log:
         """Has a log shortened by a stride; the result is a `Trimmed`."""
         self._database.submit(trim, (*_range(self._numbers[drop.topic.name]), drop, self._limits.ids_kept), done)
 
-    def forget_queue(self, inbox: Inbox) -> None:
+    def forget_queue(self, inbox: Inbox, done: Callable[[Any, Fault | None], None] | None = None) -> None:
         """Has a queue's cursor removed."""
-        number = self._numbers[inbox.topic]
-        for statement in (
-            "DELETE FROM cursors WHERE topic = ? AND queue = ?",
-            "DELETE FROM done WHERE topic = ? AND queue = ?",
-        ):
-            self._database.submit(statement, (number, inbox.queue))
+        found = self._numbers[inbox.topic], inbox.queue
+        self._database.submit("DELETE FROM done WHERE topic = ? AND queue = ?", found)
+        self._database.submit("DELETE FROM cursors WHERE topic = ? AND queue = ?", found, done)
 
     def forget_topic(self, name: str) -> None:
         """Has an empty topic removed. Its number is not used again before the next start."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from micro.errors import Fault, TooManyRequests
+from micro.errors import Conflict, Fault, NotFound, TooManyRequests
 from micro.mucp.batch import pack
 from micro.service.broker.broker import Ephemeral, Limits, Member, StoredEvent
 from micro.service.broker.embedded import EmbeddedBroker
@@ -96,6 +96,45 @@ async def test_a_log_that_grows_fast_is_shortened_at_once(make: Make) -> None:
 
     assert max(sizes) == 90
     assert min(sizes[100:]) == 80
+
+
+async def test_a_queue_that_is_dropped_holds_nothing(make: Make) -> None:
+    """The topic has room again, other queues go on, and after a restart it is not there either."""
+    house = await make(kept_messages=4, backlog_messages=8)
+    house.broker.subscribe("news", "kichen", Person()).close()
+    await house.pass_time(1.0)
+    faults = [await house.publish(str(number)) for number in range(12)]
+    assert isinstance(faults[-1][0], TooManyRequests)
+    told: list[Fault | None] = []
+    count = house.broker.drop("news", "kichen", told.append)
+    await house.pass_time(61.0)
+
+    assert count == faults.count([None])
+    assert told == [None]
+    assert house.broker.topics()[0].queues == ()
+    assert house.rows("cursors") == 0
+    assert await house.publish("again") == [None]
+
+
+async def test_a_queue_with_members_is_not_dropped(make: Make) -> None:
+    """Nor one that there is not; a queue of that name begins anew."""
+    house = await make()
+    await house.publish("a", "b")
+    subscription = house.broker.subscribe("news", "kitchen", Person())
+    await house.pass_time(1.0)
+    with pytest.raises(Conflict, match="a subscriber is at the queue kitchen"):
+        house.broker.drop("news", "kitchen", lambda fault: None)
+    for topic, queue in (("news", "kichen"), ("olds", "kitchen")):
+        with pytest.raises(NotFound):
+            house.broker.drop(topic, queue, lambda fault: None)
+    subscription.close()
+    await house.pass_time(1.0)
+    house.broker.drop("news", "kitchen", lambda fault: None)
+    person = Person()
+    house.broker.subscribe("news", "kitchen", person)
+    await house.pass_time(1.0)
+
+    assert person.got == [1, 2]
 
 
 async def test_ids_are_known_for_as_long_as_events_may_be_kept(make: Make) -> None:
