@@ -27,9 +27,9 @@ async def test_what_to_type_next_holds_no_command_of_somebody_elses(start_node: 
         (["network", "pin", "a b@c"], ["micro", "services", "a b"]),
         (["network", "pin", ""], ["micro", "services"]),
         (["network", "pin", "--", "-x"], ["micro", "services", "--", "-x"]),
-        (["network", "pin", "topic:x@"], ["micro", "events", "subscriptions", "x"]),
+        (["network", "pin", "topic:x@"], ["events", "export", "x,", "at", "the", "node", "that", "has", "it"]),
         (["call", NASTY, "Say.Hello"], ["micro", "services"]),
-        (["stream", NASTY, "Say.Hello"], ["micro", "describe", NASTY]),
+        (["stream", NASTY, "Say.Hello"], ["micro", "services"]),
         (["node@" + NASTY, "nothing"], ["micro", "node@" + NASTY, "--help"]),
         (["node@" + NASTY, "status", "--nothing"], ["micro", "node@" + NASTY, "status", "--help"]),
     ]:
