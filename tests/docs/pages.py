@@ -33,7 +33,7 @@ FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 SHOWN_ONLY = frozenset(("text", "mermaid", "html", "protobuf", "go", "javascript", "make", "http"))
-COMMAND_SECONDS_MAX = 60
+COMMAND_SECONDS_MAX = 180
 END_SECONDS_MAX = 10
 UNTIL_TRIES_MAX = 200
 
