@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import Mapping
@@ -14,12 +15,13 @@ from micro.runtime.artefact.artefacts import STATEMENT, VERSION_OF, Artefact, Ar
 from micro.runtime.artefact.statement import open_statement
 from micro.runtime.artefact.verification import verify
 from micro.runtime.recipe.make import MakeRecipe
-from micro.runtime.recipe.plan import Files, Plan
-from micro.runtime.recipe.recipe import Recipe
+from micro.runtime.recipe.plan import Component, Files, Plan
+from micro.runtime.recipe.recipe import Job, Recipe
 from micro.runtime.source.source import Revision, Tree
 from micro.runtime.workbench import BuildFailed, Unshare
 from micro.system import SystemClock, SystemDisk, SystemProcesses
 from micro.trust.keys import NodeKey
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("make") or not shutil.which("cc"), reason="make and cc are not installed here"
@@ -226,3 +228,38 @@ async def test_the_oldest_unused_builds_go(tmp_path: Path, monkeypatch: pytest.M
 
     assert [folder.name for folder in place.artefacts.folder.iterdir()] == [one]
     assert two != one
+
+
+class SlowRecipe(MakeRecipe):
+    """Fetches something, and not before it may."""
+
+    def __init__(self) -> None:
+        self.may = asyncio.Event()
+        self.fetches = 0
+
+    def asks(self, plan: Plan, files: Files) -> bytes:
+        return b"one package"
+
+    async def fetch(self, plan: Plan, job: Job) -> tuple[bytes, tuple[Component, ...]]:
+        self.fetches += 1
+        await self.may.wait()
+        return b"one package", ()
+
+
+async def test_who_waits_for_the_same_packages_is_told(tmp_path: Path) -> None:
+    """They are fetched once; who was first is told nothing of the kind."""
+    place, recipe = Workplace(tmp_path, EQUAL), SlowRecipe()
+    tree, files, plan, _ = place.look()
+    told: tuple[list[str], list[str]] = ([], [])
+    waiting = [
+        asyncio.ensure_future(
+            place.artefacts.fetched(recipe, plan, files, tree, lambda step, line, lines=lines: lines.append(line))  # type: ignore[misc]
+        )
+        for lines in told
+    ]
+    await until(lambda: bool(told[1]) and recipe.fetches == 1)
+    recipe.may.set()
+    first, second = await asyncio.gather(*waiting)
+
+    assert (told, recipe.fetches) == (([], ["waits: the same is being fetched already"]), 1)
+    assert first == second
