@@ -36,7 +36,7 @@ READING = (
 
 @group("events", example="micro events list orders --from 1h")
 def events() -> None:
-    """List the events that are kept, replay them, and open topics to other nodes.
+    """List the events that are kept, replay them, drop queues, and open topics to other nodes.
 
     A topic keeps its events for some days, also those that everybody has had: see the setting kept_days.
     """
