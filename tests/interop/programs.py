@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["BUILD_SECONDS", "GENERATIONS", "Built", "Generation", "build", "reason_not_to"]
+__all__ = ["BUILD_SECONDS", "GENERATIONS", "Built", "Generation", "build", "compiled", "reason_not_to"]
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(__file__).parent / "go"
@@ -57,6 +57,15 @@ def build(generation: Generation, seconds: float) -> Path | None:
         shutil.copyfile(path, folder / path.name)
     text = (SOURCE / "program.go").read_text()
     (folder / "program.go").write_text(text.replace('"MICRO', f'"{generation.module}'))
+    return compiled(folder, seconds)
+
+
+def compiled(folder: Path, seconds: float) -> Path | None:
+    """Returns the program of a folder, compiled where it is not yet; None where that is not done in time.
+
+    Raises:
+        RuntimeError: it cannot be built; the message holds what Go said.
+    """
     environment = {
         **os.environ,
         "CGO_ENABLED": "0",
@@ -71,5 +80,5 @@ def build(generation: Generation, seconds: float) -> Path | None:
     except subprocess.TimeoutExpired:
         return None
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} for {generation.name}:\n{done.stderr[-SHOWN_CHARACTERS:]}")
+        raise RuntimeError(f"{' '.join(command)} in {folder.name}:\n{done.stderr[-SHOWN_CHARACTERS:]}")
     return folder / "program"

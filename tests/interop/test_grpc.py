@@ -22,7 +22,7 @@ from micro.mucp.codec import PROTOBUF
 from micro.node.config import NodeConfig
 from micro.node.engines import system_ports
 from micro.node.node import Node
-from tests.interop.programs import BUILD_SECONDS, PLACE, SOURCE, reason_not_to
+from tests.interop.programs import BUILD_SECONDS, PLACE, SOURCE, compiled, reason_not_to
 from tests.unit.doors.api.house import Seen, greeter
 
 PROGRAM = Path(__file__).parent / "grpc" / "main.go"
@@ -45,17 +45,10 @@ def built() -> Path:
     for name in ("go.mod", "go.sum"):
         shutil.copyfile(SOURCE / "v2" / name, folder / name)
     shutil.copyfile(PROGRAM, folder / "main.go")
-    kept = {"GOMODCACHE": str(PLACE / "modules"), "GOCACHE": str(PLACE / "cache"), "CGO_ENABLED": "0"}
-    command = ["go", "build", "-mod=readonly", "-modcacherw", "-trimpath", "-o", "program", "."]
-    try:
-        subprocess.run(
-            command, cwd=folder, env={**os.environ, **kept}, capture_output=True, timeout=BUILD_SECONDS, check=True
-        )
-    except subprocess.TimeoutExpired:
+    program = compiled(folder, BUILD_SECONDS)
+    if program is None:
         pytest.skip(f"go-micro v2 is not compiled within {BUILD_SECONDS} s; run this again to go on")
-    except subprocess.CalledProcessError as error:
-        raise AssertionError(error.stderr.decode()[-2_000:]) from error
-    return folder / "program"
+    return program
 
 
 async def test_go_micro_2_asks_as_it_is() -> None:

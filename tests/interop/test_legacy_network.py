@@ -27,7 +27,7 @@ from micro.node.node import Node
 from micro.service.context import Context
 from micro.service.running import Running
 from micro.service.service import Service
-from tests.interop.programs import BUILD_SECONDS, PLACE, SOURCE, reason_not_to
+from tests.interop.programs import BUILD_SECONDS, PLACE, SOURCE, compiled, reason_not_to
 
 TOKEN = "a-token-of-the-old-network"
 WAIT_SECONDS = 60
@@ -40,17 +40,10 @@ def built() -> Path:
     folder = PLACE / "programs" / "network"
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(SOURCE / "network", folder, dirs_exist_ok=True)
-    kept = {"GOMODCACHE": str(PLACE / "modules"), "GOCACHE": str(PLACE / "cache"), "CGO_ENABLED": "0"}
-    command = ["go", "build", "-mod=readonly", "-modcacherw", "-trimpath", "-o", "program", "."]
-    try:
-        subprocess.run(
-            command, cwd=folder, env={**os.environ, **kept}, capture_output=True, timeout=BUILD_SECONDS, check=True
-        )
-    except subprocess.TimeoutExpired:
+    program = compiled(folder, BUILD_SECONDS)
+    if program is None:
         pytest.skip(f"go-micro v2 is not compiled within {BUILD_SECONDS} s; run this again to go on")
-    except subprocess.CalledProcessError as error:
-        raise AssertionError(error.stderr.decode()[-2_000:]) from error
-    return folder / "program"
+    return program
 
 
 class GoPeer:
