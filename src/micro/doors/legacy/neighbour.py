@@ -12,7 +12,7 @@ from micro.doors.legacy.messages import Peer
 from micro.doors.legacy.routes import CONTROL, NETWORK, Routes, Told
 from micro.doors.legacy.tunnel import Closed, Event, Heard, Left, Opened, Started, Stranger, Tunnel
 from micro.doors.legacy.wire import Wire
-from micro.errors import BadRequest, Fault, Timeout, TooManyRequests, Unavailable
+from micro.errors import BadRequest, Fault, Timeout, TooManyRequests, Unavailable, reason_of
 from micro.ports import Clock, Entropy
 
 __all__ = ["NAME", "Answer", "Neighbour"]
@@ -87,6 +87,9 @@ class Neighbour:
                 why = "the node closed the link"
             except Fault as fault:
                 why = fault.detail
+            except Exception as error:
+                why = reason_of(error)
+                log.error("an unforeseen error on the link to the go-micro network", exc_info=error)
             finally:
                 self._ended()
             log.info("the go-micro network at %s: %s; dialling again", self._address, why)

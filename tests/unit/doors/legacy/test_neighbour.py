@@ -210,3 +210,21 @@ async def test_a_link_that_ends_is_dialled_again(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(Fault, match="nobody in the go-micro network"):
             await place.ask()
         await until(lambda: "go.greeter" in place.found)
+
+
+async def test_a_link_is_dialled_again_after_what_nobody_foresaw(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The owner is told the error, and the network is there again."""
+    monkeypatch.setattr(module, "REDIAL_SECONDS", 0.1)
+    async with open_place() as place:
+        good = place.neighbour._offered
+
+        def offered() -> list[str]:
+            place.neighbour._offered = good
+            raise ValueError("nobody thought of this")
+
+        place.neighbour._offered = offered
+        await until(lambda: place.found == {})
+        await until(lambda: "go.greeter" in place.found)
+    assert "nobody thought of this" in caplog.text
