@@ -10,6 +10,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -105,8 +106,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
     if config.getoption("--prove") and config.stash[CAMPAIGNS]:
         part = [*config.option.file_or_dir, *([f"-k {config.option.keyword}"] if config.option.keyword else [])]
-        page = page_of(config.stash[CAMPAIGNS], config.stash[OUTCOMES], part)
-        config.getoption("--proofs").write_text(page, encoding="utf-8")
+        path: Path = config.getoption("--proofs")
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        day = datetime.now(UTC).date().isoformat()
+        page = page_of(config.stash[CAMPAIGNS], config.stash[OUTCOMES], part, day, before)
+        path.write_text(page, encoding="utf-8")
 
 
 @pytest.fixture
