@@ -6,16 +6,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import micro.assistant.weights
 from benchmarks.assistant.fitting import fit_ranking, fit_refusal, measured, source
 from benchmarks.assistant.report import Row, page, report
-from benchmarks.assistant.utterances import catalogue_offers, read_utterances
+from benchmarks.assistant.utterances import SetName, catalogue_offers, read_utterances
 from micro.assistant.lexical import LexicalEngine
 from micro.assistant.semantic import SemanticEngine, UniversalEncoder
 
 __all__ = ["main"]
 
+SETS: Final[tuple[SetName, ...]] = ("tuned", "held_out", "everyday_tuned", "everyday_held_out")
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "understanding.md"
 
 
@@ -23,13 +25,13 @@ def main(words: Sequence[str] | None = None) -> int:
     """Measures, or fits, and returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.assistant", description=__doc__)
     parser.add_argument("--fit", action="store_true", help="fit the weights on tuned.jsonl and write them")
-    parser.add_argument("--misses", action="store_true", help="show what is not understood of tuned.jsonl")
+    parser.add_argument("--misses", action="store_true", help="show what is not understood of what may be tuned on")
     parser.add_argument("--write", action="store_true", help=f"write docs/reference/{PAGE.name}")
     options = parser.parse_args(words)
     if options.fit:
         _fit()
         return 0
-    rows: list[Row] = [report(name, misses=options.misses) for name in ("tuned", "held_out")]
+    rows: list[Row] = [report(name, misses=options.misses) for name in SETS]
     text = page(rows)
     if options.write:
         PAGE.write_text(text, encoding="utf-8")

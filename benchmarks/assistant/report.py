@@ -6,9 +6,9 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final
 
-from benchmarks.assistant.utterances import Utterance, catalogue_offers, read_utterances
+from benchmarks.assistant.utterances import SetName, Utterance, catalogue_offers, read_utterances
 from micro.assistant.evidence import Engine
 from micro.assistant.lexical import LexicalEngine
 from micro.assistant.offers import Offer
@@ -20,8 +20,10 @@ from micro.service.schema.fields import assemble
 
 __all__ = ["Row", "engines_for", "page", "report"]
 
-Name = Literal["tuned", "held_out"]
-TYPED = ("integer", "number", "flag", "choice")
+TUNED: Final = ("tuned", "everyday_tuned")
+"""Sets that may be looked at."""
+
+TYPED: Final = ("integer", "number", "flag", "choice")
 
 
 @dataclass
@@ -46,7 +48,7 @@ def engines_for(offers: Sequence[Offer]) -> tuple[Engine, ...]:
     return engines
 
 
-def report(name: Name, *, misses: bool = False) -> Row:
+def report(name: SetName, *, misses: bool = False) -> Row:
     """Returns what is understood of a set of sentences; prints what is not, of those that may be tuned on."""
     offers = catalogue_offers()
     engines = engines_for(offers)
@@ -59,7 +61,7 @@ def report(name: Name, *, misses: bool = False) -> Row:
         ranking = rank(sentence, offers, engines)
         row.seconds.append(time.perf_counter() - began)
         wrong = _judge(row, utterance, ranking) + _judge_slots(row, utterance, sentence, by_name)
-        if misses and name == "tuned":
+        if misses and name in TUNED:
             for line in wrong:
                 print(f"{utterance.say!r}: {line}")
     return row

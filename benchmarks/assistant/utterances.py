@@ -18,10 +18,14 @@ from micro.node.front import Service
 if TYPE_CHECKING:
     from micro.doors.adapter.http import HttpProgram
 
-__all__ = ["CATALOGUE", "Utterance", "catalogue_offers", "descriptions", "read_utterances"]
+__all__ = ["CATALOGUE", "SetName", "Utterance", "catalogue_offers", "descriptions", "read_utterances"]
 
 FOLDER = Path(__file__).parent / "utterances"
 CATALOGUE = Path(__file__).parents[2] / "services"
+
+SetName = Literal["tuned", "held_out", "everyday_tuned", "everyday_held_out"]
+_PLACES = {"everyday_tuned": ("everyday", 0, 2), "everyday_held_out": ("everyday", 1, 2)}
+"""Set -> its file, its first line and the step to its next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,12 @@ class Utterance:
     slots: Mapping[str, Any]
 
 
-def read_utterances(name: Literal["tuned", "held_out"]) -> list[Utterance]:
-    """Returns the sentences of a file."""
-    lines = (json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text(encoding="utf-8").splitlines())
-    return [Utterance(line["say"], line["language"], tuple(line["endpoints"]), line["slots"]) for line in lines]
+def read_utterances(name: SetName) -> list[Utterance]:
+    """Returns the sentences of a set: a file, or every second line of one that is tuned on by half."""
+    file, first, step = _PLACES.get(name, (name, 0, 1))
+    lines = (FOLDER / f"{file}.jsonl").read_text(encoding="utf-8").splitlines()[first::step]
+    found = (json.loads(line) for line in lines)
+    return [Utterance(line["say"], line["language"], tuple(line["endpoints"]), line["slots"]) for line in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from benchmarks.assistant.report import Row, report
+from benchmarks.assistant.utterances import read_utterances
 
 FIRST_MIN, THREE_MIN, TYPED_MIN, TEXT_MIN, REFUSED_MIN, KEPT_MIN = 0.80, 0.95, 0.95, 0.80, 0.80, 0.85
 
@@ -43,3 +44,12 @@ def test_what_no_service_does_is_refused(row: Row) -> None:
     """And little else is."""
     assert part(row.refused) >= REFUSED_MIN
     assert part(row.kept) >= KEPT_MIN
+
+
+def test_the_halves_of_everyday_wishes_share_none() -> None:
+    """Odd lines may be tuned on, even lines only measure; a quarter of each asks for what no service does."""
+    tuned, held_out = read_utterances("everyday_tuned"), read_utterances("everyday_held_out")
+    assert not {found.say for found in tuned} & {found.say for found in held_out}
+    assert len(tuned) == len(held_out) >= 120
+    for half in (tuned, held_out):
+        assert 0.24 <= sum(not found.endpoints for found in half) / len(half) <= 0.27
