@@ -60,8 +60,13 @@ def build(generation: Generation, seconds: float) -> Path | None:
     return compiled(folder, seconds)
 
 
-def compiled(folder: Path, seconds: float) -> Path | None:
+def compiled(folder: Path, seconds: float, package: str = ".") -> Path | None:
     """Returns the program of a folder, compiled where it is not yet; None where that is not done in time.
+
+    Args:
+        folder: where it is compiled, with a `go.mod` that says which modules at which versions.
+        seconds: how long that may take.
+        package: another than the folder's own, of one of those modules.
 
     Raises:
         RuntimeError: it cannot be built; the message holds what Go said.
@@ -72,7 +77,7 @@ def compiled(folder: Path, seconds: float) -> Path | None:
         "GOMODCACHE": str(PLACE / "modules"),
         "GOCACHE": str(PLACE / "cache"),
     }
-    command = ["go", "build", "-mod=readonly", "-modcacherw", "-trimpath", "-o", "program", "."]
+    command = ["go", "build", "-mod=readonly", "-modcacherw", "-trimpath", "-o", "program", package]
     try:
         done = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=seconds, check=False

@@ -105,8 +105,8 @@ class Calling:
     ) -> None:
         """Ends a call with a fault; `number` is another code of gRPC than the fault's own."""
         sentence = sentence_of(fault, as_json=CODEC_KEY in metadata)
-        code = self._status(code_of(fault) if number is None else number)
-        await context.abort(code, sentence, ((DETAILS_KEY, details_of(fault)),))
+        number = code_of(fault) if number is None else number
+        await context.abort(self._status(number), sentence, ((DETAILS_KEY, details_of(fault, number)),))
 
     async def _find(self, path: str) -> Target:
         found = self._directory.recall(path)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from google.protobuf import duration_pb2, timestamp_pb2
+from google.protobuf import descriptor_pb2, duration_pb2, timestamp_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from micro.doors.api.directory import Directory
@@ -17,13 +17,13 @@ from micro.doors.grpc.access import Access
 from micro.doors.grpc.calling import Context, metadata_of
 from micro.doors.grpc.descriptors import file_of, grpc_services
 from micro.doors.grpc.path import package_of
+from micro.doors.grpc.status import ERROR_FILE, ERROR_URL, error_file
 
 __all__ = ["PATHS", "Reflection"]
 
-PATHS: Final = tuple(
-    f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo" for version in ("v1", "v1alpha")
-)
-OWN: Final = "grpc.reflection.v1alpha.ServerReflection"
+_SERVICE: Final = "grpc.reflection.{}.ServerReflection"
+OWN: Final = tuple(_SERVICE.format(version) for version in ("v1", "v1alpha"))
+PATHS: Final = tuple(f"/{name}/ServerReflectionInfo" for name in OWN)
 SERVICES_MAX: Final = 1_000
 KEPT_SECONDS: Final = 1.0
 """How long the list of all services may lag behind: making it takes a while, and nobody may keep the node at it."""
@@ -32,14 +32,37 @@ FILES_KEPT_MAX: Final = 256
 NAME_CHARACTERS_MAX: Final = 256
 NOT_FOUND, UNIMPLEMENTED = 5, 12
 
+
+def _first_version() -> bytes:
+    """Returns the file of version 1: that of 1alpha under other names, which is all that differs."""
+    data: bytes = reflection_pb2.DESCRIPTOR.serialized_pb
+    file = descriptor_pb2.FileDescriptorProto.FromString(data)
+    file.name, file.package = "grpc/reflection/v1/reflection.proto", "grpc.reflection.v1"
+    file.ClearField("options")
+    fields = [field for message in file.message_type for field in message.field]
+    for place, name in [
+        *((field, "type_name") for field in fields if field.type_name),
+        *((method, name) for method in file.service[0].method for name in ("input_type", "output_type")),
+    ]:
+        setattr(place, name, getattr(place, name).replace(".v1alpha.", ".v1."))
+    found: bytes = file.SerializeToString()
+    return found
+
+
 _KNOWN: Final[dict[str, bytes]] = {
     "google/protobuf/timestamp.proto": timestamp_pb2.DESCRIPTOR.serialized_pb,
     "google/protobuf/duration.proto": duration_pb2.DESCRIPTOR.serialized_pb,
+    "grpc/reflection/v1/reflection.proto": _first_version(),
     "grpc_reflection/v1alpha/reflection.proto": reflection_pb2.DESCRIPTOR.serialized_pb,
+    ERROR_FILE: error_file(),
 }
 _SYMBOLS: Final = {
     "google.protobuf.Timestamp": "google/protobuf/timestamp.proto",
     "google.protobuf.Duration": "google/protobuf/duration.proto",
+}
+_PACKAGES: Final = {
+    "grpc.reflection.v1.": "grpc/reflection/v1/reflection.proto",
+    "grpc.reflection.v1alpha.": "grpc_reflection/v1alpha/reflection.proto",
 }
 
 
@@ -102,7 +125,7 @@ class Reflection:
 
     def _names(self) -> list[str]:
         if not self._listed:
-            self._listed = [OWN]
+            self._listed = list(OWN)
             for each in self._described():
                 self._listed += grpc_services(str(each["name"]), each.get("endpoints", ()))
         return self._listed
@@ -111,11 +134,13 @@ class Reflection:
         return _KNOWN.get(name) or self._package(name.removesuffix(".proto"))
 
     def _symbol(self, symbol: str) -> bytes | None:
-        if symbol.startswith("grpc.reflection."):
-            return _KNOWN["grpc_reflection/v1alpha/reflection.proto"]
+        for prefix, name in _PACKAGES.items():
+            if symbol.startswith(prefix):
+                return _KNOWN[name]
         if symbol in _SYMBOLS:
             return _KNOWN[_SYMBOLS[symbol]]
-        return self._package(symbol.partition(".")[0])
+        found = self._package(symbol.partition(".")[0])
+        return _KNOWN[ERROR_FILE] if found is None and symbol == ERROR_URL else found
 
     def _package(self, package: str) -> bytes | None:
         known = self._files.get(package)

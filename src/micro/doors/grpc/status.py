@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from micro.errors import Fault
 
-__all__ = ["DETAILS_KEY", "code_of", "details_of", "fault_of", "sentence_of"]
+__all__ = ["DETAILS_KEY", "ERROR_FILE", "code_of", "details_of", "error_file", "fault_of", "sentence_of"]
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
 DETAIL_CHARACTERS_MAX: Final = 1_000
@@ -54,6 +54,7 @@ _FAULTS: Final = {
 
 _NAMES: Final = ("id", "code", "detail", "status")
 ERROR_URL: Final = "errors.Error"
+ERROR_FILE: Final = "errors/errors.proto"
 _INT32, _STRING, _BYTES, _MESSAGE, _OPTIONAL, _REPEATED = 5, 9, 12, 11, 1, 3
 
 
@@ -68,12 +69,18 @@ def sentence_of(fault: Fault, *, as_json: bool) -> str:
     return short.to_json() if as_json else short.detail
 
 
-def details_of(fault: Fault) -> bytes:
-    """Returns `google.rpc.Status` with the fault as its one detail."""
+def details_of(fault: Fault, number: int | None = None) -> bytes:
+    """Returns `google.rpc.Status` with the fault as its one detail.
+
+    Args:
+        fault: what went wrong.
+        number: gRPC's code of the call, where it is another than the fault's own. The two have to agree: grpc-go makes
+            `Internal` of a status whose details say another code than its trailers.
+    """
     status_class, error_class = _classes()
     short = _short(fault)
     error = error_class(id=short.id, code=short.code, detail=short.detail, status=short.status)
-    status = status_class(code=code_of(fault), message=short.detail)
+    status = status_class(code=code_of(fault) if number is None else number, message=short.detail)
     status.details.add(type_url="type.googleapis.com/errors.Error", value=error.SerializeToString())
     found: bytes = status.SerializeToString()
     return found
@@ -116,9 +123,6 @@ def _classes() -> tuple[Any, Any]:
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="faults.proto", package="faults", syntax="proto3")
-    error = file.message_type.add(name="Error")
-    for number, (name, type_) in enumerate((("id", 9), ("code", 5), ("detail", 9), ("status", 9)), 1):
-        error.field.add(name=name, number=number, type=type_, label=_OPTIONAL)
     anything = file.message_type.add(name="Any")
     anything.field.add(name="type_url", number=1, type=_STRING, label=_OPTIONAL)
     anything.field.add(name="value", number=2, type=_BYTES, label=_OPTIONAL)
@@ -128,7 +132,21 @@ def _classes() -> tuple[Any, Any]:
     status.field.add(name="details", number=3, type=_MESSAGE, label=_REPEATED, type_name=".faults.Any")
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
+    pool.AddSerializedFile(error_file())
     found = [
-        message_factory.GetMessageClass(pool.FindMessageTypeByName(f"faults.{name}")) for name in ("Status", "Error")
+        message_factory.GetMessageClass(pool.FindMessageTypeByName(name)) for name in ("faults.Status", ERROR_URL)
     ]
     return found[0], found[1]
+
+
+@cache
+def error_file() -> bytes:
+    """Returns the FileDescriptorProto of go-micro's `errors.Error`, as its v2 has it."""
+    from google.protobuf import descriptor_pb2
+
+    file = descriptor_pb2.FileDescriptorProto(name=ERROR_FILE, package="errors", syntax="proto3")
+    error = file.message_type.add(name="Error")
+    for number, (name, type_) in enumerate(zip(_NAMES, (_STRING, _INT32, _STRING, _STRING), strict=True), 1):
+        error.field.add(name=name, number=number, type=type_, label=_OPTIONAL)
+    found: bytes = file.SerializeToString()
+    return found

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
-from google.protobuf import descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_reflection.v1alpha import reflection_pb2
 
 from micro.doors.grpc import calling
@@ -137,7 +137,34 @@ async def test_reflection_lists_what_there_is(channel: grpc.aio.Channel) -> None
     for path in (REFLECTION, REFLECTION.replace("v1", "v1alpha")):
         answer = await reflected(channel, path, list_services="*")
         names = {each.name for each in answer.list_services_response.service}
-        assert {"greeter.Say", "greeting_cards.Say", "grpc.reflection.v1alpha.ServerReflection"} <= names
+        own = {f"grpc.reflection.{version}.ServerReflection" for version in ("v1", "v1alpha")}
+        assert {"greeter.Say", "greeting_cards.Say", *own} <= names
+
+
+@pytest.mark.parametrize("name", ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"])
+async def test_reflection_tells_of_itself(channel: grpc.aio.Channel, name: str) -> None:
+    """By the messages of each version, in a file that needs no other."""
+    ask, request = (await known(channel, name)).method("ServerReflectionInfo")
+    call = ask(timeout=WAIT_SECONDS)
+    await call.write(request(file_containing_symbol=name))
+    await call.done_writing()
+    (answer,) = [each async for each in call]
+    (file,) = answer.file_descriptor_response.file_descriptor_proto
+    package = descriptor_pb2.FileDescriptorProto.FromString(file).package
+    assert (package, answer.DESCRIPTOR.full_name) == (name.rpartition(".")[0], f"{package}.ServerReflectionResponse")
+
+
+async def test_reflection_knows_what_faults_are_made_of(channel: grpc.aio.Channel) -> None:
+    """So that details are read by whoever learned all else by reflection."""
+    answer = await reflected(channel, file_containing_symbol="errors.Error")
+    (file,) = answer.file_descriptor_response.file_descriptor_proto
+    (error,) = descriptor_pb2.FileDescriptorProto.FromString(file).message_type
+    assert [(field.name, field.number) for field in error.field] == [
+        ("id", 1),
+        ("code", 2),
+        ("detail", 3),
+        ("status", 4),
+    ]
 
 
 async def test_reflection_says_what_it_does_not_know(channel: grpc.aio.Channel) -> None:
@@ -217,10 +244,11 @@ async def test_go_micro_is_told_in_json(channel: grpc.aio.Channel) -> None:
 @pytest.mark.parametrize("path", ["/nobody.Say/Hello", "/greeter.Say/Nothing", "/Say/Hello", "/greeter/Say/Hello"])
 async def test_what_is_not_there_is_unimplemented(channel: grpc.aio.Channel, path: str) -> None:
     """As gRPC says it."""
-    code, sentence, _ = await refused(raw(channel, path)(b"{}", timeout=WAIT_SECONDS))
+    code, sentence, details = await refused(raw(channel, path)(b"{}", timeout=WAIT_SECONDS))
 
     assert code == "UNIMPLEMENTED"
     assert sentence
+    assert details[:2] == b"\x08\x0c", "grpc-go makes Internal of a status whose details say another code"
 
 
 async def test_without_a_token_one_is_anonymous(channel: grpc.aio.Channel) -> None:
