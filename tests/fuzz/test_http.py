@@ -15,6 +15,7 @@ import pytest
 from micro.errors import NotFound
 from micro.mucp.http.acceptor import CALLS_MAX, STREAMS_MAX, Acceptor, Broken, Called, Item, Opened
 from micro.mucp.http.asker import Answered, Asker, Ended, Failed, Said, State
+from micro.mucp.http.familiar import Familiar
 from micro.mucp.http.reader import BODY_BYTES_MAX
 from tests.conftest import Fuzzing
 from tests.fuzz.driving import drive
@@ -36,12 +37,15 @@ EXTRA = [
     POST.replace(b"1.1", b"1.0") + b"X-Micro-Service: s\r\nX-Micro-Method: A.B\r\nContent-Length: 2\r\n\r\n{}",
 ]
 ASKED = [*(said(name, by_client=True) for name in NAMES), *EXTRA]
+KNOWN = [RPC + b"json\r\nMicro-Id: %d\r\nContent-Length: 2\r\n\r\n{}" % number for number in (1, 22)] + [
+    POST + b"Micro-Topic: t\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+]
 ANSWERED = [*(said(name, by_client=False) for name in NAMES), b"HTTP/1.1 404 Not Found\r\nContent-Length: 1\r\n\r\nx"]
 
 
-def accept(pieces: list[bytes]) -> list[str]:
+def accept(pieces: list[bytes], familiar: Familiar | None = None) -> list[str]:
     """Returns the story that a server is told; it answers as chance of the bytes will have it."""
-    acceptor, story = Acceptor(), list[str]()
+    acceptor, story = Acceptor(familiar=familiar), list[str]()
     for piece in pieces:
         for event in acceptor.receive(piece):
             assert not story or not story[-1].startswith("Broken"), "something was told after the end"
@@ -104,6 +108,25 @@ def test_one_story_or_a_refusal(hear: Callable[[list[bytes]], list[str]], seeds:
         assert hear is ask or whole == pieces
 
     drive(chain(seeds, mutants(seeds, count, 7)), take)
+
+
+def test_what_is_known_again_means_the_same(fuzzing: Fuzzing) -> None:
+    """Heads that were read before, whole or nearly, change nothing of the story."""
+    count = fuzzing("mutated requests in HTTP, of which many were read before", share=SHARE)
+    seeds = [*KNOWN, *ASKED]
+    chance = random.Random(8)
+
+    def take(data: bytes) -> None:
+        familiar = Familiar()
+        several = [data, chance.choice(seeds), chance.choice(KNOWN), data]
+        chance.shuffle(several)
+        joined = b"".join(several)
+        for each in (data, *KNOWN):
+            accept([each], familiar)
+        assert familiar.find(KNOWN[0], 0) is not None
+        assert accept([joined]) == accept([joined], familiar) == accept(cut(joined, chance), familiar)
+
+    drive(chain(seeds, mutants(seeds, count, 8)), take)
 
 
 LARGE = [

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from micro.errors import BadRequest
 from micro.mucp.codec import BYTES, JSON, decode_json, encode_json
@@ -27,6 +29,8 @@ BODY_BYTES_MAX = 16_384
 """A longer request is not kept; the call is."""
 BODIES_BYTES_MAX = 4 * 1024 * 1024
 DETAIL_CHARACTERS_MAX = 500
+NAMES_MAX = 1_024
+"""Of so many endpoints it is remembered whether their calls are noted."""
 UNKEPT = frozenset({"assistant"})
 """What these services are asked is not kept: it is what people say."""
 
@@ -35,9 +39,8 @@ ASIDE = frozenset({"voice", "assistant assistant.prepare", "assistant assistant.
 """What a page asks by itself, when it is opened and while somebody types or speaks: what comes of it is noted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call or stream.
+class Call(msgspec.Struct, frozen=True):
+    """One call or stream; a struct, since one is made for every call.
 
     Attributes:
         number: which one it is since the node started, from 1.
@@ -123,11 +126,11 @@ class Record:
 
         `secrets` is the schema of a request that holds some: what it calls a secret is not kept.
         """
-        name = bare_name(service)
-        if not is_ruled(name, endpoint) or _is_aside(name.lower(), endpoint.lower()):
+        is_noted, is_kept = _of(service, endpoint)
+        if not is_noted:
             return
         self._number += 1
-        kept = None if name.lower() in UNKEPT else _kept(request, content_type, secrets)
+        kept = _kept(request, content_type, secrets) if is_kept else None
         call = Call(
             number=self._number,
             time=time,
@@ -171,5 +174,10 @@ def _kept(request: bytes, content_type: str, secrets: Mapping[str, Any] | None) 
     return found if len(found) <= BODY_BYTES_MAX else None
 
 
-def _is_aside(service: str, endpoint: str) -> bool:
-    return service in ASIDE or f"{service} {endpoint}" in ASIDE
+@lru_cache(NAMES_MAX)
+def _of(service: str, endpoint: str) -> tuple[bool, bool]:
+    """Returns whether calls of an endpoint are noted, and whether what it is asked is kept."""
+    name = bare_name(service)
+    plain = name.lower()
+    is_aside = plain in ASIDE or f"{plain} {endpoint.lower()}" in ASIDE
+    return is_ruled(name, endpoint) and not is_aside, plain not in UNKEPT

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from micro.doors.api.fields import Field, request_of
 from micro.doors.api.form import read_multipart, read_urlencoded
@@ -34,9 +35,8 @@ _PASSED_PREFIX = "Micro-Meta-"
 """Whatever a caller wants to tell a service besides its request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a request says.
+class Said(msgspec.Struct, frozen=True):
+    """What a request says; a struct, since one is made for every call.
 
     Attributes:
         content_type: of the body, one that links carry.

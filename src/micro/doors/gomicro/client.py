@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from micro.doors.api.call import Note
-from micro.doors.api.content import Said
 from micro.doors.api.directory import Directory
 from micro.doors.api.path import Wanted
 from micro.doors.api.target import Target
@@ -88,7 +87,7 @@ class ClientControl:
             target, body = self._directory.find((Wanted(service, request.endpoint),)), request.body
         except Fault:  # nobody can tell whether there are secrets in it
             target, body = Target(service, request.endpoint), b""
-        return Entry(self._note, caller, target, Said(kind, body))
+        return Entry(self._note, caller, target, kind, body)
 
     async def call(self, request: Request, context: Context) -> Response:
         """Calls an endpoint.

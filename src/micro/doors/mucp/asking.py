@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from micro.doors.mucp.exchanges import Flow, Pending, Writer
-from micro.doors.mucp.inside import Inside
+from micro.doors.mucp.inside import Inside, Standing
 from micro.errors import Fault, LinkClosed, MicroError, TooManyRequests, Unauthorized, Unavailable
 from micro.mucp.http.acceptor import Called, Closed, Event, Exchange, Item, Opened
 from micro.mucp.message import Form
@@ -38,6 +38,8 @@ class Asking:
         self._inside = inside
         self._writer = writer
         self._loop = asyncio.get_running_loop()
+        self._standing: Standing | None = None
+        """What the last call led to; nearly all that come over one connection are alike."""
         self._waiting: dict[Exchange, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -45,7 +47,7 @@ class Asking:
         """Serves what came."""
         match event:
             case Called(exchange):
-                self._begin(exchange)
+                self.begin(exchange)
             case Opened(exchange):
                 self._open(exchange)
             case Item(exchange, body):
@@ -79,11 +81,17 @@ class Asking:
 
     # -- requests ---------------------------------------------------------------------------------------------------
 
-    def _begin(self, exchange: Exchange) -> None:
+    def begin(self, exchange: Exchange) -> None:
+        """Serves a call or an event, or a stream whose opening has said enough."""
+        standing = self._standing
         try:
+            if standing is not None and standing.head is exchange.head and standing.link.closed is None:
+                self._ask_again(standing, exchange)
+                return
             caller = self._inside.caller(exchange.head, self.address)
             link = self._inside.link(caller)
             if link is not None:
+                self._standing = self._inside.standing(link, exchange, caller)
                 self._ask(link, exchange, caller)
                 return
             if len(self._tasks) >= self._inside.limits.connections_address_max:
@@ -118,6 +126,17 @@ class Asking:
         except LinkClosed as closed:
             raise Unavailable(f"the node cannot be reached: {closed}") from closed
 
+    def _ask_again(self, standing: Standing, exchange: Exchange) -> None:
+        """Does as `_ask` for a call with the same head as the one before it."""
+        assert exchange.wrapped is not None
+        link, body = standing.link, exchange.wrapped.body
+        owner = exchange.owner = Pending(self._writer, exchange, link)
+        owner.entry = self._inside.entry_of(standing.path, exchange, standing.caller)
+        try:
+            owner.begin(standing.prefix, body, standing.head.timeout_milliseconds)
+        except LinkClosed as closed:
+            raise Unavailable(f"the node cannot be reached: {closed}") from closed
+
     def _ask_stream(self, link: Link, exchange: Exchange, caller: Caller, prefix: bytes) -> None:
         assert exchange.wrapped is not None
         flow = Flow(self._writer, exchange, link)
@@ -146,17 +165,17 @@ class Asking:
         exchange.owner = Early()
         target = self._inside.target(exchange)
         if target is None or not target.stream:
-            self._begin(exchange)
+            self.begin(exchange)
         elif target.takes_stream:
             if not target.wants_parameters:
                 exchange.wrapped = exchange.wrapped._replace(body=b"")
-            self._begin(exchange)
+            self.begin(exchange)
         else:
             self._waiting[exchange] = self._loop.call_later(OPENING_SECONDS, self._opened_late, exchange)
 
     def _opened_late(self, exchange: Exchange) -> None:
         if self._waiting.pop(exchange, None) is not None:
-            self._begin(exchange)
+            self.begin(exchange)
             self._writer.say()
 
     def _item(self, exchange: Exchange, body: bytes) -> None:
@@ -165,7 +184,7 @@ class Asking:
             timer.cancel()
             assert exchange.wrapped is not None
             exchange.wrapped = exchange.wrapped._replace(body=body)
-            self._begin(exchange)
+            self.begin(exchange)
             return
         owner: Any = exchange.owner
         if owner is not None:
@@ -175,7 +194,7 @@ class Asking:
         timer = self._waiting.pop(exchange, None)
         if timer is not None:
             timer.cancel()
-            self._begin(exchange)
+            self.begin(exchange)
         owner: Any = exchange.owner
         if owner is not None:
             owner.close(fault)

@@ -27,7 +27,7 @@ class Connection(asyncio.Protocol):
     """One connection."""
 
     def __init__(self, inside: Inside) -> None:
-        self.acceptor = Acceptor(inside.heads)
+        self.acceptor = Acceptor(inside.heads, inside.familiar)
         self.is_stalled = False
         self._inside = inside
         self._loop = asyncio.get_running_loop()
@@ -68,7 +68,9 @@ class Connection(asyncio.Protocol):
         self._heard_at = self._loop.time()
         self._scheduled = True  # what is answered at once is written below
         for event in self._booked(self.acceptor.receive(data)):
-            if isinstance(event, Broken):
+            if type(event) is Called:
+                self._asking.begin(event.exchange)
+            elif isinstance(event, Broken):
                 self._is_refused = True  # it is answered already
             else:
                 self._asking.serve(event)
@@ -76,6 +78,8 @@ class Connection(asyncio.Protocol):
 
     def _booked(self, events: list[Event]) -> list[Event]:
         """Books the memory of bodies, and returns what is served; calls for which there is none are refused first."""
+        if not self._reserved and not self._bodies_bytes():
+            return events
         try:
             self._reserve()
         except Refused as refused:
@@ -126,6 +130,9 @@ class Connection(asyncio.Protocol):
 
     def say(self) -> None:
         if not self._scheduled:
+            if self.acceptor.is_idle:  # nothing is to come that could share the write
+                self._flush()
+                return
             self._scheduled = True
             self._loop.call_soon(self._flush)
 

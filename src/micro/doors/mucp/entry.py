@@ -6,6 +6,8 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from micro.doors.api.call import Note, Noted
 from micro.doors.api.content import Said
 from micro.doors.api.target import Target
@@ -17,22 +19,27 @@ __all__ = ["DOOR", "Entry"]
 DOOR = "mucp"
 
 
-class Entry:
-    """One call or stream that is under way.
+class Entry(msgspec.Struct, eq=False):
+    """One call or stream that is under way; a struct, since one is made for every call.
 
     Attributes:
+        note: told when it has ended.
+        caller: who asked.
+        target: what.
+        content_type, body: with what.
+        began: when, by the loop's clock.
         answer_bytes: how many came back by now.
+        is_noted: whether it was told.
     """
 
-    __slots__ = ("_began", "_caller", "_note", "_said", "_target", "answer_bytes")
-
-    def __init__(self, note: Note, caller: Caller, target: Target, said: Said) -> None:
-        self.answer_bytes = 0
-        self._note: Note | None = note
-        self._caller = caller
-        self._target = target
-        self._said = said
-        self._began = asyncio.get_running_loop().time()
+    note: Note
+    caller: Caller
+    target: Target
+    content_type: str
+    body: bytes
+    began: float = msgspec.field(default_factory=lambda: asyncio.get_running_loop().time())
+    answer_bytes: int = 0
+    is_noted: bool = False
 
     def __enter__(self) -> Self:
         return self
@@ -45,8 +52,8 @@ class Entry:
 
     def ended(self, fault: Fault | None, answer_bytes: int = 0) -> None:
         """Has it noted, the first time that it is told."""
-        note, self._note = self._note, None
-        if note is not None:
-            seconds = asyncio.get_running_loop().time() - self._began
-            count = self.answer_bytes + answer_bytes
-            note(Noted(self._caller, self._target, self._said, seconds, fault, count, DOOR))
+        if not self.is_noted:
+            self.is_noted = True
+            seconds = asyncio.get_running_loop().time() - self.began
+            said = Said(self.content_type, self.body)
+            self.note(Noted(self.caller, self.target, said, seconds, fault, self.answer_bytes + answer_bytes, DOOR))

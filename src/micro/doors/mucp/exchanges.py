@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+import msgspec
+
 from micro.doors.mucp.entry import Entry
 from micro.errors import Cancelled, Fault
 from micro.mucp import headers as names
@@ -41,19 +43,24 @@ class Writer(Protocol):
         """Looks whether there is room to read again."""
 
 
-class Pending(Owner):
-    """A call or an event that waits for its answer."""
+class Pending(msgspec.Struct, Owner, eq=False):
+    """A call or an event that waits for its answer; a struct, since one is made for every call.
 
-    __slots__ = ("_exchange", "_link", "_number", "_timer", "_writer", "entry")
+    Attributes:
+        writer: the connection that the answer goes to.
+        exchange: what was asked there.
+        link: where it is asked for inside the node.
+        entry: what is noted of it, None for an event.
+        number: its number on the link.
+        timer: its deadline.
+    """
 
-    def __init__(self, writer: Writer, exchange: Exchange, link: Link) -> None:
-        self._writer = writer
-        self._exchange = exchange
-        self._link = link
-        self._number = 0
-        self.entry: Entry | None = None
-        """What is noted of it, None for an event."""
-        self._timer: asyncio.TimerHandle | None = None
+    writer: Writer
+    exchange: Exchange
+    link: Link
+    entry: Entry | None = None
+    number: int = 0
+    timer: asyncio.TimerHandle | None = None
 
     def begin(self, prefix: bytes, body: bytes, milliseconds: int) -> None:
         """Sends it.
@@ -62,20 +69,20 @@ class Pending(Owner):
             Fault: it is too large.
             LinkClosed: the link is gone, and nothing was sent.
         """
-        self._number = self._link.call(self, prefix, body)
+        self.number = self.link.call(self, prefix, body)
         if milliseconds:
-            self._timer = self._link.expire(self._number, milliseconds / 1000)
+            self.timer = self.link.expire(self.number, milliseconds / 1000)
 
     def replied(self, body: bytes, headers: Headers | None) -> None:
         self._done()
         kind = headers.get(names.CONTENT_TYPE, "") if headers else ""
         try:
-            self._writer.admit(len(body))
+            self.writer.admit(len(body))
         except Fault as fault:
-            self._writer.acceptor.fail(self._exchange, fault)
+            self.writer.acceptor.fail(self.exchange, fault)
         else:
-            self._writer.acceptor.answer(self._exchange, body, kind)
-        self._writer.say()
+            self.writer.acceptor.answer(self.exchange, body, kind)
+        self.writer.say()
         if self.entry is not None:
             self.entry.ended(None, len(body))
 
@@ -83,20 +90,20 @@ class Pending(Owner):
         self._done()
         if self.entry is not None:
             self.entry.ended(fault)
-        fault.id = fault.id or f"{self._exchange.head.service}.{self._exchange.endpoint}"
-        self._writer.acceptor.fail(self._exchange, fault)
-        self._writer.say()
+        fault.id = fault.id or f"{self.exchange.head.service}.{self.exchange.endpoint}"
+        self.writer.acceptor.fail(self.exchange, fault)
+        self.writer.say()
 
     def _done(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._link.done(self._number)
-        self._exchange.owner = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.link.done(self.number)
+        self.exchange.owner = None
 
     def withdraw(self) -> None:
         """Nobody waits for the answer any more."""
         self._done()
-        self._link.cancel(self._number)
+        self.link.cancel(self.number)
         if self.entry is not None:
             self.entry.ended(Cancelled("the client went away"))
 

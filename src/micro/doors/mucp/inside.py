@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from micro.doors.api.access import OWNER
 from micro.doors.api.call import Note
-from micro.doors.api.content import Said
 from micro.doors.api.directory import Directory
 from micro.doors.api.limits import Limits
 from micro.doors.api.path import Wanted
@@ -19,6 +19,7 @@ from micro.errors import Fault
 from micro.mucp import headers as names
 from micro.mucp.headers import encode
 from micro.mucp.http.acceptor import Exchange
+from micro.mucp.http.familiar import Familiar
 from micro.mucp.http.head import Heads, RequestHead
 from micro.mucp.http.post import VIA
 from micro.mucp.message import Form
@@ -27,7 +28,25 @@ from micro.node.record import BODY_BYTES_MAX
 from micro.service.client import Client
 from micro.trust.policy import Caller
 
-__all__ = ["Inside"]
+__all__ = ["Inside", "Standing"]
+
+
+class Standing(NamedTuple):
+    """What calls with one head, from one connection and without a token, have in common while the link lives.
+
+    Attributes:
+        head: what their headers mean.
+        caller: whose calls they are.
+        link: that one's link into the node.
+        prefix: what an OPEN of theirs begins with.
+        path: their service and endpoint, as the directory has them.
+    """
+
+    head: RequestHead
+    caller: Caller
+    link: Link
+    prefix: bytes
+    path: str
 
 
 class Inside:
@@ -56,6 +75,7 @@ class Inside:
     ) -> None:
         self.access = access
         self.heads = Heads()
+        self.familiar = Familiar()
         self.limits = limits
         self.places = Places(limits)
         self._client_for = client_for
@@ -88,6 +108,27 @@ class Inside:
         self._links[caller] = link
         return link
 
+    def standing(self, link: Link, exchange: Exchange, caller: Caller) -> Standing | None:
+        """Returns what later calls with the same head need not be asked again, None where they may differ.
+
+        A token may expire between two calls, and an endpoint in the wrapping may be another one each time.
+
+        Raises:
+            BadRequest: as `prefix`.
+        """
+        head = exchange.head
+        if head.authorization or not head.plain or head.form is not Form.CALL:
+            return None
+        return Standing(head, caller, link, self.prefix(link, exchange), _path(exchange))
+
+    def entry_of(self, path: str, exchange: Exchange, caller: Caller) -> Entry:
+        """Does as `entry` for a call to a path that is known."""
+        target = self._directory.recall(path)
+        if target is None:
+            return self.entry(exchange, caller)
+        assert exchange.wrapped is not None
+        return Entry(self._note, caller, target, exchange.wrapped.content_type, exchange.wrapped.body)
+
     def entry(self, exchange: Exchange, caller: Caller) -> Entry:
         """Returns what is noted of a call or stream that begins now."""
         assert exchange.wrapped is not None
@@ -97,7 +138,7 @@ class Inside:
             target, body = Target(known_as(exchange.head.service), exchange.endpoint), b""
         elif exchange.head.form is Form.STREAM and len(body) > BODY_BYTES_MAX:  # it may last long
             body = b""
-        return Entry(self._note, caller, target, Said(wrapped.content_type, body))
+        return Entry(self._note, caller, target, wrapped.content_type, body)
 
     def prefix(self, link: Link, exchange: Exchange) -> bytes:
         """Returns what an OPEN of this request begins with on a link; kept with the head of such requests.
@@ -126,14 +167,17 @@ class Inside:
 
     def target(self, exchange: Exchange) -> Target | None:
         """Returns what is known of the endpoint that a stream is for, None where nothing is."""
-        service, endpoint = known_as(exchange.head.service), exchange.endpoint
-        path = f"{service}/{endpoint}"
+        path = _path(exchange)
         known = self._directory.recall(path)
         if known is not None:
             return known
         try:
-            found = self._directory.find((Wanted(service, endpoint),))
+            found = self._directory.find((Wanted(known_as(exchange.head.service), exchange.endpoint),))
         except Fault:
             return None  # the node says why, when it is asked
         self._directory.remember(path, found)
         return found
+
+
+def _path(exchange: Exchange) -> str:
+    return f"{known_as(exchange.head.service)}/{exchange.endpoint}"

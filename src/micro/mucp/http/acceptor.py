@@ -20,20 +20,31 @@ fault. Either side may say as many items as it likes at any time. What comes for
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, NamedTuple
 
-from micro.errors import BadRequest, Fault, NotFound, TooManyRequests
+from micro.errors import Fault, TooManyRequests
 from micro.mucp import headers as names
 from micro.mucp.codec import content_type_of
-from micro.mucp.headers import checked
+from micro.mucp.http.exchange import (
+    Broken,
+    Called,
+    Closed,
+    Event,
+    Exchange,
+    Item,
+    Opened,
+    check_endpoint,
+    check_target,
+    id_of,
+)
+from micro.mucp.http.familiar import Familiar
 from micro.mucp.http.head import EOS, Heads, RequestHead, read_posted
 from micro.mucp.http.post import POSTED, read_post
 from micro.mucp.http.reader import Message, MessageReader
 from micro.mucp.http.wrapping import Wrapped, kind_of, unwrap_request, wrap_answer, wrap_fault
-from micro.mucp.http.writing import CONTINUE, answer, error_value, refusal
+from micro.mucp.http.writing import CONTINUE, answer, answer_as, error_value, refusal
 from micro.mucp.message import Form
 
-__all__ = ["Acceptor", "Broken", "Called", "Closed", "Exchange", "Item", "Opened"]
+__all__ = ["Acceptor", "Broken", "Called", "Closed", "Event", "Exchange", "Item", "Opened"]
 
 CALLS_MAX = 64
 """Calls that wait for their answers on one pipe; after that nothing is read until one is answered."""
@@ -41,71 +52,6 @@ CALLS_MAX = 64
 STREAMS_MAX = 64
 OVER_MAX = 256
 """Streams that are over are remembered up to here, since what was said to them may still be on its way."""
-
-
-class Exchange:
-    """One call, event or stream that was asked for.
-
-    Attributes:
-        head: what its headers mean.
-        id: its `Micro-Id`.
-        wrapped: its first body, out of its wrapping.
-        owner: whoever serves it.
-        is_closed: the other side says no more on this stream.
-        body_bytes: how much of memory its body takes.
-    """
-
-    __slots__ = ("body_bytes", "head", "id", "is_closed", "is_last", "output", "owner", "wrapped")
-
-    def __init__(self, head: RequestHead, id: str, body_bytes: int, *, is_last: bool) -> None:
-        self.head = head
-        self.id = id
-        self.body_bytes = body_bytes
-        self.wrapped: Wrapped | None = None
-        self.owner: Any = None
-        self.is_closed = False
-        self.is_last = is_last
-        self.output: bytes | None = None
-
-    @property
-    def endpoint(self) -> str:
-        """The endpoint, from the headers or else from the wrapping."""
-        return self.head.endpoint or (self.wrapped.endpoint if self.wrapped is not None else "")
-
-
-class Called(NamedTuple):
-    """A call or an event came."""
-
-    exchange: Exchange
-
-
-class Opened(NamedTuple):
-    """A stream was opened; go-micro's servers throw the body of this message away, and send it again as an item."""
-
-    exchange: Exchange
-
-
-class Item(NamedTuple):
-    """A message of a stream."""
-
-    exchange: Exchange
-    body: bytes
-
-
-class Closed(NamedTuple):
-    """The other side says no more on a stream; with a fault it failed there."""
-
-    exchange: Exchange
-    fault: Fault | None
-
-
-class Broken(NamedTuple):
-    """The bytes are no such messages: what is to be written was written, and the connection ends."""
-
-    fault: Fault
-
-
-Event = Called | Opened | Item | Closed | Broken
 
 
 class Acceptor:
@@ -117,10 +63,11 @@ class Acceptor:
         asked_bytes: the bodies of what is under way.
     """
 
-    def __init__(self, heads: Heads | None = None) -> None:
-        """Begins; `heads` may be shared by many connections."""
+    def __init__(self, heads: Heads | None = None, familiar: Familiar | None = None) -> None:
+        """Begins; `heads` and `familiar` may be shared by many connections."""
         self.is_over = False
         self._heads = heads or Heads()
+        self._familiar = familiar or Familiar()
         self._reader = MessageReader(requests=True)
         self._calls: deque[Exchange] = deque()
         self._streams: dict[str, Exchange] = {}
@@ -176,7 +123,14 @@ class Acceptor:
         events: list[Event] = []
         if self.is_over or self._has_heard_all:  # what stands behind the last message means nothing
             return events
-        for message in self._reader.receive(data):
+        is_fresh = not self._reader.is_reading
+        if is_fresh:
+            data = self._recognise(data, events)
+            if not data:
+                return events
+        known = len(events)
+        messages = self._reader.receive(data)
+        for message in messages:
             try:
                 self._hear(message, events)
             except Fault as fault:
@@ -192,7 +146,21 @@ class Acceptor:
             self._continued = self._reader.is_waiting
             if self._continued and not self._calls:
                 self._say(CONTINUE)
+        if is_fresh and len(messages) == 1 and len(events) > known and type(event := events[known]) is Called:
+            self._familiar.learn(data, messages[0], event.exchange.head)
         return events
+
+    def _recognise(self, data: bytes, events: list[Event]) -> bytes:
+        """Takes the messages whose heads were read before, and returns the bytes behind them."""
+        position = 0
+        while (found := self._familiar.find(data, position)) is not None:
+            head, id, start, position = found
+            exchange = Exchange(head, id, position - start)
+            exchange.wrapped = Wrapped(head.plain, data[start:position])
+            self.asked_bytes += exchange.body_bytes
+            self._calls.append(exchange)
+            events.append(Called(exchange))
+        return data[position:]
 
     def _break(self, fault: Fault, events: list[Event]) -> None:
         self.is_over = True
@@ -207,17 +175,17 @@ class Acceptor:
         if message.line.startswith(POSTED) and not (head.service or head.topic):
             self._hear_post(head, message, events)
             return
-        id = _text(message.id) or head.id
+        id = id_of(message.id) or head.id
         exchange = Exchange(head, id, len(message.body), is_last=message.is_last)
         self.asked_bytes += exchange.body_bytes
         self._calls.append(exchange)
         try:
-            _check_target(message.line)
+            check_target(message.line)
             if head.fault is not None:
                 raise head.fault
             exchange.wrapped = unwrap_request(head.content_type, message.body)
             if head.form is Form.CALL:
-                _check_endpoint(exchange)
+                check_endpoint(exchange)
         except Fault as fault:
             self.fail(exchange, fault)
             return
@@ -261,17 +229,17 @@ class Acceptor:
             events.append(Item(stream, body))
 
     def _open(self, head: RequestHead, message: Message, events: list[Event]) -> None:
-        exchange = Exchange(head, _text(message.id) or head.id, len(message.body), is_last=message.is_last)
+        exchange = Exchange(head, id_of(message.id) or head.id, len(message.body), is_last=message.is_last)
         self.asked_bytes += exchange.body_bytes
         self._streams[head.stream] = exchange
         try:
-            _check_target(message.line)
+            check_target(message.line)
             if len(self._streams) > STREAMS_MAX:
                 raise TooManyRequests(f"at most {STREAMS_MAX} streams go over one connection; open another")
             if head.fault is not None:
                 raise head.fault
             exchange.wrapped = unwrap_request(head.content_type, message.body)
-            _check_endpoint(exchange)
+            check_endpoint(exchange)
         except Fault as fault:
             self.fail(exchange, fault)
             return
@@ -282,6 +250,9 @@ class Acceptor:
     def answer(self, exchange: Exchange, body: bytes, content_type: str = "") -> None:
         """Answers a call, or an event with nothing; `content_type` where it is not that of the request."""
         head = exchange.head
+        if head.answer_lines is not None and exchange.id and not content_type:  # as nearly all are
+            self._answered(exchange, answer_as(head.answer_lines, exchange.id, body))
+            return
         if exchange.wrapped is not None and not content_type:
             body = wrap_answer(head.content_type, exchange.wrapped, body)
         self._answered(exchange, answer(_lines(exchange, content_type), body))
@@ -350,27 +321,3 @@ def _lines(exchange: Exchange, content_type: str) -> list[tuple[str, str]]:
     if head.stream:
         lines.append((names.STREAM, head.stream))
     return lines
-
-
-def _check_target(target: bytes) -> None:
-    if target != b"/" and not target.startswith(b"/?"):
-        raise NotFound(f"this port is asked at /, not at {target[:80].decode('latin-1')!a}")
-
-
-def _check_endpoint(exchange: Exchange) -> None:
-    if not exchange.head.service or not exchange.endpoint:
-        raise BadRequest("a call names a service and an endpoint, in Micro-Service and Micro-Endpoint")
-    if exchange.endpoint.count(".") != 1 or not all(exchange.endpoint.split(".")):
-        raise BadRequest(f"rpc: service/endpoint request ill-formed: {exchange.endpoint[:80]}")
-
-
-def _text(id: bytes) -> str:
-    """Returns an id.
-
-    Raises:
-        BadRequest: it is no text.
-    """
-    try:
-        return checked(id.decode())
-    except ValueError as error:
-        raise BadRequest(f"Micro-Id: {error}") from None

@@ -16,7 +16,7 @@ from micro.mucp import headers as names
 from micro.mucp.headers import canonical, checked
 from micro.mucp.http.reader import Pairs
 from micro.mucp.http.travelling import OURS, travels
-from micro.mucp.http.wrapping import kind_of
+from micro.mucp.http.wrapping import Kind, kind_of
 from micro.mucp.message import Form
 
 __all__ = ["EOS", "AnswerHead", "Heads", "RequestHead", "read_answer", "read_posted", "read_request"]
@@ -53,6 +53,8 @@ class RequestHead:
         is_legacy: whether its names are from before go-micro 1.0.
         is_posted: whether it is an event that came from go-micro's HTTP broker.
         host, origin, site, authorization: what a door looks at.
+        plain: what its body is in, where nothing is around it and that was declared; else "".
+        answer_lines: the lines of its answers that are the same each time, None where it takes a closer look.
         passed: the headers that travel on to whoever serves it.
         fault: why it cannot be served, None where it can.
         kept: whatever a door remembers of such requests.
@@ -74,6 +76,7 @@ class RequestHead:
         "kept",
         "origin",
         "passed",
+        "plain",
         "service",
         "site",
         "stream",
@@ -87,6 +90,7 @@ class RequestHead:
 
         self.kept: Any = None
         self.is_posted = False
+        self.plain = ""
         self.answer_lines: bytes | None = None
         self.fault: Fault | None = None
         self.host, self.origin = found.get("Host", ""), found.get("Origin")
@@ -103,9 +107,14 @@ class RequestHead:
         self.passed = {name: value for name, value in found.items() if travels(name)}
         try:
             self.timeout_milliseconds = _milliseconds(found.get("Timeout", ""))
-            kind_of(self.content_type)
+            kind, inner = kind_of(self.content_type)
         except BadRequest as wrong:
             self.fault = wrong
+            return
+        if kind is Kind.PLAIN and inner and not self.is_legacy:
+            self.plain = inner
+            if self.form is not Form.STREAM:
+                self.answer_lines = f"{names.CONTENT_TYPE}: {self.content_type}\r\n".encode()
 
 
 class AnswerHead:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from micro.errors import BadRequest, Fault
 from micro.mucp.headers import VALUE_BYTES_MAX, canonical, checked
 
-__all__ = ["CONTINUE", "answer", "error_value", "refusal", "request"]
+__all__ = ["CONTINUE", "answer", "answer_as", "error_value", "refusal", "request"]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REASONS = {
@@ -42,6 +42,11 @@ def answer(headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
     """Returns an answer; its status is always 200, and `Micro-Error` says what failed."""
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b\r\n%b" % (len(body), lines.encode(), body)
+
+
+def answer_as(lines: bytes, id: str, body: bytes) -> bytes:
+    """Returns the same as `answer`, for headers that are in bytes already and an id behind them."""
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%bMicro-Id: %b\r\n\r\n%b" % (len(body), lines, id.encode(), body)
 
 
 def request(host: str, headers: Mapping[str, str], body: bytes, *, target: str = "/") -> bytes:
