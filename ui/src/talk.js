@@ -1,17 +1,22 @@
 // The conversation with the node's assistant: what was said, and what came of it.
+//
+// One turn is under way at a time. What is said meanwhile waits for its turn, and is seen to; only a stream, which might
+// go on for ever, is ended by it. It was said before whatever the turn before it asks, so it is never taken for the answer.
 import { control, events } from "./node.js";
 import { announce } from "./notice.jsx";
 import { store } from "./store.js";
-import { spoken } from "./words.js";
+import { spoken, t } from "./words.js";
 
-const TURNS_MAX = 50, ITEMS_MAX = 500;
+const TURNS_MAX = 50, ITEMS_MAX = 500, WAITING_MAX = 5;
 export const TEXT_CHARACTERS_MAX = 2000;
 
 /** The turns so far, oldest first; they outlive a visit to another page. */
 export const turns = store([]);
 let conversation = "";
 let understood = null; // the last `route`: a turn that only says yes has none of its own
-let stopper = null;
+let running = null; // what ends the turn under way, and whether it is a stream
+let waiting = []; // {id, request, resolve} of the turns that wait
+let askedFor = ""; // what the last turn ended with waiting for
 let counted = 0;
 
 /** Whether the node is loading what understands a wish, which it does once, and takes seconds. */
@@ -26,38 +31,73 @@ export async function prepare() {
 }
 
 /** Ends the turn under way, and what it called. */
-export const stop = () => stopper?.abort();
+export const stop = () => running?.controller.abort();
+
+/** Whether no more can be said before a turn is over. */
+export const isFull = () => waiting.length >= WAITING_MAX;
+
+const put = (id, change) => turns.set(turns.get().map((one) => (one.id === id ? { ...one, ...change(one) } : one)));
 
 /**
  * Says something, presses a chip, fills a form or answers a question; `bubble` is what the person is shown to have said.
  * @returns {Promise<{heard: object[], waitsFor: string}>} what came of it, and what it waits for; "" for nothing.
  */
-export async function say(request, bubble = "") {
-  stop();
-  const controller = (stopper = new AbortController());
-  const turn = { id: ++counted, bubble, heard: [], busy: true, before: understood };
-  turns.set([...turns.get(), turn].slice(-TURNS_MAX));
-  const put = (change) => turns.set(turns.get().map((one) => (one.id === turn.id ? { ...one, ...change(one) } : one)));
-  let waitsFor = "";
+export function say(request, bubble = "") {
+  const id = ++counted;
+  turns.set([...turns.get(), { id, bubble, heard: [], busy: true, waits: running !== null, before: null }].slice(-TURNS_MAX));
+  if (running?.streams) stop();
+  return new Promise((resolve) => {
+    waiting.push({ id, request, resolve, early: running !== null });
+    if (running === null) next();
+  });
+}
+
+/** Takes back what waits for its turn. */
+export function withdraw(id) {
+  const found = waiting.find((one) => one.id === id);
+  waiting = waiting.filter((one) => one.id !== id);
+  turns.set(turns.get().filter((one) => one.id !== id));
+  found?.resolve({ heard: [], waitsFor: "" });
+}
+
+async function next() {
+  const turn = waiting.shift();
+  if (!turn) return;
+  const controller = new AbortController();
+  running = { controller, streams: false };
+  const anew = turn.early && askedFor !== "" && Boolean(turn.request.text);
+  askedFor = "";
+  put(turn.id, () => ({ waits: false, before: anew ? null : understood }));
+  await hear(turn.id, { ...turn.request, ...(anew ? { anew } : {}) }, controller.signal);
+  running = null;
+  put(turn.id, () => ({ busy: false }));
+  turn.resolve({ heard: turns.get().find((one) => one.id === turn.id)?.heard ?? [], waitsFor: askedFor });
+  next();
+}
+
+/** Follows one turn to its end. */
+async function hear(id, request, signal) {
   const take = (event) => {
     if (event.kind === "heard") conversation = event.conversation;
-    if (event.kind === "route") understood = event;
-    if (event.kind === "turn") waitsFor = event.waits_for;
-    if (event.kind === "heard") return;
-    if (event.kind === "item") put((one) => ({ heard: withItem(one.heard, event) }));
-    else if (event.kind !== "turn") {
-      put((one) => ({ heard: [...one.heard, event] }));
+    else if (event.kind === "turn") askedFor = event.waits_for;
+    else if (event.kind === "item") {
+      put(id, (one) => ({ heard: withItem(one.heard, event) }));
+      if (!running.streams) {
+        running.streams = true;
+        if (waiting.length) stop();
+      }
+    } else {
+      if (event.kind === "route") understood = event;
+      put(id, (one) => ({ heard: [...one.heard, event] }));
       if (event.text) announce(event.text);
     }
   };
   const body = JSON.stringify({ ...(conversation ? { conversation } : {}), language: spoken.get(), ...request });
   try {
-    await events("/assistant/say", { method: "POST", body, signal: controller.signal, headers: { "Content-Type": "application/json", Accept: "text/event-stream" } }, take);
+    await events("/assistant/say", { method: "POST", body, signal, headers: { "Content-Type": "application/json", Accept: "text/event-stream" } }, take);
   } catch (fault) {
-    if (fault.name !== "AbortError") put((one) => ({ heard: [...one.heard, { kind: "failed", text: fault.detail, fault }] }));
+    put(id, (one) => ({ heard: [...one.heard, fault.name === "AbortError" ? { kind: "stopped", text: t("Stopped") } : { kind: "broken", text: fault.detail ?? String(fault), request }] }));
   }
-  put(() => ({ busy: false }));
-  return { heard: turns.get().find((one) => one.id === turn.id)?.heard ?? [], waitsFor };
 }
 
 function withItem(heard, event) {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
 from micro.assistant.calling import Caller as Calls
@@ -30,6 +32,9 @@ TURNS_MAX: Final = 16
 TURNS_OF_CALLER_MAX: Final = 4
 OWNERS: Final = "owner"
 """Under which the owner's turns are counted, whoever's key he has."""
+
+ENDING_SECONDS_MAX: Final = 10.0
+"""So long a turn waits for the last one of its conversation, whose caller may just have left, to come to its end."""
 
 NAME_BYTES: Final = 12
 FOUND_MAX: Final = 50
@@ -75,22 +80,22 @@ class Assistant:
         self._model = model
         self._turns: Counter[str] = Counter()
         """Turns under way, by the key of their caller."""
+        self._ended: dict[int, asyncio.Event] = {}
+        """Is set when the turn under way of a conversation is over, by the conversation's identity."""
 
     def begin(self, caller: Caller, said: Said, conversation: str = "") -> AsyncIterator[Event]:
         """Checks what was said, and returns the events that follow; see `docs/reference/assistant.md`.
 
         Raises:
-            Fault: 400 or 413 where it has the wrong form, 403 for another node, 409 while the last turn of the
-                conversation is under way, 429 while too many turns are.
+            Fault: 400 or 413 where it has the wrong form, 403 for another node, 429 while too many turns are under way.
+                The events raise 409 where the last turn of the conversation does not come to its end.
         """
         key = _key_of(caller)
         check_said(said)
         self._check_room(caller, key)
         name = conversation or self._entropy.random_bytes(NAME_BYTES).hex()
         talk = self._conversations.open(key, name, self._clock.monotonic())
-        if talk.busy:
-            raise Conflict("the last turn of this conversation is under way; end it, or wait", id="assistant")
-        return self._events(caller, key, talk, said)
+        return self._counted(caller, key, self._events(caller, key, talk, said))
 
     def _check_room(self, caller: Caller, key: str) -> None:
         """Raises `TooManyRequests` while a caller, or all but the owner together, have too many turns under way."""
@@ -103,28 +108,54 @@ class Assistant:
         if not caller.unlimited and self._turns.total() - self._turns[OWNERS] >= TURNS_MAX:
             raise TooManyRequests(f"{TURNS_MAX} turns are under way; try again in a moment", id="assistant")
 
-    async def _events(self, caller: Caller, key: str, talk: Conversation, said: Said) -> AsyncIterator[Event]:
-        turn = Turn(
-            talk,
-            Who(key, self._client_for(caller), self._hidden(caller), caller.owner or caller.user),
-            knowledge=self._knowledge,
-            learned=self._learned,
-            price_max=self._price_max,
-            now=self._clock.monotonic,
-            model=self._model,
-        )
-        talk.busy = True
+    async def _counted(self, caller: Caller, key: str, events: AsyncGenerator[Event]) -> AsyncIterator[Event]:
+        """Counts a turn as one of its caller's, from when it waits for its conversation until it is over."""
         turns = OWNERS if caller.unlimited else key
         self._turns[turns] += 1
         try:
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+        finally:
+            self._turns[turns] -= 1
+            if not self._turns[turns]:
+                del self._turns[turns]
+
+    async def _events(self, caller: Caller, key: str, talk: Conversation, said: Said) -> AsyncGenerator[Event]:
+        await self._take(talk)
+        try:
+            turn = Turn(
+                talk,
+                Who(key, self._client_for(caller), self._hidden(caller), caller.owner or caller.user),
+                knowledge=self._knowledge,
+                learned=self._learned,
+                price_max=self._price_max,
+                now=self._clock.monotonic,
+                model=self._model,
+            )
             async for event in turn.events(said):
                 yield event
         finally:
             talk.busy = False
-            self._turns[turns] -= 1
-            if not self._turns[turns]:
-                del self._turns[turns]
+            self._ended.pop(id(talk)).set()
             self._conversations.settle(key, talk)
+
+    async def _take(self, talk: Conversation) -> None:
+        """Waits until a conversation has no turn under way, and begins one.
+
+        Raises:
+            Conflict: the last one does not come to its end.
+        """
+        try:
+            async with asyncio.timeout(ENDING_SECONDS_MAX):
+                while talk.busy:
+                    await self._ended[id(talk)].wait()
+        except TimeoutError:
+            raise Conflict(
+                "the last turn of this conversation is under way; next: end its stream, or wait", id="assistant"
+            ) from None
+        talk.busy = True
+        self._ended[id(talk)] = asyncio.Event()
 
     async def prepare(self, caller: Caller) -> None:
         """Loads what understands, while somebody still thinks what to say; raises 403 for another node."""

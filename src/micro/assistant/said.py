@@ -30,6 +30,7 @@ class Said:
         fields: values of the request, or None.
         confirm: a yes or a no, or None.
         language: the language that answers are wanted in, or "".
+        anew: whether it was said before what is asked for now was asked, so that it answers nothing.
     """
 
     text: str = ""
@@ -37,6 +38,7 @@ class Said:
     fields: Mapping[str, Any] | None = None
     confirm: bool | None = None
     language: str = ""
+    anew: bool = False
 
 
 def check_said(said: Said) -> Said:

@@ -118,6 +118,8 @@ class Turn:
             return self._choose(said.choose, said.fields or {})
         if said.fields is not None:
             return self._fill(said.fields)
+        if said.anew:
+            self._talk.rest()
         return self._hear(said.text.strip())
 
     def _say(self, name: str, **words: object) -> str:

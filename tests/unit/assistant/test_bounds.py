@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import pytest
 
+from micro.assistant import assistant as assistant_module
 from micro.assistant import calling, conversation
 from micro.assistant import knowledge as module
 from micro.assistant.assistant import TURNS_MAX, TURNS_OF_CALLER_MAX, Assistant
@@ -20,7 +21,7 @@ from micro.assistant.lexical import LexicalEngine
 from micro.assistant.offers import Offer, offers_of
 from micro.assistant.said import Said
 from micro.assistant.sentence import Sentence
-from micro.errors import Forbidden, TooManyRequests
+from micro.errors import Conflict, Forbidden, TooManyRequests
 from micro.service.service import Service
 from micro.trust.policy import Caller
 from tests.unit.assistant.places import OWNER, Clients, Town, assistant_in
@@ -203,3 +204,36 @@ async def test_nothing_is_loaded_before_somebody_is_there(tmp_path: Path) -> Non
     await asyncio.gather(assistant.prepare(ANYBODY), assistant.prepare(OWNER))
     assert await assistant.search(OWNER, "weather in Oslo", 1)
     assert len(made) == 1
+
+
+async def test_a_turn_waits_for_the_last_one_of_its_conversation(tmp_path: Path) -> None:
+    """Whoever left the last one, or cannot wait, is answered when it is over."""
+    assistant = assistant_in(tmp_path, Clients())
+    first = assistant.begin(OWNER, Said("weather in Oslo"), "talk")
+    await anext(first)
+    second = asyncio.ensure_future(_all_of(assistant.begin(OWNER, Said("why"), "talk")))
+    await asyncio.sleep(0)
+    assert not second.done()
+
+    await first.aclose()  # type: ignore[attr-defined]
+
+    assert [event["kind"] for event in await second] == ["heard", "told", "turn"]
+
+
+async def test_a_turn_that_never_ends_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a conflict in the end, and leaves the turn under way as it is."""
+    monkeypatch.setattr(assistant_module, "ENDING_SECONDS_MAX", 0.0)
+    assistant = assistant_in(tmp_path, Clients())
+    first = assistant.begin(OWNER, Said("weather forecast of the city Oslo"), "talk")
+    await anext(first)
+
+    with pytest.raises(Conflict):
+        await _all_of(assistant.begin(OWNER, Said("why"), "talk"))
+
+    assert [event["kind"] async for event in first][-1] == "turn"
+
+
+async def _all_of(turn: AsyncIterator[Event]) -> list[Event]:
+    return [event async for event in turn]

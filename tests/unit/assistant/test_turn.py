@@ -241,3 +241,14 @@ async def test_a_service_that_comes_later_is_known(tmp_path: Path, clients: Clie
     town.services.append(late)
     town.number += 1
     assert kinds(await talk("weather forecast of the city Oslo"))[1] == "route"
+
+
+async def test_what_was_said_before_a_question_does_not_answer_it(talk: Talk, clients: Clients) -> None:
+    """A wish that waited for its turn is a wish; a yes that did is none to what it never saw."""
+    await talk(choose="taxi Taxi.Book")
+    events = await talk("weather forecast of the city Oslo", anew=True)
+    assert (events[1]["kind"], events[1]["endpoint"]) == ("route", "Weather.Forecast")
+
+    await talk(choose="taxi Taxi.Cancel", fields={"number": 7})
+    assert (await talk("yes", anew=True))[1]["topic"] == "nothing"
+    assert [endpoint for _, endpoint, _ in clients.called] == ["Weather.Forecast"]

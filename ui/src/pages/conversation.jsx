@@ -9,7 +9,8 @@ import { Heading, Offline } from "../parts.jsx";
 import { to } from "../route.js";
 import { blank, check, sent, withoutSecrets } from "../schema.js";
 import { useStore } from "../store.js";
-import { loading, prepare, say, stop, TEXT_CHARACTERS_MAX, turns } from "../talk.js";
+import { notice } from "../notice.jsx";
+import { isFull, loading, prepare, say, stop, TEXT_CHARACTERS_MAX, turns, withdraw } from "../talk.js";
 import { Answer, bare } from "../value.jsx";
 import { duration, number, t } from "../words.js";
 
@@ -28,7 +29,7 @@ export default function Conversation() {
       {!said.length && <Beginning />}
       {said.map((turn, index) => <Turn key={turn.id} turn={turn} isLast={index === said.length - 1} />)}
       <div ref={end} class="talk-end" />
-      <Composer busy={last?.busy ?? false} />
+      <Composer busy={said.some((turn) => turn.busy)} />
     </div>
   );
 }
@@ -61,6 +62,7 @@ function Composer({ busy }) {
   const send = (event) => {
     event.preventDefault();
     if (!text.trim()) return field.current.focus();
+    if (isFull()) return notice(t("So much waits for its turn already; wait for an answer, or press Stop."));
     voice?.hush();
     say({ text: text.trim() }, text.trim());
     setText("");
@@ -80,19 +82,36 @@ function Composer({ busy }) {
 function Turn({ turn, isLast }) {
   const { heard } = turn;
   const find = (kind) => heard.findLast((event) => event.kind === kind);
+  if (turn.waits) return <Held turn={turn} />;
   const acts = ["ask", "confirm", "calling", "result", "failed"].some(find);
+  const broken = find("broken");
   const route = find("route") ?? (acts ? turn.before : null);
   const told = heard.filter((event) => event.kind === "told");
   return (
     <>
       {turn.bubble && <p class="said"><span class="unseen">{t("You:")} </span>{turn.bubble}</p>}
       {told.map((event, index) => <p class="text" key={index}>{event.text}</p>)}
-      {route ? <Card turn={turn} route={route} find={find} isLast={isLast} /> : find("failed") && <p class="bad" role="alert">{find("failed").text}</p>}
+      {route && <Card turn={turn} route={route} find={find} isLast={isLast} />}
+      {broken && (
+        <div class="tight">
+          <p class="bad" role="alert">{broken.text}</p>
+          {isLast && <div class="row"><button type="button" class="quiet" onClick={() => say(broken.request, turn.bubble)}>{t("Try again")}</button></div>}
+        </div>
+      )}
+      {find("stopped") && !route && <p class="mid soft">{find("stopped").text}</p>}
       {find("choices") && <Choices {...find("choices")} isLast={isLast} />}
       {turn.busy && !heard.length && <Waiting />}
     </>
   );
 }
+
+/** What was said while another turn was under way. */
+const Held = ({ turn }) => (
+  <div class="held">
+    <p class="said"><span class="unseen">{t("You:")} </span>{turn.bubble}</p>
+    <p class="mid soft">{t("Waits until the answer before it is there.")} <button type="button" class="plain" onClick={() => withdraw(turn.id)}>{t("Take it back")}</button></p>
+  </div>
+);
 
 function Waiting() {
   const isLoading = useStore(loading);
@@ -131,6 +150,7 @@ function Card({ turn, route, find, isLast }) {
         {result && (result.value !== undefined || result.bytes) && <Shown {...result} />}
         {result && result.value === undefined && !result.bytes && !items && <p>{result.text || t("Done; there is nothing to show.")}</p>}
         {failed && <p class="bad" role="alert">{failed.text}</p>}
+        {find("stopped") && <p class="mid soft">{find("stopped").text}</p>}
         {turn.busy && <div class="skeleton" style={{ height: "40px" }} aria-hidden="true" />}
         {needsForm && <Filling route={route} fields={fields} only={changing ? null : ask?.missing} close={() => setChanging(false)} />}
         {confirm && isLast && !turn.busy && !result && (

@@ -28,6 +28,7 @@ class AssistantControl:
         fields: dict[str, Any] | None = None,
         confirm: bool | None = None,
         language: str = "",
+        anew: bool = False,
     ) -> AsyncIterator[dict[str, Any]]:
         """Say something, and get what follows: the endpoint that is meant, questions, and the answer.
 
@@ -38,8 +39,9 @@ class AssistantControl:
             fields: instead of text, or with choose: values of the request.
             confirm: instead of text: whether to do what waits for a yes.
             language: of the answers, such as de; empty follows what is said.
+            anew: whether the text was said before what is asked for now was asked, so that it answers nothing.
         """
-        said = Said(text, choose, fields, confirm, language)
+        said = Said(text, choose, fields, confirm, language, anew)
         async for event in self._assistant.begin(context.caller, said, conversation):
             yield event
 

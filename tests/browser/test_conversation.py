@@ -1,0 +1,73 @@
+"""The conversation, as somebody has it who does not wait."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.running import FIRST_MILLISECONDS, Open
+
+
+def say(page: Page, text: str) -> None:
+    """Types a sentence and presses Enter."""
+    field = page.get_by_label("Say what you need")
+    field.fill(text)
+    field.press("Enter")
+
+
+def test_what_is_said_meanwhile_waits_for_its_turn(visit: Open) -> None:
+    """It is seen to wait, it may be taken back, and each wish has its own answer in the end."""
+    held: list[Route] = []
+    page = visit("", alone=True)
+    page.route("**/assistant/say", lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request("**/assistant/say"):
+        say(page, "greet Ann")
+    say(page, "greet Bob")
+    say(page, "greet Eve")
+    expect(page.get_by_text("Waits until the answer before it is there.")).to_have_count(2)
+    page.get_by_role("button", name="Take it back").last.click()
+    expect(page.locator(".said")).to_have_count(2)
+    assert len(held) == 1
+
+    held[0].continue_()
+
+    cards = page.locator(".card")
+    expect(cards.nth(0).locator(".big")).to_have_text("Hello Ann", timeout=FIRST_MILLISECONDS)
+    expect(cards.nth(1).locator(".big")).to_have_text("Hello Bob")
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_stream_makes_room_for_the_next_wish(visit: Open) -> None:
+    """What it has said stays, and the wish is answered."""
+    page = visit("", alone=True)
+    greetings = re.compile(r"Hello \w+, \d+\s")
+    say(page, "greet someone until nobody listens")
+    expect(page.locator(".log")).to_contain_text(greetings, timeout=FIRST_MILLISECONDS)
+
+    say(page, "greet Ann")
+
+    cards = page.locator(".card")
+    expect(cards.nth(1).locator(".big")).to_have_text("Hello Ann")
+    expect(cards.nth(0)).to_contain_text("Stopped")
+    expect(cards.nth(0).locator(".log")).to_contain_text(greetings)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_turn_that_the_node_refuses_spoils_no_other(visit: Open) -> None:
+    """It is told where it was said, and may be tried again."""
+    page = visit("", alone=True)
+    say(page, "greet Ann")
+    card = page.locator(".card")
+    expect(card.locator(".big")).to_have_text("Hello Ann", timeout=FIRST_MILLISECONDS)
+    refusal = {"code": 429, "detail": "16 turns of yours are under way; end one, or wait"}
+    page.route("**/assistant/say", lambda route: route.fulfill(status=429, json=refusal))
+
+    say(page, "greet Bob")
+    expect(page.get_by_role("alert")).to_contain_text("16 turns of yours")
+    expect(card).to_have_count(1)
+    expect(card).not_to_contain_text("16 turns")
+    page.unroute("**/assistant/say")
+    page.get_by_role("button", name="Try again").click()
+
+    expect(page.locator(".card").nth(1).locator(".big")).to_have_text("Hello Bob")
