@@ -104,17 +104,22 @@ function EnumField(props) {
   );
 }
 
+const tooLarge = (file, most) => t("At most {most} fit into one call; this file has {size}.", { most: bytes(most), size: bytes(file.size) });
+
 /** A file: base64 within JSON, or the bytes themselves where the whole request is one. */
 function FileField({ raw = false, ...props }) {
   const { schema, value, change, path } = props;
   const [trouble, setTrouble] = useState("");
   const [about, setAbout] = useState("");
   const take = async (file) => {
-    if (!file) return change(undefined);
+    if (!file) {
+      setTrouble("");
+      return change(undefined);
+    }
     const most = raw ? RAW_BYTES_MAX : FILE_BYTES_MAX;
-    setTrouble(file.size > most ? t("At most {most} fit into one call; this file has {size}.", { most: bytes(most), size: bytes(file.size) }) : "");
+    setTrouble(file.size > most ? tooLarge(file, most) : "");
     setAbout(`${file.name} · ${bytes(file.size)}`);
-    change(file.size > most ? undefined : raw ? file : await base64Of(file));
+    change(file.size > most ? new Unreadable(file.name, tooLarge(file, most)) : raw ? file : await base64Of(file));
   };
   const wrong = trouble ? { ...props.wrong, [path]: trouble } : props.wrong;
   return (
@@ -122,7 +127,7 @@ function FileField({ raw = false, ...props }) {
       {(common) => (
         <>
           <input {...common} type="file" accept={schema.contentMediaType} onChange={(event) => take(event.currentTarget.files[0])} />
-          {value !== undefined && <span class="hint">{about || t("{size} are filled in", { size: bytes(Math.round((value.length * 3) / 4)) })}</span>}
+          {value !== undefined && !(value instanceof Unreadable) && <span class="hint">{about || t("{size} are filled in", { size: bytes(Math.round((value.length * 3) / 4)) })}</span>}
         </>
       )}
     </Labelled>

@@ -28,6 +28,21 @@ export function Heading({ children, aside }) {
 export const Prose = ({ children }) =>
   String(children).split("`").map((part, index) => (index % 2 ? <code key={index}>{part}</code> : part));
 
+const SAID_CHARACTERS_MAX = 400;
+
+/** What a service says of itself: as much as helps, the rest when it is asked for. */
+export function Said({ children, class: name = "text" }) {
+  const [whole, setWhole] = useState(false);
+  const text = String(children ?? "");
+  if (text.length <= SAID_CHARACTERS_MAX) return <p class={name}>{text}</p>;
+  return (
+    <div class="tight">
+      <p class={name}>{whole ? text : `${text.slice(0, SAID_CHARACTERS_MAX)}…`}</p>
+      <div><button type="button" class="quiet little" aria-expanded={whole} onClick={() => setWhole(!whole)}>{whole ? t("Show less") : t("Show all of it")}</button></div>
+    </div>
+  );
+}
+
 /** A state of a page with its next step: empty, failing, offline, refused. */
 export const State = ({ title, children }) => (
   <div class="state">

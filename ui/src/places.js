@@ -25,6 +25,9 @@ function ofGeometry(geometry, name, found) {
   walk(geometry?.coordinates);
 }
 
+/** Says whether a value is GeoJSON, of which a map says all that a person reads. */
+export const isGeometry = (value) => Array.isArray(value?.features) || value?.type === "Feature" || (typeof value?.type === "string" && (Array.isArray(value.coordinates) || Array.isArray(value.geometries)));
+
 /** Returns `{latitude, longitude, name}` for each place in a value, none where it is about something else. */
 export function placesIn(value, found = [], depth = 0) {
   if (depth > 6 || found.length >= PLACES_MAX || value === null || typeof value !== "object") return found;

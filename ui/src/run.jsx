@@ -44,7 +44,10 @@ export function Run({ service, endpoint, given }) {
     const found = check(value, schema);
     setWrong(found);
     setTries(tries + 1);
-    if (Object.keys(found).length) return announce(Object.values(found)[0]);
+    if (Object.keys(found).length) {
+      setState((before) => ({ ...before, isOld: true })); // what stands below answers another request
+      return announce(Object.values(found)[0]);
+    }
     if (service.where === "network" && owner.get()) {
       const met = await control("network", "Network.Meet", { name: service.name }).catch(() => null);
       if (met?.unverified) return setMeeting(met.nodes);
@@ -160,15 +163,35 @@ function Meeting({ name, nodes, yes, no }) {
   );
 }
 
+const SETTLES_MILLISECONDS = 600; // so long a picture, or what comes first of a stream, may still make an answer longer
+
+/** Brings what came into view where it is below what is seen; no further once it had time to be drawn. */
+function useInView(what, isWanted) {
+  const card = useRef();
+  useEffect(() => {
+    if (!isWanted || !card.current) return;
+    const grown = new ResizeObserver(() => card.current?.scrollIntoView({ block: "nearest" }));
+    grown.observe(card.current);
+    const stop = () => grown.disconnect();
+    const timer = setTimeout(stop, SETTLES_MILLISECONDS);
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
+  }, [what]);
+  return card;
+}
+
 function Outcome({ state, schema, service, again, isPlaced }) {
-  const { phase, answer, items, count, seconds, fault } = state;
+  const { phase, answer, items, count, seconds, fault, isOld } = state;
+  const card = useInView(`${phase}${items !== undefined}${isOld}`, !isPlaced && !isOld && phase !== "idle");
   if (phase === "idle") return null;
-  if (phase === "busy" && !items) return <div class="skeleton" style={{ height: "56px" }} aria-hidden="true" />;
+  if (phase === "busy" && !items) return <div class="skeleton" ref={card} style={{ height: "56px" }} aria-hidden="true" />;
   const where = service.nodes?.length === 1 ? service.nodes[0].nid : "";
   return (
-    <section class="card" aria-label={t("Result")}>
+    <section class={isOld ? "card outcome old" : "card outcome"} ref={card} aria-label={t("Result")}>
       <div class="head">
-        <b>{phase === "failed" ? <span class="bad">{t("Failed")}</span> : phase === "busy" ? t("Live") : phase === "stopped" ? t("Stopped") : t("Answer")}</b>
+        <b>{isOld ? <span class="soft">{t("Of the call before")}</span> : phase === "failed" ? <span class="bad">{t("Failed")}</span> : phase === "busy" ? t("Live") : phase === "stopped" ? t("Stopped") : t("Answer")}</b>
         <span class="soft end">{[count !== undefined && t("{count} items", { count: number(count) }), seconds !== undefined && duration(seconds)].filter(Boolean).join(" · ")}{where && <> · <Nid nid={where} self={service.where === "local"} /></>}</span>
       </div>
       <div class="body">

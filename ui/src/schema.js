@@ -108,7 +108,7 @@ export function check(value, given, root = given, path = "", isRequired = true, 
     return wrong;
   }
   if (kind === "object" && isAbsent(value) && !isRequired) return wrong;
-  const checks = { text: checkText, number: checkNumber, array: checkArray, object: checkObject, choice: checkChoice, json: checkJson };
+  const checks = { text: checkText, number: checkNumber, array: checkArray, object: checkObject, choice: checkChoice, json: checkJson, file: checkFile, bytes: checkFile };
   const context = { schema, root, path, wrong, depth };
   const problem = checks[kind]?.(value, context);
   if (problem) say(problem);
@@ -152,6 +152,7 @@ function matches(pattern, value) {
 
 function checkNumber(value, { schema }) {
   if (typeof value !== "number" || Number.isNaN(value)) return t("A number is needed.");
+  if (!Number.isFinite(value)) return t("This number is too large.");
   if (schema.type === "integer" && !Number.isInteger(value)) return t("A whole number is needed.");
   if (schema.type === "integer" && !Number.isSafeInteger(value)) return t("This number is too large for a browser to keep whole.");
   if (value < schema.minimum) return t("At least {bound} is needed.", { bound: schema.minimum });
@@ -188,7 +189,9 @@ function checkChoice(value, { schema, root, path, wrong, depth }) {
 
 const checkJson = (value) => (value instanceof Unreadable ? t("This is no JSON: {why}", { why: value.why }) : "");
 
-/** A text that was meant as JSON and is none; it stays in the form as it was typed. */
+const checkFile = (value) => (value instanceof Unreadable ? value.why : "");
+
+/** What cannot be sent: a text that was meant as JSON and is none, which stays in the form as it was typed, or a file that is too large. */
 export class Unreadable {
   constructor(text, why) {
     this.text = text;
@@ -218,6 +221,7 @@ export function chosen(value, schema, root) {
 export function sent(value) {
   if (Array.isArray(value)) return value.map(sent);
   if (value === null || typeof value !== "object" || value instanceof Blob) return value;
+  if (value instanceof Unreadable) return undefined;
   return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined && one !== "").map(([name, one]) => [name, sent(one)]));
 }
 

@@ -2,13 +2,15 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { lazy } from "./lazy.jsx";
 import { CopyButton } from "./parts.jsx";
-import { placesIn } from "./places.js";
+import { isGeometry, placesIn } from "./places.js";
 import { label, resolve } from "./schema.js";
 import { bytesWithin, mediaType } from "./sniff.js";
 import { bytes, number, t } from "./words.js";
 
 const Map = lazy(() => import("./map.jsx"));
 const ROWS_MAX = 200, COLUMNS_MAX = 12, BIG_CHARACTERS_MAX = 80, RAW_CHARACTERS_MAX = 200_000, DEPTH_MAX = 4;
+const TEXT_CHARACTERS_MAX = 20_000; // what is longer takes a browser seconds to lay out, and nobody reads it here
+const DEEP_CHARACTERS_MAX = 2_000, KEPT_MILLISECONDS = 60_000;
 
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const isTable = (value) => Array.isArray(value) && value.length > 0 && value.every(isObject);
@@ -27,8 +29,8 @@ export function Answer({ value: given, blob, schema: whole = {} }) {
   const [value, schema] = unwrapped(given, whole);
   const places = useMemo(() => (blob ? [] : placesIn(value)), [value, blob]);
   const views = [["answer", t("Answer")], ...(places.length ? [["map", t("Map")]] : []), ...(blob ? [] : [["raw", t("Raw")]])];
-  const [view, setView] = useState(places.length ? "map" : "answer");
-  const raw = blob ? "" : JSON.stringify(given, null, 2) ?? "";
+  const [view, setView] = useState("answer");
+  const raw = useMemo(() => (blob ? "" : JSON.stringify(given, null, 2) ?? ""), [given, blob]);
   return (
     <div class="tight">
       {views.length > 1 && (
@@ -39,9 +41,35 @@ export function Answer({ value: given, blob, schema: whole = {} }) {
       )}
       {view === "raw" ? <pre tabIndex={0}>{raw.slice(0, RAW_CHARACTERS_MAX)}</pre>
         : view === "map" ? <Map places={places} />
-        : blob ? <Bytes blob={blob} /> : <Value value={value} schema={resolve(schema, whole)} root={whole} />}
+        : blob ? <Bytes blob={blob} />
+        : places.length ? <Placed places={places} value={value} schema={resolve(schema, whole)} root={whole} />
+        : <Value value={value} schema={resolve(schema, whole)} root={whole} />}
     </div>
   );
+}
+
+/** What is about places: what else it tells, the map, then the rest; a geometry is its map. */
+function Placed({ places, value, schema, root }) {
+  const [told, rest] = useMemo(() => apart(value), [value]);
+  return (
+    <>
+      {told && <Value value={told} schema={schema} root={root} />}
+      <Map places={places} />
+      {rest && <Value value={rest} schema={schema} root={root} />}
+    </>
+  );
+}
+
+/** Returns what of a value can be read at a glance, and what is longer; null where there is nothing of it. */
+function apart(value) {
+  if (isGeometry(value)) return [null, null];
+  if (!isObject(value)) return [null, value];
+  const entries = Object.entries(value);
+  const some = (wanted) => {
+    const found = entries.filter(([, one]) => (one !== null && typeof one === "object") !== wanted);
+    return found.length ? Object.fromEntries(found) : null;
+  };
+  return [some(true), some(false)];
 }
 
 /** One value, whatever it is. */
@@ -52,7 +80,7 @@ export function Value({ value, schema = {}, root = schema, depth = 0 }) {
   if (typeof value === "boolean") return <p class={depth ? "" : "big"}>{value ? t("Yes") : t("No")}</p>;
   if (Array.isArray(value) && value.length === 0) return <p class="soft">{t("An empty list.")}</p>;
   if (isTable(value)) return <Table rows={value} schema={resolve(schema.items, root)} root={root} depth={depth} />;
-  if (depth >= DEPTH_MAX) return <code>{JSON.stringify(value)}</code>;
+  if (depth >= DEPTH_MAX) return <Deep value={value} />;
   if (Array.isArray(value)) {
     return (
       <ol class="tight" style={{ paddingLeft: "24px" }}>
@@ -81,8 +109,30 @@ function Text({ text, schema, depth }) {
   if (/^https?:\/\/[^\s<>"]{1,2000}$/i.test(text)) {
     return <a href={text} target="_blank" rel="noopener noreferrer nofollow" referrerpolicy="no-referrer">{text}</a>;
   }
+  if (text.length > TEXT_CHARACTERS_MAX) return <Long text={text} />;
   const short = text.length <= BIG_CHARACTERS_MAX && !text.includes("\n");
   return <p class={depth === 0 && short ? "big" : "text"}>{text || <span class="soft">{t("An empty text.")}</span>}</p>;
+}
+
+/** The beginning of a text that is too long to be shown, and the whole of it to keep. */
+function Long({ text }) {
+  const save = () => {
+    const address = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    Object.assign(document.createElement("a"), { href: address, download: "answer.txt" }).click();
+    setTimeout(() => URL.revokeObjectURL(address), KEPT_MILLISECONDS);
+  };
+  return (
+    <div class="tight">
+      <pre tabIndex={0}>{text.slice(0, TEXT_CHARACTERS_MAX)}…</pre>
+      <p class="hint">{t("These are the first {shown} of {all} characters.", { shown: number(TEXT_CHARACTERS_MAX), all: number(text.length) })} <button type="button" class="plain" onClick={save}>{t("Save {name}", { name: "answer.txt" })}</button></p>
+    </div>
+  );
+}
+
+/** What lies so deep that nobody follows it by eye, as its beginning. */
+function Deep({ value }) {
+  const text = useMemo(() => JSON.stringify(value), [value]);
+  return text.length > BIG_CHARACTERS_MAX ? <pre class="log" tabIndex={0}>{text.slice(0, DEEP_CHARACTERS_MAX)}{text.length > DEEP_CHARACTERS_MAX && "…"}</pre> : <code>{text}</code>;
 }
 
 function Table({ rows, schema, root, depth }) {

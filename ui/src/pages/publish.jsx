@@ -3,11 +3,12 @@ import { useRef, useState } from "preact/hooks";
 import { describe, load } from "../catalog.js";
 import { control } from "../node.js";
 import { notice } from "../notice.jsx";
-import { Heading, Offline, OwnersOnly, Trouble } from "../parts.jsx";
+import { Heading, Offline, OwnersOnly, Said, Trouble } from "../parts.jsx";
 import { go, to } from "../route.js";
 import { Run } from "../run.jsx";
 import { Steps, useSteps } from "../steps.jsx";
 import { t } from "../words.js";
+import { headAndRest } from "./service.jsx";
 
 export default function Publish() {
   return (
@@ -97,7 +98,7 @@ function Flow() {
         <section class="card" aria-label={t("What it is")}>
           <div class="head"><b>{found.name}</b><span class="soft end">{found.language}</span></div>
           <div class="body">
-            {found.description && <p>{found.description}</p>}
+            {found.description && <Said>{found.description}</Said>}
             <dl class="facts">
               <dt>{t("It starts with")}</dt><dd><code>{found.command.join(" ")}</code></dd>
               <dt>{t("Because")}</dt><dd>{found.why}</dd>
@@ -133,10 +134,10 @@ function Preview({ service }) {
     <section class="stack" aria-label={t("What others will see")}>
       <h2>{t("What others will see")}</h2>
       <p class="soft mid">{t("These forms are real: try them.")}</p>
-      <p class="text">{service.description}</p>
+      <Said>{service.description}</Said>
       {service.endpoints.map((endpoint) => (
         <div class="card" key={endpoint.name}>
-          <div class="head"><span class="mono">{endpoint.name}</span><span class="soft">{String(endpoint.description ?? "").split("\n")[0]}</span></div>
+          <div class="head"><span class="mono">{endpoint.name}</span><span class="soft">{headAndRest(endpoint.description)[0]}</span></div>
           <div class="body"><Run service={{ ...service, where: "local" }} endpoint={endpoint} /></div>
         </div>
       ))}

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { catalog, describe } from "../catalog.js";
 import { handedTo } from "../handed.js";
 import { lazy } from "../lazy.jsx";
-import { CopyButton, Heading, Nid, Offline, Skeleton, Trouble, useAsked } from "../parts.jsx";
+import { CopyButton, Heading, Nid, Offline, Said, Skeleton, Trouble, useAsked } from "../parts.jsx";
 import { route, to } from "../route.js";
 import { Run } from "../run.jsx";
 import { owner } from "../session.js";
@@ -48,7 +48,7 @@ function Described({ service: found, wanted, fill }) {
     <div class="column">
       <Heading aside={<CopyButton text={`${location.origin}/${to("services", [service.name])}`} label={t("Copy the link to this service")} />}>{service.name}</Heading>
       <Offline />
-      <p class="text">{about || t("It says nothing about itself.")}</p>
+      <Said>{about || t("It says nothing about itself.")}</Said>
       <dl class="facts">
         <dt>{t("Versions")}</dt><dd>{versions.length ? versions.join(", ") : service.version || "–"}</dd>
         <dt>{t("Runs on")}</dt>
@@ -70,8 +70,7 @@ function Described({ service: found, wanted, fill }) {
 
 function Endpoint({ service, endpoint, isOpen, toggle, given }) {
   const id = `endpoint-${endpoint.name}`;
-  const [first, ...rest] = String(endpoint.description ?? "").trim().split("\n");
-  const more = rest.join("\n").trim();
+  const [first, more] = headAndRest(endpoint.description);
   return (
     <section class="card">
       <div class="head">
@@ -81,12 +80,21 @@ function Endpoint({ service, endpoint, isOpen, toggle, given }) {
       </div>
       {isOpen && (
         <div class="body" id={id}>
-          {more && <p class="text mid soft">{more}</p>}
+          {more && <Said class="text mid soft">{more}</Said>}
           <Run service={service} endpoint={endpoint} given={given ?? undefined} />
         </div>
       )}
     </section>
   );
+}
+
+const HEAD_CHARACTERS_MAX = 300;
+
+/** What stands beside an endpoint's name, and what is said below; a sentence that is too long for there is said below whole. */
+export function headAndRest(description) {
+  const text = String(description ?? "").trim();
+  const [first, ...rest] = text.split("\n");
+  return first.length > HEAD_CHARACTERS_MAX ? [`${first.slice(0, HEAD_CHARACTERS_MAX)}…`, text] : [first, rest.join("\n").trim()];
 }
 
 const Topics = ({ topics }) => (

@@ -29,7 +29,7 @@ export default function Services() {
   const found = useMemo(() => (services ? search(services, query, where) : []), [services, query, where]);
   useEffect(() => {
     if (/^#\/services(\?|$)/.test(location.hash)) replace("services", [], { search: query }); // unless somebody has gone on
-    const timer = setTimeout(() => services && announce(t("{count} services", { count: number(found.length) })), SAID_AFTER);
+    const timer = setTimeout(() => services && announce(t(found.length === 1 ? "{count} service" : "{count} services", { count: number(found.length) })), SAID_AFTER);
     return () => clearTimeout(timer);
   }, [query, where]);
   const open = (event) => {
@@ -40,7 +40,7 @@ export default function Services() {
   };
   return (
     <div class="column">
-      <Heading aside={services && <span class="soft mid">{t("{count} services", { count: number(found.length) })}</span>}>{t("Services")}</Heading>
+      <Heading aside={found.length > 0 && <span class="soft mid">{t(found.length === 1 ? "{count} service" : "{count} services", { count: number(found.length) })}</span>}>{t("Services")}</Heading>
       <Offline />
       <div class="tight">
         <label class="search">
@@ -115,7 +115,7 @@ function Card(service) {
     body: (
       <>
         <b class="line">{service.name}</b>
-        <span class="line mid">{service.description}</span>
+        <span class="lines-two mid">{service.description}</span>
         <span class="line small soft">{facts.join(" · ")}</span>
       </>
     ),
@@ -125,7 +125,7 @@ function Card(service) {
 const NothingFits = ({ clear }) => (
   <State title={t("Nothing fits")}>
     <p class="mid">{t("No service in reach has all these words.")}</p>
-    <button class="quiet" onClick={clear}>{t("Show all services")}</button>
+    <div class="row"><button class="quiet" onClick={clear}>{t("Show all services")}</button><a class="button quiet" href={to("publish")}>{t("Publish a service")}</a></div>
   </State>
 );
 

@@ -19,6 +19,9 @@ PNG = base64.b64decode(
 )
 
 
+ZUG = {"name": "Zug", "latitude": 47.166, "longitude": 8.515}
+
+
 class Colour(enum.Enum):
     RED = "red"
     GREEN = "green"
@@ -81,8 +84,29 @@ async def places() -> list[dict[str, Any]]:
     """Answer with places on the earth."""
     return [
         {"name": "Bern", "latitude": 46.948, "longitude": 7.447},
-        {"name": "Zug", "latitude": 47.166, "longitude": 8.515},
+        ZUG,
     ]
+
+
+@everything.endpoint("Show.Way", idempotent=True)
+async def way() -> dict[str, Any]:
+    """Answer with two places, and how far they are apart."""
+    return {"from": {"name": "Bern", "latitude": 46.948, "longitude": 7.447}, "kilometres": 84.6, "to": ZUG}
+
+
+@everything.endpoint("Show.Much", idempotent=True)
+async def much() -> str:
+    """Answer with a text of 3 MB without a blank."""
+    return "W" * 3_000_000
+
+
+@everything.endpoint("Show.Deep", idempotent=True)
+async def deep() -> dict[str, Any]:
+    """Answer with what lies 300 deep."""
+    found: dict[str, Any] = {}
+    for _ in range(300):
+        found = {"within": found}
+    return found
 
 
 @everything.endpoint("Show.Picture", idempotent=True)
