@@ -35,7 +35,8 @@ class Limits:
         pipelined_bytes_max: how much may wait of requests sent before the answer to the one before them.
         stall_seconds: how long an answer may wait for a client that does not read it.
         connections_max: connections of all clients.
-        connections_address_max: connections of one address; of one /64 where it is IPv6.
+        connections_local_max: connections of all programs on this machine, which have one address together.
+        connections_address_max: connections of one other address; of one /64 where it is IPv6.
         handshake_seconds: how long the handshake of TLS may take, where the door speaks it.
         handshakes_max: handshakes under way of all clients; a connection beyond is ended at once.
         handshakes_address_max: those of one address; of one /64 where it is IPv6.
@@ -64,6 +65,7 @@ class Limits:
     pipelined_bytes_max: int = 64 * KIBIBYTE
     stall_seconds: float = 60.0
     connections_max: int = 1024
+    connections_local_max: int = 896
     connections_address_max: int = 128
     handshake_seconds: float = 5.0
     handshakes_max: int = 64

@@ -29,17 +29,21 @@ class Guest(Protocol):
         """Ends it at once."""
 
 
+LOCAL = "local"
+"""What connections of programs on this machine have in common."""
+
+
 def group_of(address: str) -> str:
     """Returns what connections of one client have in common: the IPv4 address, or the /64 of an IPv6 one."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return found.packed[:NETWORK_BYTES].hex()
-    return str(found)
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    if found.is_loopback:
+        return LOCAL
+    return found.packed[:NETWORK_BYTES].hex() if isinstance(found, ipaddress.IPv6Address) else str(found)
 
 
 class Places:
@@ -69,12 +73,15 @@ class Places:
         """
         group = group_of(address)
         limits = self._limits
-        if len(self._guests) >= limits.connections_max or self._groups.get(group, 0) >= limits.connections_address_max:
+        most = limits.connections_local_max if group == LOCAL else limits.connections_address_max
+        if len(self._guests) >= limits.connections_max or self._groups.get(group, 0) >= most:
             self._clear()
         if len(self._guests) >= limits.connections_max:
             raise Refused(503, f"all {limits.connections_max} connections are taken; try again soon")
-        if self._groups.get(group, 0) >= limits.connections_address_max:
-            raise Refused(429, f"at most {limits.connections_address_max} connections of one address; close some")
+        if self._groups.get(group, 0) >= most:
+            whose = "programs on this machine" if group == LOCAL else "one address"
+            told = f"{most} connections of {whose} are open, and no more are served; nothing was done"
+            raise Refused(429, f"{told}; next: have fewer open at once, and try again")
         self._guests[guest] = group
         self._groups[group] = self._groups.get(group, 0) + 1
         if self._timer is None:

@@ -23,6 +23,9 @@ __all__ = ["MucpDoor"]
 
 BACKLOG_CONNECTIONS = 512
 LOOK_SECONDS = 0.02
+LIMITS = Limits(linger_bytes_max=67_108_864)
+"""A go-micro program writes a whole request before it reads why it was refused, so much of one is read and dropped."""
+
 EVERY_HOST = ("", "0.0.0.0", "::")  # noqa: S104 - to be asked by others is a setting
 
 
@@ -64,7 +67,7 @@ class MucpDoor:
         self._access = Access(Doorkeeper(token, user, seconds_left))
         self._hosts = hosts
         directory = Directory(describe, list_services)
-        self._inside = Inside(self._access, client_for, directory, limits or Limits(), note, nid=nid, trusts=trusts)
+        self._inside = Inside(self._access, client_for, directory, limits or LIMITS, note, nid=nid, trusts=trusts)
         self._servers: list[asyncio.Server] = []
         self.port = 0
 

@@ -8,21 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from micro.errors import BadRequest, Fault
-from micro.mucp.headers import VALUE_BYTES_MAX, canonical, checked
+from micro.mucp.headers import ERROR, VALUE_BYTES_MAX, canonical, checked
 
 __all__ = ["CONTINUE", "answer", "answer_as", "error_value", "refusal", "request"]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_REASONS = {
-    400: "Bad Request",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    408: "Request Timeout",
-    413: "Content Too Large",
-    429: "Too Many Requests",
-    503: "Service Unavailable",
-}
+_REASONS = {400: "Bad Request", 405: "Method Not Allowed"}
+"""Codes of what is no message of this kind at all."""
+
 _ESCAPE_CHARACTERS = 12
 """The most that a character of text needs in JSON: two halves of six."""
 
@@ -64,11 +57,17 @@ def request(host: str, headers: Mapping[str, str], body: bytes, *, target: str =
 
 
 def refusal(fault: Fault) -> bytes:
-    """Returns what is answered to bytes that are no request; the connection ends after it."""
+    """Returns what is answered to what is not read on; the connection ends after it.
+
+    Only what is no such message at all is told so by a status. go-micro 4.11 makes an empty answer of any status but
+    200, so where its programs may need to know why (a limit, a wait) the fault stands in `Micro-Error` as ever.
+    """
     body = fault.to_json().encode()
-    allow = "Allow: POST\r\n" if fault.code == 405 else ""
+    reason = _REASONS.get(fault.code)
+    status = f"{fault.code} {reason}" if reason else "200 OK"
+    said = "Allow: POST\r\n" if fault.code == 405 else "" if reason else f"{ERROR}: {error_value(fault)}\r\n"
     head = (
-        f"HTTP/1.1 {fault.code} {_REASONS.get(fault.code, 'Error')}\r\n{allow}Content-Type: application/json\r\n"
+        f"HTTP/1.1 {status}\r\n{said}Content-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body

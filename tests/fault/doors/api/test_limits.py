@@ -24,7 +24,7 @@ SOON = Limits(
     linger_seconds=0.3,
     sweep_seconds=0.02,
     connections_max=12,
-    connections_address_max=8,
+    connections_local_max=8,
     small_body_bytes_max=1000,
     bodies_bytes_max=1_000_000,
     chunks_max=100,
@@ -152,10 +152,10 @@ def test_room_for_bodies_is_given_back(door: Guarded) -> None:
     wait_for(lambda: door.places.bodies_bytes == 0)
 
 
-def test_an_address_has_so_many_connections_and_no_more(door: Guarded) -> None:
+def test_a_machine_has_so_many_connections_and_no_more(door: Guarded) -> None:
     """One more is told so, and closing some makes room."""
     wait_for(lambda: len(door.places) == 0)
-    wires = [door.connect() for _ in range(SOON.connections_address_max)]
+    wires = [door.connect() for _ in range(SOON.connections_local_max)]
     for wire in wires:
         wire.sendall(b"G")
     wait_for(lambda: len(door.places) == len(wires))

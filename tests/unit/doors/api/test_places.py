@@ -42,6 +42,10 @@ def full(places: Places, count: int, address: str = "192.0.2.1") -> list[Visitor
         ("2001:db8::2:1", "20010db800000000"),
         ("fe80::1%eth0", "fe80000000000000"),
         ("", ""),
+        ("127.0.0.1", "local"),
+        ("127.8.8.8", "local"),
+        ("::1", "local"),
+        ("::ffff:127.0.0.1", "local"),
     ],
 )
 def test_a_client_is_its_address_or_its_network(address: str, group: str) -> None:
@@ -56,6 +60,18 @@ async def test_one_client_gets_so_many_places() -> None:
 
     with pytest.raises(Refused) as refused:
         places.take(Visitor(), "192.0.2.1")
+    assert refused.value.fault.code == 429
+    places.take(Visitor(), "192.0.2.2")
+
+
+async def test_programs_of_this_machine_share_places_of_their_own() -> None:
+    """All of them have one address, so there are more for it, and one too many is told how many there are."""
+    places = Places(Limits(connections_address_max=1, connections_local_max=2))
+    full(places, 1, "127.0.0.1")
+    full(places, 1, "::1")
+
+    with pytest.raises(Refused, match=r"2 connections of programs on this machine are open.*next: ") as refused:
+        places.take(Visitor(), "127.0.0.1")
     assert refused.value.fault.code == 429
     places.take(Visitor(), "192.0.2.2")
 

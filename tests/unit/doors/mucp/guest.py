@@ -74,9 +74,10 @@ class Place:
     async def raw(self, data: bytes) -> bytes:
         """Sends bytes, ends its half, and returns all that is answered."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(data)
         try:
             async with asyncio.timeout(WAIT_SECONDS):
+                writer.write(data)
+                await writer.drain()
                 return await reader.read()
         finally:
             writer.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
@@ -27,6 +29,13 @@ def head(place: Place, *lines: str, method: str = "POST", host: str = "") -> byt
     usual = ("Connection: close", "Micro-Service: greeter", "Micro-Endpoint: Say.Hello", "Content-Length: 2")
     host = host or f"127.0.0.1:{place.port}"
     return "\r\n".join((f"{method} / HTTP/1.1", f"Host: {host}", *usual, *lines, "", "")).encode()
+
+
+def told(answer: bytes) -> int:
+    """Returns the code of the fault in an answer whose status says nothing."""
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    (said,) = [line for line in answer.split(b"\r\n") if line.startswith(b"Micro-Error: ")]
+    return int(json.loads(said.removeprefix(b"Micro-Error: "))["code"])
 
 
 async def test_calls_one_after_the_other(place: Place) -> None:
@@ -203,7 +212,13 @@ async def test_a_slow_request_is_given_up() -> None:
     """So nobody holds a place by sending a little of it."""
     async with open_place(Limits(body_idle_seconds=0.1, sweep_seconds=0.05)) as place:
         answer = await place.raw(head(place))
-    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert told(answer) == 408
+
+
+async def test_a_body_that_is_too_large_is_told_so_to_who_writes_all_of_it(place: Place) -> None:
+    """go-micro reads no answer before its whole request is written."""
+    large = head(place).replace(b"Content-Length: 2", b"Content-Length: 10000000") + bytes(10_000_000)
+    assert told(await place.raw(large)) == 413
 
 
 async def test_bodies_together_are_bounded() -> None:
@@ -211,18 +226,30 @@ async def test_bodies_together_are_bounded() -> None:
     async with open_place(Limits(bodies_bytes_max=100_000)) as place:
         large = head(place).replace(b"Content-Length: 2", b"Content-Length: 1000000") + bytes(500_000)
         answer = await place.raw(large)
-    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert told(answer) == 503
 
 
 async def test_one_too_many_is_turned_away() -> None:
-    """With a word, and it has its place once another one left."""
-    async with open_place(Limits(connections_address_max=1)) as place:
+    """With a fault as go-micro reads them, and it has its place once another one left."""
+    async with open_place(Limits(connections_local_max=1)) as place:
         async with place.guest() as guest:
             await guest.call("Say.Hello")
-            assert (await place.raw(b"")).startswith(b"HTTP/1.1 429 ")
+            async with place.guest() as turned_away:
+                failed = await turned_away.call("Say.Hello")
+            assert isinstance(failed, Failed)
+            assert failed.fault.code == 429
+            assert "1 connections of programs on this machine are open" in failed.fault.detail
         async with asyncio.timeout(30):
-            while not (await place.raw(head(place) + b"{}")).startswith(b"HTTP/1.1 200 "):  # noqa: ASYNC110
+            while b"Micro-Error" in await place.raw(head(place) + b"{}"):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+
+async def test_programs_of_this_machine_have_many_connections(place: Place) -> None:
+    """go-micro opens one for each call that is under way, and they all have the same address."""
+    async with AsyncExitStack() as stack:
+        guests = [await stack.enter_async_context(place.guest()) for _ in range(200)]
+        answers = await asyncio.gather(*(guest.call("Say.Hello") for guest in guests))
+    assert answers == [Answered(b'{"result":"Hello world"}')] * 200
 
 
 async def test_a_door_that_closes_says_so() -> None:
