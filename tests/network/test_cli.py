@@ -464,6 +464,48 @@ def test_logs_show_what_a_service_wrote(shell: Shell) -> None:
         assert process.wait(PATIENCE_SECONDS) == 0
 
 
+NOTING = """
+import logging
+from micro import Context, Service
+{setup}
+service = Service("{name}")
+
+
+@service.endpoint("Say.It")
+async def say(context: Context) -> str:
+    context.log.debug("a detail")
+    context.log.info("a note about %s", "it")
+    context.log.warning("a warning")
+    logging.getLogger("mine").warning("another's")
+    return "said"
+
+
+service.run()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "setup", "shown"),
+    [
+        ("plain", "", ["INFO a note about it", "WARNING a warning", "another's"]),
+        ("own", "logging.basicConfig(level=30, format='own: %(message)s')", ["own: a warning", "own: another's"]),
+    ],
+)
+def test_logs_show_what_a_handler_logs(shell: Shell, name: str, setup: str, shown: list[str]) -> None:
+    """Each line once, from INFO on, or as the program that sets up logging has it."""
+    (shell.folder / name).mkdir()
+    (shell.folder / name / "main.py").write_text(NOTING.format(name=name, setup=setup))
+    assert shell("run", f"./{name}").code == 0
+    assert shell("call", name, "Say.It").code == 0
+    with shell.start("logs", "-f", name) as process:
+        read_until(process, shown[-1])
+        process.send_signal(signal.SIGINT)
+    out = shell("logs", name).out
+    assert [out.count(line) for line in shown] == [1] * len(shown)
+    assert sum(out.count(word) for word in ("a detail", "a note", "a warning", "another's")) == len(shown)
+    shell("kill", name)
+
+
 def test_an_event_waits_in_its_queue(shell: Shell) -> None:
     """Published before anybody listened; the same id twice is one event."""
     for _ in range(2):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from micro.errors import Fault, MicroError, NoNode
 from micro.network.transport import stream
@@ -47,6 +48,7 @@ class Service(service_floor.Service):
         if supervised:  # its owner may have given it another name
             self.name = check_service_name(environment.get("MICRO_SERVICE") or self.name)
         dialer = NodeDialer(service=self.name)
+        _heard_in_logs(self.name)
         instance = environment.get("MICRO_INSTANCE") or entropy.random_bytes(INSTANCE_BYTES).hex()
         running = Running(
             self,
@@ -67,6 +69,25 @@ class Service(service_floor.Service):
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+
+
+class Aside(logging.StreamHandler[TextIO]):
+    """Writes what a service logs to standard error, which `micro logs` keeps, where its program sets up no handler."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not logging.getLogger().handlers:
+            super().emit(record)
+
+
+def _heard_in_logs(name: str) -> None:
+    """Has lines of the service's logger in its log, from INFO on where its program does not say from where on."""
+    log = logging.getLogger(name)
+    if not any(isinstance(each, Aside) for each in log.handlers):
+        aside = Aside()
+        aside.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+        log.addHandler(aside)
+    if log.level == logging.NOTSET and not logging.getLogger().handlers:
+        log.setLevel(logging.INFO)
 
 
 def _direct_socket(environment: Mapping[str, str], node_address: str, instance: str) -> str | None:
