@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from tests.interop.street import FOLDER, Street, open_street
 from tests.network.lab import reason_not_to
 
 REASON = programs.reason_not_to() or reason_not_to()
+ENDS_SECONDS = 30
 WANTED: Mapping[str, dict[str, Any]] = {
     "unary JSON": {"found": "Hello John"},
     "unary protobuf": {"found": "Hello John"},
@@ -107,6 +109,7 @@ async def test_we_find_go_micro(generation: Generation, built: Built, matrix: Ma
                     await client.call("greeter", endpoint, {"name": "John"})
                 lines[what] = {"error": raised.value.to_json()}
             lines["bidirectional stream"] = await talk(client, "Say.Chat", ["a", "b", "bye"], 1)
+            await ends(client, "Say.Chat")
             lines["server stream"] = await talk(client, "Say.Count", ["John"], 3)
     check(matrix, generation, "we find and ask Go", lines)
 
@@ -123,6 +126,18 @@ async def talk(client: Client, endpoint: str, names: list[str], answers: int) ->
             found += [json.loads(await anext(messages))["msg"] for _ in range(count)]
         rest = [message async for message in messages]
     return {"found": found, "error": "EOF" if not rest else str(rest)}
+
+
+async def ends(client: Client, endpoint: str) -> None:
+    """Ends a stream from this side: go-micro's handler hears it, and its server says nothing of it."""
+    stream = await client.stream_raw("greeter", endpoint)
+    async with stream:
+        messages = stream.messages()
+        await stream.send(b'{"name":"a"}')
+        await anext(messages)
+        await stream.end()
+        async with asyncio.timeout(ENDS_SECONDS):
+            assert [message async for message in messages] == []
 
 
 async def serving(street: Street, program: Path) -> str:

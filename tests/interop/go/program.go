@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -43,7 +44,9 @@ func (s *Say) Plain(ctx context.Context, req *Request, rsp *Response) error {
 func (s *Say) Chat(ctx context.Context, stream server.Stream) error {
 	for {
 		var req Request
-		if err := stream.Recv(&req); err != nil {
+		if err := stream.Recv(&req); err == io.EOF {
+			return nil
+		} else if err != nil {
 			return err
 		}
 		if req.Name == "bye" {

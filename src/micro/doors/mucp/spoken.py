@@ -19,6 +19,9 @@ from micro.network.link import Link, Owner
 __all__ = ["Spoken"]
 
 TASKS_MAX = 1_024
+LAST_SECONDS = 5.0
+"""A server that says nothing for so long after the caller's end says nothing more: those before 4.11 never say so."""
+
 _OURS = ("Micro-", "Content-Type")
 
 
@@ -147,6 +150,7 @@ class Course(Owner):
         "_last",
         "_link",
         "_owed",
+        "_timer",
         "_unsaid",
         "is_over",
         "on_over",
@@ -160,6 +164,7 @@ class Course(Owner):
         self._owed: deque[bytes] = deque()
         self._has_ended = self._is_last = self.is_over = False
         self._last: Fault | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.on_over: Callable[[], None] = lambda: None
 
     def begin(self, connection: Outbound, opening: bytes, parameters: bytes) -> None:
@@ -188,6 +193,7 @@ class Course(Owner):
         if not self._unsaid and self._has_ended and connection.asker.state is State.STREAM:
             self._has_ended = False
             connection.say(connection.asker.end())
+            self._await_last()
         self._link.schedule()
 
     def ended(self) -> None:
@@ -208,9 +214,24 @@ class Course(Owner):
 
     # -- from the server --------------------------------------------------------------------------------------------
 
+    def _await_last(self) -> None:
+        """Waits for what the server still says after the caller's end, anew with each message."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(LAST_SECONDS, self._quiet)
+
+    def _quiet(self) -> None:
+        if self._owed:  # it may have more to say, and is not read
+            self._await_last()
+        else:
+            self._is_last = True
+            self._pass_on()
+
     def _heard(self, event: Event) -> None:
         if self.is_over:
             return
+        if self._timer is not None:
+            self._await_last()
         if isinstance(event, Said):
             self._owed.append(event.body)
         elif isinstance(event, Failed):
@@ -238,4 +259,6 @@ class Course(Owner):
 
     def _end(self) -> None:
         self.is_over = True
+        if self._timer is not None:
+            self._timer.cancel()
         self.on_over()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
-from micro.errors import BadRequest, Fault, InternalError, LocalProtocolError, Unavailable
+from micro.errors import BadRequest, Fault, InternalError, LocalProtocolError, TooLarge, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.codec import JSON, PROTOBUF, normal
 from micro.mucp.http.head import EOS, METHOD, NANOSECONDS, read_answer
@@ -85,7 +85,7 @@ class Asker:
         self._headers: dict[str, str] = {}
         self._number = -1
         self._endpoint = ""
-        self._is_last = False
+        self._is_last = self._has_ended = False
 
     # -- what is asked ----------------------------------------------------------------------------------------------
 
@@ -125,11 +125,16 @@ class Asker:
         return self._spelled(body)
 
     def end(self, fault: Fault | None = None) -> bytes:
-        """Returns the bytes by which the stream ends from this side; go-micro has no half of an end."""
+        """Returns the bytes by which the stream ends from this side.
+
+        go-micro has no half of an end: a server whose handler ends after it answers nothing. One of 4.11 that reads
+        `Connection: close` ends the connection once its handler has ended, so that tells it.
+        """
         if self.state is not State.STREAM:
             raise LocalProtocolError("no stream is under way here")
+        self._has_ended = fault is None
         error = EOS if fault is None else fault.to_json()
-        return request(self._host, {**self._headers, names.ERROR: error}, b"")
+        return request(self._host, {**self._headers, names.ERROR: error, "Connection": "close"}, b"")
 
     def _begin(self, state: State, service: str, endpoint: str, headers: Mapping[str, str] | None) -> None:
         if self.state is not State.IDLE:
@@ -164,7 +169,7 @@ class Asker:
             self._is_last = self._is_last or message.is_last
         if self._reader.fault is not None:
             if self._is_asking:
-                events.append(Failed(Unavailable(f"outcome unknown: {self._reader.fault.detail}", id=ID)))
+                events.append(Failed(_unread(self._reader.fault)))
             self.state = State.OVER
         elif self._is_last and not self._is_asking:
             self.state = State.OVER
@@ -179,6 +184,8 @@ class Asker:
         was_asking, self.state = self._is_asking, State.OVER
         if not was_asking:
             return []
+        if self._has_ended and not self._reader.is_reading:
+            return [Ended()]
         return [Failed(Unavailable("outcome unknown: the connection ended before the answer", id=ID))]
 
     def _heard(self, message: Message) -> Event:
@@ -219,3 +226,10 @@ class Asker:
         """
         kind = normal(self._content_type)
         return kind == PROTOBUF or (kind == JSON and body.lstrip()[:1] in (b"{", b"[", b'"'))
+
+
+def _unread(fault: Fault) -> Fault:
+    """Returns what is told of an answer that was not read; one that is too large would be so again."""
+    if isinstance(fault, TooLarge):
+        return TooLarge(f"the answer: {fault.detail}; next: have it sent in parts, as messages of a stream", id=ID)
+    return Unavailable(f"outcome unknown: {fault.detail}", id=ID)

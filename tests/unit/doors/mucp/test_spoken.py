@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
 
 from micro.doors.api.access import OWNER
+from micro.doors.mucp import spoken
 from micro.doors.mucp.names import name_of
 from micro.doors.mucp.speaking import described
 from micro.doors.mucp.spoken import Spoken
 from micro.errors import Fault, NotFound
+from micro.mucp.http.acceptor import Acceptor, Closed, Item
 from micro.node.local import InsideDialer
 from micro.service.client import Client
 from micro.service.once import call_once
@@ -128,6 +131,44 @@ async def test_a_stream_that_is_left_ends_there(client: Client, there: Place) ->
         await anext(stream.messages())
     async with asyncio.timeout(30):
         await there.seen.cancelled.wait()
+
+
+@asynccontextmanager
+async def silent(*, closes: bool) -> AsyncIterator[int]:
+    """A server whose handlers echo, and end after the caller's end as go-micro's do: without a word."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        acceptor = Acceptor()
+        while data := await reader.read(65_536):
+            for event in acceptor.receive(data):
+                if isinstance(event, Item):
+                    acceptor.item(event.exchange, event.body)
+                if isinstance(event, Closed) and closes:
+                    writer.write(acceptor.output())
+                    writer.close()
+                    return
+            writer.write(acceptor.output())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_a_server_that_does_not_say_the_end_has_ended(*, closes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of go-micro 4.11 closes when it is asked to, and an older one is quiet for a while."""
+    monkeypatch.setattr(spoken, "LAST_SECONDS", 3_600.0 if closes else 0.1)
+    async with open_place() as here, silent(closes=closes) as port:
+        await spoken_for(here, port)
+        stream = await here.node.client(OWNER).stream_raw("go-greeter", "Say.Room")
+        async with stream:
+            messages = stream.messages()
+            await stream.send(b'{"x":1}')
+            assert await anext(messages) == b'{"x":1}'
+            await stream.end()
+            async with asyncio.timeout(30):
+                assert [message async for message in messages] == []
 
 
 async def test_a_server_that_is_gone_is_forgotten() -> None:

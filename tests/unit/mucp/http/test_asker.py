@@ -109,6 +109,35 @@ def test_an_end_before_the_answer_is_unknown() -> None:
     assert asker.lost() == []
 
 
+def test_an_answer_that_is_too_large_is_told_so() -> None:
+    """It was served, and would be as large again: 503 would have it asked for once more."""
+    asker = Asker("a:1")
+    asker.call("s", "A.B", b"{}")
+    (failed,) = asker.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 4194305\r\n\r\n")
+    assert isinstance(failed, Failed)
+    assert (failed.fault.code, failed.fault.detail[:12]) == (413, "the answer: ")
+
+
+def test_a_stream_has_ended_when_the_server_closes_after_our_end() -> None:
+    """A server of go-micro 4.11 tells in no other way that its handler has ended, and does where it is asked to."""
+    asker = Asker("a:1")
+    asker.open("s", "A.B", b"{}")
+    assert b"\r\nConnection: close\r\n" in asker.end()
+    assert asker.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") == [Said(b"{}")]
+    assert asker.lost() == [Ended()]
+
+
+@pytest.mark.parametrize("fault", [None, Fault.make(408, "too late")])
+def test_a_stream_that_breaks_off_has_not_ended(fault: Fault | None) -> None:
+    """In the midst of a message, or where it was not to end well."""
+    asker = Asker("a:1")
+    asker.open("s", "A.B", b"{}")
+    asker.end(fault)
+    asker.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{" if fault is None else b"")
+    (failed,) = asker.lost()
+    assert isinstance(failed, Failed)
+
+
 def test_an_answer_that_nobody_asked_for_ends_all() -> None:
     """It would be taken for that of the next call."""
     asker = Asker("a:1")
