@@ -112,7 +112,7 @@ async function answered(mine, { heard, waitsFor }) {
 const READ = ["told", "ask", "confirm", "choices", "result", "failed"];
 
 const readable = (heard) => heard.filter((event) => READ.includes(event.kind) && event.text && !event.bytes)
-  .map((event) => (event.choices ? `${event.text} ${event.choices.map((one) => one.title).join(", ")}` : event.text)).join(". ");
+  .map((event) => (event.choices ? `${event.text} ${event.choices.map((one) => one.label ?? one.title).join(", ")}` : event.text)).join(". ");
 
 function base64(bytes) {
   const parts = [];

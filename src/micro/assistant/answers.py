@@ -11,29 +11,34 @@ import json
 import re
 from typing import Any, Final
 
-from micro.assistant.commands import truth_of
+from micro.assistant.commands import command_of, truth_of
 from micro.assistant.numbers import amounts_in, number_of
+from micro.assistant.rows import is_id
 from micro.assistant.spans import spans_in
 from micro.assistant.words import plain, spaced
 from micro.service.schema.fields import Field
 
-__all__ = ["Unreadable", "read_answer"]
+__all__ = ["Unreadable", "is_value", "read_answer"]
 
 CHOICES_SHOWN_MAX: Final = 12
+ID_WORDS_MAX: Final = 2
 
 
 class Unreadable(ValueError):
     """A text is no value of a field.
 
     Attributes:
-        expected: what was expected: `number`, `integer`, `yes_or_no`, `choice`, `bytes` or `json`.
+        expected: what was expected: `number`, `integer`, `yes_or_no`, `choice`, `bytes`, `json` or `value`; or what is
+            the matter, `no_such_thing` or `nothing_there`.
         choices: the values that are possible, for a choice.
+        said: what was said instead.
     """
 
-    def __init__(self, expected: str, choices: str = "") -> None:
+    def __init__(self, expected: str, choices: str = "", said: str = "") -> None:
         super().__init__(expected)
         self.expected = expected
         self.choices = choices
+        self.said = said
 
 
 def read_answer(field: Field, text: str, form: str = "") -> Any:
@@ -52,6 +57,18 @@ def read_answer(field: Field, text: str, form: str = "") -> Any:
         parts = [part.strip() for part in re.split(r"[,;\n]", text) if part.strip()]
         return [_one(field, part, form) for part in parts]
     return _one(field, text, form)
+
+
+def is_value(field: Field, text: str) -> bool:
+    """Says whether a text can be what was asked for: a bare yes or no is no text, and an id is one word, or two.
+
+    Whoever means the word itself says it in quotation marks.
+    """
+    if field.kind not in ("text", "any"):
+        return True  # whether it can be read as one says `read_answer`
+    command = command_of(text)
+    is_bare = command is not None and command.kind in ("yes", "no")
+    return not is_bare and (not is_id(field) or len(text.split()) <= ID_WORDS_MAX)
 
 
 def _one(field: Field, text: str, form: str) -> Any:

@@ -9,15 +9,13 @@ from typing import Any
 
 from micro.assistant.conversation import Plan
 from micro.assistant.offers import Offer
-from micro.assistant.ranking import Candidate
 from micro.service.schema.fields import Field, resolve
 
 __all__ = ["card_of", "chip_of", "schema_of"]
 
 
-def chip_of(candidate: Candidate) -> dict[str, Any]:
+def chip_of(offer: Offer, score: float = 1.0) -> dict[str, Any]:
     """Returns an endpoint as a chip to press."""
-    offer = candidate.offer
     return {
         "service": offer.service,
         "endpoint": offer.endpoint,
@@ -25,7 +23,7 @@ def chip_of(candidate: Candidate) -> dict[str, Any]:
         "title": offer.title,
         "description": offer.description,
         "price": offer.price,
-        "score": round(candidate.share, 3),
+        "score": round(score, 3),
     }
 
 

@@ -1,4 +1,4 @@
-"""What is said to the assistant itself, and not to a service: yes, no, cancel, again, change X to Y, why, help.
+"""What is said to the assistant itself, and not to a service: yes, no, cancel, again, undo, change X to Y, why, help.
 
 Pure.
 """
@@ -13,7 +13,7 @@ from micro.assistant.words import plain
 
 __all__ = ["Command", "Kind", "command_of", "truth_of"]
 
-Kind = Literal["yes", "no", "cancel", "again", "why", "help", "choose", "change"]
+Kind = Literal["yes", "no", "cancel", "again", "why", "help", "undo", "choose", "change"]
 
 _SAYINGS: Final[dict[Kind, str]] = {
     "yes": """yes|y|yeah|yep|yes please|yes do it|yes go ahead|ok|okay|sure|do it|go ahead|go on|confirm|please do|
@@ -31,6 +31,9 @@ _SAYINGS: Final[dict[Kind, str]] = {
     mal|wiederhole|
         wiederhole das|otra vez|de nuevo|repite|encore|encore une fois|répète|ancora|di nuovo|un'altra volta|ripeti|
         outra vez|de novo|repete|opnieuw|nog een keer|ещё раз|jeszcze raz|もう一度""",
+    "undo": """undo|undo it|undo that|undo this|take it back|take that back|revert|revert it|revert that|rückgängig|
+        mach es rückgängig|mach das rückgängig|nimm es zurück|nimm das zurück|deshacer|deshazlo|deshaz eso|défais|
+        défais ça|annule ça|reviens en arrière|disfa|disfallo|desfaz|desfaz isso|desfazer|ongedaan maken""",
     "why": """why|why that|why that one|why this one|why this|how come|warum|warum das|warum dieser|warum gerade
     das|wieso|
         por qué|por qué ese|por qué eso|pourquoi|pourquoi celui-là|pourquoi ça|perché|perché quello|perché questo|

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from micro.assistant.explaining import NOTHING, Why
 from micro.assistant.offers import Offer
+from micro.assistant.rows import Row
 from micro.errors import BadRequest
 
 __all__ = ["Conversation", "Conversations", "Plan", "Waiting"]
@@ -37,12 +39,18 @@ class Plan:
         fields: the request, as far as it is filled in.
         said: the sentence that led here, "" where it was chosen without one.
         why: what spoke for the endpoint.
+        guessed: the paths of fields whose values were made out of a sentence, and may be no ids.
+        labels: a value -> what the thing that it means is called before people.
+        came: the short values of the answer that it had, by their names.
     """
 
     offer: Offer
     fields: dict[str, Any]
     said: str = ""
     why: Why = NOTHING
+    guessed: frozenset[tuple[str, ...]] = frozenset()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    came: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -55,6 +63,7 @@ class Conversation:
         waits_for: what is expected next.
         plan: what waits, None where nothing does.
         asked: the path of the field that is asked for.
+        rows: what the field that is asked for may mean, as far as it is shown.
         chips: the names of the endpoints that are shown as chips.
         said: the sentence that the chips are for.
         last: the last plan that was carried out.
@@ -68,6 +77,7 @@ class Conversation:
     waits_for: Waiting = ""
     plan: Plan | None = None
     asked: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
     chips: tuple[str, ...] = ()
     said: str = ""
     last: Plan | None = None
@@ -77,7 +87,7 @@ class Conversation:
 
     def rest(self) -> None:
         """Waits for nothing any more."""
-        self.waits_for, self.plan, self.asked, self.chips, self.said = "", None, (), (), ""
+        self.waits_for, self.plan, self.asked, self.rows, self.chips, self.said = "", None, (), (), (), ""
 
 
 class Conversations:
@@ -111,6 +121,7 @@ class Conversations:
         """Weighs a conversation after a turn; where there is too much, those longest silent are forgotten."""
         plans = {id(plan): plan for plan in (conversation.plan, conversation.last) if plan is not None}
         conversation.bytes = sum(len(json.dumps(plan.fields).encode()) for plan in plans.values())
+        conversation.bytes += sum(row.bytes for row in conversation.rows)
         if conversation.bytes > BYTES_OF_CALLER_MAX:
             conversation.rest()
             conversation.last, conversation.bytes = None, 0

@@ -49,6 +49,7 @@ class Offer:
         price: of one call, as a decimal text; "" where it costs nothing.
         changes: whether it changes something, as far as its description tells.
         request: the JSON Schema of the request.
+        response: the JSON Schema of the answer.
         fields: the request's fields that can be filled in one by one.
         examples: requests that the service shows.
         raw_request: whether the body is bytes as they are: those of the one field there is.
@@ -65,6 +66,7 @@ class Offer:
     price: str
     changes: bool
     request: Mapping[str, Any]
+    response: Mapping[str, Any]
     fields: tuple[Field, ...]
     examples: tuple[Mapping[str, Any], ...]
     raw_request: bool
@@ -131,6 +133,7 @@ def _offer(description: Mapping[str, Any], endpoint: Mapping[str, Any]) -> Offer
         price=str(endpoint.get("price") or ""),
         changes=is_changing(endpoint),
         request=request,
+        response=_schema(endpoint, "response"),
         fields=tuple(read_fields(request)),
         examples=tuple(example for example in examples if isinstance(example, Mapping)),
         raw_request=raw,

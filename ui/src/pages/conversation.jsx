@@ -7,7 +7,7 @@ import { Icon } from "../icons.jsx";
 import { bytesOf } from "../node.js";
 import { Heading, Offline } from "../parts.jsx";
 import { to } from "../route.js";
-import { blank, check, sent, withoutSecrets } from "../schema.js";
+import { blank, check, label, resolve, sent, withoutSecrets } from "../schema.js";
 import { useStore } from "../store.js";
 import { notice } from "../notice.jsx";
 import { isFull, loading, prepare, say, stop, TEXT_CHARACTERS_MAX, turns, withdraw } from "../talk.js";
@@ -34,7 +34,7 @@ export default function Conversation() {
   );
 }
 
-const SHOWN = 4;
+const SHOWN = 4, CLAUSE_CHARACTERS_MAX = 80, GIVEN_MAX = 8, VALUE_CHARACTERS_MAX = 120;
 
 function Beginning() {
   const { services } = useStore(catalog);
@@ -123,11 +123,21 @@ function Waiting() {
   );
 }
 
+/** What an endpoint does, in its own words without what it says besides. */
+const does = ({ description, title }) => {
+  const clause = String(description ?? "").split(/[.;:](?:\s|$)/)[0].trim();
+  return !clause ? title : clause.length <= CLAUSE_CHARACTERS_MAX ? clause : `${clause.slice(0, CLAUSE_CHARACTERS_MAX - 1)}…`;
+};
+
 const Choices = ({ text, choices, isLast }) => (
   <div class="tight">
     <p class="mid soft">{text}</p>
     <div class="row">
-      {choices.map((choice) => <button type="button" class="chip" key={choice.choose} disabled={!isLast} title={choice.description} onClick={() => say({ choose: choice.choose }, `${choice.service} · ${choice.title}`)}>{choice.service} · {choice.title}</button>)}
+      {choices.map((choice) => (
+        <button type="button" class="chip" key={choice.choose} disabled={!isLast} title={choice.description} onClick={() => say({ choose: choice.choose }, does(choice))}>
+          {does(choice)} <span class="soft">{choice.service}</span>
+        </button>
+      ))}
       <a class="mid soft" href={to("services")}>{t("Something else…")}</a>
     </div>
   </div>
@@ -135,14 +145,17 @@ const Choices = ({ text, choices, isLast }) => (
 
 function Card({ turn, route, find, isLast }) {
   const [changing, setChanging] = useState(false);
+  const [typing, setTyping] = useState(false);
   const ask = find("ask"), confirm = find("confirm"), result = find("result"), failed = find("failed"), items = find("items");
   const fields = find("calling")?.fields ?? route.fields ?? {};
   const about = [route.price ? String(route.price) : "", result?.seconds !== undefined && duration(result.seconds)].filter(Boolean).join(" · ");
-  const needsForm = changing || (isLast && ask && !turn.busy);
+  const isAsking = isLast && ask && !turn.busy;
+  const needsForm = changing || (isAsking && (typing || !ask.choices));
   const again = () => say({ choose: `${route.service} ${route.endpoint}`, fields }, t("Again"));
   return (
     <section class="card" aria-label={`${route.service} ${route.endpoint}`}>
       <div class="head"><b>{route.service}</b><span class="mono">{route.endpoint}</span><span class="soft end">{about}</span></div>
+      {!needsForm && <Given fields={fields} request={route.request} />}
       <div class="body">
         {ask && <p>{ask.text}</p>}
         {confirm && <p>{confirm.text}</p>}
@@ -152,6 +165,12 @@ function Card({ turn, route, find, isLast }) {
         {failed && <p class="bad" role="alert">{failed.text}</p>}
         {find("stopped") && <p class="mid soft">{find("stopped").text}</p>}
         {turn.busy && <div class="skeleton" style={{ height: "40px" }} aria-hidden="true" />}
+        {isAsking && ask.choices && !needsForm && (
+          <div class="row">
+            {ask.choices.map(({ value, label: name }) => <button type="button" class="chip" key={value} onClick={() => say({ fields: { [ask.field]: value } }, name)}>{name}</button>)}
+            <button type="button" class="plain" onClick={() => setTyping(true)}>{t("Something else…")}</button>
+          </div>
+        )}
         {needsForm && <Filling route={route} fields={fields} only={changing ? null : ask?.missing} close={() => setChanging(false)} />}
         {confirm && isLast && !turn.busy && !result && (
           <div class="row">
@@ -168,6 +187,25 @@ function Card({ turn, route, find, isLast }) {
       </div>
     </section>
   );
+}
+
+/** What is filled in, so that everybody sees what was asked. */
+function Given({ fields, request }) {
+  const shown = Object.entries(withoutSecrets(fields, request)).filter(([, value]) => value !== null && value !== "" && value !== undefined);
+  if (!shown.length) return null;
+  return (
+    <dl class="given" aria-label={t("What was filled in")}>
+      {shown.slice(0, GIVEN_MAX).map(([name, value]) => {
+        const schema = resolve(request?.properties?.[name], request);
+        return <div key={name}><dt>{label(name, schema)}</dt><dd>{schema.contentEncoding ? t("a file") : brief(value)}</dd></div>;
+      })}
+    </dl>
+  );
+}
+
+function brief(value) {
+  const text = typeof value === "string" ? value : typeof value === "boolean" ? (value ? t("Yes") : t("No")) : JSON.stringify(value);
+  return text.length <= VALUE_CHARACTERS_MAX ? text : `${text.slice(0, VALUE_CHARACTERS_MAX - 1)}…`;
 }
 
 const Items = ({ items, count }) => {

@@ -33,7 +33,7 @@ GIVEN_BYTES_MAX: Final = 8 * 1024 * 1024
 
 _ASKING: Final = {
     "choices": ("choices",),
-    "ask": ("missing", "field", "schema"),
+    "ask": ("missing", "field", "schema", "choices"),
     "confirm": ("reasons", "price"),
 }
 

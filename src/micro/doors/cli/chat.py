@@ -105,7 +105,11 @@ def lines_of(event: Mapping[str, Any]) -> Iterator[str]:
         yield clean(event["text"])
         for number, chip in enumerate(event["choices"], 1):
             yield clean(f"  {number}. {chip['title']}  {chip['description']}")
-    elif kind in ("ask", "confirm", "told", "failed") or (kind == "result" and event.get("text")):
+    elif kind == "ask":
+        yield clean(event["text"])
+        for number, row in enumerate(event.get("choices", ()), 1):
+            yield clean(f"  {number}. {row['label']}")
+    elif kind in ("confirm", "told", "failed") or (kind == "result" and event.get("text")):
         yield clean(event["text"])
 
 
