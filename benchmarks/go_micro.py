@@ -1,8 +1,12 @@
-"""Measures calls in go-micro's HTTP spelling: a service behind our node beside a go-micro server, under one load.
+"""Measures calls in go-micro's HTTP spelling beside a go-micro server, under one load.
 
 `python -m benchmarks.go_micro` needs the Go toolchain, which builds the server from its published module, and `wrk`
-(Debian: `apt-get install wrk`). The newest go-micro that is built is v4.11.0. Ours are two processes, the node that
-speaks HTTP and the service behind it; go-micro's is one, on as many processors as it likes.
+(Debian: `apt-get install wrk`). The newest go-micro that is built is v4.11.0. Four are measured in turn:
+
+* `go-micro`: a server with the handler in its own process, on as many processors as it likes;
+* `node`: our node asked for an endpoint of its own, so that one process hears and answers, as there;
+* `node and service`: our node asked for an endpoint of a service, which is a second process behind it;
+* `bare`: one process of uvloop and httptools that reads no header and always says the same: no Python is faster.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -31,33 +36,67 @@ __all__ = ["main"]
 CONNECTIONS = 64
 BUILD_SECONDS = 900
 ANSWER_SECONDS = 30
-BODY = '{"name":"Ann"}'
+GO = "go-micro"
+SETTINGS = {"MICRO_API": "false", "MICRO_NETWORK": "false", "MICRO_MUCP_PORT": "0"}
 SCRIPT = """wrk.method = "POST"
 wrk.body = '%s'
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Micro-Service"] = "%s"
-wrk.headers["Micro-Endpoint"] = "Say.Hello"
+wrk.headers["Micro-Endpoint"] = "%s"
 wrk.headers["Micro-Id"] = "1"
 """
 _RATE = re.compile(r"Requests/sec:\s+([0-9.]+)")
 _BAD = re.compile(r"(Non-2xx.*|Socket errors.*)")
 
-Place = tuple[int, str, tuple[int, ...]]
-"""A port, the service that is asked there, and the processes that answer."""
+
+@dataclass(frozen=True)
+class Place:
+    """Whom the load is for.
+
+    Attributes:
+        port: where it is asked.
+        pids: the processes that answer.
+        service, endpoint, body: what it is asked.
+        answer: what is in each answer.
+    """
+
+    port: int
+    pids: tuple[int, ...]
+    service: str = "bench"
+    endpoint: str = "Say.Hello"
+    body: str = '{"name":"Ann"}'
+    answer: str = "Hello Ann"
+
+
+@asynccontextmanager
+async def _bare(folder: Path) -> AsyncIterator[Place]:
+    del folder
+    async with program(sys.executable, "-m", "benchmarks.bare_http") as process:
+        assert process.stdout is not None
+        yield Place(int(await process.stdout.readline()), (process.pid,))
+
+
+@asynccontextmanager
+async def _node(folder: Path) -> AsyncIterator[Place]:
+    home = folder / "home"
+    async with node(home, **SETTINGS) as pid, Client(home=str(home)) as client:
+        yield Place(await _port(client), (pid,), "registry", "Debug.Health", "{}", '"status":"ok"')
+
+
+async def _port(client: Client) -> int:
+    return int(str((await client.call("node", "Node.Status"))["mucp"]).rpartition(":")[2])
 
 
 @asynccontextmanager
 async def _ours(folder: Path) -> AsyncIterator[Place]:
     home = folder / "home"
-    settings = {"MICRO_API": "false", "MICRO_NETWORK": "false", "MICRO_MUCP_PORT": "0"}
-    async with node(home, **settings) as pid, Client(home=str(home)) as client:
+    async with node(home, **SETTINGS) as pid, Client(home=str(home)) as client:
         async with client.stream("runtime", "Runtime.Run", {"source": str(SERVICE), "name": "bench"}) as steps:
             async for step in steps:
                 if step["failed"]:
                     raise RuntimeError(f"the service does not run: {step['detail']}")
-        address = (await client.call("node", "Node.Status"))["mucp"]
         service = (await client.call("runtime", "Runtime.Status"))["services"][0]["pid"]
-        yield int(str(address).rpartition(":")[2]), "bench", (pid, int(service))
+        yield Place(await _port(client), (pid, int(service)))
 
 
 @asynccontextmanager
@@ -83,29 +122,29 @@ async def _go(folder: Path) -> AsyncIterator[Place]:
 
     async with program(str(built), environment=environment, log=folder / "log") as process:
         await until(answers)
-        yield port, "bench", (process.pid,)
+        yield Place(port, (process.pid,))
 
 
 def _check(place: Place) -> None:
     """Asks once, since errors of MUCP look well to wrk."""
-    headers = {"Content-Type": "application/json", "Micro-Service": place[1], "Micro-Endpoint": "Say.Hello"}
-    connection = HTTPConnection("127.0.0.1", place[0], timeout=ANSWER_SECONDS)
+    headers = {"Content-Type": "application/json", "Micro-Service": place.service}
+    connection = HTTPConnection("127.0.0.1", place.port, timeout=ANSWER_SECONDS)
     try:
-        connection.request("POST", "/", BODY, {**headers, "Micro-Id": "1"})
+        connection.request("POST", "/", place.body, {**headers, "Micro-Endpoint": place.endpoint, "Micro-Id": "1"})
         answer = connection.getresponse()
         body, error = answer.read().decode(), answer.getheader("Micro-Error")
     finally:
         connection.close()
-    if error or "Hello Ann" not in body:
+    if error or place.answer not in body:
         raise RuntimeError(f"it does not answer as it should: {error or body}")
 
 
 async def _rate(place: Place, folder: Path, seconds: float) -> tuple[float, float]:
     """Returns calls a second, and processor seconds of the server for each."""
     script = folder / "call.lua"
-    await asyncio.to_thread(script.write_text, SCRIPT % (BODY, place[1]))
-    words = ("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(script), f"http://127.0.0.1:{place[0]}/")
-    used = processor_seconds(place[2])
+    await asyncio.to_thread(script.write_text, SCRIPT % (place.body, place.service, place.endpoint))
+    words = ("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(script), f"http://127.0.0.1:{place.port}/")
+    used = processor_seconds(place.pids)
     async with program(*words) as process:
         output = (await process.communicate())[0].decode()
     if process.returncode or (bad := _BAD.search(output)):
@@ -113,7 +152,7 @@ async def _rate(place: Place, folder: Path, seconds: float) -> tuple[float, floa
     found = _RATE.search(output)
     assert found is not None, output
     rate = float(found[1])
-    return rate, (processor_seconds(place[2]) - used) / (rate * seconds)
+    return rate, (processor_seconds(place.pids) - used) / (rate * seconds)
 
 
 async def _measured(serve: Callable[[Path], AbstractAsyncContextManager[Place]], seconds: float) -> tuple[float, float]:
@@ -125,25 +164,31 @@ async def _measured(serve: Callable[[Path], AbstractAsyncContextManager[Place]],
             return await _rate(place, folder, seconds)
 
 
+SIDES: dict[str, Callable[[Path], AbstractAsyncContextManager[Place]]] = {
+    GO: _go,
+    "node and service": _ours,
+    "node": _node,
+    "bare": _bare,
+}
+
+
 async def _rounds(count: int, seconds: float) -> None:
-    ratios, times = [], []
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in SIDES}
     for number in range(count):
-        sides = [(_ours, "ours"), (_go, "go-micro")]
-        found = {}
-        for serve, name in sides if number % 2 == 0 else sides[::-1]:
-            found[name] = await _measured(serve, seconds)
-        ours, theirs = found["ours"], found["go-micro"]
-        ratios.append(ours[0] / theirs[0])
-        times.append(theirs[1] / ours[1])
+        for name in list(SIDES) if number % 2 == 0 else list(SIDES)[::-1]:
+            found[name].append(await _measured(SIDES[name], seconds))
+        told = [f"{name} {figures[-1][0]:,.0f} ({figures[-1][1] * 1e6:.1f} us)" for name, figures in found.items()]
+        print(f"round {number + 1}: {'; '.join(told)}; load {os.getloadavg()[0]:.1f}", flush=True)
+    print(f"calls a second and processor time of a call, beside {GO}'s, {CONNECTIONS} connections:")
+    for name, figures in found.items():
+        rates = spread_of([ours[0] / theirs[0] for ours, theirs in zip(figures, found[GO], strict=True)])
+        times = spread_of([theirs[1] / ours[1] for ours, theirs in zip(figures, found[GO], strict=True)])
+        assert rates is not None
+        assert times is not None
         print(
-            f"round {number + 1}: {ours[0]:,.0f} / {theirs[0]:,.0f} calls a second, {ratios[-1]:.2f} x;"
-            f" {ours[1] * 1e6:.1f} / {theirs[1] * 1e6:.1f} us of processor, {times[-1]:.2f} times less;"
-            f" load {os.getloadavg()[0]:.1f}"
+            f"{name:>17}: {rates.median:5.2f} x the rate ({rates.low:.2f} to {rates.high:.2f}),"
+            f" {times.median:5.2f} times less processor ({times.low:.2f} to {times.high:.2f})"
         )
-    for what, figures in (("rate", ratios), ("processor time", times)):
-        spread = spread_of(figures)
-        assert spread is not None
-        print(f"{what}: {spread.median:.2f} x ({spread.low:.2f} to {spread.high:.2f}), {CONNECTIONS} connections")
 
 
 def main() -> int:

@@ -39,7 +39,7 @@ ASIDE = frozenset({"voice", "assistant assistant.prepare", "assistant assistant.
 """What a page asks by itself, when it is opened and while somebody types or speaks: what comes of it is noted."""
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One call or stream; a struct, since one is made for every call.
 
     Attributes:
@@ -131,25 +131,13 @@ class Record:
             return
         self._number += 1
         kept = _kept(request, content_type, secrets) if is_kept else None
-        call = Call(
-            number=self._number,
-            time=time,
-            seconds=seconds,
-            door=door,
-            caller=str(caller),
-            service=service,
-            endpoint=endpoint,
-            code=code,
-            detail=detail[:DETAIL_CHARACTERS_MAX],
-            content_type=content_type,
-            request=kept,
-            request_bytes=len(request),
-            answer_bytes=answer_bytes,
-        )
-        self._calls.append(call)
-        self._bytes += len(kept or b"")
-        while len(self._calls) > CALLS_MAX or self._bytes > BODIES_BYTES_MAX:
-            self._bytes -= len(self._calls.popleft().request or b"")
+        told, size = detail[:DETAIL_CHARACTERS_MAX], len(request)
+        asked = (door, str(caller), service, endpoint, code, told, content_type, kept, size, answer_bytes)
+        calls = self._calls
+        calls.append(Call(self._number, time, seconds, *asked))
+        self._bytes += len(kept) if kept else 0
+        while len(calls) > CALLS_MAX or self._bytes > BODIES_BYTES_MAX:
+            self._bytes -= len(calls.popleft().request or b"")
 
     def last(self, limit: int, *, since: int = 0) -> Iterator[Call]:
         """Yields the last calls, newest first: at most `limit`, and none up to the number `since`."""

@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+
+import msgspec
 
 from micro.doors.api.access import Doorkeeper
 from micro.doors.api.content import Said, passed_on, read_said, timeout_of
@@ -28,7 +29,7 @@ __all__ = ["Asking", "ClientFor", "Course", "Note", "Noted"]
 ClientFor = Callable[[Caller], Client]
 
 
-class Noted(NamedTuple):
+class Noted(msgspec.Struct, frozen=True):
     """A call or stream that has ended, for the node's record.
 
     Attributes:

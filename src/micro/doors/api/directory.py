@@ -51,9 +51,9 @@ class Directory:
         self._found: dict[str, Target] = {}
         self._until = 0.0
 
-    def recall(self, path: str) -> Target | None:
-        """Returns what this path was for a moment ago, if it was asked then."""
-        if asyncio.get_running_loop().time() > self._until:
+    def recall(self, path: str, now: float | None = None) -> Target | None:
+        """Returns what this path was for a moment ago, if it was asked then; `now` is by the loop's clock."""
+        if (asyncio.get_running_loop().time() if now is None else now) > self._until:
             self._found.clear()
         return self._found.get(path)
 

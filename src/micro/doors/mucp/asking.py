@@ -10,6 +10,8 @@ import asyncio
 import math
 from typing import Any
 
+from msgspec.structs import replace
+
 from micro.doors.mucp.exchanges import Flow, Pending, Writer
 from micro.doors.mucp.inside import Inside, Standing
 from micro.errors import Fault, LinkClosed, MicroError, TooManyRequests, Unauthorized, Unavailable
@@ -130,8 +132,8 @@ class Asking:
         """Does as `_ask` for a call with the same head as the one before it."""
         assert exchange.wrapped is not None
         link, body = standing.link, exchange.wrapped.body
-        owner = exchange.owner = Pending(self._writer, exchange, link)
-        owner.entry = self._inside.entry_of(standing.path, exchange, standing.caller)
+        entry = self._inside.entry_of(standing.path, exchange, standing.caller, self._loop.time())
+        owner = exchange.owner = Pending(self._writer, exchange, link, entry)
         try:
             owner.begin(standing.prefix, body, standing.head.timeout_milliseconds)
         except LinkClosed as closed:
@@ -144,7 +146,7 @@ class Asking:
         pending, exchange.owner = exchange.owner, flow
         flow.exchange = link.open(Form.STREAM, prefix, exchange.wrapped.body, flow)
         self._writer.acceptor.passed_on(exchange)
-        exchange.wrapped = exchange.wrapped._replace(body=b"")
+        exchange.wrapped = replace(exchange.wrapped, body=b"")
         seconds = self._inside.access.seconds_left(exchange.head, caller)
         if math.isfinite(seconds):  # it ends with the token that it was opened with
             expired = Unauthorized("the token has expired; get a new one", id="mucp")
@@ -168,7 +170,7 @@ class Asking:
             self.begin(exchange)
         elif target.takes_stream:
             if not target.wants_parameters:
-                exchange.wrapped = exchange.wrapped._replace(body=b"")
+                exchange.wrapped = replace(exchange.wrapped, body=b"")
             self.begin(exchange)
         else:
             self._waiting[exchange] = self._loop.call_later(OPENING_SECONDS, self._opened_late, exchange)
@@ -183,7 +185,7 @@ class Asking:
         if timer is not None:
             timer.cancel()
             assert exchange.wrapped is not None
-            exchange.wrapped = exchange.wrapped._replace(body=body)
+            exchange.wrapped = replace(exchange.wrapped, body=body)
             self.begin(exchange)
             return
         owner: Any = exchange.owner

@@ -175,18 +175,18 @@ class Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._scheduled = False
-        transport = self._transport
+        transport, acceptor = self._transport, self.acceptor
         if transport is None or transport.is_closing():
             return
-        output = self.acceptor.output()
+        output = acceptor.output()
         if output:
             transport.write(output)
             if self._reserved or self._admitted:
                 self._release()
-        if self.acceptor.is_over and self.acceptor.is_idle:
+        if acceptor.is_over and acceptor.is_idle:
             self._finish(transport)
             return
-        if self.acceptor.is_full or not self.has_room:
+        if self.is_stalled or acceptor.waiting_bytes > OUTPUT_BYTES_MAX or acceptor.is_full:
             self.hold()
         if self._held:
             self.look()

@@ -121,13 +121,13 @@ class Inside:
             return None
         return Standing(head, caller, link, self.prefix(link, exchange), _path(exchange))
 
-    def entry_of(self, path: str, exchange: Exchange, caller: Caller) -> Entry:
-        """Does as `entry` for a call to a path that is known."""
-        target = self._directory.recall(path)
+    def entry_of(self, path: str, exchange: Exchange, caller: Caller, now: float) -> Entry:
+        """Does as `entry` for a call to a path that is known; `now` is by the loop's clock."""
+        target = self._directory.recall(path, now)
         if target is None:
             return self.entry(exchange, caller)
         assert exchange.wrapped is not None
-        return Entry(self._note, caller, target, exchange.wrapped.content_type, exchange.wrapped.body)
+        return Entry(self._note, caller, target, exchange.wrapped.content_type, exchange.wrapped.body, now)
 
     def entry(self, exchange: Exchange, caller: Caller) -> Entry:
         """Returns what is noted of a call or stream that begins now."""

@@ -36,7 +36,7 @@ from micro.mucp.http.exchange import (
     check_target,
     id_of,
 )
-from micro.mucp.http.familiar import Familiar
+from micro.mucp.http.familiar import Familiar, Known
 from micro.mucp.http.head import EOS, Heads, RequestHead, read_posted
 from micro.mucp.http.post import POSTED, read_post
 from micro.mucp.http.reader import Message, MessageReader
@@ -68,6 +68,7 @@ class Acceptor:
         self.is_over = False
         self._heads = heads or Heads()
         self._familiar = familiar or Familiar()
+        self._known: Known | None = None  # the head that came last
         self._reader = MessageReader(requests=True)
         self._calls: deque[Exchange] = deque()
         self._streams: dict[str, Exchange] = {}
@@ -88,6 +89,8 @@ class Acceptor:
 
     def output(self) -> bytes:
         """Returns what is to be written now, and forgets it."""
+        if not self._output:
+            return b""
         parts, self._output = self._output, []
         found = parts[0] if len(parts) == 1 else b"".join(parts)
         self.waiting_bytes -= len(found)
@@ -152,15 +155,21 @@ class Acceptor:
 
     def _recognise(self, data: bytes, events: list[Event]) -> bytes:
         """Takes the messages whose heads were read before, and returns the bytes behind them."""
-        position = 0
-        while (found := self._familiar.find(data, position)) is not None:
-            head, id, start, position = found
-            exchange = Exchange(head, id, position - start)
-            exchange.wrapped = Wrapped(head.plain, data[start:position])
-            self.asked_bytes += exchange.body_bytes
+        position, size, known = 0, len(data), self._known
+        while position < size:
+            found = known.match(data, position) if known is not None else None
+            if found is None:
+                known = self._known = self._familiar.find(data, position)
+                if known is None or (found := known.match(data, position)) is None:
+                    break
+            assert known is not None
+            id, start, position = found
+            head = known.head
+            exchange = Exchange(head, id, known.size, Wrapped(head.plain, data[start:position]))
+            self.asked_bytes += known.size
             self._calls.append(exchange)
             events.append(Called(exchange))
-        return data[position:]
+        return data[position:] if position else data
 
     def _break(self, fault: Fault, events: list[Event]) -> None:
         self.is_over = True
@@ -296,7 +305,8 @@ class Acceptor:
 
     def _answered(self, exchange: Exchange, data: bytes) -> None:
         """Writes an answer, once those of the calls before it are written."""
-        self.passed_on(exchange)
+        self.asked_bytes -= exchange.body_bytes
+        exchange.body_bytes = 0
         exchange.output = data
         self.waiting_bytes += len(data)
         calls = self._calls
@@ -305,7 +315,8 @@ class Acceptor:
             self._output.append(first.output or b"")
             if first.is_last:
                 self.is_over = True
-        self.is_over = self.is_over or (self._has_heard_all and self.is_idle)
+        if self._has_heard_all and self.is_idle:
+            self.is_over = True
 
 
 def _lines(exchange: Exchange, content_type: str) -> list[tuple[str, str]]:

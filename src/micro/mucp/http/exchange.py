@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -35,8 +35,8 @@ class Exchange(msgspec.Struct, eq=False):
         head: what its headers mean.
         id: its `Micro-Id`.
         body_bytes: how much of memory its body takes.
-        is_last: nothing is asked behind it on this pipe.
         wrapped: its first body, out of its wrapping.
+        is_last: nothing is asked behind it on this pipe.
         owner: whoever serves it.
         is_closed: the other side says no more on this stream.
         output: its answer, once there is one.
@@ -45,8 +45,8 @@ class Exchange(msgspec.Struct, eq=False):
     head: RequestHead
     id: str
     body_bytes: int
-    is_last: bool = False
     wrapped: Wrapped | None = None
+    is_last: bool = False
     owner: Any = None
     is_closed: bool = False
     output: bytes | None = None
@@ -57,33 +57,33 @@ class Exchange(msgspec.Struct, eq=False):
         return self.head.endpoint or (self.wrapped.endpoint if self.wrapped is not None else "")
 
 
-class Called(NamedTuple):
+class Called(msgspec.Struct, frozen=True):
     """A call or an event came."""
 
     exchange: Exchange
 
 
-class Opened(NamedTuple):
+class Opened(msgspec.Struct, frozen=True):
     """A stream was opened; go-micro's servers throw the body of this message away, and send it again as an item."""
 
     exchange: Exchange
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True):
     """A message of a stream."""
 
     exchange: Exchange
     body: bytes
 
 
-class Closed(NamedTuple):
+class Closed(msgspec.Struct, frozen=True):
     """The other side says no more on a stream; with a fault it failed there."""
 
     exchange: Exchange
     fault: Fault | None
 
 
-class Broken(NamedTuple):
+class Broken(msgspec.Struct, frozen=True):
     """The bytes are no such messages: what is to be written was written, and the connection ends."""
 
     fault: Fault

@@ -11,11 +11,13 @@ kept is of one kind: asked at `/`, with its length said, and nothing to be agree
 
 from __future__ import annotations
 
+import msgspec
+
 from micro.mucp.http.head import RequestHead
 from micro.mucp.http.reader import Message
 from micro.mucp.message import Form
 
-__all__ = ["Familiar"]
+__all__ = ["Familiar", "Known"]
 
 KNOWN_MAX = 1_024
 KNOWN_BYTES_MAX = 2_048
@@ -23,35 +25,59 @@ KNOWN_BYTES_MAX = 2_048
 ID_CHARACTERS_MAX = 64
 
 _START = b"POST / HTTP/1.1\r\n"
+_LINE = b"\r\n"
 _END = b"\r\n\r\n"
 _ID = b"\r\nMicro-Id: "
 _NEVER = frozenset((b"transfer-encoding", b"expect", b"upgrade", b"trailer", b"te"))
 
-Found = tuple[RequestHead, str, int, int]
-"""What a head means, its id, and where the body begins and ends."""
+Found = tuple[str, int, int]
+"""The id of a message, and where its body begins and ends."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A head that was read before.
+
+    Attributes:
+        before: its bytes up to the value of `Micro-Id`; all of them where it has none.
+        after: its bytes behind that value; none where it has none.
+        head: what it means.
+        size: how many bytes of body follow it.
+    """
+
+    before: bytes
+    after: bytes
+    head: RequestHead
+    size: int
+
+    def match(self, data: bytes, position: int) -> Found | None:
+        """Returns the message that begins at `position`, where it has this head and is whole."""
+        before, after = self.before, self.after
+        if not data.startswith(before, position):
+            return None
+        start = position + len(before)
+        id = self.head.id
+        if after:
+            stop = data.find(_LINE, start)
+            value = data[start:stop]
+            if not value.isalnum() or len(value) > ID_CHARACTERS_MAX or not data.startswith(after, stop):
+                return None
+            id = value.decode("ascii")
+            start = stop + len(after)
+        end = start + self.size
+        return (id, start, end) if end <= len(data) else None
 
 
 class Familiar:
     """Heads that were read before; many connections may share it."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, tuple[RequestHead, int]] = {}
+        self._known: dict[bytes, Known] = {}
 
-    def find(self, data: bytes, position: int) -> Found | None:
-        """Returns the message that begins at `position`; None where it is not whole, or its head is not known."""
+    def find(self, data: bytes, position: int) -> Known | None:
+        """Returns what is known of the head that stands at `position`, None where it is not known."""
         end = data.find(_END, position) + len(_END)
-        if end < len(_END):
-            return None
-        split = _split(data, position, end)
-        if split is None:
-            return None
-        key, id = split
-        known = self._known.get(key)
-        if known is None:
-            return None
-        head, size = known
-        stop = end + size
-        return (head, id or head.id, end, stop) if stop <= len(data) else None
+        split = _split(data, position, end) if end >= len(_END) else None
+        return self._known.get(b"".join(split)) if split is not None else None
 
     def learn(self, data: bytes, message: Message, head: RequestHead) -> None:
         """Remembers a head, where `data` is that message and nothing else, and heads of its kind can be known again."""
@@ -62,27 +88,28 @@ class Familiar:
         if message.is_last or not _is_steady(head) or any(name.lower() in _NEVER for name, _ in message.pairs):
             return
         split = _split(data, 0, end)
-        if split is None or split[1] != message.id.decode("latin-1"):
+        if split is None:
+            return
+        known = Known(*split, head, size)
+        if known.match(data, 0) != (message.id.decode("latin-1") or head.id, end, len(data)):
             return
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()
-        self._known[split[0]] = (head, size)
+        self._known[b"".join(split)] = known
 
 
-def _split(data: bytes, position: int, end: int) -> tuple[bytes, str] | None:
-    """Returns a head without the value of its `Micro-Id`, and that; None where the value is not as plain as it must be.
+def _split(data: bytes, position: int, end: int) -> tuple[bytes, bytes] | None:
+    """Returns a head up to the value of its `Micro-Id`, and from there; all and nothing where it has none.
 
-    A head without a value there never equals one with it, since the line keeps its name and has no value then.
+    Joined they are like no other head, since the line keeps its name and has no value then. A head with a value of more
+    than letters and digits is none that can be known: None.
     """
     start = data.find(_ID, position, end)
     if start < 0:
-        return data[position:end], ""
+        return data[position:end], b""
     start += len(_ID)
-    stop = data.find(b"\r\n", start)
-    id = data[start:stop]
-    if not id.isalnum() or len(id) > ID_CHARACTERS_MAX:
-        return None
-    return data[position:start] + data[stop:end], id.decode("ascii")
+    stop = data.find(_LINE, start)
+    return (data[position:start], data[stop:end]) if data[start:stop].isalnum() else None
 
 
 def _is_steady(head: RequestHead) -> bool:

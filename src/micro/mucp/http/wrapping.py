@@ -15,7 +15,7 @@ from __future__ import annotations
 import struct
 from enum import Enum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -53,7 +53,7 @@ _GUESSED = ("", "text/plain", "application/x-www-form-urlencoded")
 """Where these are declared, often by a program that its user did not ask, the first byte decides."""
 
 
-class Wrapped(NamedTuple):
+class Wrapped(msgspec.Struct, frozen=True):
     """A request out of its wrapping.
 
     Attributes:
