@@ -179,9 +179,9 @@ def _join(found: socket.socket, interface: str) -> bool:
 @lru_cache(maxsize=256)
 def is_of_this_machine(address: str) -> bool:
     """Says whether an address is this machine's own: a socket can be bound to no other."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-        try:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as trial:
             trial.bind((address, 0))
-        except OSError:
-            return False
+    except OSError:
+        return False
     return True

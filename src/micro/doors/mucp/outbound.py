@@ -9,7 +9,7 @@ from typing import cast
 from micro.errors import Unavailable
 from micro.mucp.http.asker import Asker, Event, State
 
-__all__ = ["Outbound", "Pool"]
+__all__ = ["Outbound", "Pool", "place_of"]
 
 DIAL_SECONDS = 5.0
 IDLE_MAX = 32
@@ -86,6 +86,11 @@ class Outbound(asyncio.Protocol):
             self._transport.close()
 
 
+def place_of(host: str, port: int) -> str:
+    """Returns how HTTP spells a server's address: one of IPv6 stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Pool:
     """Connections to one server.
 
@@ -96,6 +101,7 @@ class Pool:
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         self._port = port
+        self._place = place_of(host, port)
         self._idle: dict[str, list[Outbound]] = {}
         self._open: set[Outbound] = set()
 
@@ -114,8 +120,8 @@ class Pool:
             self._open.discard(found)
         self._open = {each for each in self._open if each.is_usable or each.on_event is not None}
         if len(self._open) >= OPEN_MAX:
-            raise Unavailable(f"{OPEN_MAX} requests are under way at {self._host}:{self._port}; try again in a moment")
-        asker = Asker(f"{self._host}:{self._port}", content_type=content_type)
+            raise Unavailable(f"{OPEN_MAX} requests are under way at {self._place}; try again in a moment")
+        asker = Asker(self._place, content_type=content_type)
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(DIAL_SECONDS):

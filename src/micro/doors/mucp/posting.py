@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from micro.doors.mucp.lan import OF_NODE
+from micro.doors.mucp.outbound import place_of
 from micro.errors import Fault, MicroError
 from micro.mucp.http.post import BROADCAST, VIA, target_of, write_post
 from micro.mucp.http.reader import MessageReader
@@ -179,7 +180,7 @@ async def _posted(host: str, port: int, node: str, data: bytes) -> bool:
     said = {"Content-Type": "application/json", "Connection": "close"}
     reader, writer = await asyncio.open_connection(host, port)
     try:
-        writer.write(request(f"{host}:{port}", said, data, target=target_of(node)))
+        writer.write(request(place_of(host, port), said, data, target=target_of(node)))
         answer = MessageReader(requests=False)
         while part := await reader.read(READ_BYTES):
             for message in answer.receive(part):

@@ -11,6 +11,7 @@ from typing import Any
 
 from micro.doors.mucp.lan import OF_NODE
 from micro.doors.mucp.names import name_of
+from micro.doors.mucp.outbound import place_of
 from micro.doors.mucp.spoken import Spoken
 from micro.errors import Fault, MicroError
 from micro.mucp.codec import PROTOBUF
@@ -169,7 +170,7 @@ def described(found: Found) -> dict[str, Any]:
     return {
         "name": name_of(found.service),
         "version": found.version,
-        "description": f"A {'gRPC' if is_grpc else 'go-micro'} service at {found.address}:{found.port}.",
+        "description": f"A {'gRPC' if is_grpc else 'go-micro'} service at {place_of(found.address, found.port)}.",
         "metadata": {"spoken_for": DOMAIN, **{key: value for key, value in found.metadata.items() if key != "tags"}},
         "endpoints": endpoints,
         "export": False,

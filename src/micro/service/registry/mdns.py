@@ -6,7 +6,7 @@ The domain is `micro`. A question for the PTR of `greeter.micro` is answered wit
 
     PTR  greeter.micro          NODE.greeter.micro
     SRV  NODE.greeter.micro     priority 10, weight 1, port, HOST
-    A    HOST                   address
+    A    HOST                   address, or AAAA where it is one of IPv6
     TXT  NODE.greeter.micro     hex(zlib(JSON {"Service", "Version", "Metadata", "Endpoints"})), in pieces of 255 bytes
 
 and one for `_services.micro` with `SERVICE._services.micro`, one answer for each service. See RFC 1035 and 6763; what
@@ -19,7 +19,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 import msgspec
@@ -42,7 +42,7 @@ PIECE_BYTES = 255
 TTL_SECONDS = 120
 LISTED_PORT = 9_999
 
-A, PTR, TXT, LOCATION, ANY = 1, 12, 16, 33, 255
+A, PTR, TXT, AAAA, LOCATION, ANY = 1, 12, 16, 28, 33, 255
 IN = 1
 ANSWERED = 0x8400
 RESPONSE = 0x8000
@@ -130,7 +130,7 @@ def answer(asked: str, nodes: Sequence[Found]) -> bytes:
         records += [
             _record(f"{each.service}.{DOMAIN}", PTR, _name(name)),
             _record(name, LOCATION, _LOCATION.pack(10, 1, each.port) + _name(host)),
-            _record(host, A, IPv4Address(each.address).packed),
+            _address(host, each.address),
             _record(name, TXT, _pieces(zlib.compress(msgspec.json.encode(text)).hex().encode())),
         ]
     return _packet(f"{asked}.{DOMAIN}", records)
@@ -174,11 +174,14 @@ def read_answer(packet: bytes) -> list[Found]:
         BadRequest: it is no packet of DNS.
     """
     hosts: dict[str, str] = {}
+    hosts_of_6: dict[str, str] = {}
     places: dict[str, tuple[int, str]] = {}
     texts: dict[str, bytes] = {}
     for name, kind, start, data in _records(packet):
         if kind == A and len(data) == 4:
             hosts[name] = str(IPv4Address(data))
+        elif kind == AAAA and len(data) == 16:
+            hosts_of_6[name] = str(IPv6Address(data))
         elif kind == LOCATION and len(data) > _LOCATION.size:
             _, _, port = _LOCATION.unpack_from(data)
             places[name] = port, _read_name(packet, start + _LOCATION.size)[0]
@@ -187,7 +190,7 @@ def read_answer(packet: bytes) -> list[Found]:
     found = []
     for name, (port, host) in places.items():
         told = _told(texts.get(name, b""))
-        address = hosts.get(host) or hosts.get(name)
+        address = hosts.get(host) or hosts.get(name) or hosts_of_6.get(host) or hosts_of_6.get(name)
         if told is None or address is None or not name.endswith(f".{told.Service}.{DOMAIN}"):
             continue
         node = name[: -len(told.Service) - len(DOMAIN) - 2]
@@ -237,6 +240,11 @@ def _record(name: str, kind: int, data: bytes) -> bytes:
     if len(data) > 0xFFFF:
         raise BadRequest("mDNS: a record has at most 65535 bytes")
     return _name(name) + _RECORD.pack(kind, IN, TTL_SECONDS, len(data)) + data
+
+
+def _address(host: str, address: str) -> bytes:
+    found = ip_address(address)
+    return _record(host, A if isinstance(found, IPv4Address) else AAAA, found.packed)
 
 
 def _name(name: str) -> bytes:

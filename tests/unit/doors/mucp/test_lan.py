@@ -85,7 +85,17 @@ async def test_all_are_listed(asking: Asking) -> None:
     assert [listed(packet) for packet in packets] == [["greeter"], ["other"], ["micro.http.broker"]]
 
 
-@pytest.mark.parametrize(("address", "is_ours"), [("127.0.0.1", True), ("127.9.9.9", True), ("192.0.2.1", False)])
+@pytest.mark.parametrize(
+    ("address", "is_ours"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("192.0.2.1", False),
+        ("::1", True),
+        ("2001:db8::1", False),
+        ("no address", False),
+    ],
+)
 def test_only_this_machine_is_answered(address: str, is_ours: bool) -> None:
     """An address to which no socket can be bound is another machine's."""
     assert is_of_this_machine(address) == is_ours

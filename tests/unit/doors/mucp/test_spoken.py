@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -169,6 +170,26 @@ async def test_a_server_that_does_not_say_the_end_has_ended(*, closes: bool, mon
             await stream.end()
             async with asyncio.timeout(30):
                 assert [message async for message in messages] == []
+
+
+async def test_a_server_has_an_address_of_ipv6() -> None:
+    """A go-micro program on a machine without another address announces `::1`."""
+    hosts: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hosts.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "::1", 0)
+    async with server, open_place() as here:
+        port = server.sockets[0].getsockname()[1]
+        place = replace(found(port), address="::1")
+        link = await InsideDialer(here.node.router, OWNER).dial(None, Spoken("greeter", "::1", port, lambda lost: None))
+        await call_once(link, "registry", "Registry.Register", {"instance": "go-1", "description": described(place)})
+        assert await here.node.client(OWNER).call("go-greeter", "Say.Hello") == {}
+        assert here.node.describe("go-greeter")["description"] == f"A go-micro service at [::1]:{port}."
+    assert f"\r\nHost: [::1]:{port}\r\n" in hosts[0]
 
 
 async def test_a_server_that_is_gone_is_forgotten() -> None:

@@ -35,9 +35,10 @@ def test_a_recorded_answer_is_understood() -> None:
 
 
 def test_what_is_answered_is_read_again() -> None:
-    """Two nodes in one packet stay two nodes."""
+    """Three nodes in one packet stay three nodes, at addresses of both kinds."""
     other = Found("greeter", "2", "greeter-2", "192.0.2.8", 1, {}, ())
-    assert read_answer(answer("greeter", [NODE, other])) == [NODE, other]
+    third = Found("greeter", "2", "greeter-3", "::1", 1, {}, ())
+    assert read_answer(answer("greeter", [NODE, other, third])) == [NODE, other, third]
 
 
 def test_a_listing_names_the_service() -> None:
