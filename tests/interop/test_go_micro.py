@@ -100,18 +100,24 @@ async def test_we_find_go_micro(generation: Generation, built: Built, matrix: Ma
     async with open_street() as street:
         await street.node("--mdns")
         await serving(street, program)
-        lines = {"unary JSON": {"found": (await street.answer_of("greeter", "Say.Hello", {"name": "John"}))["msg"]}}
-        async with street.client() as client:
-            body = await client.call_raw("greeter", "Pb.Hello", b"\x0a\x04John", content_type="application/protobuf")
-            lines["unary protobuf"] = {"found": body[2:].decode()}
-            for what, endpoint in (("structured error", "Say.Fail"), ("plain error", "Say.Plain")):
-                with pytest.raises(Fault) as raised:
-                    await client.call("greeter", endpoint, {"name": "John"})
-                lines[what] = {"error": raised.value.to_json()}
-            lines["bidirectional stream"] = await talk(client, "Say.Chat", ["a", "b", "bye"], 1)
-            await ends(client, "Say.Chat")
-            lines["server stream"] = await talk(client, "Say.Count", ["John"], 3)
+        lines = await asked_by_name(street)
     check(matrix, generation, "we find and ask Go", lines)
+
+
+async def asked_by_name(street: Street) -> dict[str, Any]:
+    """Asks a Go server that the node has found for all that is wanted, and reports as the Go program does."""
+    lines = {"unary JSON": {"found": (await street.answer_of("greeter", "Say.Hello", {"name": "John"}))["msg"]}}
+    async with street.client() as client:
+        body = await client.call_raw("greeter", "Pb.Hello", b"\x0a\x04John", content_type="application/protobuf")
+        lines["unary protobuf"] = {"found": body[2:].decode()}
+        for what, endpoint in (("structured error", "Say.Fail"), ("plain error", "Say.Plain")):
+            with pytest.raises(Fault) as raised:
+                await client.call("greeter", endpoint, {"name": "John"})
+            lines[what] = {"error": raised.value.to_json()}
+        lines["bidirectional stream"] = await talk(client, "Say.Chat", ["a", "b", "bye"], 1)
+        await ends(client, "Say.Chat")
+        lines["server stream"] = await talk(client, "Say.Count", ["John"], 3)
+    return lines
 
 
 async def talk(client: Client, endpoint: str, names: list[str], answers: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tests.interop.matrix import Cell, Matrix
 from tests.interop.programs import GENERATIONS, Built
 from tests.interop.street import Street, open_street
 from tests.interop.test_events import TOPIC, listen, until
-from tests.interop.test_go_micro import WANTED, comes_to
+from tests.interop.test_go_micro import WANTED, asked_by_name, check, comes_to
 from tests.network.lab import reason_not_to
 
 REASON = programs.reason_not_to() or reason_not_to()
@@ -122,3 +122,25 @@ async def test_go_micro_2_as_it_is_finds_us(built: Built, matrix: Matrix) -> Non
     for what, well in seen.items():
         matrix.note(Cell(what, "Go as it is, by gRPC, finds us in our registry", V2.name), well=well)
     assert all(seen.values()), lines
+
+
+async def test_we_ask_go_micro_2_as_it_is(built: Built, matrix: Matrix) -> None:
+    """By gRPC, in protobuf and in JSON: a server with the node as its registry, and nothing else."""
+    program = built(V2)
+    async with open_street() as street:
+        await street.node("--grpc", "--grpc-port", "0", "--mucp-trust")
+        address = (await street.answer_of("node", "Node.Status"))["grpc"]
+        said = {"INTEROP_AS_IT_IS": "1", "MICRO_REGISTRY": "service", "MICRO_REGISTRY_ADDRESS": address}
+        await street.server(program, **said)
+        lines = await asked_by_name(street)
+    check(matrix, V2, "we find Go as it is, by gRPC, in our registry", lines)
+
+
+async def test_we_find_go_micro_2_as_it_is(built: Built, matrix: Matrix) -> None:
+    """A server that knows nothing of the node announces its gRPC by multicast DNS, and is asked by it."""
+    program = built(V2)
+    async with open_street() as street:
+        await street.node("--grpc", "--grpc-port", "0", "--mdns")
+        await street.server(program, INTEROP_AS_IT_IS="1")
+        lines = await asked_by_name(street)
+    check(matrix, V2, "we find and ask Go as it is, by gRPC", lines)

@@ -22,14 +22,16 @@ class Flow(Owner):
     Args:
         link, exchange: where the caller is.
         opening: what the stream was opened with, its parameters.
+        nothing: the message that has no fields.
     """
 
-    __slots__ = ("_exchange", "_has_ended", "_link", "_opening", "_room", "_said", "_unsaid", "on_over")
+    __slots__ = ("_exchange", "_has_ended", "_link", "_nothing", "_opening", "_room", "_said", "_unsaid", "on_over")
 
-    def __init__(self, link: Link, exchange: Exchange, opening: bytes) -> None:
+    def __init__(self, link: Link, exchange: Exchange, opening: bytes, nothing: bytes) -> None:
         self._link = link
         self._exchange = exchange
         self._opening = opening
+        self._nothing = nothing
         self._unsaid: deque[bytes] = deque()
         self._has_ended = False
         self._said, self._room = asyncio.Event(), asyncio.Event()
@@ -40,8 +42,8 @@ class Flow(Owner):
     async def requests(self) -> AsyncIterator[bytes]:
         """Yields what the caller says, each once the server took what came before.
 
-        Parameters are the first message. Where nothing at all is said there is one empty message, which a method that
-        only sends waits for.
+        Parameters are the first message. Where nothing at all is said there is the message without fields, for which a
+        method that only sends waits.
         """
         is_silent = not self._opening
         if not is_silent:
@@ -58,7 +60,7 @@ class Flow(Owner):
             self._said.clear()
             await self._said.wait()
         if is_silent:
-            yield b""
+            yield self._nothing
 
     def received(self, body: bytes) -> None:
         self._unsaid.append(body)

@@ -1,71 +1,80 @@
 """A service behind a gRPC server that is spoken for: the node calls it like any service, and it is asked by gRPC.
 
-Messages pass as they are, in protobuf: grpcio says `application/grpc` and cannot say `application/grpc+json`, so that
-endpoints of go-micro 2 which take JSON alone are out of reach.
+Messages pass as they are: protobuf, or JSON where the server is go-micro 2's, which tells the two apart by what the
+request says of its type. To any other server all is protobuf, and it would read JSON as such.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
-import grpc
-
+from micro.doors.grpc.channel import Broken, Channel
 from micro.doors.grpc.flow import Flow
-from micro.doors.grpc.status import DETAILS_KEY, fault_of
-from micro.errors import BadRequest, Fault, NotFound, TooManyRequests, Unavailable
+from micro.doors.grpc.status import fault_of
+from micro.errors import BadRequest, Fault, NotFound, TooLarge, TooManyRequests, Unavailable
 from micro.mucp import headers as names
 from micro.mucp.codec import JSON, PROTOBUF, content_type_of
 from micro.mucp.event import Hello, Opened, Published
 from micro.mucp.message import Form
 from micro.network.link import Link
+from micro.service.registry.mdns import Found
 
 __all__ = ["GrpcSpoken"]
 
-DIAL_SECONDS: Final = 5.0
 EXCHANGES_MAX: Final = 256
 """Calls and streams under way at one server."""
 
 MESSAGE_BYTES_MAX: Final = 4_194_304
 METADATA_MAX: Final = 32
 VALUE_CHARACTERS_MAX: Final = 1_024
-PING_MILLISECONDS: Final = 300_000
-_OPTIONS: Final = (
-    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
-    ("grpc.keepalive_time_ms", PING_MILLISECONDS),
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.enable_retries", 0),
-    ("grpc.service_config_disable_resolution", 1),
-    ("grpc.use_local_subchannel_pool", 1),
-)
+TIMEOUT_MILLISECONDS_MAX: Final = 99_999_999
+"""gRPC says a time in eight digits."""
+
+OF_GO_MICRO: Final = ("server", "grpc")
+"""What go-micro 2 registers of its gRPC server."""
+
+_TYPES: Final = ("application/grpc", "application/grpc+json")
+_NOTHING: Final = (b"", b"{}")
+"""Of protobuf, and of JSON."""
+
 _ENDPOINT = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,63})\.([A-Za-z][A-Za-z0-9_]{0,63})")
 _KEY = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _OURS = ("micro-", "content-", "grpc-", "x-content-type")
 _HOPS = frozenset(("connection", "host", "te", "timeout", "transfer-encoding", "upgrade", "user-agent"))
 
-Metadata = tuple[tuple[str, str], ...]
+
+class Wanted(NamedTuple):
+    """What is asked of a server.
+
+    Attributes:
+        path: of the method.
+        headers: its type, how long it may take, and what travels with it.
+        nothing: the message that has no fields.
+    """
+
+    path: str
+    headers: list[tuple[str, str]]
+    nothing: bytes
 
 
 class GrpcSpoken:
     """Serves a link of the node by asking a gRPC server.
 
     Args:
-        service: how the service calls itself, which is the package in the paths of its methods.
-        host, port: the server's address.
+        found: the server: how the service calls itself, which is the package in the paths of its methods, where it is,
+            and what is said of it.
         on_lost: told when the link ends.
     """
 
-    def __init__(self, service: str, host: str, port: int, on_lost: Callable[[GrpcSpoken], None]) -> None:
-        self._service = service
-        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self._place = place
-        self._channel = grpc.aio.insecure_channel(place, options=_OPTIONS)
+    def __init__(self, found: Found, on_lost: Callable[[GrpcSpoken], None]) -> None:
+        self._service = found.service
+        self._channel = Channel(found.address, found.port)
+        self._takes_json = found.metadata.get(OF_GO_MICRO[0]) == OF_GO_MICRO[1]
         self._on_lost = on_lost
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._closing: asyncio.Task[None] | None = None
 
     # -- what the link tells ----------------------------------------------------------------------------------------
 
@@ -81,7 +90,7 @@ class GrpcSpoken:
     def lost(self, link: Link, reason: str) -> None:
         for task in self._tasks.values():
             task.cancel()
-        self._closing = asyncio.get_running_loop().create_task(self._channel.close())
+        self._channel.close()
         self._on_lost(self)
 
     def withdrawn(self, link: Link, number: int) -> None:
@@ -94,67 +103,43 @@ class GrpcSpoken:
             link.fail(event.number, BadRequest("this service is called and streamed, nothing else"), refused=True)
             return
         if len(self._tasks) >= EXCHANGES_MAX:
-            busy = TooManyRequests(f"{EXCHANGES_MAX} calls are under way at {self._place}; try again in a moment")
-            link.fail(event.number, busy, refused=True)
+            busy = f"{EXCHANGES_MAX} calls are under way at {self._channel.place}; try again in a moment"
+            link.fail(event.number, TooManyRequests(busy), refused=True)
             return
-        flow = None if event.exchange is None else Flow(link, event.exchange, event.body)
-        task = asyncio.get_running_loop().create_task(self._ask(link, event, flow))
+        try:
+            wanted = self._wanted(event)
+        except Fault as fault:
+            link.fail(event.number, fault, refused=True)
+            return
+        flow = None if event.exchange is None else Flow(link, event.exchange, event.body, wanted.nothing)
+        task = asyncio.get_running_loop().create_task(self._ask(link, event, wanted, flow))
         if event.exchange is not None and flow is not None:
             event.exchange.owner, flow.on_over = flow, task.cancel
         self._tasks[event.number] = task
         task.add_done_callback(lambda done: self._tasks.pop(event.number, None))
 
-    async def _ask(self, link: Link, event: Opened, flow: Flow | None) -> None:
+    async def _ask(self, link: Link, event: Opened, wanted: Wanted, flow: Flow | None) -> None:
         """Asks for a call or a stream, and tells the node with what fault it ended, if any."""
         try:
-            path, metadata = self._asked(event)
-            await self._reached()
             if flow is None:
-                await self._call(link, event, path, metadata)
+                await self._call(link, event, wanted)
             else:
-                await self._stream(flow, path, metadata)
+                await flow.carry(self._channel.stream(wanted.path, flow.requests(), wanted.headers))
         except OSError as error:
             link.fail(event.number, Unavailable(f"the gRPC server does not answer: {error}"), refused=True)
             link.close("the gRPC server does not answer")
-        except Fault as fault:
-            link.fail(event.number, fault)
-        except grpc.aio.AioRpcError as error:
-            link.fail(event.number, _fault_in(error))
+        except Broken as broken:
+            status = broken.status
+            fault = fault_of(status.code, status.sentence, status.details)
+            link.fail(event.number, fault, refused=status.is_unasked)
 
-    async def _reached(self) -> None:
-        """Waits until there is a connection.
-
-        Raises:
-            OSError: there is none; nothing was sent.
-        """
-        state = self._channel.get_state(try_to_connect=True)
-        try:
-            async with asyncio.timeout(DIAL_SECONDS):
-                while state is not grpc.ChannelConnectivity.READY:
-                    await self._channel.wait_for_state_change(state)
-                    state = self._channel.get_state(try_to_connect=True)
-                    if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
-                        raise ConnectionRefusedError(f"{self._place} cannot be connected to")
-        except TimeoutError:
-            raise ConnectionAbortedError(f"{self._place} took longer than {DIAL_SECONDS:g} s") from None
-
-    # -- calls and streams ------------------------------------------------------------------------------------------
-
-    async def _call(self, link: Link, event: Opened, path: str, metadata: Metadata) -> None:
-        seconds = event.timeout_milliseconds / 1000 if event.timeout_milliseconds else None
-        body = await self._channel.unary_unary(path)(event.body, timeout=seconds, metadata=metadata)
+    async def _call(self, link: Link, event: Opened, wanted: Wanted) -> None:
+        body = await self._channel.call(wanted.path, event.body or wanted.nothing, wanted.headers)
         self._tasks.pop(event.number, None)
         link.reply(event.number, body)
 
-    async def _stream(self, flow: Flow, path: str, metadata: Metadata) -> None:
-        call = self._channel.stream_stream(path)(flow.requests(), metadata=metadata)
-        try:
-            await flow.carry(_messages(call))
-        finally:
-            call.cancel()
-
-    def _asked(self, event: Opened) -> tuple[str, Metadata]:
-        """Returns the path of a method, and what travels with the call.
+    def _wanted(self, event: Opened) -> Wanted:
+        """Returns what is asked, as gRPC spells it.
 
         Raises:
             Fault: it cannot be asked for by gRPC.
@@ -164,12 +149,21 @@ class GrpcSpoken:
         found = _ENDPOINT.fullmatch(endpoint)
         if found is None:
             raise NotFound(f"no such endpoint: {endpoint[:80]!a}", id=self._service)
-        if content_type_of(said.get(names.CONTENT_TYPE), event.body) == JSON:
+        if len(event.body) > MESSAGE_BYTES_MAX:
+            raise TooLarge(f"a message has at most {MESSAGE_BYTES_MAX} bytes, got {len(event.body)}", id=endpoint)
+        is_json = content_type_of(said.get(names.CONTENT_TYPE), event.body) == JSON
+        if is_json and not self._takes_json:
             raise BadRequest(f"this service is asked by gRPC, in protobuf: send {PROTOBUF}, not {JSON}", id=endpoint)
-        return f"/{self._service}.{found[1]}/{found[2]}", _metadata(said)
+        headers = [("content-type", _TYPES[is_json]), ("user-agent", "micro")]
+        if is_json:
+            headers.append(("x-content-type", JSON))  # by which go-micro chooses what it answers with
+        if event.timeout_milliseconds:
+            headers.append(("grpc-timeout", f"{min(event.timeout_milliseconds, TIMEOUT_MILLISECONDS_MAX)}m"))
+        path = f"/{self._service}.{found[1]}/{found[2]}"
+        return Wanted(path, [*headers, *_metadata(said)], _NOTHING[is_json])
 
 
-def _metadata(said: Mapping[str, str]) -> Metadata:
+def _metadata(said: Mapping[str, str]) -> list[tuple[str, str]]:
     found = []
     for name, value in said.items():
         key, text = name.lower(), str(value)
@@ -177,14 +171,4 @@ def _metadata(said: Mapping[str, str]) -> Metadata:
             continue
         if len(text) <= VALUE_CHARACTERS_MAX and text.isascii() and text.isprintable():
             found.append((key, text))
-    return tuple(found[:METADATA_MAX])
-
-
-async def _messages(call: Any) -> AsyncIterator[bytes]:
-    async for message in call:
-        yield message
-
-
-def _fault_in(error: grpc.aio.AioRpcError) -> Fault:
-    details = dict(error.trailing_metadata() or ()).get(DETAILS_KEY, b"")
-    return fault_of(error.code().value[0], error.details() or "", details if isinstance(details, bytes) else b"")
+    return found[:METADATA_MAX]

@@ -133,9 +133,7 @@ def _classes() -> tuple[Any, Any]:
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
     pool.AddSerializedFile(error_file())
-    found = [
-        message_factory.GetMessageClass(pool.FindMessageTypeByName(name)) for name in ("faults.Status", ERROR_URL)
-    ]
+    found = [message_factory.GetMessageClass(pool.FindMessageTypeByName(name)) for name in ("faults.Status", ERROR_URL)]
     return found[0], found[1]
 
 

@@ -14,7 +14,7 @@ from micro.doors.mucp.names import name_of
 from micro.doors.mucp.outbound import place_of
 from micro.doors.mucp.spoken import Spoken
 from micro.errors import Fault, MicroError
-from micro.mucp.codec import PROTOBUF
+from micro.mucp.codec import JSON, PROTOBUF
 from micro.network.link import Link, Serving
 from micro.service.once import call_once
 from micro.service.registry.mdns import DOMAIN, Found
@@ -22,10 +22,15 @@ from micro.service.schema.json import STREAM_KEY
 
 __all__ = ["MUCP_ALONE", "Speaker", "Speaking", "described"]
 
-Speaker = Callable[[str, str, int, Callable[[Serving], None]], Serving]
-"""Makes what asks a server: from its service's name, host and port, and who is told when the link ends."""
+Speaker = Callable[[Found, Callable[[Serving], None]], Serving]
+"""Makes what asks a server: from what was found, and who is told when the link ends."""
 
-MUCP_ALONE: Mapping[str, Speaker] = {"mucp": Spoken}
+
+def _by_mucp(found: Found, on_lost: Callable[[Serving], None]) -> Serving:
+    return Spoken(found.service, found.address, found.port, on_lost)
+
+
+MUCP_ALONE: Mapping[str, Speaker] = {"mucp": _by_mucp}
 
 LEFT_SECONDS = 30.0
 """A service of which nothing was heard for so long is gone."""
@@ -107,7 +112,7 @@ class Speaking:
             is_ours = any(known == name for known, _ in self._voices) and OF_NODE not in found.metadata
             if len(self._voices) >= SERVICES_MAX or (self._has(name) and not is_ours):
                 return
-            spoken = speaker(found.service, found.address, found.port, partial(self._lost, name, found.node))
+            spoken = speaker(found, partial(self._lost, name, found.node))
             voice = self._voices[name, found.node] = Voice(spoken, is_public=is_public)
             self._start(self._registered(found, voice))
         voice.until = max(voice.until, now + seconds)
@@ -158,7 +163,8 @@ def described(found: Found) -> dict[str, Any]:
     """
     endpoints: list[dict[str, Any]] = []
     is_grpc = found.metadata.get("protocol") == "grpc"
-    types = {"content_types": [PROTOBUF]} if is_grpc else {}
+    is_go_micro = found.metadata.get("server") == "grpc"  # whose endpoints take JSON by gRPC, some of them alone
+    types = {"content_types": [JSON, PROTOBUF] if is_go_micro else [PROTOBUF]} if is_grpc else {}
     for each in found.endpoints:
         metadata = each.get("metadata") or {}
         if not isinstance(metadata, Mapping) or metadata.get("subscriber") or "." not in str(each["name"]):

@@ -31,7 +31,7 @@ from tests.unit.doors.mucp.guest import WAIT_SECONDS, Place, open_place
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ENDPOINTS = (
-    *({"name": f"Say.{name}", "metadata": {}} for name in ("Hello", "Fail", "Slow", "Refuse", "Json")),
+    *({"name": f"Say.{name}", "metadata": {}} for name in ("Hello", "Fail", "Slow", "Refuse", "Json", "Raw")),
     *({"name": f"Say.{name}", "metadata": {"stream": "true"}} for name in ("Count", "Chat", "Forever", "Breaks")),
 )
 
@@ -61,6 +61,8 @@ class Greeter(grpc.GenericRpcHandler):  # type: ignore[misc]
         work = getattr(self, method.lower(), None)
         if work is None:
             return None
+        if method == "Raw":
+            return grpc.unary_unary_rpc_method_handler(work)
         types = {"request_deserializer": StringValue.FromString, "response_serializer": StringValue.SerializeToString}
         return kinds.get(method, grpc.unary_unary_rpc_method_handler)(work, **types)
 
@@ -77,6 +79,10 @@ class Greeter(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     async def json(self, request: StringValue, context: Any) -> None:
         await context.abort(grpc.StatusCode.UNKNOWN, '{"id":"a","code":429,"detail":"slower","status":"b"}')
+
+    async def raw(self, request: bytes, context: Any) -> bytes:
+        self.metadata = dict(context.invocation_metadata())
+        return request
 
     async def slow(self, request: StringValue, context: Any) -> StringValue:
         try:
@@ -126,7 +132,7 @@ def found(port: int, **metadata: str) -> Found:
 
 
 @asynccontextmanager
-async def speaking(place: Place, port: int) -> AsyncIterator[Client]:
+async def speaking(place: Place, port: int, **metadata: str) -> AsyncIterator[Client]:
     """Has a node speak for the server, and gives a client of the node."""
     opened = Speaking(
         dial=lambda spoken: InsideDialer(place.node.router, OWNER).dial(None, spoken),
@@ -134,7 +140,7 @@ async def speaking(place: Place, port: int) -> AsyncIterator[Client]:
         speakers={**MUCP_ALONE, "grpc": GrpcSpoken},
     )
     await opened.start()
-    opened.heard(found(port))
+    opened.heard(found(port, **metadata))
     try:
         async with asyncio.timeout(WAIT_SECONDS):
             while place.node.catalog.lookup("cards-v1") is None:  # noqa: ASYNC110 - it happens in many places
@@ -192,6 +198,56 @@ async def test_json_is_refused_with_the_reason(client: Client) -> None:
     """No message of protobuf is made of it."""
     with pytest.raises(BadRequest, match="in protobuf"):
         await client.call("cards-v1", "Say.Hello", {"name": "Ann"})
+
+
+async def test_json_goes_to_a_server_of_go_micro(greeter: Greeter) -> None:
+    """Which says so, and is told the type; what has no fields is an object without any."""
+    async with open_place() as place, serving(greeter) as port, speaking(place, port, server="grpc") as client:
+        assert await client.call("cards-v1", "Say.Raw", {"name": "Ann"}) == {"name": "Ann"}
+        assert greeter.metadata["x-content-type"] == "application/json"
+        assert await client.call_raw("cards-v1", "Say.Raw", b"") == b"{}"
+        assert await ask(client, "Say.Hello") == "Hello Ann"
+        assert "x-content-type" not in greeter.metadata
+
+
+async def test_a_server_that_is_none_is_forgotten() -> None:
+    """It takes connections, and speaks something else."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example.org ESMTP\r\n")
+        await reader.read()
+        writer.close()
+
+    async with (
+        open_place() as place,
+        await asyncio.start_server(speak, "127.0.0.1", 0) as server,
+        speaking(place, server.sockets[0].getsockname()[1]) as client,
+    ):
+        with pytest.raises((Unavailable, NotFound)):
+            await ask(client, "Say.Hello")
+        assert place.node.catalog.lookup("cards-v1") is None
+
+
+async def test_a_server_that_stops_answers_what_it_began(greeter: Greeter) -> None:
+    """And the next call reaches the one that is there then."""
+    async with open_place() as place:
+        server = grpc.aio.server()
+        server.add_generic_rpc_handlers((greeter,))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        async with speaking(place, port) as client:
+            stream = await client.stream_raw("cards-v1", "Say.Chat", b"", content_type=PROTOBUF)
+            async with stream:
+                messages = stream.messages()
+                await stream.send(message("a"))
+                assert await anext(messages) == message("echo a")
+                stopping = asyncio.get_running_loop().create_task(server.stop(WAIT_SECONDS))
+                await asyncio.sleep(0.2)
+                await stream.send(message("b"))
+                assert await anext(messages) == message("echo b")
+                await stream.end()
+                assert [each async for each in messages] == []
+            await stopping
 
 
 async def test_a_call_that_is_given_up_ends_there(client: Client, greeter: Greeter) -> None:
