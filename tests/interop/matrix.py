@@ -20,6 +20,8 @@ the server's address. Where one *finds* the other nobody is told anything: it is
 *In our registry* the Go program has the node as its registry over RPC, and is told nothing else. Events are those of
 go-micro's HTTP broker, with `--mdns` and `--mucp-trust`: what is published is heard once by everybody, and by one
 member of each queue. *Our services* are the node's under the names of go-micro's own, which only v2 has clients for.
+*As it is* v2 speaks gRPC. *In its network* both go through the tunnel of a v2 network node, whose peer the node is;
+that network carries no events of its own.
 
 """
 TAIL = """

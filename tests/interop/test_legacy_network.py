@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,17 @@ from micro.node.config import NodeConfig
 from micro.node.engines import system_ports
 from micro.node.local import InsideDialer
 from micro.node.node import Node
+from micro.service.client import Client
 from micro.service.context import Context
 from micro.service.running import Running
 from micro.service.service import Service
-from tests.interop.programs import BUILD_SECONDS, PLACE, SOURCE, compiled, reason_not_to
+from micro.service.typed import Stream
+from tests.interop.matrix import Cell, Matrix
+from tests.interop.programs import BUILD_SECONDS, GENERATIONS, PLACE, SOURCE, compiled, reason_not_to
 
 TOKEN = "a-token-of-the-old-network"
 WAIT_SECONDS = 60
+V2 = GENERATIONS[0]
 
 
 def built() -> Path:
@@ -85,6 +90,16 @@ async def go_peer() -> AsyncIterator[GoPeer]:
         await process.wait()
 
 
+@dataclass
+class Named:
+    name: str
+
+
+@dataclass
+class Said:
+    msg: str
+
+
 def greeter(asked: list[tuple[str, str]]) -> Service:
     service = Service("py-greeter")
 
@@ -96,6 +111,21 @@ def greeter(asked: list[tuple[str, str]]) -> Service:
     @service.endpoint("Say.Fail")
     async def fail(name: str) -> dict[str, str]:
         raise Conflict(f"{name} is there already")
+
+    @service.endpoint("Say.Chat")
+    async def chat(names: Stream[Named], name: str = "") -> AsyncIterator[Said]:
+        async for each in names:
+            if each.name == "bye":
+                return
+            yield Said(f"echo {each.name}")
+
+    @service.endpoint("Say.Count")
+    async def count(names: Stream[Named], name: str = "") -> AsyncIterator[Said]:
+        async for each in names:
+            for number in range(3):
+                yield Said(f"{each.name} {number}")
+                await asyncio.sleep(0.1)  # the gateway's own server may send the last of several at once for each
+            return
 
     return service
 
@@ -142,24 +172,65 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_node_and_a_go_peer_call_each_other() -> None:
-    """What one has the other finds and calls, failures stay failures, and what goes is gone."""
+STREAMED = {
+    "bidirectional stream": ("Say.Chat", ["a", "b", "bye"], 1, ["echo a", "echo b"]),
+    "server stream": ("Say.Count", ["John"], 3, ["John 0", "John 1", "John 2"]),
+}
+
+
+async def asked_by(peer: GoPeer) -> dict[str, bool]:
+    """Says of each thing that a Go peer asks of us whether it came to what it should."""
+    found = {"unary JSON": (await peer.said("Say.Hello"))["value"] == "Hello John from Python"}
+    fault = Fault.parse((await peer.said("Say.Fail"))["error"])
+    found["structured error"] = (fault.code, fault.detail) == (409, "John is there already")
+    for what, (endpoint, _, _, wanted) in STREAMED.items():
+        found[what] = (await peer.said(endpoint))["value"] == [*wanted, "EOF"]
+    return found
+
+
+async def asked_of(client: Client) -> dict[str, bool]:
+    """Says the same of what we ask of the Go service there."""
+    answer = await client.call_raw("go-greeter", "Say.Hello", b'{"name":"John"}')
+    found = {"unary JSON": json.loads(answer) == {"msg": "Hello John"}}
+    with pytest.raises(Fault) as raised:
+        await client.call_raw("go-greeter", "Say.Fail", b'{"name":"John"}')
+    fault = raised.value
+    wanted = (409, "go.greeter.Say.Fail", "no name John")
+    found["structured error"] = (fault.code, fault.id, fault.detail) == wanted
+    for what, (endpoint, said, answers, echoes) in STREAMED.items():
+        found[what] = await talk(client, endpoint, said, answers) == echoes
+    return found
+
+
+async def test_a_node_and_a_go_peer_call_each_other(matrix: Matrix) -> None:
+    """What one has the other finds, calls and streams, failures stay failures, and what goes is gone."""
     asked: list[tuple[str, str]] = []
     async with go_peer() as peer, node_of(peer.address) as node:
         async with serving(node, greeter(asked)):
             route = (await peer.said("route"))["value"]
             assert (route["Service"], route["Router"], route["Link"]) == ("py-greeter", node.nid, "network")
-            assert (await peer.said("Say.Hello"))["value"] == "Hello John from Python"
-            assert "John is there already" in (await peer.said("Say.Fail"))["error"]
-            assert asked == [("peer", "go-micro-v2-network")]
-
+            theirs = await asked_by(peer)
             await until(lambda: node.catalog.lookup("go-greeter") is not None)
-            client = node.client(OWNER)
-            answer = await client.call_raw("go-greeter", "Say.Hello", b'{"name":"Ann"}')
-            assert json.loads(answer) == {"msg": "Hello Ann"}
-            with pytest.raises(Fault, match="it went wrong"):
-                await client.call_raw("go-greeter", "Say.Fail", b'{"name":"Ann"}')
+            ours = await asked_of(node.client(OWNER))
         await peer.said("gone")
+    for direction, found in (("Go asks us in its network", theirs), ("we ask Go in its network", ours)):
+        for what, well in found.items():
+            matrix.note(Cell(what, direction, V2.name), well=well)
+    assert asked == [("peer", "go-micro-v2-network")]
+    assert all(theirs.values()), theirs
+    assert all(ours.values()), ours
+
+
+async def talk(client: Client, endpoint: str, said: list[str], answers: int) -> list[str]:
+    """Streams, and returns what was answered until the stream was over."""
+    found = []
+    async with await client.stream_raw("go-greeter", endpoint) as stream:
+        messages = stream.messages()
+        for name in said:
+            await stream.send(json.dumps({"name": name}).encode())
+            count = answers if name != "bye" else 0
+            found += [json.loads(await anext(messages))["msg"] for _ in range(count)]
+        return found + [json.loads(each)["msg"] async for each in messages]
 
 
 async def test_a_service_goes_with_its_peer() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -95,7 +95,7 @@ class Channel:
 
     async def stream(
         self, path: str, requests: AsyncIterator[bytes], headers: list[tuple[str, str]]
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Says what comes, each once the server took what came before, and yields what is answered.
 
         Raises:

@@ -22,12 +22,12 @@ class Flow(Owner):
     Args:
         link, exchange: where the caller is.
         opening: what the stream was opened with, its parameters.
-        nothing: the message that has no fields.
+        nothing: the message that has no fields, None where a stream of none needs no message.
     """
 
     __slots__ = ("_exchange", "_has_ended", "_link", "_nothing", "_opening", "_room", "_said", "_unsaid", "on_over")
 
-    def __init__(self, link: Link, exchange: Exchange, opening: bytes, nothing: bytes) -> None:
+    def __init__(self, link: Link, exchange: Exchange, opening: bytes, nothing: bytes | None) -> None:
         self._link = link
         self._exchange = exchange
         self._opening = opening
@@ -59,7 +59,7 @@ class Flow(Owner):
                 break
             self._said.clear()
             await self._said.wait()
-        if is_silent:
+        if is_silent and self._nothing is not None:
             yield self._nothing
 
     def received(self, body: bytes) -> None:

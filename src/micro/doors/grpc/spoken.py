@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from typing import Final, NamedTuple
 
 from micro.doors.grpc.channel import Broken, Channel
@@ -124,7 +125,8 @@ class GrpcSpoken:
             if flow is None:
                 await self._call(link, event, wanted)
             else:
-                await flow.carry(self._channel.stream(wanted.path, flow.requests(), wanted.headers))
+                async with aclosing(self._channel.stream(wanted.path, flow.requests(), wanted.headers)) as messages:
+                    await flow.carry(messages)
         except OSError as error:
             link.fail(event.number, Unavailable(f"the gRPC server does not answer: {error}"), refused=True)
             link.close("the gRPC server does not answer")

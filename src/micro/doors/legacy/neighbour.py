@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
 
-from micro.doors.legacy.asking import Answers, Asked, asked_of, question
+from micro.doors.legacy.asking import Answers, Asked, asked_of, ending, item_of, opening, question
+from micro.doors.legacy.backlog import Backlog
 from micro.doors.legacy.messages import Peer
 from micro.doors.legacy.routes import CONTROL, NETWORK, Routes, Told
 from micro.doors.legacy.tunnel import Closed, Event, Heard, Left, Opened, Started, Stranger, Tunnel
 from micro.doors.legacy.wire import Wire
 from micro.errors import BadRequest, Fault, Timeout, TooManyRequests, Unavailable, reason_of
 from micro.ports import Clock, Entropy
+from micro.service.stream import RawStream
 
-__all__ = ["NAME", "Answer", "Neighbour"]
+__all__ = ["NAME", "Answer", "Neighbour", "Open"]
 
 NAME: Final = "go.micro"
 """How a network calls itself where its owner did not name it."""
@@ -26,13 +29,16 @@ BEAT_SECONDS: Final = 20.0
 """A node that hears nothing on a link takes it for dead after a minute."""
 
 CALLS_MAX: Final = 256
-EVENTS_MAX: Final = 2
-"""A call has its beginning and its answer; what else is said on its session is not heard."""
+START_SECONDS: Final = 30.0
+"""How long a gateway may take to accept a stream."""
 
 LEAVE_SECONDS: Final = 1.0
 
 Answer = Callable[[Asked], Awaitable[bytes]]
 """Answers a call; raises a fault where it fails."""
+
+Open = Callable[[Asked], Awaitable[RawStream]]
+"""Opens a stream; raises a fault where it cannot be."""
 
 log = logging.getLogger("micro.legacy")
 
@@ -46,7 +52,7 @@ class Neighbour:
         own: who we are.
         clock, entropy: of the node.
         offered: returns the names of the services that others may call here.
-        answer: answers a call of one of them.
+        answer, stream: answers a call of one of them, and opens a stream.
         on_change: told when other services are there than before; each with the channels where it is asked.
     """
 
@@ -60,6 +66,7 @@ class Neighbour:
         entropy: Entropy,
         offered: Callable[[], Iterable[str]],
         answer: Answer,
+        stream: Open,
         on_change: Callable[[Mapping[str, list[str]]], None],
     ) -> None:
         self._address = address
@@ -68,10 +75,10 @@ class Neighbour:
         self._clock = clock
         self._entropy = entropy
         self._offered = offered
-        self._answers = Answers(answer, self._say)
+        self._answers = Answers(answer, stream, self._say, self._room)
         self._on_change = on_change
         self._services: dict[str, list[str]] = {}
-        self._questions: dict[str, asyncio.Queue[Event]] = {}
+        self._questions: dict[str, Backlog] = {}
         self._tunnel: Tunnel | None = None
         self._wire: Wire | None = None
         self._routes = Routes(own, NAME)
@@ -154,7 +161,7 @@ class Neighbour:
         self._routes = Routes(self._own, NAME)
         self._answers.stop()
         for waiting in self._questions.values():
-            waiting.put_nowait(Closed(""))
+            waiting.put(Closed(""))
         self._changed()
 
     def _changed(self) -> None:
@@ -177,6 +184,10 @@ class Neighbour:
             self._tunnel.say(session, headers, body)
             self._flush()
 
+    async def _room(self) -> None:
+        if self._wire is not None:
+            await self._wire.room()
+
     # -- what is heard ----------------------------------------------------------------------------------------------
 
     def _take(self, event: Event) -> None:
@@ -186,13 +197,12 @@ class Neighbour:
             case Heard(session=session) | Started(session=session):
                 waiting = self._questions.get(session)
                 if waiting is not None:
-                    if waiting.qsize() < EVENTS_MAX:
-                        waiting.put_nowait(event)
+                    waiting.put(event)
                 elif isinstance(event, Heard):
-                    self._answers.begin(session, event.headers, event.body)
+                    self._answers.hear(event)
             case Closed(session):
                 if session in self._questions:
-                    self._questions[session].put_nowait(event)
+                    self._questions[session].put(event)
                 self._answers.withdraw(session)
             case Opened():
                 pass  # what it is for is said next
@@ -224,28 +234,74 @@ class Neighbour:
         Raises:
             Fault: it failed; 503 where there is no way to it, 408 after the deadline.
         """
+        started = False
+        with self._session(service) as (session, waiting):
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._started(service, waiting)
+                    started = True
+                    self._say(session, question(service, endpoint, content_type, headers, seconds), body)
+                    return asked_of(await waiting.get(), content_type)
+            except TimeoutError:
+                if not started:
+                    why = f"the gateway of {service} did not accept the call within {seconds:g} s"
+                    raise Unavailable(why) from None
+                raise Timeout(f"{service} {endpoint} did not answer within {seconds:g} s") from None
+
+    async def stream(
+        self,
+        service: str,
+        endpoint: str,
+        body: bytes,
+        requests: AsyncIterator[bytes],
+        *,
+        content_type: str,
+        headers: Mapping[str, str],
+    ) -> AsyncGenerator[bytes, None]:
+        """Opens a stream of a service of the network with a body, says what comes, and yields what is answered.
+
+        Raises:
+            Fault: it failed; 503 where there is no way to it.
+        """
+        with self._session(service) as (session, waiting):
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    await self._started(service, waiting)
+            except TimeoutError:
+                raise Unavailable(f"the gateway of {service} did not accept the stream") from None
+            said = opening(service, endpoint, content_type, headers)
+            self._say(session, said, body)
+            feeding = asyncio.get_running_loop().create_task(self._feed(session, said, requests))
+            try:
+                while (item := item_of(await waiting.get(), content_type)) is not None:
+                    yield item
+            finally:
+                feeding.cancel()
+
+    async def _feed(self, session: str, said: Mapping[str, str], requests: AsyncIterator[bytes]) -> None:
+        async for item in requests:
+            await self._room()
+            self._say(session, said, item)
+        self._say(session, ending(said), b"")
+
+    @contextmanager
+    def _session(self, service: str) -> Iterator[tuple[str, Backlog]]:
+        """Begins a session at the nearest gateway of a service, and ends it."""
         tunnel, places = self._tunnel, self._services.get(service)
         if tunnel is None or not places:
             raise Unavailable(f"nobody in the go-micro network at {self._address} has {service} now")
         if len(self._questions) >= CALLS_MAX or tunnel.is_full:
             raise TooManyRequests(f"{CALLS_MAX} calls are under way in the go-micro network; try again in a moment")
         session = tunnel.open(places[0])
-        waiting = self._questions[session] = asyncio.Queue[Any]()
+        waiting = self._questions[session] = Backlog()
         self._flush()
-        started = False
         try:
-            async with asyncio.timeout(seconds):
-                started = isinstance(await waiting.get(), Started)
-                if not started:
-                    raise Unavailable(f"the gateway of {service} did not accept the call")
-                asked = question(service, endpoint, content_type, headers, seconds)
-                self._say(session, asked, body)
-                return asked_of(await waiting.get(), content_type)
-        except TimeoutError:
-            if not started:
-                raise Unavailable(f"the gateway of {service} did not accept the call within {seconds:g} s") from None
-            raise Timeout(f"{service} {endpoint} did not answer within {seconds:g} s") from None
+            yield session, waiting
         finally:
             del self._questions[session]
             tunnel.close(session)
             self._flush()
+
+    async def _started(self, service: str, waiting: Backlog) -> None:
+        if not isinstance(await waiting.get(), Started):
+            raise Unavailable(f"the gateway of {service} did not accept the call")

@@ -19,6 +19,7 @@ from micro.errors import ConfigError, NotFound
 from micro.network.link import Link
 from micro.node.local import InsideDialer
 from micro.node.offered import offers_of
+from micro.service.stream import RawStream
 from micro.trust.policy import Caller
 
 if TYPE_CHECKING:
@@ -58,10 +59,11 @@ class LegacyNetwork:
                 entropy=ports.entropy,
                 offered=self._offered,
                 answer=self._answer,
+                stream=self._stream,
                 on_change=partial(self._found, len(self._spoken)),
             )
             self._neighbours.append(neighbour)
-            self._spoken.append(SpokenFor(address, neighbour.ask, dial=self._dial, has=self._has))
+            self._spoken.append(SpokenFor(address, neighbour, dial=self._dial, has=self._has))
 
     def start(self) -> None:
         """Dials."""
@@ -95,16 +97,33 @@ class LegacyNetwork:
         offers = offers_of(node.catalog, node.nid, node.gate.hidden)
         return frozenset(offers).difference(*(spoken.names() for spoken in self._spoken))
 
-    async def _answer(self, asked: Asked) -> bytes:
+    def _asked(self, asked: Asked) -> str:
+        """Returns the name of the service that is asked.
+
+        Raises:
+            NotFound: it is not offered.
+        """
         name = name_of(asked.service)
         if name not in self._offered():
             raise NotFound(f"no service {asked.service[:80]!r} is offered here", id="legacy")
+        return name
+
+    async def _answer(self, asked: Asked) -> bytes:
         return await self._node.client(GUEST).call_raw(
-            name,
+            self._asked(asked),
             asked.endpoint,
             asked.body,
             content_type=asked.content_type,
             timeout_seconds=asked.seconds,
+            headers=asked.headers or None,
+        )
+
+    async def _stream(self, asked: Asked) -> RawStream:
+        return await self._node.client(GUEST).stream_raw(
+            self._asked(asked),
+            asked.endpoint,
+            asked.body,
+            content_type=asked.content_type,
             headers=asked.headers or None,
         )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any, Final, Protocol
 
+from micro.doors.grpc.flow import Flow
 from micro.doors.legacy.routes import fnv64
 from micro.doors.mucp.names import name_of
 from micro.errors import BadRequest, Fault, MicroError
@@ -17,7 +19,7 @@ from micro.mucp.message import Form
 from micro.network.link import Link
 from micro.service.once import call_once
 
-__all__ = ["Ask", "Spoken", "SpokenFor"]
+__all__ = ["Network", "Spoken", "SpokenFor"]
 
 SERVICES_MAX: Final = 256
 TASKS_MAX: Final = 256
@@ -30,12 +32,23 @@ _OURS = ("Micro-", "Content-Type")
 log = logging.getLogger("micro.legacy")
 
 
-class Ask(Protocol):
-    """Calls a service of the network; raises a fault where it fails."""
+class Network(Protocol):
+    """Calls and streams services of the network; raises a fault where it fails."""
 
-    async def __call__(
+    async def ask(
         self, service: str, endpoint: str, body: bytes, *, content_type: str, headers: Mapping[str, str], seconds: float
     ) -> bytes: ...
+
+    def stream(
+        self,
+        service: str,
+        endpoint: str,
+        body: bytes,
+        requests: AsyncIterator[bytes],
+        *,
+        content_type: str,
+        headers: Mapping[str, str],
+    ) -> AsyncGenerator[bytes, None]: ...
 
 
 class Spoken:
@@ -43,12 +56,12 @@ class Spoken:
 
     Args:
         service: as the network calls it.
-        ask: asks it.
+        network: asks it.
     """
 
-    def __init__(self, service: str, ask: Ask) -> None:
+    def __init__(self, service: str, network: Network) -> None:
         self._service = service
-        self._ask = ask
+        self._network = network
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def greeted(self, link: Link, hello: Hello) -> None:
@@ -70,24 +83,29 @@ class Spoken:
             task.cancel()
 
     def opened(self, link: Link, event: Opened) -> None:
-        if event.form != Form.CALL or len(self._tasks) >= TASKS_MAX:
-            what = "a service of a go-micro v2 network is called through the tunnel, nothing else, and not too often"
+        if event.form not in (Form.CALL, Form.STREAM) or len(self._tasks) >= TASKS_MAX:
+            what = "a service of a go-micro v2 network is called and streamed, nothing else, and not too often"
             link.fail(event.number, BadRequest(what, id="legacy"), refused=True)
             return
-        number = event.number
-        task = self._tasks[number] = asyncio.get_running_loop().create_task(self._call(link, event))
+        number, loop = event.number, asyncio.get_running_loop()
+        if event.exchange is None:
+            task = loop.create_task(self._call(link, event))
+        else:
+            flow = event.exchange.owner = Flow(link, event.exchange, _parameters(event.body), None)
+            task = loop.create_task(self._stream(link, event, flow))
+            flow.on_over = task.cancel
+        self._tasks[number] = task
         task.add_done_callback(lambda done: self._tasks.pop(number, None))
 
     async def _call(self, link: Link, event: Opened) -> None:
-        said: dict[str, str] = {**event.block.headers, **(event.extra or {})}
-        passed = {name: value for name, value in said.items() if not name.startswith(_OURS)}
+        endpoint, content_type, passed = _asked(event)
         milliseconds = event.timeout_milliseconds
         try:
-            body = await self._ask(
+            body = await self._network.ask(
                 self._service,
-                said.get(names.ENDPOINT, ""),
+                endpoint,
                 event.body,
-                content_type=said.get(names.CONTENT_TYPE, JSON),
+                content_type=content_type,
                 headers=passed,
                 seconds=milliseconds / 1_000 if milliseconds else SECONDS,
             )
@@ -96,22 +114,44 @@ class Spoken:
         else:
             link.reply(event.number, body)
 
+    async def _stream(self, link: Link, event: Opened, flow: Flow) -> None:
+        endpoint, content_type, passed = _asked(event)
+        said = self._network.stream(
+            self._service, endpoint, event.body, flow.requests(), content_type=content_type, headers=passed
+        )
+        try:
+            async with aclosing(said):
+                await flow.carry(said)
+        except Fault as fault:
+            link.fail(event.number, fault)
+
+
+def _asked(event: Opened) -> tuple[str, str, Mapping[str, str]]:
+    said: dict[str, str] = {**event.block.headers, **(event.extra or {})}
+    passed = {name: value for name, value in said.items() if not name.startswith(_OURS)}
+    return said.get(names.ENDPOINT, ""), said.get(names.CONTENT_TYPE, JSON), passed
+
+
+def _parameters(body: bytes) -> bytes:
+    """Returns what is said again as the first item, since go-micro throws away what opens a stream."""
+    return b"" if body.strip() == b"{}" else body
+
 
 class SpokenFor:
     """Which services of one neighbour the node has.
 
     Args:
         place: the neighbour, by which its instances are told from those of others.
-        ask: asks it.
+        network: asks it.
         dial: returns a link into the node with its owner's rights, served by what is given.
         has: says whether the node has a service of that name already.
     """
 
     def __init__(
-        self, place: str, ask: Ask, *, dial: Callable[[Spoken], Awaitable[Link]], has: Callable[[str], bool]
+        self, place: str, network: Network, *, dial: Callable[[Spoken], Awaitable[Link]], has: Callable[[str], bool]
     ) -> None:
         self._place = place
-        self._ask = ask
+        self._network = network
         self._dial = dial
         self._has = has
         self._links: dict[str, Link | None] = {}
@@ -140,7 +180,7 @@ class SpokenFor:
 
     async def _register(self, service: str) -> None:
         try:
-            link = await self._dial(Spoken(service, self._ask))
+            link = await self._dial(Spoken(service, self._network))
             wish = {
                 "instance": f"legacy-{fnv64(self._place + service):016x}",
                 "description": _described(service, self._place),

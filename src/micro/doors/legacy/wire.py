@@ -19,6 +19,9 @@ MESSAGE_BYTES_MAX: Final = 8_388_608
 UNSAID_MAX: Final = 1_024
 """So many messages wait for a node that does not read; then it is let go of."""
 
+ROOM: Final = UNSAID_MAX // 4
+"""Streams say more only while fewer wait, so that what else is to be said finds room."""
+
 DIAL_SECONDS: Final = 10.0
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
@@ -39,6 +42,7 @@ class Wire:
     def __init__(self, address: str) -> None:
         self._address = address
         self._unsaid: asyncio.Queue[bytes] = asyncio.Queue(UNSAID_MAX)
+        self._has_room = asyncio.Event()
         self._channel: Any = None
         self._stream: Any = None
         self._writing: asyncio.Task[None] | None = None
@@ -74,9 +78,16 @@ class Wire:
                 self._stream.cancel()
                 return
 
+    async def room(self) -> None:
+        """Waits until little waits to be written."""
+        while self._unsaid.qsize() >= ROOM:
+            self._has_room.clear()
+            await self._has_room.wait()
+
     async def _write(self) -> None:
         while True:
             data = await self._unsaid.get()
+            self._has_room.set()
             try:
                 await self._stream.write(data)
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):

@@ -12,6 +12,7 @@ import (
 
 	"github.com/micro/go-micro/v2/client"
 	cmucp "github.com/micro/go-micro/v2/client/mucp"
+	"github.com/micro/go-micro/v2/errors"
 	"github.com/micro/go-micro/v2/network"
 	"github.com/micro/go-micro/v2/network/resolver"
 	"github.com/micro/go-micro/v2/proxy"
@@ -41,7 +42,38 @@ func (s *Say) Hello(ctx context.Context, req *Request, rsp *Answer) error {
 }
 
 func (s *Say) Fail(ctx context.Context, req *Request, rsp *Answer) error {
-	return fmt.Errorf("it went wrong")
+	return errors.Conflict("go.greeter.Say.Fail", "no name %s", req.Name)
+}
+
+// Chat echoes until it is told "bye".
+func (s *Say) Chat(ctx context.Context, stream server.Stream) error {
+	for {
+		var req Request
+		if err := stream.Recv(&req); err != nil {
+			return err
+		}
+		if req.Name == "bye" {
+			return nil
+		}
+		if err := stream.Send(&Answer{"echo " + req.Name}); err != nil {
+			return err
+		}
+	}
+}
+
+// Count waits between its answers: the server of go-micro v2 may send the last of several at once in place of each.
+func (s *Say) Count(ctx context.Context, stream server.Stream) error {
+	var req Request
+	if err := stream.Recv(&req); err != nil {
+		return err
+	}
+	for i := 0; i < 3; i++ {
+		if err := stream.Send(&Answer{fmt.Sprintf("%s %d", req.Name, i)}); err != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return nil
 }
 
 // nobody finds no other nodes: they come to this one.
@@ -91,6 +123,30 @@ func main() {
 	time.Sleep(time.Hour)
 }
 
+// talk streams, and returns what was answered and how it ended.
+func talk(c client.Client, service, endpoint string, names []string, answers int, through client.CallOption) []string {
+	request := c.NewRequest(service, endpoint, &Request{}, client.WithContentType("application/json"), client.StreamingRequest())
+	stream, err := c.Stream(context.Background(), request, through)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	defer stream.Close()
+	found := []string{}
+	for _, name := range names {
+		if err := stream.Send(&Request{name}); err != nil {
+			return append(found, err.Error())
+		}
+		for i := 0; i < answers && name != "bye"; i++ {
+			answer := Answer{}
+			if err := stream.Recv(&answer); err != nil {
+				return append(found, err.Error())
+			}
+			found = append(found, answer.Msg)
+		}
+	}
+	return append(found, fmt.Sprint(stream.Recv(&Answer{})))
+}
+
 // ask asks for a service of others until it is there, as a program does that goes through its network node.
 func ask(c client.Client, reg registry.Registry, rtr router.Router, wanted string) {
 	found, err := reg.GetService("go.door")
@@ -113,6 +169,8 @@ func ask(c client.Client, reg registry.Registry, rtr router.Router, wanted strin
 		err = c.Call(context.Background(), request, &answer, through, client.WithRequestTimeout(20*time.Second), client.WithRetries(0))
 		say(endpoint, answer.Msg, err)
 	}
+	say("Say.Chat", talk(c, wanted, "Say.Chat", []string{"a", "b", "bye"}, 1, through), nil)
+	say("Say.Count", talk(c, wanted, "Say.Count", []string{"John"}, 3, through), nil)
 	for {
 		routes, _ := rtr.Table().Query(router.QueryService(wanted))
 		if len(routes) == 0 {

@@ -6,19 +6,22 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import pytest
 
+from micro.doors.legacy import backlog as bounds
 from micro.doors.legacy import neighbour as module
 from micro.doors.legacy.asking import Asked
+from micro.doors.legacy.backlog import Backlog
 from micro.doors.legacy.messages import Message, Peer, Route, Sync
 from micro.doors.legacy.neighbour import Neighbour
 from micro.doors.legacy.routes import CONTROL, NETWORK
 from micro.doors.legacy.tunnel import Heard, Left, Tunnel
 from micro.doors.legacy.wire import PATH
-from micro.errors import Conflict, Fault, Timeout, Unavailable
+from micro.errors import Conflict, Fault, Timeout, TooManyRequests, Unavailable
+from micro.service.stream import RawStream
 from micro.system import SystemClock, SystemEntropy
 
 TOKEN, THEM = "secret", Peer("them", "there")
@@ -30,13 +33,15 @@ class Gateway(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     Attributes:
         methods: what it was told on the channels of the network.
-        answers: the headers and the body of its answer to a call; None for no answer.
+        answers: the headers and the body of its answer to each message; None for no answer.
+        last: the same for the end of a stream.
         address: where it listens.
     """
 
     def __init__(self) -> None:
         self.methods: list[str] = []
         self.answers: tuple[dict[str, str], bytes] | None = ({"Content-Type": "text/plain"}, b"hello")
+        self.last: tuple[dict[str, str], bytes] | None = None
         self.asked: list[Heard] = []
         self.address = ""
         self.tunnel = self._new()
@@ -61,8 +66,9 @@ class Gateway(grpc.GenericRpcHandler):  # type: ignore[misc]
                 self._hear(event)
             elif isinstance(event, Heard):
                 self.asked.append(event)
-                if self.answers is not None:
-                    self.tunnel.say(event.session, *self.answers)
+                answers = self.last if event.headers.get("Micro-Error") == "EOS" else self.answers
+                if answers is not None:
+                    self.tunnel.say(event.session, *answers)
             await self.flush()
 
     def _hear(self, event: Heard) -> None:
@@ -77,6 +83,39 @@ class Gateway(grpc.GenericRpcHandler):  # type: ignore[misc]
                 await self._stream.write(message.write())
 
 
+class Echo(RawStream):
+    """A stream of a service that says what it hears, and at its end what it was opened with."""
+
+    def __init__(self, opening: bytes) -> None:
+        self._opening = opening
+        self._heard: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.has_left = False
+        self.failure: Fault | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.has_left = True
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        while (each := await self._heard.get()) is not None:
+            yield each
+        if self.failure is not None:
+            raise self.failure
+        yield self._opening
+
+    async def send(self, body: bytes) -> None:
+        await self._heard.put(body)
+
+    async def end(self) -> None:
+        await self._heard.put(None)
+
+    def failed(self, fault: Fault, *, refused: bool) -> None:
+        self.failure = fault
+        self._heard.put_nowait(None)
+
+
 class Place:
     """A gateway, and a neighbour that dialled it."""
 
@@ -84,12 +123,29 @@ class Place:
         self.gateway = Gateway()
         self.found: dict[str, list[str]] = {}
         self.neighbour: Neighbour
+        self.echo: Echo
         self.task: asyncio.Task[None]
 
     async def answer(self, asked: Asked) -> bytes:
         if asked.endpoint == "Say.Fail":
             raise Conflict("it is there already")
         return asked.service.encode() + b" " + asked.body
+
+    async def open(self, asked: Asked) -> Echo:
+        if asked.endpoint == "Say.Refused":
+            raise Conflict("not this one")
+        self.echo = Echo(asked.body)
+        return self.echo
+
+    async def talk(self, *said: bytes) -> list[bytes]:
+        async def requests() -> AsyncIterator[bytes]:
+            for each in said:
+                yield each
+
+        found = self.neighbour.stream(
+            "go.greeter", "Say.Chat", b"{}", requests(), content_type="application/json", headers={"Trace": "1"}
+        )
+        return [each async for each in found]
 
     def changed(self, found: Mapping[str, list[str]]) -> None:
         self.found = dict(found)
@@ -115,6 +171,7 @@ async def open_place() -> AsyncIterator[Place]:
         entropy=SystemEntropy(),
         offered=lambda: ["ours"],
         answer=place.answer,
+        stream=place.open,
         on_change=place.changed,
     )
     place.task = asyncio.get_running_loop().create_task(neighbour.run())
@@ -166,7 +223,8 @@ async def test_a_call_has_its_deadline() -> None:
     [
         ("Say.Hello", {}, b"ours {}", ""),
         ("Say.Fail", {}, b"", "it is there already"),
-        ("Say.Hello", {"Micro-Stream": "1"}, b"", "takes no streams"),
+        ("Say.Hello", {"Micro-Topic": "notes"}, b"", "takes no events"),
+        ("Say.Refused", {"Micro-Stream": "1"}, b"", "not this one"),
         ("Hello", {}, b"", "names a service and an endpoint"),
         ("Say.Hello", {"Timeout": "soon"}, b"", "nanoseconds"),
     ],
@@ -184,6 +242,96 @@ async def test_it_is_asked(endpoint: str, more: dict[str, str], answer: bytes, e
         (heard,) = place.gateway.asked
         assert (heard.session, heard.body, heard.headers["Micro-Id"]) == (session, answer, "7")
         assert error in heard.headers.get("Micro-Error", "")
+
+
+OPENING = {
+    "Micro-Service": "ours",
+    "Micro-Endpoint": "Say.Chat",
+    "Micro-Id": "7",
+    "Micro-Stream": "7",
+    "Content-Type": "application/json",
+}
+
+
+async def begun(place: Place) -> str:
+    """Begins a stream from the other side, and returns its session."""
+    place.gateway.answers = None
+    session = place.gateway.tunnel.open("here")
+    await place.gateway.flush()
+    place.gateway.tunnel.say(session, OPENING, b"opened")
+    return session
+
+
+async def test_it_is_streamed() -> None:
+    """What is said is passed on and answered in its order, until both have ended it."""
+    async with open_place() as place:
+        session = await begun(place)
+        for more, body in (({}, b"a"), ({}, b"b"), ({"Micro-Error": "EOS"}, b"")):
+            place.gateway.tunnel.say(session, {**OPENING, **more}, body)
+        await place.gateway.flush()
+        await until(lambda: len(place.gateway.asked) == 4)
+        said = [(heard.body, heard.headers.get("Micro-Error", "")) for heard in place.gateway.asked]
+        assert said == [(b"a", ""), (b"b", ""), (b"opened", ""), (b"", "EOS")]
+        assert {heard.headers["Micro-Stream"] for heard in place.gateway.asked} == {"7"}
+
+
+async def test_a_stream_that_its_caller_leaves_is_over() -> None:
+    """However much was said of it."""
+    async with open_place() as place:
+        session = await begun(place)
+        await place.gateway.flush()
+        await until(lambda: hasattr(place, "echo"))
+        place.gateway.tunnel.close(session)
+        await place.gateway.flush()
+        await until(lambda: place.echo.has_left)
+
+
+async def test_a_fault_of_the_caller_ends_a_stream() -> None:
+    """And the service learns of it."""
+    async with open_place() as place:
+        session = await begun(place)
+        wrong = Conflict("it changed its mind").to_json()
+        place.gateway.tunnel.say(session, {**OPENING, "Micro-Error": wrong}, b"")
+        await place.gateway.flush()
+        await until(lambda: bool(place.gateway.asked))
+        assert "it changed its mind" in place.gateway.asked[0].headers["Micro-Error"]
+
+
+async def test_it_streams_there() -> None:
+    """What opens the stream, what is said and the end are messages of one session; what is answered comes back."""
+    async with open_place() as place:
+        place.gateway.answers = ({}, b"hello")
+        place.gateway.last = ({"Micro-Error": "EOS"}, b"")
+        assert await place.talk(b"a", b"b") == [b"hello"] * 3
+        assert [heard.body for heard in place.gateway.asked] == [b"{}", b"a", b"b", b""]
+        assert len({heard.session for heard in place.gateway.asked}) == 1
+
+
+async def test_a_stream_fails_as_it_does_there() -> None:
+    """With the fault that was said."""
+    async with open_place() as place:
+        place.gateway.answers = ({"Micro-Error": Conflict("it is there already").to_json()}, b"")
+        with pytest.raises(Conflict, match="it is there already"):
+            await place.talk(b"a")
+
+
+async def test_what_nobody_takes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What there was room for is had, and then it is said why no more comes."""
+    backlog = Backlog()
+    heard = Heard("here", "s", {}, b"x" * 10)
+    monkeypatch.setattr(bounds, "EVENTS_MAX", 3)
+    for _ in range(5):
+        backlog.put(heard)
+    assert [await backlog.get() for _ in range(3)] == [heard] * 3
+    with pytest.raises(TooManyRequests, match="read faster"):
+        await backlog.get()
+    monkeypatch.setattr(bounds, "BYTES_MAX", 15)
+    backlog = Backlog()
+    backlog.put(heard)
+    backlog.put(heard)
+    await backlog.get()
+    with pytest.raises(TooManyRequests):
+        await backlog.get()
 
 
 async def test_it_says_that_it_leaves() -> None:
