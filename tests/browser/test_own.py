@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.running import Open, Running
 
@@ -21,7 +21,7 @@ weather = Service("weather", description="Tells the weather of yesterday.")
 @weather.endpoint("Sky.Look", idempotent=True)
 async def look(place: str) -> str:
     \"\"\"Look at the sky.\"\"\"
-    print("somebody looks at", place, flush=True)
+    print("\\x1b[31msomebody\\x1b[0m looks at", place, flush=True)
     return f"clear over {place}"
 
 
@@ -114,6 +114,53 @@ def test_what_failed_for_programs_is_shown_too(visit: Open, node: Running) -> No
     failed.get_by_role("button", name="everything Order.Place").first.click()
 
     expect(page.get_by_text("nobody cannot order").first).to_be_visible()
+
+
+def test_a_stream_that_was_stopped_has_not_failed(visit: Open) -> None:
+    """Whoever has seen enough ends it; that is no trouble of the service."""
+    page = visit("services/greeter/Say.Again")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_label("Items")).to_contain_text("Hello")
+    page.get_by_role("button", name="Stop").click()
+
+    page.goto(page.url.split("#")[0] + "#/activity")
+
+    entry = page.locator("section.card").filter(has_text="Say.Again").first
+    expect(entry).to_contain_text("stopped")
+    expect(entry).not_to_contain_text("499")
+
+
+def test_what_waits_for_a_trial_is_told(visit: Open) -> None:
+    """A commit that is not tried yet is not passed over in silence; neither is one that did not start."""
+    page = visit("")
+
+    def answer(route: Route) -> None:
+        told = route.fetch().json()
+        told["services"][0] |= {"waits": "c0ffee waits until the trial of generation 2 ends", "trouble": "it is broken"}
+        route.fulfill(json=told)
+
+    page.route("**/api/runtime/Runtime.Status", answer)
+    page.goto(page.url.split("#")[0] + "#/mine")
+
+    expect(page.get_by_role("region", name="My services")).to_contain_text("c0ffee waits until the trial")
+    page.get_by_role("region", name="My services").get_by_role("link").first.click()
+    expect(page.locator("dl.facts").first).to_contain_text("c0ffee waits until the trial")
+    expect(page.locator("dl.facts").first).to_contain_text("it is broken")
+
+
+def test_a_token_for_what_is_not_there_is_asked_about(visit: Open) -> None:
+    """A slip of the pen would make a token that nothing answers; who means it presses again."""
+    page = visit("settings")
+    page.get_by_label("Name of a new token").fill("slip")
+    page.get_by_label("What it may reach").fill("greeter; greetre, everything:Show.Nothing topic:orders greeter:Say")
+
+    page.get_by_role("button", name="Make a token").click()
+
+    expect(page.get_by_text("Nothing in reach is called greetre, everything:Show.Nothing.")).to_be_visible()
+    expect(page.get_by_role("row", name="slip")).to_have_count(0)
+    page.get_by_label("What it may reach").fill("greeter")
+    page.get_by_role("button", name="Make a token").click()
+    expect(page.get_by_role("status").filter(has_text="Copy it now")).to_contain_text("slip")
 
 
 def test_a_token_is_lent_used_and_taken_back(visit: Open, node: Running) -> None:

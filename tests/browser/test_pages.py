@@ -106,6 +106,34 @@ def test_an_event_reaches_who_listens(visit: Open) -> None:
     expect(kept.get_by_label("Kept events").get_by_role("article").first).to_contain_text("ordered")
 
 
+def test_a_topic_that_is_new_is_no_trouble(visit: Open) -> None:
+    """It has no events yet; the first one is listed as soon as it is published."""
+    page = visit("events")
+
+    page.get_by_label("Topic", exact=True).fill("browser-new")
+    kept = page.get_by_role("region", name="Kept events")
+    expect(kept).to_contain_text("None are kept of this topic.")
+    page.get_by_label("What happened").fill('{"kind": "first"}')
+    page.get_by_role("button", name="Publish").click()
+
+    expect(kept).to_contain_text("first")
+
+
+def test_json_that_is_broken_is_not_published_unasked(visit: Open) -> None:
+    """Whoever presses again means it as text."""
+    page = visit("events")
+    page.get_by_label("Topic", exact=True).fill("browser-broken")
+    page.get_by_label("What happened").fill("{bad")
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("This is no JSON")).to_be_visible()
+    kept = page.get_by_role("region", name="Kept events")
+    expect(kept).to_contain_text("None are kept of this topic.")
+
+    page.get_by_role("button", name="Publish it as text").click()
+
+    expect(kept).to_contain_text("{bad")
+
+
 def test_an_event_without_a_topic_is_not_published(visit: Open) -> None:
     """What is missing has the focus."""
     page = visit("events")
@@ -209,6 +237,19 @@ def test_without_the_node_what_was_known_is_shown(visit: Open) -> None:
     expect(page.get_by_role("alert").first).to_contain_text("does not answer")
 
 
+def test_a_first_visit_is_enough_for_a_list_without_the_node(visit: Open) -> None:
+    """What was asked before anything kept it is asked again once something does."""
+    page = visit("services", alone=True)
+    page.get_by_role("listitem").first.wait_for()
+    page.evaluate("navigator.serviceWorker.ready")
+    page.wait_for_function("async () => (await (await caches.open('known')).keys()).length > 0")
+    page.context.set_offline(True)
+
+    page.reload()
+
+    expect(page.get_by_role("listitem")).to_have_count(3)
+
+
 def test_whoever_did_not_sign_in_is_told_how(visit: Open) -> None:
     """Services answer anybody on this machine; the rest says what to type."""
     page = visit("network", owner=False)
@@ -262,7 +303,6 @@ def test_a_link_works_once(visit: Open, node: Running) -> None:
     page = visit("network", owner=False)
 
     page.goto(link)
-    page.goto(f"{node.address}/#/network")
 
     expect(page.get_by_role("alert")).to_contain_text("used already")
 

@@ -187,6 +187,7 @@ async def test_what_goes_wrong_is_a_result_that_says_so(node: Node, way: str, mo
             ({"service": "show"}, "endpoint: a text is expected"),
             ({"service": "show", "endpoint": "Say.Hello", "arguments": [1]}, "arguments: an object"),
             ({"service": "show", "endpoint": "Say.Hello", "timeout_seconds": "x"}, "timeout_seconds"),
+            ({"service": "show", "endpoint": "Say.Hello", "request": {"name": "Ann"}}, "request: call_service has no"),
         ):
             result = await client.call_tool("call_service", arguments)
             assert (result.is_error, words in text_of(result)) == (True, True), text_of(result)

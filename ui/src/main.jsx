@@ -13,5 +13,6 @@ speak().catch(() => speak("en")).then(() => {
 });
 
 if ("serviceWorker" in navigator) {
+  navigator.serviceWorker.addEventListener("controllerchange", load); // what was asked before it listened is kept by nobody
   addEventListener("load", () => navigator.serviceWorker.register("/assets/sw.js", { scope: "/" }).catch(() => {}));
 }

@@ -76,7 +76,7 @@ export function Palette({ close }) {
       <ul class="choices" id="choices" role="listbox" aria-label={t("Choices")}>
         {choices.map((choice, index) => (
           <li key={`${choice.icon}${choice.name}`} id={`choice-${index}`} role="option" aria-selected={index === at} onClick={() => choose(choice)} onMouseMove={() => setAt(index)}>
-            <Icon name={choice.icon} /><span>{choice.name}</span>{choice.about && <span class="soft small line">{choice.about}</span>}
+            <Icon name={choice.icon} /><span class="name">{choice.name}</span>{choice.about && <span class="soft small line">{choice.about}</span>}
           </li>
         ))}
       </ul>

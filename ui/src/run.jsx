@@ -192,7 +192,7 @@ function Outcome({ state, schema, service, again, isPlaced }) {
     <section class={isOld ? "card outcome old" : "card outcome"} ref={card} aria-label={t("Result")}>
       <div class="head">
         <b>{isOld ? <span class="soft">{t("Of the call before")}</span> : phase === "failed" ? <span class="bad">{t("Failed")}</span> : phase === "busy" ? t("Live") : phase === "stopped" ? t("Stopped") : t("Answer")}</b>
-        <span class="soft end">{[count !== undefined && t("{count} items", { count: number(count) }), seconds !== undefined && duration(seconds)].filter(Boolean).join(" · ")}{where && <> · <Nid nid={where} self={service.where === "local"} /></>}</span>
+        <span class="soft end">{[count !== undefined && t("{count} items", { count: number(count) }), seconds !== undefined && fault?.code !== 0 && duration(seconds)].filter(Boolean).join(" · ")}{where && fault?.code !== 0 && <> · <Nid nid={where} self={service.where === "local"} /></>}</span>
       </div>
       <div class="body">
         {items && <Items items={items} schema={schema} />}

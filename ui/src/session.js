@@ -24,13 +24,14 @@ export async function enter(address = location.href) {
       dispatchEvent(new HashChangeEvent("hashchange"));
     }
     await signIn(code);
-    return;
+    if (!signInTrouble.get()) return;
   }
   try {
     owner.set(pageKey.get() ? (await read("/-/session")).owner : false);
   } catch {
     owner.set(!online.get() && pageKey.get() !== null);
   }
+  if (code && !owner.get()) location.hash = "#/settings"; // where it is said why, and how to sign in
 }
 
 export async function signIn(code) {

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { stream } from "./node.js";
 import { announce } from "./notice.jsx";
-import { t } from "./words.js";
+import { plainLine, t } from "./words.js";
 
 const LINES_MAX = 500;
 
@@ -45,7 +45,7 @@ export function Steps({ lines, phase, fault }) {
   return (
     <div class="tight">
       <pre class="log" ref={end} tabIndex={0} aria-label={t("Progress")}>
-        {lines.map((line, index) => <div key={index} class={line.failed ? "bad" : ""}>{line.step}  {line.detail}{line.tail?.length > 0 && `\n${line.tail.join("\n")}`}</div>)}
+        {lines.map((line, index) => <div key={index} class={line.failed ? "bad" : ""}>{line.step}  {plainLine(line.detail)}{line.tail?.length > 0 && `\n${line.tail.map(plainLine).join("\n")}`}</div>)}
         {phase === "busy" && <div class="soft">{t("Under way…")}</div>}
       </pre>
       {fault && <p class="bad" role="alert">{fault.detail}</p>}

@@ -1,11 +1,12 @@
 // Tokens for programs: made for what they may reach and for how long, shown once, taken back.
 import { useState } from "preact/hooks";
+import { describe } from "./catalog.js";
 import { control } from "./node.js";
 import { announce, notice } from "./notice.jsx";
 import { CopyButton, Skeleton, Sure, Trouble, useAsked, When } from "./parts.jsx";
 import { t } from "./words.js";
 
-const DAY = 86_400;
+const DAY = 86_400, LOOKED_UP_MAX = 32;
 
 export function Tokens() {
   const { value, fault, again } = useAsked(async () => (await control("auth", "Tokens.List")).tokens);
@@ -46,21 +47,47 @@ export function Tokens() {
   );
 }
 
+/** Returns those scopes that name a service or an endpoint which nobody in reach has; topics and patterns are not looked up. */
+async function strangeAmong(scopes) {
+  const isStrange = async (scope) => {
+    const [service, endpoint] = scope.split(":");
+    if (service === "topic" || scope.includes("*")) return false;
+    try {
+      const { endpoints } = await describe(service);
+      return endpoint !== undefined && !endpoints.some(({ name }) => name === endpoint || name.startsWith(`${endpoint}.`));
+    } catch (fault) {
+      return fault.code === 404 || fault.code === 400;
+    }
+  };
+  const strange = await Promise.all(scopes.slice(0, LOOKED_UP_MAX).map(isStrange));
+  return scopes.filter((_, index) => strange[index]);
+}
+
 function Making({ again }) {
   const [name, setName] = useState("");
   const [scopes, setScopes] = useState("");
   const [days, setDays] = useState("90");
   const [wrong, setWrong] = useState("");
-  const [made, setMade] = useState("");
+  const [made, setMade] = useState(null);
+  const [doubt, setDoubt] = useState("");
   const make = async (event) => {
     event.preventDefault();
+    setMade(null);
     if (!name.trim()) {
       setWrong(t("This is needed."));
       return document.getElementById("token-name").focus();
     }
+    const wanted = scopes.split(/[\s,;]+/).filter(Boolean);
+    const strange = (await strangeAmong(wanted)).join(", ");
+    if (strange && doubt !== strange) {
+      setWrong("");
+      setDoubt(strange); // whoever presses again means what will be there later
+      return document.getElementById("token-scopes").focus();
+    }
     try {
-      const request = { name: name.trim(), scopes: scopes.split(/[\s,]+/).filter(Boolean), expiry_seconds: Number(days) * DAY };
-      setMade((await control("auth", "Tokens.Create", request)).token);
+      const request = { name: name.trim(), scopes: wanted, expiry_seconds: Number(days) * DAY };
+      setMade({ name: request.name, token: (await control("auth", "Tokens.Create", request)).token });
+      setDoubt("");
       announce(t("The token is made; it is shown this once."));
       setWrong("");
       setName("");
@@ -86,13 +113,14 @@ function Making({ again }) {
       </div>
       <div class="field">
         <label for="token-scopes">{t("What it may reach")}<span class="hint"> · {t("optional")}</span></label>
-        <input id="token-scopes" value={scopes} autocomplete="off" placeholder="greeter greeter:Say.Hello topic:orders" onInput={(event) => setScopes(event.currentTarget.value)} aria-describedby="token-scopes-about" />
+        <input id="token-scopes" value={scopes} autocomplete="off" placeholder="greeter greeter:Say.Hello topic:orders" onInput={(event) => { setScopes(event.currentTarget.value); setDoubt(""); }} aria-describedby="token-scopes-about token-scopes-doubt" />
+        <span class="warn" id="token-scopes-doubt" role={doubt ? "alert" : undefined}>{doubt && t("Nothing in reach is called {names}. Press again if it will be there later.", { names: doubt })}</span>
         <small id="token-scopes-about">{t("Services, endpoints and topics, with blanks between them; nothing is every service.")}</small>
       </div>
       {made && (
         <div class="state" role="status">
-          <p class="mid">{t("Copy it now: it is shown this once, and kept nowhere.")}</p>
-          <div class="row" style={{ flexWrap: "nowrap" }}><code>{made}</code><CopyButton text={made} label={t("Copy the token")} /></div>
+          <p class="mid"><b>{made.name}</b>. {t("Copy it now: it is shown this once, and kept nowhere.")}</p>
+          <div class="row" style={{ flexWrap: "nowrap" }}><code>{made.token}</code><CopyButton text={made.token} label={t("Copy the token")} /></div>
         </div>
       )}
       <div><button class="quiet">{t("Make a token")}</button></div>

@@ -22,6 +22,11 @@ export function t(sentence, given) {
   return given ? found.replace(/\{(\w+)\}/g, (whole, name) => (name in given ? String(given[name]) : whole)) : found;
 }
 
+const FOR_TERMINALS = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])/g;
+
+/** A line of a program without what tells a terminal colours and places. */
+export const plainLine = (line) => String(line ?? "").replace(FOR_TERMINALS, "");
+
 export const number = (value) => new Intl.NumberFormat(spoken.get()).format(value);
 
 const STEPS = [
@@ -39,7 +44,7 @@ export const exactly = (seconds) =>
   new Date(seconds * 1000).toLocaleString(spoken.get(), { dateStyle: "medium", timeStyle: "medium" });
 
 export function duration(seconds) {
-  if (seconds < 0.001) return `${Math.round(seconds * 1e6)} µs`;
+  if (seconds < 0.0001) return "< 0.1 ms";
   if (seconds < 1) return `${seconds < 0.01 ? (seconds * 1000).toFixed(1) : Math.round(seconds * 1000)} ms`;
   if (seconds < 120) return `${seconds.toFixed(1)} s`;
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;

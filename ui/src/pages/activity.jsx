@@ -12,6 +12,8 @@ import { Answer, bare } from "../value.jsx";
 import { bytes, duration, exactly, number, t } from "../words.js";
 
 const LOOK_SECONDS = 4, SHOWN_MAX = 100, ASKED_MAX = 50, TRACES = 50;
+const STOPPED = 499; // whoever asked hung up, as somebody does who has seen enough of a stream
+const isGood = ({ code }) => code === 0 || code === STOPPED;
 const SAME_SECONDS = 0.25; // a call in both records began in one and ended in the other about then
 
 export default function Activity() {
@@ -51,7 +53,7 @@ function Shown() {
   const found = useMemo(() => {
     const words = query.toLowerCase().split(/\s+/).filter(Boolean);
     const fits = (one) => words.every((word) => `${one.service} ${one.endpoint} ${one.caller} ${one.detail}`.toLowerCase().includes(word));
-    return (value ?? []).filter((one) => (only === "all" || one.code !== 0) && fits(one));
+    return (value ?? []).filter((one) => (only === "all" || !isGood(one)) && fits(one));
   }, [value, query, only]);
   if (fault && !value) return <Trouble fault={fault} again={again} />;
   if (!value) return <Skeleton lines={8} />;
@@ -80,10 +82,10 @@ function Entry({ entry }) {
   return (
     <section class="card">
       <div class="head">
-        <span class={`dot ${entry.code === 0 ? "good" : "bad"}`} />
+        <span class={`dot ${entry.code === STOPPED ? "" : isGood(entry) ? "good" : "bad"}`} />
         <button type="button" class="plain" aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}><b>{entry.service}</b>&nbsp;<span class="mono">{entry.endpoint}</span></button>
-        <span class="unseen">{entry.code === 0 ? t("worked") : t("failed")}</span>
-        <span class="soft end">{entry.code > 0 && `${entry.code} · `}{duration(entry.seconds)} · <When seconds={entry.time} /></span>
+        <span class={entry.code === STOPPED ? "soft" : "unseen"}>{entry.code === STOPPED ? t("stopped") : isGood(entry) ? t("worked") : t("failed")}</span>
+        <span class="soft end">{!isGood(entry) && entry.code > 0 && `${entry.code} · `}{duration(entry.seconds)} · <When seconds={entry.time} /></span>
       </div>
       {open && <div id={id}><Inspected entry={entry} /></div>}
     </section>

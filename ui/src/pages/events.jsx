@@ -9,11 +9,12 @@ import { useStore } from "../store.js";
 import { Value } from "../value.jsx";
 import { bytes, number, t } from "../words.js";
 
-const LOOK_SECONDS = 5, EVENTS_MAX = 200, KEPT = 50;
+const LOOK_SECONDS = 5, EVENTS_MAX = 200, KEPT = 50, TYPED_MILLISECONDS = 300;
 
 export default function Events() {
   const { parts } = useStore(route);
   const [topic, setTopic] = useState(parts[0] ?? "");
+  const [said, setSaid] = useState(0);
   useEffect(() => setTopic(parts[0] ?? ""), [parts[0]]);
   return (
     <div class="column">
@@ -21,9 +22,9 @@ export default function Events() {
       <Offline />
       <OwnersOnly>
         <Topics topic={topic} />
-        <Say topic={topic} setTopic={setTopic} />
+        <Say topic={topic} setTopic={setTopic} done={() => setSaid(said + 1)} />
         <Listen key={`listen ${topic}`} topic={topic} />
-        {topic && <Kept key={`kept ${topic}`} topic={topic} />}
+        {topic && <Kept key={`kept ${topic}`} topic={topic} said={said} />}
       </OwnersOnly>
     </div>
   );
@@ -54,18 +55,26 @@ function Topics({ topic }) {
   );
 }
 
-function Say({ topic, setTopic }) {
+function Say({ topic, setTopic, done }) {
   const [text, setText] = useState("");
+  const [asText, setAsText] = useState(false);
   const [wrong, setWrong] = useState({});
   const send = async (event) => {
     event.preventDefault();
     const found = { ...(topic.trim() ? {} : { topic: t("This is needed.") }), ...(text.trim() ? {} : { text: t("This is needed.") }) };
     setWrong(found);
+    const body = asJson(text);
+    if (!found.text && body === null && !asText && MEANT_AS_JSON.test(text)) {
+      found.text = t("This is no JSON, though it begins like it. Mend it, or publish it as text.");
+      setAsText(true); // whoever presses again means it
+      setWrong(found);
+    }
     if (found.topic || found.text) return document.getElementById(found.topic ? "event-topic" : "event-text").focus();
     try {
-      const body = asJson(text);
       const { id } = await publish(topic.trim(), body ?? text, body === null ? "text/plain" : "application/json");
       setText("");
+      setAsText(false);
+      done();
       replace("events", [topic.trim()]);
       notice(t("Published as {id}", { id: id.slice(0, 8) }));
     } catch (fault) {
@@ -82,13 +91,15 @@ function Say({ topic, setTopic }) {
       </div>
       <div class="field">
         <label for="event-text">{t("What happened")}</label>
-        <textarea id="event-text" class="mono" value={text} onInput={(event) => setText(event.currentTarget.value)} placeholder={'{"kind": "greeted"}'} spellcheck={false} aria-invalid={wrong.text ? "true" : undefined} aria-describedby="event-text-wrong" />
+        <textarea id="event-text" class="mono" value={text} onInput={(event) => { setText(event.currentTarget.value); setAsText(false); }} placeholder={'{"kind": "greeted"}'} spellcheck={false} aria-invalid={wrong.text ? "true" : undefined} aria-describedby="event-text-wrong" />
         <span class="wrong" id="event-text-wrong">{wrong.text}</span>
       </div>
-      <div><button>{t("Publish")}</button></div>
+      <div><button>{asText ? t("Publish it as text") : t("Publish")}</button></div>
     </form>
   );
 }
+
+const MEANT_AS_JSON = /^\s*[{["]/;
 
 /** Returns a text as it is sent where it is JSON, else null. */
 function asJson(text) {
@@ -153,7 +164,7 @@ function readable(base64, type = "") {
 }
 
 /** What the node keeps of a topic, newest first. */
-function Kept({ topic }) {
+function Kept({ topic, said }) {
   const [events, setEvents] = useState(null);
   const [fault, setFault] = useState(null);
   const look = async () => {
@@ -166,10 +177,14 @@ function Kept({ topic }) {
       setEvents(found.reverse());
       setFault(null);
     } catch (caught) {
-      setFault(caught);
+      if (caught.code === 404) setEvents([]); // a topic that nobody has published to yet
+      else setFault(caught);
     }
   };
-  useEffect(() => void look(), []);
+  useEffect(() => {
+    const timer = setTimeout(look, said ? 0 : TYPED_MILLISECONDS);
+    return () => clearTimeout(timer);
+  }, [said]);
   return (
     <section class="stack" aria-label={t("Kept events")}>
       <div class="row"><h2>{t("Kept events")}</h2><button type="button" class="quiet little end" onClick={look}>{t("Look again")}</button></div>

@@ -7,8 +7,8 @@ import { Heading, Offline, OwnersOnly, Skeleton, Sure, Trouble, useAsked, When }
 import { go, route, to } from "../route.js";
 import { Steps, useSteps } from "../steps.jsx";
 import { useStore } from "../store.js";
-import { bytes, duration, number, t } from "../words.js";
-import { StateOf } from "./mine.jsx";
+import { bytes, duration, number, plainLine, t } from "../words.js";
+import { Remarks, StateOf } from "./mine.jsx";
 
 const LOOK_SECONDS = 3, LINES_MAX = 400, ERRORS_MAX = 10;
 
@@ -45,7 +45,7 @@ function Shown({ name }) {
   if (fault && !value) return <Trouble fault={fault} again={again} />;
   if (!value) return <Skeleton lines={8} />;
   const { own, evolution, stats, traces, instances } = value;
-  if (!own) return <Trouble fault={{ code: 404, detail: t("This node does not run it.") }} again={again} />;
+  if (!own) return <><Trouble fault={{ code: 404, detail: t("This node does not run it.") }} again={again} /><Log name={name} /></>; // what it wrote when it ran last
   const act = async (endpoint, request) => {
     await steps.start("runtime", endpoint, request);
     again();
@@ -62,7 +62,7 @@ function Shown({ name }) {
   return (
     <>
       <dl class="facts">
-        <dt>{t("State")}</dt><dd><StateOf state={own.state} />{own.reason && <span class="hint"> · {own.reason}</span>}</dd>
+        <dt>{t("State")}</dt><dd><StateOf state={own.state} /><Remarks service={own} /></dd>
         <dt>{t("Source")}</dt><dd><code>{own.source}{own.ref && `@${own.ref}`}</code></dd>
         <dt>{t("Revision")}</dt><dd><code title={own.revision}>{own.revision.replace(/^content-/, "").slice(0, 12)}</code>{own.evolves && <span class="soft"> · {t("follows its source")}</span>}</dd>
         <dt>{t("Since")}</dt><dd><When seconds={own.started} /></dd>
@@ -84,6 +84,8 @@ function Shown({ name }) {
   );
 }
 
+const STANDINGS = { canary: { word: "on trial" }, ramping: { word: "taking over" }, active: { word: "has the calls" }, zero: { word: "set aside" } };
+
 function Generations({ name, evolution, again }) {
   const back = async (generation) => {
     try {
@@ -104,7 +106,9 @@ function Generations({ name, evolution, again }) {
             {evolution.generations.map((one) => (
               <tr key={one.generation}>
                 <th scope="row">{one.generation}</th>
-                <td>{one.state}{one.reasons.map((reason) => <div class="hint" key={reason}>{String(reason)}</div>)}</td>
+                <td>{t(STANDINGS[one.state]?.word ?? one.state)}
+                  {one.state === "canary" && <div>{t("It gets few of the calls until it is shown to be no worse, and then all of them.")}</div>}
+                  {one.reasons.map((reason) => <div class="hint" key={reason}>{String(reason)}</div>)}</td>
                 <td class="number">{one.weight / 100} %</td>
                 <td><When seconds={one.since} /></td>
                 <td>{one.generation !== evolution.active && one.state !== "gone" && <button type="button" class="quiet little" onClick={() => back(one.generation)}>{t("Give it all calls")}</button>}</td>
@@ -176,7 +180,7 @@ function Log({ name }) {
       {fault && <p class="bad" role="alert">{fault.detail}</p>}
       {lines?.length ? (
         <pre class="log" ref={box} tabIndex={0} aria-label={t("Log")}>
-          {lines.map((line, index) => <div key={index} class={line.stream === "stderr" ? "warn" : ""}><span class="soft">{new Date(line.time * 1000).toLocaleTimeString()}</span>  {line.line}</div>)}
+          {lines.map((line, index) => <div key={index} class={line.stream === "stderr" ? "warn" : ""}><span class="soft">{new Date(line.time * 1000).toLocaleTimeString()}</span>  {plainLine(line.line)}</div>)}
         </pre>
       ) : <p class="soft mid">{t("It has written nothing.")}</p>}
     </>

@@ -1,6 +1,6 @@
 // The services that this node runs.
 import { control } from "../node.js";
-import { Heading, Offline, OwnersOnly, Skeleton, State, Trouble, useAsked, When } from "../parts.jsx";
+import { Heading, Offline, OwnersOnly, Prose, Skeleton, State, Trouble, useAsked, When } from "../parts.jsx";
 import { to } from "../route.js";
 import { t } from "../words.js";
 
@@ -22,6 +22,10 @@ export const StateOf = ({ state }) => (
   <span style={{ whiteSpace: "nowrap" }}><span class={`dot ${{ running: "good", waiting: "bad" }[state] ?? "warn"}`} />{t(STATES[state]?.word ?? state)}</span>
 );
 
+/** Why a service is not what its source is now: it waits for its next start, or a newer revision for a trial, or that one failed. */
+export const Remarks = ({ service }) => [service.reason, service.waits, service.trouble].filter(Boolean)
+  .map((remark) => <div class="hint" key={remark}><Prose>{remark}</Prose></div>);
+
 function Shown() {
   const { value, fault, again } = useAsked(async () => (await control("runtime", "Runtime.Status")).services, LOOK_SECONDS);
   if (fault && !value) return <Trouble fault={fault} again={again} />;
@@ -37,7 +41,7 @@ function Shown() {
           {value.map((one) => (
             <tr key={one.name}>
               <th scope="row"><a href={to("mine", [one.name])}>{one.name}</a></th>
-              <td><StateOf state={one.state} />{one.reason && <div class="hint">{one.reason}</div>}</td>
+              <td><StateOf state={one.state} /><Remarks service={one} /></td>
               <td class="number">{one.generation}</td>
               <td><When seconds={one.started} /></td>
               <td class={`number ${one.restarts ? "warn" : ""}`}>{one.restarts}</td>

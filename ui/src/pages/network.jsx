@@ -81,6 +81,7 @@ function Nodes({ graph, self, again }) {
           <g class="self"><circle cx="320" cy="142" r="14" /><text x="320" y="174">{t("this node")}</text></g>
         </svg>
       </div>
+      {(others.length || services.length) > SHOWN_MAX && <p class="hint">{t("The drawing has {shown} of {all}.", { shown: SHOWN_MAX, all: number(others.length || services.length) })}</p>}
       {others.length === 0 && <p class="soft mid">{t("No other node is linked yet; these are the services of this one. Join a network with the ticket of one of its nodes, or give somebody the ticket of this one.")}</p>}
       <div class="scroll" tabIndex={0} role="region" aria-label={t("Nodes")}>
         <table>

@@ -35,6 +35,7 @@ const whereOf = (services, name) => services?.find((service) => service.name ===
 function Described({ service: found, wanted, fill }) {
   const { name } = found;
   const nodes = found.nodes ?? [];
+  const nids = [...new Set(nodes.map((node) => node.nid))]; // a service may have several instances on one node
   const { services } = useStore(catalog);
   const service = { ...found, nodes, where: whereOf(services, found.name) };
   const versions = [...new Set(nodes.map((node) => node.version).filter(Boolean))];
@@ -52,7 +53,7 @@ function Described({ service: found, wanted, fill }) {
       <dl class="facts">
         <dt>{t("Versions")}</dt><dd>{versions.length ? versions.join(", ") : service.version || "–"}</dd>
         <dt>{t("Runs on")}</dt>
-        <dd>{nodes.length ? nodes.slice(0, 8).map((node, index) => <span key={`${node.nid}${index}`}>{index > 0 && ", "}<Nid nid={node.nid} self={service.where === "local"} /></span>) : t("this node")}{nodes.length > 8 && " …"}</dd>
+        <dd>{nids.length ? nids.slice(0, 8).map((nid, index) => <span key={nid}>{index > 0 && ", "}<Nid nid={nid} self={service.where === "local"} /></span>) : t("this node")}{nids.length > 8 && " …"}</dd>
         {service.metadata?.isolation && <><dt>{t("Confined by")}</dt><dd>{String(service.metadata.isolation)}</dd></>}
         {tags.length > 0 && <><dt>{t("Tags")}</dt><dd class="row" style={{ gap: "8px" }}>{tags.map((tag) => <a key={tag} href={to("services", [], { search: tag })}>{tag}</a>)}</dd></>}
       </dl>

@@ -12,12 +12,15 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from micro.doors.adapter.openapi import Operation
-from micro.errors import InternalError
+from micro.errors import BadRequest, InternalError
 
 __all__ = ["Request", "operating", "plain"]
 
 SAFE = "/%?&=:@!$'()*+,;~#[]"
 """What a path and a query may hold as it is."""
+
+TARGET_CHARACTERS_MAX = 32_768
+"""A path with its query is no longer: hardly any program reads a longer one, and most say only that they cannot."""
 
 BODYLESS = {"GET", "DELETE"}
 
@@ -43,7 +46,7 @@ class Request:
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body
 
     def __str__(self) -> str:
-        return f"{self.method} {self.target[:100]}"
+        return f"{self.method} {self.target.partition('?')[0][:100]}"  # what was asked with is its caller's own
 
 
 def plain(method: str, target: str, body: bytes = b"", content_type: str = "") -> Request:
@@ -71,7 +74,13 @@ def operating(operation: Operation, values: Mapping[str, Any]) -> Request:
     content, data = "", b""
     if operation.method not in BODYLESS or body or whole is not None:
         content, data = _encoded(whole if whole is not None else body, form=operation.form)
-    return plain(operation.method, f"{path}?{urlencode(query)}" if query else path, data, content)
+    request = plain(operation.method, f"{path}?{urlencode(query)}" if query else path, data, content)
+    if len(request.target) > TARGET_CHARACTERS_MAX:
+        longest = max(operation.fields, key=lambda field: len(_text(values.get(field.name))))
+        raise BadRequest(
+            f"{longest.name}: it is too long; at most {TARGET_CHARACTERS_MAX} characters reach the program"
+        )
+    return request
 
 
 def _encoded(value: Any, *, form: bool) -> tuple[str, bytes]:

@@ -52,6 +52,9 @@ READ_BYTES = 32_768
 CODES: Mapping[int, int] = {405: 404, 406: 400, 410: 404, 415: 400, 422: 400, 501: 404, 502: 503, 504: 408}
 """What a status means for a caller, where it is no code of a fault itself."""
 
+ASKED_WRONGLY = (400, 422)
+"""With these a program tells its caller what is wrong with what was asked, in words meant for him."""
+
 MARKUP = re.compile(r"<(style|script|title)\b.*?</\1>|<[^>]*>", re.DOTALL)
 """What a page says beside its words."""
 
@@ -216,7 +219,10 @@ async def _refused(request: Request, reply: Reply) -> Fault:
     detail = " ".join(MARKUP.sub(" ", body.decode("utf-8", "replace")).split())[:DETAIL_CHARACTERS_MAX]
     code = CODES.get(reply.status, reply.status)
     code = code if code in Fault.codes else (400 if code < 500 else 500)
-    detail = detail.removeprefix(f"{reply.status} ") or "it did not say why"
+    detail = detail.removeprefix(f"{reply.status} ")
+    if reply.status in ASKED_WRONGLY and detail:
+        return BadRequest(detail)  # said to whoever asked, who knows of no path
+    detail = detail or "it did not say why"
     return Fault.make(code, f"{request}: {detail if code == reply.status else f'{reply.status} {detail}'}")
 
 

@@ -26,7 +26,7 @@ from micro.doors.mcp.changes import Changes
 from micro.doors.mcp.content import failed, said
 from micro.doors.mcp.reach import Reach
 from micro.doors.mcp.tool import Tool, tools_of
-from micro.doors.mcp.toolbox import CALL, DESCRIBE, SEARCH, find_tool, lines_of, tools_for
+from micro.doors.mcp.toolbox import CALL, DESCRIBE, OWN_ARGUMENTS, SEARCH, find_tool, lines_of, tools_for
 from micro.errors import BadRequest, Fault, NotFound
 from micro.version import VERSION
 
@@ -71,6 +71,7 @@ class Answers:
     async def _called(
         self, reach: Reach, context: Context, asked: CallToolRequestParams, arguments: Mapping[str, Any]
     ) -> CallToolResult:
+        _refuse_strange(asked.name, arguments)
         if asked.name == SEARCH:
             limit = _number(arguments, "limit", RESULTS)
             found = await reach.search(_text(arguments, "query"), max(1, min(int(limit), RESULTS_MAX)))
@@ -96,6 +97,14 @@ async def _endpoint(reach: Reach, service: str, endpoint: str) -> Tool:
     if found is None:
         raise NotFound(f"{service} has no endpoint {endpoint[:80]}; it has {', '.join(list(tools)[:20]) or 'none'}")
     return replace(found, service=service)  # which may be that of one node, or a version
+
+
+def _refuse_strange(name: str, arguments: Mapping[str, Any]) -> None:
+    """Refuses arguments that a tool of ours does not have: one that is passed over is one that its caller misses."""
+    known = OWN_ARGUMENTS.get(name, arguments)
+    for each in arguments:
+        if each not in known:
+            raise BadRequest(f"{each[:80]}: {name} has no such argument; it has {', '.join(known)}")
 
 
 def _text(arguments: Mapping[str, Any], name: str) -> str:

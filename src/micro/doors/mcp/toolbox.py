@@ -16,7 +16,7 @@ from mcp.types import ToolAnnotations
 from micro.doors.mcp.reach import Reach
 from micro.doors.mcp.tool import Tool, tools_of
 
-__all__ = ["CALL", "DESCRIBE", "SEARCH", "find_tool", "tools_for"]
+__all__ = ["CALL", "DESCRIBE", "OWN_ARGUMENTS", "SEARCH", "find_tool", "tools_for"]
 
 log = logging.getLogger("micro.mcp")
 
@@ -88,6 +88,10 @@ SERVICE_TOOLS: Final = (
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True),
     ),
 )
+
+OWN_ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
+    tool.name: tuple(tool.input_schema["properties"]) for tool in SERVICE_TOOLS
+}
 
 
 async def tools_for(reach: Reach) -> list[McpTool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -22,7 +23,7 @@ from micro.doors.adapter.http import HttpProgram
 from micro.doors.adapter.listening import listening_ports
 from micro.doors.adapter.program import Program, child_environment, read_program
 from micro.doors.adapter.site import Site
-from micro.errors import ConfigError, EngineError, Fault, NotFound, TooLarge
+from micro.errors import BadRequest, ConfigError, EngineError, Fault, NotFound, TooLarge
 from micro.system import SystemProcesses
 
 SERVER = """
@@ -30,7 +31,7 @@ import http.server, os
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        codes = {"/missing": 404, "/odd": 418, "/bad": 503, "/gone": 410, "/slow": 504}
+        codes = {"/missing": 404, "/odd": 418, "/bad": 503, "/gone": 410, "/slow": 504, "/wrong": 422, "/wrong?a": 400}
         body = str(dict(os.environ) if self.path == "/environment" else self.path).encode()
         if self.path == "/large":
             body = b"x" * 4_000_001
@@ -175,6 +176,9 @@ async def test_a_server_is_asked_and_its_refusals_are_faults(tmp_path: Path) -> 
     assert "secret" not in str((await server.ask("GET", "/environment", b"", "", None)).body)
     assert await server.fetch("/x", None) == b"/x"
     assert await server.description() is None
+    for path in ("/wrong", "/wrong?a"):  # what the program says of what was asked is for whoever asked
+        with pytest.raises(BadRequest, match=f"^{re.escape(path)}$"):
+            await server.ask("GET", path, b"", "", None)
     faults = {"/missing": 404, "/odd": 400, "/bad": 503, "/gone": 404, "/slow": 408, "/large": 413, "/hang": 503}
     for path, code in faults.items():
         with pytest.raises(Fault) as refused:
