@@ -221,6 +221,12 @@ class Link(asyncio.BufferedProtocol):
             self._waiting.append(future)
             await future
 
+    def once_drained(self, told: Callable[[], None]) -> None:
+        """Has somebody told once, when the pipe takes more or is gone; for who cannot wait."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        future.add_done_callback(lambda done: told())
+        self._waiting.append(future)
+
     def schedule(self) -> None:
         """Has what the session has to say written at the end of this turn of the loop, or now where it is much."""
         if not self._scheduled:

@@ -114,6 +114,7 @@ class Flow(Owner):
     __slots__ = (
         "_end",
         "_exchange",
+        "_is_waiting",
         "_link",
         "_unsaid",
         "_unsent",
@@ -131,7 +132,7 @@ class Flow(Owner):
         self.exchange: LinkExchange | None = None
         self.expiry: asyncio.TimerHandle | None = None
         self.entry: Entry | None = None
-        self.is_ending = False
+        self.is_ending = self._is_waiting = False
         self._unsent: deque[bytes] = deque()
         self._unsaid: deque[bytes] = deque()
         self._end: Callable[[], None] | None = None
@@ -172,11 +173,18 @@ class Flow(Owner):
                 self._fail(fault)
                 return
             self._unsent.popleft()
+        if self._unsent and link.full and not self._is_waiting:
+            self._is_waiting = True
+            link.once_drained(self._drained)
         if not self._unsent:
             if self.is_ending:
                 link.session.end(exchange)
             self._writer.look()
         link.schedule()
+
+    def _drained(self) -> None:
+        self._is_waiting = False
+        self.push()
 
     def withdraw(self) -> None:
         """Nobody is there any more."""

@@ -147,6 +147,7 @@ class Course(Owner):
         "_exchange",
         "_has_ended",
         "_is_last",
+        "_is_waiting",
         "_last",
         "_link",
         "_owed",
@@ -162,7 +163,7 @@ class Course(Owner):
         self._connection: Outbound | None = None
         self._unsaid: deque[bytes] = deque()
         self._owed: deque[bytes] = deque()
-        self._has_ended = self._is_last = self.is_over = False
+        self._has_ended = self._is_last = self._is_waiting = self.is_over = False
         self._last: Fault | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.on_over: Callable[[], None] = lambda: None
@@ -247,6 +248,9 @@ class Course(Owner):
             return
         while self._owed and exchange.send_window > 0 and not link.full:
             link.session.send(exchange, self._owed.popleft())
+        if self._owed and link.full and not self._is_waiting:
+            self._is_waiting = True
+            link.once_drained(self._drained)
         if not self._owed and self._last is not None:
             link.fail(exchange.number, self._last)
             self._end()
@@ -256,6 +260,10 @@ class Course(Owner):
         elif self._connection is not None:
             self._connection.hold(held=bool(self._owed))
         link.schedule()
+
+    def _drained(self) -> None:
+        self._is_waiting = False
+        self._pass_on()
 
     def _end(self) -> None:
         self.is_over = True

@@ -252,6 +252,24 @@ async def test_programs_of_this_machine_have_many_connections(place: Place) -> N
     assert answers == [Answered(b'{"result":"Hello world"}')] * 200
 
 
+async def test_many_streams_that_say_much_at_once_all_end(place: Place) -> None:
+    """What stopped because the link into the node had much to write goes on once that is written."""
+    count, name = 10, b"x" * 20_000
+
+    async def talk() -> int:
+        async with place.guest() as guest:
+            guest.open("Say.Chat", service="chatter")
+            for _ in range(count):
+                guest.item(b'{"name":"%s"}' % name)
+            guest.item(b'{"name":"bye"}')
+            heard = 0
+            while isinstance(await guest.next(), Said):
+                heard += 1
+            return heard
+
+    assert await asyncio.gather(*(talk() for _ in range(30))) == [count] * 30
+
+
 async def test_a_door_that_closes_says_so() -> None:
     """Streams end with 503, and a call under way is answered."""
     async with open_place() as place, place.guest() as talking, place.guest() as calling:

@@ -16,7 +16,7 @@ from micro.doors.mucp.names import name_of
 from micro.doors.mucp.speaking import described
 from micro.doors.mucp.spoken import Spoken
 from micro.errors import Fault, NotFound
-from micro.mucp.http.acceptor import Acceptor, Closed, Item
+from micro.mucp.http.acceptor import Acceptor, Closed, Item, Opened
 from micro.node.local import InsideDialer
 from micro.service.client import Client
 from micro.service.once import call_once
@@ -170,6 +170,34 @@ async def test_a_server_that_does_not_say_the_end_has_ended(*, closes: bool, mon
             await stream.end()
             async with asyncio.timeout(30):
                 assert [message async for message in messages] == []
+
+
+async def test_many_streams_at_once_all_end() -> None:
+    """What stopped because the link into the node had much to write goes on once that is written."""
+    count, body = 20, b'{"x":"%s"}' % (b"x" * 20_000)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        acceptor = Acceptor()
+        while data := await reader.read(65_536):
+            for event in acceptor.receive(data):
+                if isinstance(event, Opened):
+                    for _ in range(count):
+                        acceptor.item(event.exchange, body)
+                    acceptor.end(event.exchange)
+            writer.write(acceptor.output())
+        writer.close()
+
+    async def read(client: Client) -> int:
+        stream = await client.stream_raw("go-greeter", "Say.Count")
+        async with stream:
+            return len([message async for message in stream])
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, open_place() as here:
+        await spoken_for(here, server.sockets[0].getsockname()[1])
+        client = here.node.client(OWNER)
+        async with asyncio.timeout(30):
+            assert await asyncio.gather(*(read(client) for _ in range(40))) == [count] * 40
 
 
 async def test_a_server_has_an_address_of_ipv6() -> None:
