@@ -35,7 +35,7 @@ class Tick:
     time: str
 
 
-@service.endpoint(idempotent=True, examples=[{"interval_seconds": 0.5, "count": 5}, {}])
+@service.endpoint(idempotent=True, readonly=True, examples=[{"interval_seconds": 0.5, "count": 5}, {}])
 async def watch(interval_seconds: float = 1.0, count: int = 0) -> AsyncIterator[Tick]:
     """Tick at a steady pace; the first tick comes at once.
 

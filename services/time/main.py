@@ -95,7 +95,7 @@ def difference(start: str, end: str, zone: str = "UTC") -> Span:
 
     Args:
         start: date, or date and time, in ISO 8601.
-        end: the same.
+        end: the later date, or date and time, in ISO 8601.
         zone: the zone that times without offset are of; days are 24 hours, whatever the clocks there do in between.
     """
     between = parse(end, zone, "end") - parse(start, zone, "start")

@@ -7,6 +7,7 @@ import re
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.running import FIRST_MILLISECONDS, Open
+from tests.browser.test_pages import AXE
 
 
 def say(page: Page, text: str) -> None:
@@ -71,3 +72,36 @@ def test_a_turn_that_the_node_refuses_spoils_no_other(visit: Open) -> None:
     page.get_by_role("button", name="Try again").click()
 
     expect(page.locator(".card").nth(1).locator(".big")).to_have_text("Hello Bob")
+
+
+def test_a_reload_keeps_the_conversation(visit: Open) -> None:
+    """With what was filled in, and goes on from there; the arrow brings the last wish back, and one may begin anew."""
+    page = visit("", alone=True)
+    say(page, "greet Ann")
+    expect(page.locator(".card .big")).to_have_text("Hello Ann", timeout=FIRST_MILLISECONDS)
+
+    page.reload()
+    expect(page.locator(".card .big")).to_have_text("Hello Ann")
+    expect(page.get_by_label("What was filled in")).to_have_text("NameAnn")
+    say(page, "no, I meant Bob")
+    expect(page.locator(".card").nth(1).locator(".big")).to_have_text("Hello Bob")
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_label("Say what you need")).to_have_value("no, I meant Bob")
+
+    assert complaints(page) == []
+    page.get_by_role("button", name="Begin a new conversation").click()
+    expect(page.locator(".card")).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("What do you need?")
+    expect(page.locator(".card")).to_have_count(0)
+
+
+def complaints(page: Page) -> list[str]:
+    """Returns what axe finds in either theme."""
+    page.evaluate(AXE.read_text())
+    found = []
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        violations = page.evaluate("axe.run().then((result) => result.violations)")
+        found += [f"{theme}: {one['id']} at {[each['target'] for each in one['nodes']][:3]}" for one in violations]
+    return found

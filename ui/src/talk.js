@@ -2,22 +2,60 @@
 //
 // One turn is under way at a time. What is said meanwhile waits for its turn, and is seen to; only a stream, which might
 // go on for ever, is ended by it. It was said before whatever the turn before it asks, so it is never taken for the answer.
-import { control, events } from "./node.js";
+import { control, events, pageKey } from "./node.js";
 import { announce } from "./notice.jsx";
 import { store } from "./store.js";
 import { spoken, t } from "./words.js";
 
-const TURNS_MAX = 50, ITEMS_MAX = 500, WAITING_MAX = 5;
+const TURNS_MAX = 50, ITEMS_MAX = 500, WAITING_MAX = 5, KEPT = "micro.talk", KEPT_TURNS_MAX = 20, KEPT_CHARACTERS_MAX = 500_000;
 export const TEXT_CHARACTERS_MAX = 2000;
 
-/** The turns so far, oldest first; they outlive a visit to another page. */
-export const turns = store([]);
-let conversation = "";
-let understood = null; // the last `route`: a turn that only says yes has none of its own
+const kept = restored();
+
+/** The turns so far, oldest first; they outlive a visit to another page, and a reload of this one. */
+export const turns = store(kept.turns);
+let conversation = kept.conversation;
+let understood = kept.turns.at(-1)?.before ?? null; // the last `route`: a turn that only says yes has none of its own
 let running = null; // what ends the turn under way, and whether it is a stream
 let waiting = []; // {id, request, resolve} of the turns that wait
-let askedFor = ""; // what the last turn ended with waiting for
-let counted = 0;
+let askedFor = kept.askedFor; // what the last turn ended with waiting for
+let counted = Math.max(0, ...kept.turns.map((turn) => turn.id));
+
+/** Reads what this tab kept before it was loaded again. */
+function restored() {
+  try {
+    const found = JSON.parse(sessionStorage.getItem(KEPT));
+    if (Array.isArray(found?.turns)) return found;
+  } catch {
+    // storage is refused, or somebody else wrote there
+  }
+  return { turns: [], conversation: "", askedFor: "" };
+}
+
+/** Keeps the last turns for as long as this tab is open, without files; one that was under way is not known to be over. */
+function keep() {
+  const last = turns.get().filter((turn) => !turn.waits).slice(-KEPT_TURNS_MAX).map((turn) => ({ ...turn, busy: false, heard: turn.heard.map(lighter) }));
+  const text = JSON.stringify({ turns: last, conversation, askedFor });
+  try {
+    if (text.length <= KEPT_CHARACTERS_MAX) sessionStorage.setItem(KEPT, text);
+    else sessionStorage.removeItem(KEPT);
+  } catch {
+    // it lasts as long as the page, then
+  }
+}
+
+const lighter = ({ bytes, ...event }) => (bytes ? { ...event, text: t("A file; it is not kept when the page is loaded again.") } : event);
+
+/** Begins a new conversation, and keeps nothing of this one. */
+export function forget() {
+  stop();
+  waiting = [];
+  turns.set([]);
+  [conversation, askedFor, understood] = ["", "", null];
+  sessionStorage.removeItem(KEPT);
+}
+
+pageKey.listen(() => !pageKey.get() && forget()); // who signs out leaves nothing that others could read
 
 /** Whether the node is loading what understands a wish, which it does once, and takes seconds. */
 export const loading = store(false);
@@ -30,8 +68,10 @@ export async function prepare() {
   loading.set(false);
 }
 
-/** Ends the turn under way, and what it called. */
-export const stop = () => running?.controller.abort();
+/** Ends the turn under way, and what it called; or only where that is a stream, which nobody waits for. */
+export const stop = (onlyStream = false) => {
+  if (!onlyStream || running?.streams) running?.controller.abort();
+};
 
 /** Whether no more can be said before a turn is over. */
 export const isFull = () => waiting.length >= WAITING_MAX;
@@ -44,8 +84,8 @@ const put = (id, change) => turns.set(turns.get().map((one) => (one.id === id ? 
  */
 export function say(request, bubble = "") {
   const id = ++counted;
-  turns.set([...turns.get(), { id, bubble, heard: [], busy: true, waits: running !== null, before: null }].slice(-TURNS_MAX));
-  if (running?.streams) stop();
+  turns.set([...turns.get(), { id, bubble, heard: [], typed: Boolean(request.text) && bubble === request.text, busy: true, waits: running !== null, before: null }].slice(-TURNS_MAX));
+  stop(true);
   return new Promise((resolve) => {
     waiting.push({ id, request, resolve, early: running !== null });
     if (running === null) next();
@@ -71,6 +111,7 @@ async function next() {
   await hear(turn.id, { ...turn.request, ...(anew ? { anew } : {}) }, controller.signal);
   running = null;
   put(turn.id, () => ({ busy: false }));
+  if (turns.get().some((one) => one.id === turn.id)) keep();
   turn.resolve({ heard: turns.get().find((one) => one.id === turn.id)?.heard ?? [], waitsFor: askedFor });
   next();
 }
@@ -84,7 +125,7 @@ async function hear(id, request, signal) {
       put(id, (one) => ({ heard: withItem(one.heard, event) }));
       if (!running.streams) {
         running.streams = true;
-        if (waiting.length) stop();
+        if (waiting.length) stop(true);
       }
     } else {
       if (event.kind === "route") understood = event;

@@ -11,6 +11,7 @@ const Map = lazy(() => import("./map.jsx"));
 const ROWS_MAX = 200, COLUMNS_MAX = 12, BIG_CHARACTERS_MAX = 80, RAW_CHARACTERS_MAX = 200_000, DEPTH_MAX = 4;
 const TEXT_CHARACTERS_MAX = 20_000; // what is longer takes a browser seconds to lay out, and nobody reads it here
 const DEEP_CHARACTERS_MAX = 2_000, KEPT_MILLISECONDS = 60_000;
+const DRAWING_CHARACTERS_MAX = 40_000, DOT_PIXELS = 6;
 
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const isTable = (value) => Array.isArray(value) && value.length > 0 && value.every(isObject);
@@ -109,6 +110,7 @@ function Text({ text, schema, depth }) {
   if (/^https?:\/\/[^\s<>"]{1,2000}$/i.test(text)) {
     return <a href={text} target="_blank" rel="noopener noreferrer nofollow" referrerpolicy="no-referrer">{text}</a>;
   }
+  if (isDrawing(text)) return <Drawing text={text} />;
   if (text.length > TEXT_CHARACTERS_MAX) return <Long text={text} />;
   const short = text.length <= BIG_CHARACTERS_MAX && !text.includes("\n");
   return <p class={depth === 0 && short ? "big" : "text"}>{text || <span class="soft">{t("An empty text.")}</span>}</p>;
@@ -133,6 +135,24 @@ function Long({ text }) {
 function Deep({ value }) {
   const text = useMemo(() => JSON.stringify(value), [value]);
   return text.length > BIG_CHARACTERS_MAX ? <pre class="log" tabIndex={0}>{text.slice(0, DEEP_CHARACTERS_MAX)}{text.length > DEEP_CHARACTERS_MAX && "…"}</pre> : <code>{text}</code>;
+}
+
+/** Whether a text is a picture of half blocks, as services draw for terminals: between lines of letters it would have gaps. */
+const isDrawing = (text) => text.length <= DRAWING_CHARACTERS_MAX && /^[ \u00a0▀▄█\n]+$/.test(text) && /\n.*[▀▄█].*\n/.test(text);
+
+/** It is drawn as a terminal shows it, light on dark, in either theme: a code that is read by cameras is turned round otherwise. */
+function Drawing({ text }) {
+  const lines = text.replace(/\n+$/, "").split("\n");
+  const width = Math.max(...lines.map((line) => line.length));
+  const dots = lines.flatMap((line, y) => [...line].map((block, x) => {
+    const [from, high] = { "█": [0, 2], "▀": [0, 1], "▄": [1, 1] }[block] ?? [0, 0];
+    return high ? `M${x} ${2 * y + from}h1v${high}h-1z` : "";
+  }));
+  return (
+    <svg class="result drawing" viewBox={`0 0 ${width} ${2 * lines.length}`} style={{ width: `${width * DOT_PIXELS}px` }} role="img" aria-label={t("The picture that the service answered with")}>
+      <path d={dots.join("")} />
+    </svg>
+  );
 }
 
 function Table({ rows, schema, root, depth }) {

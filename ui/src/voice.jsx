@@ -7,7 +7,7 @@ import { Prose } from "./parts.jsx";
 import { record } from "./recorder.js";
 import { knows, silence, speak, speaks } from "./speaker.js";
 import { lasting, store, useStore } from "./store.js";
-import { say } from "./talk.js";
+import { say, stop } from "./talk.js";
 import { spoken, t } from "./words.js";
 
 const HELD_SECONDS = 0.4; // who holds longer speaks while he holds
@@ -84,6 +84,7 @@ async function finish() {
       phase.set("quiet");
       return notice(t("Nothing was understood. Speak again, or type."));
     }
+    phase.set("quiet"); // whoever presses now says something more: the turn is seen to be under way
     await answered(mine, await say({ text }, text));
   } catch (fault) {
     if (turn !== mine) return;
@@ -128,6 +129,7 @@ function press() {
   const now = phase.get();
   if (now === "listening") return finish();
   if (now === "opening" || now === "hearing") return hush();
+  stop(true);
   since = performance.now();
   wanted = holding = true;
   listen(); // also while something is read out: who begins to speak is heard

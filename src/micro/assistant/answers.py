@@ -28,8 +28,8 @@ class Unreadable(ValueError):
     """A text is no value of a field.
 
     Attributes:
-        expected: what was expected: `number`, `integer`, `yes_or_no`, `choice`, `bytes`, `json` or `value`; or what is
-            the matter, `no_such_thing` or `nothing_there`.
+        expected: what was expected: `number`, `integer`, `yes_or_no`, `choice`, `bytes`, `json` or `value`; or
+            `no_such_thing`.
         choices: the values that are possible, for a choice.
         said: what was said instead.
     """

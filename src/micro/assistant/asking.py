@@ -46,7 +46,9 @@ def question_whether(plan: Plan, language: str) -> str:
 
 
 def _values(plan: Plan, language: str) -> Iterator[str]:
-    for name, value in list(plan.fields.items())[:FIELDS_SHOWN_MAX]:
+    order = {known.path[0]: place for place, known in reversed(list(enumerate(plan.offer.fields)))}
+    ordered = sorted(plan.fields.items(), key=lambda item: order.get(item[0], len(order)))
+    for name, value in ordered[:FIELDS_SHOWN_MAX]:
         label = plan.labels.get(value) if isinstance(value, str) else None
         said = phrase("quoted", language, text=short(label or value))
         yield f"{spaced(name)} {said}{f' ({short(value)})' if label and label != value else ''}"

@@ -67,6 +67,7 @@ class Conversation:
         chips: the names of the endpoints that are shown as chips.
         said: the sentence that the chips are for.
         last: the last plan that was carried out.
+        allowed: the names of endpoints that only may change something, and were said yes to.
         busy: whether a turn is under way.
         heard: when something was last said, on the clock of the table.
         bytes: what its requests weigh, as of the last turn.
@@ -81,6 +82,7 @@ class Conversation:
     chips: tuple[str, ...] = ()
     said: str = ""
     last: Plan | None = None
+    allowed: frozenset[str] = frozenset()
     busy: bool = False
     heard: float = field(default=0.0)
     bytes: int = 0

@@ -48,6 +48,7 @@ class Offer:
         kind: `call` or `stream`.
         price: of one call, as a decimal text; "" where it costs nothing.
         changes: whether it changes something, as far as its description tells.
+        unsure: whether nothing tells that it changes something, and nothing that it does not.
         request: the JSON Schema of the request.
         response: the JSON Schema of the answer.
         fields: the request's fields that can be filled in one by one.
@@ -65,6 +66,7 @@ class Offer:
     kind: Literal["call", "stream"]
     price: str
     changes: bool
+    unsure: bool
     request: Mapping[str, Any]
     response: Mapping[str, Any]
     fields: tuple[Field, ...]
@@ -132,6 +134,7 @@ def _offer(description: Mapping[str, Any], endpoint: Mapping[str, Any]) -> Offer
         kind="stream" if endpoint.get("kind") == "stream" else "call",
         price=str(endpoint.get("price") or ""),
         changes=is_changing(endpoint),
+        unsure=_is_unsure(endpoint),
         request=request,
         response=_schema(endpoint, "response"),
         fields=tuple(read_fields(request)),
@@ -149,6 +152,12 @@ def is_changing(endpoint: Mapping[str, Any]) -> bool:
         return not readonly
     name, text = str(endpoint.get("name", "")), _first_line(endpoint.get("description"))
     return endpoint.get("idempotent") is not True or changes_by_name(name, text)
+
+
+def _is_unsure(endpoint: Mapping[str, Any]) -> bool:
+    """Says whether an endpoint counts as one that changes something only because it says nothing of it."""
+    name, text = str(endpoint.get("name", "")), _first_line(endpoint.get("description"))
+    return not isinstance(endpoint.get("readonly"), bool) and is_changing(endpoint) and not changes_by_name(name, text)
 
 
 def _first_line(text: object) -> str:

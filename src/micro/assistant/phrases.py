@@ -117,13 +117,13 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "it": "Non so quale sia «{said}».",
         "pt": "Não sei qual é «{said}».",
     },
-    "expected_nothing_there": {
-        "en": "I find nothing there that “{said}” could be.",
-        "de": "Ich finde dort nichts, was „{said}“ sein könnte.",
-        "es": "No encuentro nada que pueda ser «{said}».",
-        "fr": "Je n'y trouve rien qui puisse être « {said} ».",
-        "it": "Non trovo niente che possa essere «{said}».",
-        "pt": "Não encontro nada que possa ser «{said}».",
+    "none_there": {
+        "en": "{what}: there is nothing yet that this could be done with.",
+        "de": "{what}: Es gibt noch nichts, womit das ginge.",
+        "es": "{what}: todavía no hay nada con qué hacerlo.",
+        "fr": "{what} : il n'y a encore rien pour le faire.",
+        "it": "{what}: non c'è ancora niente con cui farlo.",
+        "pt": "{what}: ainda não há nada com que o fazer.",
     },
     "for_instance": {
         "en": "for instance {example}",
@@ -148,6 +148,14 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "fr": "{what}{with_fields}. Je le fais ?",
         "it": "{what}{with_fields}. Lo faccio?",
         "pt": "{what}{with_fields}. Faço?",
+    },
+    "may_change": {
+        "en": "It may change something, it does not say; after a yes I ask no more in this conversation.",
+        "de": "Vielleicht ändert das etwas, es sagt nichts dazu; nach einem Ja frage ich hier nicht mehr.",
+        "es": "Quizá cambie algo, no lo dice; tras un sí no volveré a preguntar en esta conversación.",
+        "fr": "Cela change peut-être quelque chose, rien ne le dit ; après un oui je ne demande plus dans cet échange.",
+        "it": "Forse cambia qualcosa, non lo dice; dopo un sì non chiedo più in questa conversazione.",
+        "pt": "Talvez mude alguma coisa, não o diz; depois de um sim não pergunto mais nesta conversa.",
     },
     "price": {
         "en": "It costs {price}.",

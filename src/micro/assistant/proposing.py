@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from micro.assistant.answers import Unreadable
-from micro.assistant.asking import question_for, question_whether
+from micro.assistant.asking import does, question_for, question_whether
 from micro.assistant.calling import Caller, Event, carry_out
 from micro.assistant.cards import card_of, schema_of
 from micro.assistant.caution import reasons_to_ask
@@ -16,13 +16,16 @@ from micro.assistant.knowledge import Knowledge
 from micro.assistant.listing import rows_of, settled
 from micro.assistant.meeting import is_unverified, pin
 from micro.assistant.phrases import phrase
-from micro.assistant.rows import ROWS_MAX, Row
+from micro.assistant.rows import ROWS_MAX, Row, is_id
 from micro.service.schema.fields import Field, missing
 
 __all__ = ["Proposer", "Who"]
 
-TOLD_REASONS: Final = ("price", "unverified")
+TOLD_REASONS: Final = ("price", "unverified", "may_change")
 """Reasons to ask that a sentence tells; that something changes is what the question itself says."""
+
+ALLOWED_MAX: Final = 256
+"""To so many endpoints a yes is remembered in a conversation."""
 
 CAME_MAX: Final = 16
 CAME_CHARACTERS_MAX: Final = 200
@@ -83,8 +86,7 @@ class Proposer:
         plan, doubt = await settled(plan, self._knowledge, self._who.client)
         yield card_of(plan, score)
         if doubt is not None:
-            name = "no_such_thing" if doubt.rows else "nothing_there"
-            wrong = Unreadable(name, said=doubt.said)
+            wrong = Unreadable("no_such_thing", said=doubt.said)
             async for event in self.ask(plan, doubt.field, wrong, doubt.rows):
                 yield event
             return
@@ -98,7 +100,8 @@ class Proposer:
 
     async def _confirm_or_call(self, plan: Plan) -> AsyncIterator[Event]:
         unverified = await is_unverified(self._who.client, plan.offer.service)
-        reasons = reasons_to_ask(plan.offer, price_max=self._price_max, unverified=unverified)
+        allowed = plan.offer.name in self._talk.allowed
+        reasons = reasons_to_ask(plan.offer, price_max=self._price_max, unverified=unverified, allowed=allowed)
         if not reasons:
             async for event in self._call(plan):
                 yield event
@@ -117,6 +120,10 @@ class Proposer:
         """Asks for a field, by the things that it may mean where its service tells them."""
         talk = self._talk
         found = rows if rows is not None else await rows_of(plan, field, self._knowledge, self._who.client)
+        if found == () and is_id(field):
+            talk.rest()
+            yield self.tell("nothing", "none_there", what=does(plan))
+            return
         talk.waits_for, talk.plan, talk.asked, talk.rows = "field", plan, field.path, found or ()
         text = question_for(plan, field, talk.language, error, with_rows=bool(talk.rows))
         lacking = [".".join(known.path) for known in missing(plan.offer.fields, plan.fields)]
@@ -133,6 +140,8 @@ class Proposer:
             return
         if await is_unverified(self._who.client, plan.offer.service):
             await pin(self._who.client, plan.offer.service)
+        if plan.offer.unsure and len(self._talk.allowed) < ALLOWED_MAX:
+            self._talk.allowed |= {plan.offer.name}
         async for event in self._call(plan):
             yield event
 

@@ -22,7 +22,19 @@ from micro.assistant.sentence import stem
 from micro.assistant.words import split_words
 from micro.service.schema.fields import Field, resolve
 
-__all__ = ["ROWS_MAX", "Row", "is_id", "lister_of", "meant", "request_for", "rows_in", "touches"]
+__all__ = [
+    "ROWS_MAX",
+    "ROWS_READ_MAX",
+    "Row",
+    "is_id",
+    "lister_of",
+    "meant",
+    "must_be_listed",
+    "request_for",
+    "rows_in",
+    "touches",
+    "wide",
+]
 
 ROWS_MAX: Final = 12
 """So many rows are shown to choose from."""
@@ -36,6 +48,12 @@ WORDS_MAX: Final = 64
 LABEL_CHARACTERS_MAX: Final = 60
 VALUE_CHARACTERS_MAX: Final = 200
 """A longer one is no name of a thing."""
+
+CREATES_MIN: Final = 0.2
+"""An endpoint whose acts are making things by so much may be given a name that is new."""
+
+NAMES: Final = frozenset(["name", "title", "label"])
+"""The last words of names of fields that take what somebody called a thing."""
 
 IDS: Final = frozenset(["id", "uid", "uuid", "guid"])
 """The last words of names of fields whose values only a service gives out."""
@@ -72,6 +90,13 @@ class Row:
 def is_id(known: Field) -> bool:
     """Says whether a field takes an id: something that its service gave out."""
     return known.kind == "text" and not known.many and last_word(known) in IDS
+
+
+def must_be_listed(offer: Offer, known: Field) -> bool:
+    """Says whether a field can only mean what is there already: an id, or a name where nothing is made."""
+    if is_id(known):
+        return True
+    return last_word(known) in NAMES and not known.format and offer.acts.get("create", 0.0) < CREATES_MIN
 
 
 def lister_of(plan_offer: Offer, fields: Mapping[str, Any], known: Field, offers: Iterable[Offer]) -> Offer | None:
@@ -132,6 +157,12 @@ def _schema_of_rows(response: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def request_for(lister: Offer, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what the endpoint that lists is asked: what it requires, as it is filled in already."""
     return {field.path[0]: fields[field.path[0]] for field in lister.fields if field.required}
+
+
+def wide(lister: Offer, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the same request for as many rows as are read, where the endpoint has a `limit`."""
+    has_limit = any(field.path == ("limit",) and field.kind == "integer" for field in lister.fields)
+    return {"limit": ROWS_READ_MAX, **request} if has_limit else dict(request)
 
 
 def rows_in(answer: bytes, name: str) -> tuple[Row, ...]:

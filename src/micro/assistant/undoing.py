@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from micro.assistant.acts import acts_of_endpoint
 from micro.assistant.conversation import Plan
 from micro.assistant.offers import Offer
 
@@ -24,7 +25,7 @@ ACT_MIN: Final = 0.3
 def undoing(done: Offer, offers: Iterable[Offer]) -> list[Offer]:
     """Returns the endpoints of a service that take back or change what it has, those that take back first."""
     found = [
-        (-max(offer.acts.get("delete", 0.0), 0.5 * offer.acts.get("update", 0.0)), number, offer)
+        (-_takes_back(offer), number, offer)
         for number, offer in enumerate(offers)
         if offer.service == done.service
         and offer.name != done.name
@@ -32,6 +33,12 @@ def undoing(done: Offer, offers: Iterable[Offer]) -> list[Offer]:
         and max(offer.acts.get(act, 0.0) for act in _ACTS) >= ACT_MIN
     ]
     return [offer for _, _, offer in sorted(found, key=lambda item: item[:2])]
+
+
+def _takes_back(offer: Offer) -> float:
+    """Returns how much an endpoint takes back: by its name, before what it says."""
+    by_name = acts_of_endpoint(offer.endpoint, "").get("delete", 0.0)
+    return 2.0 * by_name + max(offer.acts.get("delete", 0.0), 0.5 * offer.acts.get("update", 0.0))
 
 
 def carried(last: Plan, offer: Offer) -> dict[str, Any]:

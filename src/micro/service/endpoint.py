@@ -55,6 +55,7 @@ class Endpoint:
         stream: type,
         price: str | None = None,
         idempotent: bool = False,
+        readonly: bool | None = None,
         description: str | None = None,
         examples: Sequence[Any] = (),
     ) -> None:
@@ -75,7 +76,13 @@ class Endpoint:
         self.hidden = False
         self.stats = Stats()
         self._description = describe_endpoint(
-            name, self._binding, price=price, idempotent=idempotent, description=description, examples=examples
+            name,
+            self._binding,
+            price=price,
+            idempotent=idempotent,
+            readonly=readonly,
+            description=description,
+            examples=examples,
         )
 
     def codec(self, content_type: str | None, body: bytes = b"") -> Codec:

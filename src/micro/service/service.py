@@ -107,6 +107,7 @@ class Service:
         *,
         price: str | None = None,
         idempotent: bool = False,
+        readonly: bool | None = None,
         description: str | None = None,
         examples: Sequence[Any] = (),
     ) -> Callable[[Function], Function]: ...
@@ -118,6 +119,7 @@ class Service:
         *,
         price: str | None = None,
         idempotent: bool = False,
+        readonly: bool | None = None,
         description: str | None = None,
         examples: Sequence[Any] = (),
     ) -> Any:
@@ -127,6 +129,8 @@ class Service:
             name: `Struct.Method`; without it the function's name makes one.
             price: what a call costs, a decimal number as text.
             idempotent: whether calling twice is as good as once, so that a lost call may be sent again.
+            readonly: whether it changes nothing anywhere, so that faces need not ask before they call it; None leaves
+                that to be told from `idempotent` and its words.
             description: what it does; without it the doc string tells.
             examples: requests to show and try.
 
@@ -136,7 +140,13 @@ class Service:
         """
         if callable(name):
             return self._declare(None, name, {})
-        options = {"price": price, "idempotent": idempotent, "description": description, "examples": examples}
+        options = {
+            "price": price,
+            "idempotent": idempotent,
+            "readonly": readonly,
+            "description": description,
+            "examples": examples,
+        }
         return lambda function: self._declare(name, function, options)
 
     def _declare(self, name: str | None, function: Any, options: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 from micro.errors import Unavailable
 from micro.service.service import Service
-from tests.unit.assistant.places import Clients, Talk, Town, assistant_in, kinds
+from tests.unit.assistant.places import Clients, Talk, Town, assistant_in, kinds, services_of_a_town
 
 
 @dataclass
@@ -131,8 +131,11 @@ async def test_an_id_that_is_not_listed_is_believed_where_it_is_typed(talk: Talk
 async def test_a_service_without_anything_says_so(talk: Talk, clients: Clients) -> None:
     """And one that does not answer leaves the question as it is."""
     clients.answers["Memos.List"] = b'{"result":[]}'
-    assert (await talk('delete the memo "holiday"'))[-2]["text"].startswith("I find nothing there")
-    await talk("cancel")
+    events = await talk('delete the memo "holiday"')
+    assert (events[-2]["text"], events[-1]["waits_for"]) == (
+        "Delete a memo: there is nothing yet that this could be done with.",
+        "",
+    )
     clients.answers["Memos.List"] = Unavailable("gone")
     assert (await talk(choose="memos Memos.Delete"))[-2]["text"] == "What is “id”? (the memo's id)"
 
@@ -149,3 +152,73 @@ async def test_a_question_is_no_value(talk: Talk) -> None:
     """Where it means another endpoint."""
     await talk(choose="memos Memos.Write")
     assert (await talk("can you list the memos there are?"))[1]["endpoint"] == "Memos.List"
+
+
+async def test_words_that_are_no_list_are_those_of_a_thing_on_one(tmp_path: Path) -> None:
+    """It asks for the list by the lists there are, and finds the thing on it then."""
+    lists = Service("lists", description="Keeps lists.")
+
+    @lists.endpoint("Lists.Names", idempotent=True)
+    async def names() -> list[str]:
+        """List the names of the lists there are."""
+        return []
+
+    @lists.endpoint("Lists.Show", idempotent=True)
+    async def show(name: str) -> list[Memo]:
+        """Show a list."""
+        return []
+
+    @lists.endpoint("Lists.Tick", idempotent=True)
+    async def tick(name: str, id: str) -> bool:
+        """Tick something off."""
+        return True
+
+    clients = Clients()
+    clients.answers["Lists.Names"] = b'{"result":["food","travel"]}'
+    clients.answers["Lists.Show"] = b'{"result":[{"id":"i7","title":"eggs"},{"id":"i8","title":"milk"}]}'
+    talk = Talk(assistant_in(tmp_path, clients, town=Town(lists)))
+
+    events = await talk("tick off the eggs")
+    assert events[-2]["field"] == "name"
+    assert [row["label"] for row in events[-2]["choices"]] == ["food", "travel"]
+    assert (await talk("food"))[-2]["text"] == "Tick something off: name “food”, id “eggs” (i7). Shall I?"
+
+
+async def test_what_has_a_list_too_long_to_see_is_believed(tmp_path: Path) -> None:
+    """A zone is not on the first page of all zones, and is one."""
+    clock = Service("clock", description="The time of day.")
+
+    @clock.endpoint(idempotent=True)
+    async def now(zone: str) -> str:
+        """Tell the time it is now."""
+        return zone
+
+    @clock.endpoint(idempotent=True)
+    async def zones(limit: int = 20) -> list[str]:
+        """List the zones there are."""
+        return []
+
+    clients = Clients()
+    clients.answers["Clock.Zones"] = b'{"result":["Africa/Cairo"]}'
+    talk = Talk(assistant_in(tmp_path, clients, town=Town(clock, *services_of_a_town())))
+
+    await talk("tell the time it is now in Madrid")
+
+    assert clients.called[-1] == ("clock", "Clock.Now", b'{"zone": "Europe/Madrid"}')
+
+
+async def test_a_yes_is_remembered_where_nothing_tells_that_it_changes_anything(tmp_path: Path) -> None:
+    """In this conversation; what says that it changes something is asked about each time."""
+    plain = Service("plain")
+
+    @plain.endpoint("Fare.Cost")
+    async def cost(kilometres: int) -> int:
+        """Cost of a ride."""
+        return kilometres
+
+    talk = Talk(assistant_in(tmp_path, Clients(), town=Town(plain)))
+    events = await talk(choose="plain Fare.Cost", fields={"kilometres": 2})
+    assert (events[-2]["reasons"], events[-2]["text"][:24]) == (["may_change"], "It may change something,")
+    await talk("yes")
+
+    assert kinds(await talk(choose="plain Fare.Cost", fields={"kilometres": 3}))[-2] == "result"

@@ -10,7 +10,7 @@ import { to } from "../route.js";
 import { blank, check, label, resolve, sent, withoutSecrets } from "../schema.js";
 import { useStore } from "../store.js";
 import { notice } from "../notice.jsx";
-import { isFull, loading, prepare, say, stop, TEXT_CHARACTERS_MAX, turns, withdraw } from "../talk.js";
+import { forget, isFull, loading, prepare, say, stop, TEXT_CHARACTERS_MAX, turns, withdraw } from "../talk.js";
 import { Answer, bare } from "../value.jsx";
 import { duration, number, t } from "../words.js";
 
@@ -26,7 +26,7 @@ export default function Conversation() {
     <div class="column talk">
       <Heading>{t("What do you need?")}</Heading>
       <Offline />
-      {!said.length && <Beginning />}
+      {said.length ? <button type="button" class="plain anew" onClick={forget}>{t("Begin a new conversation")}</button> : <Beginning />}
       {said.map((turn, index) => <Turn key={turn.id} turn={turn} isLast={index === said.length - 1} />)}
       <div ref={end} class="talk-end" />
       <Composer busy={said.some((turn) => turn.busy)} />
@@ -59,6 +59,12 @@ function Composer({ busy }) {
     if (matchMedia("(pointer: fine)").matches) field.current.focus();
     import("../voice.jsx").then(setVoice, () => {}); // without it one types
   }, []);
+  const recall = (event) => {
+    const last = turns.get().findLast((turn) => turn.typed)?.bubble;
+    if (event.key !== "ArrowUp" || text || !last) return;
+    event.preventDefault();
+    setText(last);
+  };
   const send = (event) => {
     event.preventDefault();
     if (!text.trim()) return field.current.focus();
@@ -70,9 +76,9 @@ function Composer({ busy }) {
   return (
     <form class="say" onSubmit={send}>
       <label class="unseen" for="say">{t("Say what you need")}</label>
-      <input id="say" ref={field} value={text} maxLength={TEXT_CHARACTERS_MAX} placeholder={t("Say what you need")} autocomplete="off" onInput={(event) => setText(event.currentTarget.value)} />
+      <input id="say" ref={field} value={text} maxLength={TEXT_CHARACTERS_MAX} placeholder={t("Say what you need")} autocomplete="off" onInput={(event) => setText(event.currentTarget.value)} onKeyDown={recall} />
       {voice && <voice.Microphone />}
-      {busy && <button type="button" class="quiet" onClick={stop}><Icon name="stop" /><span>{t("Stop")}</span></button>}
+      {busy && <button type="button" class="quiet" onClick={() => stop()}><Icon name="stop" /><span>{t("Stop")}</span></button>}
       <button>{t("Send")}</button>
     </form>
   );
@@ -153,9 +159,9 @@ function Card({ turn, route, find, isLast }) {
   const needsForm = changing || (isAsking && (typing || !ask.choices));
   const again = () => say({ choose: `${route.service} ${route.endpoint}`, fields }, t("Again"));
   return (
-    <section class="card" aria-label={`${route.service} ${route.endpoint}`}>
+    <article class="card" aria-label={`${route.service} ${route.endpoint}`}>
       <div class="head"><b>{route.service}</b><span class="mono">{route.endpoint}</span><span class="soft end">{about}</span></div>
-      {!needsForm && <Given fields={fields} request={route.request} />}
+      {!needsForm && !(confirm && !result) && <Given fields={fields} request={route.request} />}
       <div class="body">
         {ask && <p>{ask.text}</p>}
         {confirm && <p>{confirm.text}</p>}
@@ -185,7 +191,7 @@ function Card({ turn, route, find, isLast }) {
         <a href={to("services", [route.service, route.endpoint])} onClick={() => hand(route.service, route.endpoint, withoutSecrets(fields, route.request))}>{t("Open the service")}</a>
         <button type="button" class="plain end" onClick={() => say({ text: "why that one?" }, t("Why that one?"))}>{t("Why that one?")}</button>
       </div>
-    </section>
+    </article>
   );
 }
 

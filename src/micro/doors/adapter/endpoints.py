@@ -33,8 +33,8 @@ async def add_http(service: Service, program: HttpProgram) -> None:
     for operation in operations:
         try:
             function = _operating(operation, program)
-            again = operation.method in IDEMPOTENT and not operation.is_stream
-            service.add(operation.name, function, idempotent=again)
+            again = (operation.method in IDEMPOTENT or operation.readonly is True) and not operation.is_stream
+            service.add(operation.name, function, idempotent=again, readonly=operation.readonly)
         except (TypeError, ValueError) as error:
             left_out += 1
             sys.stderr.write(f"left out {operation.name}: {error}\n")

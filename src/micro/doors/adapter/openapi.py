@@ -19,6 +19,9 @@ from micro.doors.adapter.parts import is_stream
 __all__ = ["Field", "Operation", "read_openapi"]
 
 METHODS = ("get", "post", "put", "patch", "delete")
+READONLY = "x-micro-readonly"
+"""By which an operation says whether it changes anything; HTTP itself says so of GET alone."""
+
 OPERATIONS_MAX = 200
 FIELDS_MAX = 64
 DEPTH_MAX = 6
@@ -64,6 +67,7 @@ class Operation:
         is_stream: whether what comes back comes bit by bit.
         fields: what it takes.
         description: what it does.
+        readonly: whether it says that it changes nothing, by `x-micro-readonly`; None where it says nothing of it.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Operation:
     is_stream: bool
     fields: tuple[Field, ...]
     description: str
+    readonly: bool | None = None
 
 
 def read_openapi(document: Any, struct: str) -> list[Operation]:
@@ -156,6 +161,7 @@ class _Reader:
             is_stream=any(is_stream(str(kind)) for kind in self._answers(said)),
             fields=tuple(sorted(fields.values(), key=lambda field: not field.required)),
             description=text[:TEXT_CHARACTERS_MAX],
+            readonly=readonly if isinstance(readonly := said.get(READONLY), bool) else None,
         )
 
     def _name(self, path: str, method: str, said: dict[str, Any], taken: Mapping[str, Operation]) -> str:

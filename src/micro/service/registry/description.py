@@ -264,6 +264,8 @@ def _endpoint(fields: Mapping[str, Any], where: str) -> EndpointSummary:
     idempotent = fields.get("idempotent", False)
     if not isinstance(idempotent, bool):
         raise BadRequest(f"{where}: idempotent: expected true or false, got {type(idempotent).__name__}")
+    if not isinstance(fields.get("readonly"), bool | None):
+        raise BadRequest(f"{where}: readonly: expected true or false, got {type(fields['readonly']).__name__}")
     _text(fields.get("description", ""), f"{where}: description")
     for schema in ("request", "response"):
         if fields.get(schema) is not None:

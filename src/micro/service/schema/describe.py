@@ -68,6 +68,7 @@ def describe_endpoint(
     *,
     price: str | int | Decimal | None = None,
     idempotent: bool = False,
+    readonly: bool | None = None,
     description: str | None = None,
     examples: Sequence[Any] = (),
 ) -> dict[str, Any]:
@@ -78,6 +79,7 @@ def describe_endpoint(
         binding: what the endpoint takes and gives.
         price: of one call, a decimal number of at most 9 decimals; None and 0 mean that it costs nothing.
         idempotent: whether doing it twice is as good as doing it once, so that a call may be sent again.
+        readonly: whether it changes nothing anywhere, so that nobody need be asked before; None says nothing of it.
         description: what it does; None takes the docstring.
         examples: requests that show how it is used; each must be one that the endpoint takes.
 
@@ -90,6 +92,7 @@ def describe_endpoint(
         "kind": binding.signature.kind,
         "description": text,
         "idempotent": idempotent,
+        **({} if readonly is None else {"readonly": readonly}),
         "price": check_price(price),
         "content_types": list(binding.content_types),
         "request": binding.request,

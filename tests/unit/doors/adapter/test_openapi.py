@@ -164,3 +164,11 @@ def test_any_document_is_read_or_passed_over(value: Any) -> None:
     read_openapi(value, "Shop")
     found = read_openapi({"paths": {"/x": value, "/{y}": value}}, "Shop")
     assert all(one.name.count(".") == 1 for one in found)
+
+
+def test_an_operation_says_that_it_changes_nothing() -> None:
+    """By a word of its own, for HTTP says so of GET alone; what is no yes or no says nothing."""
+    said = [True, False, "yes", None]
+    found = read({f"/{n}": {"post": {"operationId": f"do{n}", "x-micro-readonly": one}} for n, one in enumerate(said)})
+
+    assert [found[f"Shop.Do{n}"].readonly for n in range(len(said))] == [True, False, None, None]
