@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from micro.errors import BadRequest, Unavailable
 
-__all__ = ["Carrier", "dial", "listening"]
+__all__ = ["Carrier", "SocketCarrier", "dial", "listening"]
 
 DIAL_SECONDS = 10.0
 READ_BYTES = 65_536
@@ -32,10 +32,14 @@ class Carrier(Protocol):
 
 
 class SocketCarrier:
-    """A stream socket."""
+    """A stream socket.
+
+    Attributes:
+        reader: what came, for those who know how much they want of it.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
+        self.reader = reader
         self._writer = writer
 
     async def send(self, data: bytes) -> None:
@@ -47,7 +51,7 @@ class SocketCarrier:
 
     async def receive(self) -> bytes:
         try:
-            return await self._reader.read(READ_BYTES)
+            return await self.reader.read(READ_BYTES)
         except OSError:
             return b""
 

@@ -11,6 +11,7 @@ from micro.doors.conformance.bench import Bench
 from micro.doors.conformance.carrier import dial
 from micro.doors.conformance.check import Check, Differs, Outcome, Skipped
 from micro.doors.conformance.eventing import EVENTING
+from micro.doors.conformance.flowing import FLOWING
 from micro.doors.conformance.greeting import GREETING, vector_checks
 from micro.doors.conformance.passing import PASSING
 from micro.doors.conformance.spelling import SPELLING, Spelling
@@ -28,7 +29,7 @@ CHECK_SECONDS_MAX: Final = 60.0
 def checks_for(address: str) -> tuple[Check, ...]:
     """Returns the checks that fit an address: of the http spelling for `http:`, of links for any other."""
     if address.startswith("http:"):
-        return SPELLING
+        return (*SPELLING, *FLOWING)
     return (*GREETING, *PASSING, *STREAMING, *EVENTING, *vector_checks())
 
 

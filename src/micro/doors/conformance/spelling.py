@@ -11,11 +11,12 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from micro.doors.conformance import vectors
+from micro.doors.conformance.carrier import SocketCarrier
 from micro.doors.conformance.check import Check, Differs, expect
 from micro.doors.conformance.peer import WAIT_SECONDS
 from micro.errors import BadRequest, Unavailable
 
-__all__ = ["SPELLING", "Spelling"]
+__all__ = ["LIST", "SPELLING", "Answer", "Connection", "Spelling", "needed"]
 
 HEAD_BYTES_MAX: Final = 65_536
 BODY_BYTES_MAX: Final = 8_388_608
@@ -43,20 +44,8 @@ class Answer:
             raise Differs(f"Micro-Error: {said[:200]} is no object") from error
 
 
-class Connection:
+class Connection(SocketCarrier):
     """One connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def send(self, data: bytes) -> None:
-        """Sends bytes."""
-        try:
-            self._writer.write(data)
-            await self._writer.drain()
-        except OSError:
-            pass  # `answer` tells that it is over
 
     async def answer(self) -> Answer | None:
         """Returns the next message, None at the end.
@@ -72,7 +61,7 @@ class Connection:
 
     async def _read(self) -> Answer | None:
         try:
-            head = await self._reader.readuntil(b"\r\n\r\n")
+            head = await self.reader.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, OSError):
             return None
         except asyncio.LimitOverrunError as error:
@@ -83,21 +72,13 @@ class Connection:
         if not size.isdigit() or int(size) > BODY_BYTES_MAX:
             raise Differs(f"Content-Length: {size or 'none'}")
         try:
-            body = await self._reader.readexactly(int(size))
+            body = await self.reader.readexactly(int(size))
         except asyncio.IncompleteReadError as error:
             raise Differs("the connection ended within a body") from error
         status = first.split(" ")[1] if first.startswith("HTTP/1.1 ") else ""
         if not status.isdigit():
             raise Differs(f"the first line is {first[:80]}")
         return Answer(int(status), headers, body)
-
-    async def close(self) -> None:
-        """Ends it."""
-        self._writer.close()
-        try:
-            await self._writer.wait_closed()
-        except OSError:
-            pass  # it is closed
 
 
 class Spelling:
@@ -132,7 +113,7 @@ class Spelling:
         self._stack.push_async_callback(made.close)
         return made
 
-    def request(self, headers: Mapping[str, str], body: bytes | None = b"{}") -> bytes:
+    def request(self, headers: Mapping[str, str], body: bytes | None = b"{}", target: str = "/") -> bytes:
         """Returns a request. Without a body nothing is said of its length."""
         said = {"Host": self.host, **headers}
         if self._token:
@@ -140,7 +121,7 @@ class Spelling:
         if body is not None:
             said["Content-Length"] = str(len(body))
         head = "".join(f"{name}: {value}\r\n" for name, value in said.items())
-        return f"POST / HTTP/1.1\r\n{head}\r\n".encode() + (body or b"")
+        return f"POST {target} HTTP/1.1\r\n{head}\r\n".encode() + (body or b"")
 
     async def ask(self, headers: Mapping[str, str], body: bytes | None = b"{}") -> Answer:
         """Sends a request on a new connection, and returns the answer."""

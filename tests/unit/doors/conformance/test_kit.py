@@ -15,12 +15,14 @@ import pytest_asyncio
 
 from micro.doors.conformance import kit, peer, spelling
 from micro.doors.conformance.check import Outcome
+from micro.doors.mucp.exchanges import Pending
 from micro.doors.mucp.opening import open_mucp
 from micro.errors import BadRequest, Unavailable
 from micro.mucp import headers as header_codec
 from micro.mucp.exchange import Exchange
 from micro.mucp.frame import Kind
 from micro.mucp.hearing import Hearing
+from micro.mucp.http import acceptor
 from micro.mucp.http.acceptor import Acceptor
 from micro.mucp.session import Session
 from micro.node.config import NodeConfig
@@ -82,12 +84,21 @@ async def test_this_implementation_passes(node: Node) -> None:
     assert len(found) >= 90
 
 
+OF_THE_OWNER = {"http-stream-end", "http-stream-over", "http-event", "http-posted-event"}
+
+
 async def test_it_passes_in_the_http_spelling(node: Node) -> None:
-    """Anonymous as anybody on this machine."""
-    found = await outcomes(f"http://{node.condition.addresses['mucp']}")
+    """With the owner's token all of it, and anonymous as anybody on this machine all that needs no rights."""
+    address = f"http://{node.condition.addresses['mucp']}"
+    found = await outcomes(address, token=node.token)
+    anybody = await outcomes(address)
 
     assert [outcome.to_dict() for outcome in found if outcome.state != "passed"] == []
-    assert len(found) >= 25
+    assert len(found) >= 32
+    assert differing(anybody) == {}
+    skipped = differing(anybody, "skipped")
+    assert set(skipped) == OF_THE_OWNER
+    assert all("token" in why for why in skipped.values())
 
 
 async def test_what_needs_rights_is_skipped_without() -> None:
@@ -176,16 +187,77 @@ async def test_a_planted_fault_is_found(
     assert all(differing(found).values())
 
 
-async def test_a_fault_of_the_http_spelling_is_found(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer without its id."""
-    original = Acceptor.answer
-    monkeypatch.setattr(
-        Acceptor, "answer", lambda self, exchange, body, *more, **options: original(self, exchange, b"[]")
-    )
+def other_body(original: Callable[..., None]) -> Callable[..., None]:
+    def answer(self: Any, exchange: Any, body: bytes, content_type: str = "") -> None:
+        original(self, exchange, b"[]", content_type)
 
-    found = await outcomes(f"http://{node.condition.addresses['mucp']}", ("http-call",))
+    return answer
 
-    assert "[]" in differing(found)["http-call"]
+
+def unnamed(original: Callable[..., Any]) -> Callable[..., Any]:
+    def lines(exchange: Any, content_type: str) -> list[tuple[str, str]]:
+        return [line for line in original(exchange, content_type) if line[0] != header_codec.STREAM]
+
+    return lines
+
+
+def behind_streams(original: Callable[..., None]) -> Callable[..., None]:
+    def answer(self: Any, exchange: Any, body: bytes, content_type: str = "") -> None:
+        if not self._streams:
+            original(self, exchange, body, content_type)
+
+    return answer
+
+
+def forgetful(original: Callable[..., None]) -> Callable[..., None]:
+    def hear(self: Any, head: Any, message: Any, events: list[Any]) -> None:
+        self._over.clear()
+        original(self, head, message, events)
+
+    return hear
+
+
+def lossy(original: Callable[..., None]) -> Callable[..., None]:
+    def begin(self: Any, prefix: bytes, body: bytes, milliseconds: int) -> None:
+        if not self._exchange.head.topic:
+            original(self, prefix, body, milliseconds)
+            return
+        self._writer.acceptor.answer(self._exchange, b"")
+        self._exchange.owner = None
+        self._writer.say()
+
+    return begin
+
+
+def well(self: Any, exchange: Any, fault: Any) -> None:
+    self.end(exchange)
+
+
+HTTP_FAULTS: list[tuple[str, Any, str, Any, tuple[str, ...]]] = [
+    ("an answer is another", Acceptor, "answer", other_body(Acceptor.answer), ("http-call", "http-event")),
+    ("messages of streams are nameless", acceptor, "_lines", unnamed(acceptor._lines), ("http-stream",)),
+    ("a stream stops calls", Acceptor, "answer", behind_streams(Acceptor.answer), ("http-stream-and-call",)),
+    ("a fault is a good end", Acceptor, "fail", well, ("http-stream-error",)),
+    ("a stream has no end", Acceptor, "end", deaf, ("http-stream-end",)),
+    ("streams come again", Acceptor, "_hear_stream", forgetful(Acceptor._hear_stream), ("http-stream-over",)),
+    ("events are lost", Pending, "begin", lossy(Pending.begin), ("http-event", "http-posted-event")),
+]
+
+
+@pytest.mark.parametrize(
+    ("what", "place", "name", "fault", "names"), HTTP_FAULTS, ids=[each[0] for each in HTTP_FAULTS]
+)
+async def test_a_fault_of_the_http_spelling_is_found(
+    node: Node, monkeypatch: pytest.MonkeyPatch, what: str, place: Any, name: str, fault: Any, names: tuple[str, ...]
+) -> None:
+    """By the checks that are for it."""
+    monkeypatch.setattr(spelling, "WAIT_SECONDS", FAULTY_SECONDS)
+    monkeypatch.setattr(place, name, fault)
+
+    found = await outcomes(f"http://{node.condition.addresses['mucp']}", names, token=node.token)
+
+    assert set(differing(found)) == set(names)
+    assert all(differing(found).values())
 
 
 async def test_an_implementation_that_says_nothing_fails_everything(
