@@ -178,6 +178,7 @@ class _Line(asyncio.Protocol):
         try:
             course = self.talk.open(headers, path, tell)
         except H2Error as error:
+            self.talk.is_leaving = True  # for instance all numbers of calls are used up; the next call has another line
             raise Broken(Status(14, f"the call could not be begun: {error}", is_unasked=True)) from error
         try:
             yield course, changed

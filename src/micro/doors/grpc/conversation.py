@@ -127,7 +127,7 @@ class Conversation:
 
     def __init__(self, authority: str) -> None:
         self._authority = authority
-        self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
+        self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding="latin-1"))
         settings = {
             SettingCodes.ENABLE_PUSH: 0,
             SettingCodes.INITIAL_WINDOW_SIZE: HELD_BYTES_MAX,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -213,10 +214,15 @@ async def test_json_goes_to_a_server_of_go_micro(greeter: Greeter) -> None:
 async def test_a_server_that_is_none_is_forgotten() -> None:
     """It takes connections, and speaks something else."""
 
+    left = asyncio.Event()
+
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example.org ESMTP\r\n")
-        await reader.read()
-        writer.close()
+        with contextlib.suppress(OSError):
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
+        left.set()
 
     async with (
         open_place() as place,
@@ -226,6 +232,8 @@ async def test_a_server_that_is_none_is_forgotten() -> None:
         with pytest.raises((Unavailable, NotFound)):
             await ask(client, "Say.Hello")
         assert place.node.catalog.lookup("cards-v1") is None
+        async with asyncio.timeout(WAIT_SECONDS):
+            await left.wait()
 
 
 async def test_a_server_that_stops_answers_what_it_began(greeter: Greeter) -> None:
