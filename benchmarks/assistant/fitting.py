@@ -18,7 +18,7 @@ __all__ = ["Sample", "fit_ranking", "fit_refusal", "measured", "source"]
 Sample = tuple[Utterance, list[Candidate]]
 Vector = NDArray[np.float64]
 
-RANKING_PENALTY, REFUSAL_PENALTY = 0.01, 0.02
+RANKING_PENALTY, REFUSAL_PENALTY = 0.001, 0.003
 """How much large weights cost: with few sentences, a weight has to be worth it."""
 
 STEPS, STEP = 500, 0.1
@@ -42,19 +42,31 @@ def fit_ranking(samples: Sequence[Sample]) -> dict[str, float]:
         right = [number for number, found in enumerate(candidates) if found.offer.name in utterance.endpoints]
         if right:
             cases.append((np.array([_row(candidate) for candidate in candidates]), right))
+    table, hidden, meant = _padded(cases)
 
     def slope(weights: Vector) -> Vector:
-        total = RANKING_PENALTY * weights
-        for rows, right in cases:
-            scores = rows @ weights
-            shares = np.exp(scores - scores.max())
-            shares /= shares.sum()
-            meant = shares[right] / max(float(shares[right].sum()), 1e-12)
-            total = total + (rows.T @ shares - rows[right].T @ meant) / len(cases)
-        return total
+        scores = table @ weights + hidden
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        wanted = shares * meant
+        wanted /= np.maximum(wanted.sum(axis=1, keepdims=True), 1e-12)
+        found: Vector = RANKING_PENALTY * weights + np.einsum("ij,ijk->k", shares - wanted, table) / len(cases)
+        return found
 
     weights = _descend(slope, len(MEASURES))
     return {name: round(float(weight), 3) for name, weight in zip(MEASURES, weights, strict=True)}
+
+
+def _padded(cases: Sequence[tuple[Vector, list[int]]]) -> tuple[Vector, Vector, Vector]:
+    """Returns the measures of all cases in one table, what hides its empty rows, and which rows are meant."""
+    size = max(len(rows) for rows, _ in cases)
+    table = np.zeros((len(cases), size, len(MEASURES)))
+    hidden, meant = np.full((len(cases), size), -np.inf), np.zeros((len(cases), size))
+    for number, (rows, right) in enumerate(cases):
+        table[number, : len(rows)] = rows
+        hidden[number, : len(rows)] = 0.0
+        meant[number, right] = 1.0
+    return table, hidden, meant
 
 
 def fit_refusal(samples: Sequence[Sample], weights: Mapping[str, float]) -> dict[str, float]:

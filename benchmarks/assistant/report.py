@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks.assistant.utterances import SetName, Utterance, catalogue_offers, read_utterances
+from benchmarks.assistant.utterances import SetName, Utterance, catalogue_offers, read_utterances, without_wishes
 from micro.assistant.evidence import Engine
 from micro.assistant.lexical import LexicalEngine
 from micro.assistant.offers import Offer
@@ -48,13 +48,19 @@ def engines_for(offers: Sequence[Offer]) -> tuple[Engine, ...]:
     return engines
 
 
-def report(name: SetName, *, misses: bool = False) -> Row:
-    """Returns what is understood of a set of sentences; prints what is not, of those that may be tuned on."""
-    offers = catalogue_offers()
+def report(name: SetName, *, misses: bool = False, wishes: bool = True) -> Row:
+    """Returns what is understood of a set of sentences.
+
+    Args:
+        name: the set.
+        misses: whether to print what is not understood, of a set that may be tuned on.
+        wishes: whether services show how people may ask for them.
+    """
+    offers = catalogue_offers() if wishes else without_wishes(catalogue_offers())
     engines = engines_for(offers)
     by_name = {offer.name: offer for offer in offers}
     rank(Sentence("good morning"), offers, engines)
-    row = Row(name, [], [], [], [], [], [], [])
+    row = Row(name if wishes else f"{name}, no wishes", [], [], [], [], [], [], [])
     for utterance in read_utterances(name):
         began = time.perf_counter()
         sentence = Sentence(utterance.say)
@@ -109,10 +115,13 @@ def page(rows: Sequence[Row]) -> str:
     lines = [
         "# What the assistant understands\n",
         """Measured by `python -m benchmarks.assistant --write` on the services of the catalogue, by their descriptions
-alone. `tuned` may be tuned on; `held_out` was written before there was an assistant, and only measures. Both are in
-`benchmarks/assistant/utterances`. [The assistant](assistant.md) says what it does with what it understands.
+alone. `tuned` and `everyday_tuned` may be tuned on. `held_out` was written before there was an assistant, and
+`everyday_held_out` with its other half before any of it was tried: they only measure. All are in
+`benchmarks/assistant/utterances`. The last columns are the same services as if they showed no
+[wishes](assistant.md#wishes-that-a-service-shows). [The assistant](assistant.md) says what it does with what it
+understands.
 """,
-        "| what | " + " | ".join(f"`{row.name}`" for row in rows) + " |",
+        "| what | " + " | ".join(row.name for row in rows) + " |",
         "| --- |" + " --- |" * len(rows),
     ]
     measures = (

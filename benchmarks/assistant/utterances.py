@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import importlib.util
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -18,7 +19,7 @@ from micro.node.front import Service
 if TYPE_CHECKING:
     from micro.doors.adapter.http import HttpProgram
 
-__all__ = ["CATALOGUE", "SetName", "Utterance", "catalogue_offers", "descriptions", "read_utterances"]
+__all__ = ["CATALOGUE", "SetName", "Utterance", "catalogue_offers", "descriptions", "read_utterances", "without_wishes"]
 
 FOLDER = Path(__file__).parent / "utterances"
 CATALOGUE = Path(__file__).parents[2] / "services"
@@ -99,3 +100,8 @@ def _of_python(path: Path) -> dict[str, Any]:
 def catalogue_offers() -> list[Offer]:
     """Returns the endpoints of the catalogue."""
     return [offer for description in descriptions() for offer in offers_of(description)]
+
+
+def without_wishes(offers: Sequence[Offer]) -> list[Offer]:
+    """Returns endpoints as if they showed no wishes."""
+    return [dataclasses.replace(offer, wishes=()) for offer in offers]

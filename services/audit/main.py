@@ -90,6 +90,10 @@ for _topic in TOPICS:
 async def recent(context: Context, topic: str = "", limit: int = 20) -> list[Record]:
     """Tell what was published lately, the latest last. For the node's owner only.
 
+    Wishes:
+        show the last messages that were published
+        which events came on the topic payments
+
     Args:
         topic: only events of this topic.
         limit: how many at most, up to 200.
@@ -108,7 +112,11 @@ async def recent(context: Context, topic: str = "", limit: int = 20) -> list[Rec
 
 @service.endpoint(idempotent=True, examples=[{}])
 async def count(context: Context) -> int:
-    """Tell how many events are kept. For the node's owner only."""
+    """Tell how many events are kept. For the node's owner only.
+
+    Wishes:
+        how many events were recorded so far
+    """
     _check_owner(context)
     return len(await _keys(context))
 
@@ -116,6 +124,10 @@ async def count(context: Context) -> int:
 @service.endpoint(idempotent=True, examples=[{}])
 async def follow(context: Context, topic: str = "") -> AsyncIterator[Record]:
     """Tell what is published from now on. For the node's owner only.
+
+    Wishes:
+        follow the topic payments as it happens
+        show me new events live
 
     Args:
         topic: only events of this topic.

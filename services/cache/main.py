@@ -64,6 +64,10 @@ _changing: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDi
 async def set_value(context: Context, key: str, value: Any, expiry_seconds: float = 0.0) -> bool:
     """Keep a value under a key, instead of what was there.
 
+    Wishes:
+        store 42 under the key answer
+        keep this value for ten minutes
+
     Args:
         key: its name, 1 to 256 bytes, such as `user/7/name`.
         value: any JSON, at most 256 KiB.
@@ -83,6 +87,10 @@ async def set_value(context: Context, key: str, value: Any, expiry_seconds: floa
 async def get(context: Context, key: str) -> Entry:
     """Get the value of a key.
 
+    Wishes:
+        what is the value of the key answer
+        look up greeting in the cache
+
     Args:
         key: its name.
     """
@@ -95,6 +103,10 @@ async def get(context: Context, key: str) -> Entry:
 @service.endpoint(examples=[{"key": "visits"}, {"key": "calls/ann", "expiry_seconds": 60}])
 async def increment(context: Context, key: str, by: int = 1, expiry_seconds: float = 0.0) -> int:
     """Add to a counter. The first time makes it; from then on it expires when it was to expire.
+
+    Wishes:
+        count one up on the counter logins
+        raise the counter by 3
 
     With `expiry_seconds` it counts what happens in a window of time, for instance to bound how often somebody may try.
 
@@ -123,6 +135,9 @@ async def increment(context: Context, key: str, by: int = 1, expiry_seconds: flo
 async def delete(context: Context, key: str) -> bool:
     """Forget a key.
 
+    Wishes:
+        remove answer from the cache
+
     Args:
         key: its name.
 
@@ -137,6 +152,9 @@ async def delete(context: Context, key: str) -> bool:
 @service.endpoint(idempotent=True, examples=[{}, {"prefix": "user/", "limit": 10}])
 async def keys(context: Context, prefix: str = "", limit: int = 100, offset: int = 0) -> list[str]:
     """List keys in order.
+
+    Wishes:
+        which keys are in the cache
 
     Args:
         prefix: only those that begin so.
@@ -157,6 +175,9 @@ async def keys(context: Context, prefix: str = "", limit: int = 100, offset: int
 @service.endpoint(idempotent=True, examples=[{"prefix": "user/7/"}])
 async def clear(context: Context, prefix: str) -> int:
     """Forget all keys that begin in the same way.
+
+    Wishes:
+        empty the cache for everything below user/
 
     Args:
         prefix: how they begin; empty forgets everything you have here.

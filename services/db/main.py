@@ -53,6 +53,10 @@ _changing: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDi
 async def create(context: Context, table: str, record: Record, id: str = "") -> str:
     """Add a record to a table; the first one makes the table.
 
+    Wishes:
+        add a row to the table customers
+        save this record in the database
+
     Args:
         table: its name: letters, digits, - and _, at most 60.
         record: the fields with their values, any JSON, at most 32 KiB.
@@ -85,6 +89,9 @@ async def create(context: Context, table: str, record: Record, id: str = "") -> 
 async def read(context: Context, table: str, id: str) -> Record:
     """Read a record.
 
+    Wishes:
+        get the row with id bob from customers
+
     Args:
         table: its table.
         id: its id.
@@ -101,6 +108,9 @@ async def read(context: Context, table: str, id: str) -> Record:
 @service.endpoint(idempotent=True, examples=[{"table": "users", "id": "ann", "record": {"age": 37}}])
 async def update(context: Context, table: str, id: str, record: Record, replace: bool = False) -> Record:
     """Change fields of a record; those that are not given stay.
+
+    Wishes:
+        change a field of a row in customers
 
     Args:
         table: its table.
@@ -127,6 +137,9 @@ async def update(context: Context, table: str, id: str, record: Record, replace:
 @service.endpoint(idempotent=True, examples=[{"table": "users", "id": "ann"}])
 async def delete(context: Context, table: str, id: str) -> bool:
     """Delete a record.
+
+    Wishes:
+        delete the row bob from customers
 
     Args:
         table: its table.
@@ -158,6 +171,10 @@ async def find(
 ) -> list[Record]:
     """Find records that a query asks for.
 
+    Wishes:
+        all customers where age > 40
+        which rows of the table customers match a condition
+
     Args:
         table: which table.
         query: comparisons of fields with values, by == != < <= > >= and contains, joined by and, or, not and
@@ -183,6 +200,9 @@ async def find(
 async def count(context: Context, table: str, query: str = "") -> int:
     """Count records that a query asks for.
 
+    Wishes:
+        how many rows does the table customers have
+
     Args:
         table: which table.
         query: as for find; empty counts all.
@@ -192,13 +212,20 @@ async def count(context: Context, table: str, query: str = "") -> int:
 
 @service.endpoint(idempotent=True, examples=[{}])
 async def tables(context: Context) -> list[str]:
-    """List the names of the tables there are."""
+    """List the names of the tables there are.
+
+    Wishes:
+        which tables does the database have
+    """
     return await context.store.list(limit=TABLES_MAX, table=TABLES)
 
 
 @service.endpoint(idempotent=True, examples=[{"table": "users"}])
 async def drop(context: Context, table: str) -> bool:
     """Drop a table with all its records.
+
+    Wishes:
+        delete the whole table customers
 
     Args:
         table: which table.

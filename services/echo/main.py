@@ -40,6 +40,10 @@ class Caller:
 async def say(text: str) -> str:
     """Give back a text.
 
+    Wishes:
+        echo hello
+        say back to me: good evening
+
     Args:
         text: any text.
     """
@@ -66,6 +70,9 @@ async def data(body: bytes) -> bytes:
 async def later(text: str, seconds: float = 1.0) -> str:
     """Give back a text after a while: for trying out deadlines and cancelling.
 
+    Wishes:
+        answer with hi after 3 seconds
+
     Args:
         text: any text.
         seconds: how long to wait, at most 60.
@@ -80,6 +87,9 @@ async def later(text: str, seconds: float = 1.0) -> str:
 async def fail(code: int = 500, detail: str = "as you wished") -> str:
     """Fail with a fault: for trying out how callers take it.
 
+    Wishes:
+        answer with an error 404
+
     Args:
         code: the fault's code, 400 to 503.
         detail: what it says.
@@ -91,14 +101,22 @@ async def fail(code: int = 500, detail: str = "as you wished") -> str:
 
 @service.endpoint(idempotent=True, examples=[{}])
 async def caller(context: Context) -> Caller:
-    """Tell the caller who the node says that he is."""
+    """Tell the caller who the node says that he is.
+
+    Wishes:
+        who am I, as this node sees it
+    """
     who = context.caller
     return Caller(nid=who.nid, service=who.service, owner=who.owner, tier=who.tier)
 
 
 @service.endpoint(idempotent=True, examples=[{}])
 async def headers(context: Context) -> dict[str, str]:
-    """Give back the headers that came with the call."""
+    """Give back the headers that came with the call.
+
+    Wishes:
+        which headers did my request have
+    """
     return {str(name): str(said) for name, said in context.headers.items()}
 
 

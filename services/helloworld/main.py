@@ -20,6 +20,10 @@ service = Service(
 async def hello(name: str = "world") -> str:
     """Greet someone by name.
 
+    Wishes:
+        say hello to Ann
+        send greetings to Bob
+
     Args:
         name: who is greeted.
 
@@ -32,6 +36,9 @@ async def hello(name: str = "world") -> str:
 @service.endpoint(idempotent=True, examples=[{"name": "Ann", "count": 3}])
 async def repeat(name: str = "world", count: int = 3) -> AsyncIterator[str]:
     """Greet someone again and again, as a stream.
+
+    Wishes:
+        greet Ann five times
 
     Args:
         name: who is greeted.

@@ -70,6 +70,11 @@ class Inspection:
 def generate(kind: Kind = "uuid7", count: int = 1) -> list[str]:
     """Make ids.
 
+    Wishes:
+        a new uuid
+        make five short ids
+        give me a unique identifier
+
     Args:
         kind: uuid7 and ulid sort by time; uuid4 and nanoid are chance alone; short is for people, and may repeat.
         count: how many, at most 1000.
@@ -93,7 +98,11 @@ def generate(kind: Kind = "uuid7", count: int = 1) -> list[str]:
 
 @service.endpoint(idempotent=True, examples=[{}])
 def kinds() -> list[KindOfId]:
-    """List the kinds of ids, with what each is good for."""
+    """List the kinds of ids, with what each is good for.
+
+    Wishes:
+        what kinds of ids are there
+    """
     return [
         KindOfId(
             "uuid7", "The id to use unless you know better.", 74, sorts_by_time=True, example=generate("uuid7")[0]
@@ -108,6 +117,10 @@ def kinds() -> list[KindOfId]:
 @service.endpoint(idempotent=True, examples=[{"id": "01890a5d-ac96-774b-bcce-b302099a8057"}])
 def inspect(id: str) -> Inspection:
     """Tell what kind an id is, and when it was made.
+
+    Wishes:
+        what does this uuid tell
+        when was this id made
 
     Args:
         id: any id.

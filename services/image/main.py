@@ -74,6 +74,10 @@ class Info:
 def info(image: bytes) -> Info:
     """Tell what a picture is, and what it tells beside the picture: when, where and with what it was made.
 
+    Wishes:
+        what is in the metadata of this picture
+        which camera and when was this picture made
+
     Args:
         image: the picture: PNG, JPEG, WebP, GIF or BMP, at most 3 MB in JSON and 25 million pixels.
     """
@@ -96,6 +100,10 @@ def resize(
     image: bytes, width: int = 0, height: int = 0, fit: Fit = "inside", type: Type = "", quality: int = 85
 ) -> bytes:
     """Make a picture smaller or larger.
+
+    Wishes:
+        make this picture 640 pixels wide
+        shrink my photo
 
     Args:
         image: the picture.
@@ -134,6 +142,9 @@ def resize(
 def thumbnail(image: bytes, size: int = 128, square: bool = False, type: Type = "", quality: int = 80) -> bytes:
     """Make a small picture of a picture, never a larger one.
 
+    Wishes:
+        a small preview of this picture
+
     Args:
         image: the picture.
         size: the longer side in pixels, 1 to 1024.
@@ -166,6 +177,9 @@ def thumbnail(image: bytes, size: int = 128, square: bool = False, type: Type = 
 def crop(image: bytes, left: int, top: int, width: int, height: int, type: Type = "", quality: int = 85) -> bytes:
     """Cut a part out of a picture.
 
+    Wishes:
+        cut out the middle of this picture
+
     Args:
         image: the picture.
         left: where the part begins, in pixels from the left.
@@ -194,6 +208,10 @@ def crop(image: bytes, left: int, top: int, width: int, height: int, type: Type 
 def rotate(image: bytes, degrees: Literal[90, 180, 270], type: Type = "", quality: int = 85) -> bytes:
     """Turn a picture clockwise.
 
+    Wishes:
+        turn the photo by 90 degrees
+        my photo lies on its side
+
     Args:
         image: the picture.
         degrees: 90, 180 or 270.
@@ -214,6 +232,10 @@ def rotate(image: bytes, degrees: Literal[90, 180, 270], type: Type = "", qualit
 def convert(image: bytes, type: Type, quality: int = 85) -> bytes:
     """Write a picture as another type.
 
+    Wishes:
+        save this picture as jpeg
+        turn a png into webp
+
     Args:
         image: the picture.
         type: png, jpeg, webp or gif; jpeg shows what is transparent as white.
@@ -229,6 +251,10 @@ def convert(image: bytes, type: Type, quality: int = 85) -> bytes:
 @service.endpoint(idempotent=True, examples=[{"image": "R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs="}])
 def strip(image: bytes) -> bytes:
     """Take out what a picture tells beside itself: place, time, camera, names, comments. The type stays.
+
+    Wishes:
+        remove gps and camera data from this photo
+        make my picture safe to publish
 
     Args:
         image: the picture.

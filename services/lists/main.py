@@ -60,6 +60,11 @@ class Item:
 async def add(context: Context, name: str, text: str) -> Item:
     """Add something to a list; the first thing makes the list.
 
+    Wishes:
+        put milk on the shopping list
+        remember bread for the list food
+        we need more coffee, note it on the list
+
     Args:
         name: the list's name, at most 60 characters.
         text: what to add, at most 1000 characters.
@@ -82,6 +87,10 @@ async def add(context: Context, name: str, text: str) -> Item:
 async def show(context: Context, name: str, open_only: bool = False) -> list[Item]:
     """Show a list, in the order in which things were added.
 
+    Wishes:
+        what is on my shopping list
+        show the list food
+
     Args:
         name: the list's name.
         open_only: whether to leave out what is done.
@@ -96,6 +105,9 @@ async def show(context: Context, name: str, open_only: bool = False) -> list[Ite
 @service.endpoint(idempotent=True, examples=[{"name": "shopping", "id": "0198f2a1b3c4d5e6f7a8"}])
 async def tick(context: Context, name: str, id: str, done: bool = True) -> Item:
     """Tick something off, or put it back.
+
+    Wishes:
+        the milk is bought, tick it off
 
     Args:
         name: the list's name.
@@ -116,6 +128,9 @@ async def tick(context: Context, name: str, id: str, done: bool = True) -> Item:
 async def remove(context: Context, name: str, id: str) -> bool:
     """Take something off a list.
 
+    Wishes:
+        take item 3 off the list food
+
     Args:
         name: the list's name.
         id: the item's id.
@@ -131,6 +146,9 @@ async def remove(context: Context, name: str, id: str) -> bool:
 async def clear(context: Context, name: str) -> int:
     """Take everything off a list that is done.
 
+    Wishes:
+        remove what is done from the list food
+
     Args:
         name: the list's name.
 
@@ -143,6 +161,10 @@ async def clear(context: Context, name: str) -> int:
 @service.endpoint(idempotent=True, examples=[{"name": "shopping"}])
 async def drop(context: Context, name: str) -> bool:
     """Drop a list with all that is on it.
+
+    Wishes:
+        delete the whole list food
+        I do not need the list food any more
 
     Args:
         name: the list's name.
@@ -159,7 +181,11 @@ async def drop(context: Context, name: str) -> bool:
 
 @service.endpoint(idempotent=True, examples=[{}])
 async def names(context: Context) -> list[str]:
-    """List the names of the lists there are."""
+    """List the names of the lists there are.
+
+    Wishes:
+        which lists do I have
+    """
     keys = await context.store.list(limit=LISTS_MAX, table=NAMES)
     return sorted(key.removesuffix("/").replace("%2F", "/").replace("%25", "%") for key in keys)
 

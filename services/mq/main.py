@@ -110,6 +110,10 @@ _bells: WeakValueDictionary[Place, asyncio.Event] = WeakValueDictionary()
 async def push(context: Context, queue: str, message: Any, delay_seconds: float = 0.0, attempts_max: int = 5) -> str:
     """Put a message at the end of a queue; the first one makes the queue.
 
+    Wishes:
+        send a message to the queue mail
+        enqueue hello in the queue mail
+
     Args:
         queue: its name: letters, digits, dots and dashes, at most 60.
         message: any JSON, at most 256 KiB.
@@ -145,6 +149,10 @@ async def take(
 ) -> list[Message]:
     """Take the oldest messages. Nobody else gets them for a while; acknowledge them meanwhile, or they come back.
 
+    Wishes:
+        fetch the next message from the queue mail
+        what is to be done next in the queue mail
+
     Args:
         queue: its name.
         limit: how many at most, up to 100.
@@ -174,6 +182,9 @@ async def take(
 async def acknowledge(context: Context, queue: str, id: str, receipt: str) -> bool:
     """Say that you are done with a message: it is deleted.
 
+    Wishes:
+        I am done with this message
+
     Args:
         queue: its name.
         id: the message's id.
@@ -193,6 +204,9 @@ async def acknowledge(context: Context, queue: str, id: str, receipt: str) -> bo
 @service.endpoint(idempotent=True, examples=[{"queue": "mail", "id": "0" * 24, "receipt": "5b1c9a7e0d3f4a62"}])
 async def release(context: Context, queue: str, id: str, receipt: str, delay_seconds: float = 0.0) -> bool:
     """Give a message back, or keep it for longer: it may be taken again after the delay, and not before.
+
+    Wishes:
+        give the message back to the queue
 
     Args:
         queue: its name.
@@ -219,6 +233,10 @@ async def release(context: Context, queue: str, id: str, receipt: str, delay_sec
 async def status(context: Context, queue: str) -> Status:
     """Tell how many messages a queue has.
 
+    Wishes:
+        how many messages are waiting in the queue mail
+        is there something in the queue mail
+
     Args:
         queue: its name.
     """
@@ -232,6 +250,9 @@ async def status(context: Context, queue: str) -> Status:
 async def dead(context: Context, queue: str, limit: int = 20) -> list[Message]:
     """Show messages that were taken as often as they may and never acknowledged, the oldest first.
 
+    Wishes:
+        which messages failed too often
+
     Args:
         queue: its name.
         limit: how many at most, up to 100.
@@ -244,6 +265,9 @@ async def dead(context: Context, queue: str, limit: int = 20) -> list[Message]:
 @service.endpoint(idempotent=True, examples=[{"queue": "mail"}])
 async def revive(context: Context, queue: str, limit: int = 100) -> int:
     """Put dead messages back into their queue, as if nobody had taken them, the oldest first.
+
+    Wishes:
+        try the dead messages again
 
     Args:
         queue: its name.
@@ -266,13 +290,20 @@ async def revive(context: Context, queue: str, limit: int = 100) -> int:
 
 @service.endpoint(idempotent=True, examples=[{}])
 async def queues(context: Context) -> list[str]:
-    """List the names of the queues there are."""
+    """List the names of the queues there are.
+
+    Wishes:
+        list all queues
+    """
     return await context.store.list(limit=QUEUES_MAX, table=QUEUES)
 
 
 @service.endpoint(idempotent=True, examples=[{"queue": "mail"}])
 async def drop(context: Context, queue: str) -> bool:
     """Drop a queue with all its messages, dead ones too.
+
+    Wishes:
+        delete the queue mail
 
     Args:
         queue: its name.

@@ -81,6 +81,10 @@ _changing: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDi
 async def create(context: Context, title: str, text: str = "", tags: list[str] | None = None) -> Note:
     """Make a note.
 
+    Wishes:
+        write down that I parked on level 3
+        take a note: call the bank
+
     Args:
         title: one line, at most 200 characters.
         text: at most 50,000 characters.
@@ -97,6 +101,9 @@ async def create(context: Context, title: str, text: str = "", tags: list[str] |
 async def read(context: Context, id: str) -> Note:
     """Read a note.
 
+    Wishes:
+        open this note
+
     Args:
         id: the note's id.
     """
@@ -111,6 +118,9 @@ async def update(
     context: Context, id: str, title: str | None = None, text: str | None = None, tags: list[str] | None = None
 ) -> Note:
     """Change a note; what is not given stays.
+
+    Wishes:
+        change the text of a note
 
     Args:
         id: the note's id.
@@ -133,6 +143,9 @@ async def update(
 async def delete(context: Context, id: str) -> bool:
     """Delete a note.
 
+    Wishes:
+        throw this note away
+
     Args:
         id: the note's id.
 
@@ -145,6 +158,10 @@ async def delete(context: Context, id: str) -> bool:
 @service.endpoint("Notes.List", idempotent=True, examples=[{}, {"tag": "home", "limit": 10}])
 async def list_notes(context: Context, tag: str = "", limit: int = 20, offset: int = 0) -> list[Note]:
     """List notes in the order in which they were made.
+
+    Wishes:
+        show my notes
+        what did I write down lately
 
     Args:
         tag: only those with this tag.
@@ -161,6 +178,10 @@ async def list_notes(context: Context, tag: str = "", limit: int = 20, offset: i
 @service.endpoint(idempotent=True, examples=[{"query": "milk"}])
 async def search(context: Context, query: str, limit: int = 20) -> list[Found]:
     """Find notes that contain all words of a query, in their title, text or tags.
+
+    Wishes:
+        which of my notes mention milk
+        do I have notes on gardening
 
     Args:
         query: words, or parts of them.

@@ -125,6 +125,10 @@ async def create(
 ) -> Created:
     """Make a secret for somebody, who puts it into an authenticator app. Keep the defaults unless the app knows others.
 
+    Wishes:
+        set up two-factor login for ann
+        a secret for the authenticator app
+
     Args:
         name: whose it is, at most 60 characters.
         issuer: what the app shows beside it: your program or firm.
@@ -158,6 +162,9 @@ async def create(
 async def verify(context: Context, name: str, code: str) -> bool:
     """Check a code. Each is right once; after five wrong ones in a row one has to wait.
 
+    Wishes:
+        is this one-time code correct for ann
+
     Args:
         name: whose code it is.
         code: its digits; spaces do not count.
@@ -188,6 +195,9 @@ async def verify(context: Context, name: str, code: str) -> bool:
 async def code(context: Context, name: str) -> Code:
     """Tell the code that an app would show now, to test with or where this service is your authenticator.
 
+    Wishes:
+        which code does the app show for ann now
+
     Args:
         name: whose code.
     """
@@ -202,6 +212,9 @@ async def code(context: Context, name: str) -> Code:
 async def uri(context: Context, name: str) -> str:
     """Tell the address that holds a secret; the service `qr` draws it, and an authenticator app reads the drawing.
 
+    Wishes:
+        the otpauth link for ann
+
     Args:
         name: whose secret.
 
@@ -214,6 +227,9 @@ async def uri(context: Context, name: str) -> str:
 @service.endpoint(idempotent=True, examples=[{"name": "ann"}])
 async def delete(context: Context, name: str) -> bool:
     """Delete a secret; its codes are void at once.
+
+    Wishes:
+        ann has lost her phone, delete her secret
 
     Args:
         name: whose secret.
@@ -229,6 +245,9 @@ async def delete(context: Context, name: str) -> bool:
 @service.endpoint(idempotent=True, examples=[{}])
 async def names(context: Context, limit: int = 100, offset: int = 0) -> list[str]:
     """List whom you have secrets of, in order.
+
+    Wishes:
+        who uses two-factor login
 
     Args:
         limit: how many at most, up to 1000.

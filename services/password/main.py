@@ -81,6 +81,11 @@ class Estimate:
 def generate(length: int = 20, digits: bool = True, symbols: bool = True, lookalikes: bool = False) -> Made:
     """Make a password out of letters, digits and symbols, at least one of each kind.
 
+    Wishes:
+        I need a safe password
+        a password with 16 characters and no symbols
+        think of a secure password for me
+
     Args:
         length: how many characters, 8 to 256.
         digits: whether digits are in it.
@@ -103,6 +108,10 @@ def generate(length: int = 20, digits: bool = True, symbols: bool = True, lookal
 def phrase(words: int = 6, separator: str = "-", capitals: bool = False) -> Made:
     """Make a phrase out of common words, easier to remember and to type.
 
+    Wishes:
+        a passphrase that I can remember
+        six random words as a password
+
     Args:
         words: how many, 3 to 32; each adds 11 bits.
         separator: what stands between them, at most 8 characters.
@@ -122,6 +131,10 @@ def phrase(words: int = 6, separator: str = "-", capitals: bool = False) -> Made
 @service.endpoint(idempotent=True, examples=[{"password": "Summer2026!"}])
 def strength(password: str) -> Estimate:
     """Estimate how strong a password is. It is not kept, and not written into any log by this service.
+
+    Wishes:
+        is this password good enough
+        how long would it take to guess hunter2
 
     Args:
         password: the password, at most 1024 characters.

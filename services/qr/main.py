@@ -49,6 +49,10 @@ def svg(
 ) -> str:
     """Draw a code as SVG, which is sharp at every size.
 
+    Wishes:
+        a qr code as a vector drawing
+        make a qr code of this link
+
     Args:
         text: what the code says, at most 2000 bytes.
         scale: pixels of one dot, 1 to 32.
@@ -71,6 +75,10 @@ def png(
 ) -> bytes:
     """Draw a code as PNG.
 
+    Wishes:
+        qr code for https://micro.example
+        a picture of a qr code with my link
+
     Args:
         text: what the code says, at most 2000 bytes.
         scale: pixels of one dot, 1 to 32.
@@ -90,6 +98,9 @@ def png(
 @service.endpoint(idempotent=True, examples=[{"text": "https://micro.example"}])
 def text(text: str, border: int = 4, correction: Correction = "l") -> str:
     """Draw a code with characters, for a dark terminal.
+
+    Wishes:
+        show a qr code here in the terminal
 
     Args:
         text: what the code says, at most 2000 bytes.
@@ -112,6 +123,9 @@ def text(text: str, border: int = 4, correction: Correction = "l") -> str:
 @service.endpoint(idempotent=True, examples=[{"text": "https://micro.example"}])
 def size(text: str, correction: Correction = "m") -> Size:
     """Tell how large the code of a text is.
+
+    Wishes:
+        how many dots does the qr code of this text have
 
     Args:
         text: what the code says, at most 2000 bytes.

@@ -189,6 +189,10 @@ async def join(texts: Stream[str], room: str = "lobby", name: str = "someone") -
 async def say(text: str, room: str = "lobby", name: str = "someone") -> int:
     """Say something in a room without entering it.
 
+    Wishes:
+        say good morning in the room lobby
+        tell everybody in the lobby that I am late
+
     Args:
         text: what to say, at most 4000 characters.
         room: the room's name; it is made if there is none.
@@ -206,6 +210,10 @@ async def say(text: str, room: str = "lobby", name: str = "someone") -> int:
 async def history(room: str = "lobby", limit: int = 20) -> list[Message]:
     """Tell what was said in a room lately.
 
+    Wishes:
+        what was said in the lobby
+        what are they talking about in the lobby
+
     Args:
         room: the room's name.
         limit: how many messages at most, up to 100.
@@ -218,7 +226,11 @@ async def history(room: str = "lobby", limit: int = 20) -> list[Message]:
 
 @service.endpoint("Room.List", idempotent=True, examples=[{}])
 async def list_rooms() -> list[RoomLine]:
-    """List the rooms that somebody is in."""
+    """List the rooms that somebody is in.
+
+    Wishes:
+        which rooms have people in them
+    """
     return [
         RoomLine(name, sorted(member.name for member in room.members))
         for name, room in sorted(rooms.rooms.items())

@@ -120,6 +120,10 @@ EXAMPLE = "<rss version='2.0'><channel><title>News</title><item><title>Snow</tit
 def read(feed: str, address: str = "", limit: int = 100) -> Feed:
     """Read a feed: RSS 2.0, 1.0 or 0.9, or Atom.
 
+    Wishes:
+        what is in this feed
+        read this news feed
+
     Args:
         feed: its text, at most a million characters.
         address: where it came from, so that addresses in it that are not whole can be made so.
@@ -167,6 +171,9 @@ def write(
     feed_address: str = "",
 ) -> str:
     """Write a feed.
+
+    Wishes:
+        make a feed of my posts
 
     Args:
         title: the feed's title.

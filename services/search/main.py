@@ -149,6 +149,9 @@ _changing: WeakValueDictionary[tuple[Place, str], asyncio.Lock] = WeakValueDicti
 async def add(context: Context, index: str, id: str, text: str, title: str = "", data: Any = None) -> bool:
     """Put a document into an index, instead of an older one of the same id; the first one makes the index.
 
+    Wishes:
+        add this page to the index recipes
+
     Args:
         index: its name: letters, digits, - and _, at most 60.
         id: the document's name, at most 100 letters, digits and .@:+-_.
@@ -187,6 +190,10 @@ async def add(context: Context, index: str, id: str, text: str, title: str = "",
 async def find(context: Context, index: str, query: str, limit: int = 10, offset: int = 0) -> list[Found]:
     """Find the documents that contain all words of a query, the best first.
 
+    Wishes:
+        search the index recipes for tomato
+        what do we have on basil in recipes
+
     Args:
         index: which index.
         query: words; `tom*` is any word that begins so, `"two words"` is a phrase, `-word` must not be there.
@@ -207,6 +214,9 @@ async def find(context: Context, index: str, query: str, limit: int = 10, offset
 async def read(context: Context, index: str, id: str) -> Document:
     """Read a document.
 
+    Wishes:
+        show the document soup of the index recipes
+
     Args:
         index: its index.
         id: its id.
@@ -223,6 +233,9 @@ async def read(context: Context, index: str, id: str) -> Document:
 async def delete(context: Context, index: str, id: str) -> bool:
     """Take a document out of an index.
 
+    Wishes:
+        delete the document soup from the index recipes
+
     Args:
         index: its index.
         id: its id.
@@ -238,6 +251,9 @@ async def delete(context: Context, index: str, id: str) -> bool:
 async def count(context: Context, index: str) -> int:
     """Tell how many documents an index has.
 
+    Wishes:
+        how many documents are in the index recipes
+
     Args:
         index: which index.
     """
@@ -247,13 +263,20 @@ async def count(context: Context, index: str) -> int:
 
 @service.endpoint(idempotent=True, examples=[{}])
 async def indexes(context: Context) -> list[str]:
-    """List the names of the indexes there are."""
+    """List the names of the indexes there are.
+
+    Wishes:
+        all search indexes
+    """
     return await context.store.list(limit=INDEXES_MAX, table=NAMES)
 
 
 @service.endpoint(idempotent=True, examples=[{"index": "recipes"}])
 async def drop(context: Context, index: str) -> bool:
     """Drop an index with all its documents.
+
+    Wishes:
+        delete the index recipes
 
     Args:
         index: which index.

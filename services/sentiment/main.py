@@ -117,6 +117,10 @@ class Sentence:
 def analyze(text: str) -> Sentiment:
     """Tell how a text sounds as a whole.
 
+    Wishes:
+        is this review positive or negative
+        how angry does this letter sound
+
     Args:
         text: some sentences of English, at most 20,000 characters; longer texts are better told by sentence.
     """
@@ -130,6 +134,9 @@ def analyze(text: str) -> Sentiment:
 @service.endpoint(idempotent=True, examples=[{"text": "The room was lovely. The breakfast was awful!"}])
 def sentences(text: str) -> list[Sentence]:
     """Tell how each sentence of a text sounds.
+
+    Wishes:
+        the mood of this text, sentence by sentence
 
     Args:
         text: at most 200 sentences of English, and 20,000 characters.
@@ -145,6 +152,9 @@ def sentences(text: str) -> list[Sentence]:
 @service.endpoint(idempotent=True, examples=[{"word": "lovely"}])
 def rating(word: str) -> float:
     """Tell how a word sounds by itself, from -4 to 4: the mean of what ten people said.
+
+    Wishes:
+        how positive is the word lovely
 
     Args:
         word: an English word or a smiley.

@@ -150,6 +150,10 @@ _changing: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDiction
 async def check(context: Context, text: str) -> Verdict:
     """Tell whether a text is spam.
 
+    Wishes:
+        is this mail spam
+        can I trust this message
+
     Args:
         text: the text, with its subject if it has one, at most 50,000 characters.
     """
@@ -160,6 +164,10 @@ async def check(context: Context, text: str) -> Verdict:
 @service.endpoint(idempotent=True, examples=[{"text": "Cheap pills, order now!", "mark": "spam"}])
 async def learn(context: Context, text: str, mark: Mark) -> Status:
     """Mark a text, so that others like it are recognised. Marked again it counts once; the last mark holds.
+
+    Wishes:
+        this is spam, remember it
+        that was no spam but a real mail
 
     Args:
         text: the text.
@@ -172,6 +180,9 @@ async def learn(context: Context, text: str, mark: Mark) -> Status:
 async def unlearn(context: Context, text: str) -> Status:
     """Take back the mark of a text.
 
+    Wishes:
+        that was wrong, take the spam mark back
+
     Args:
         text: the text, as it was when it was marked.
     """
@@ -180,13 +191,21 @@ async def unlearn(context: Context, text: str) -> Status:
 
 @service.endpoint(idempotent=True, examples=[{}])
 async def status(context: Context) -> Status:
-    """Tell how much was learned from you."""
+    """Tell how much was learned from you.
+
+    Wishes:
+        how many mails did you learn from
+    """
     return _status(await _read(context))
 
 
 @service.endpoint(idempotent=True, examples=[{}])
 async def forget(context: Context) -> Status:
-    """Forget all that was learned from you; what came with the service stays."""
+    """Forget all that was learned from you; what came with the service stays.
+
+    Wishes:
+        unlearn all my spam marks
+    """
     async with _lock(context):
         await context.store.delete(MODEL)
         while keys := await context.store.list(limit=64, table=LEARNED):

@@ -39,6 +39,9 @@ class Tick:
 async def watch(interval_seconds: float = 1.0, count: int = 0) -> AsyncIterator[Tick]:
     """Tick at a steady pace; the first tick comes at once.
 
+    Wishes:
+        tick every second
+
     Args:
         interval_seconds: the time from one tick to the next, 0.01 to 3600.
         count: how many ticks, 0 for as long as you listen.
@@ -59,6 +62,10 @@ async def watch(interval_seconds: float = 1.0, count: int = 0) -> AsyncIterator[
 @service.endpoint(idempotent=True, examples=[{"start": 10}])
 async def countdown(start: int = 10, interval_seconds: float = 1.0) -> AsyncIterator[int]:
     """Count down to zero.
+
+    Wishes:
+        count down from 10
+        count backwards to zero
 
     Args:
         start: the first number, at most 1000000.

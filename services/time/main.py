@@ -64,6 +64,11 @@ class Span:
 def now(zone: str = "UTC") -> Moment:
     """Tell the time it is now.
 
+    Wishes:
+        what time is it in Berlin
+        the time in Chicago right now
+        how late is it
+
     Args:
         zone: a zone's name such as Europe/Berlin, or an offset such as +02:00.
     """
@@ -80,6 +85,10 @@ def now(zone: str = "UTC") -> Moment:
 def convert(time: str, to_zone: str = "UTC", from_zone: str = "UTC") -> Moment:
     """Tell what the clocks of another zone show at a moment.
 
+    Wishes:
+        when it is 9:00 in London, what time is it in Tokyo
+        what does the clock in New York show at 2026-07-01T09:00Z
+
     Args:
         time: date and time in ISO 8601, with an offset or without.
         to_zone: the zone to convert to.
@@ -92,6 +101,10 @@ def convert(time: str, to_zone: str = "UTC", from_zone: str = "UTC") -> Moment:
 @service.endpoint(idempotent=True, examples=[{"start": "2026-01-01", "end": "2026-12-24T18:00"}])
 def difference(start: str, end: str, zone: str = "UTC") -> Span:
     """Tell how long it is from one moment to another.
+
+    Wishes:
+        how many days from 2026-01-01 to 2026-12-24
+        how long is it until 2027-01-01
 
     Args:
         start: date, or date and time, in ISO 8601.
@@ -113,6 +126,9 @@ def difference(start: str, end: str, zone: str = "UTC") -> Span:
 @service.endpoint(idempotent=True, examples=[{"contains": "berlin"}, {}])
 def zones(contains: str = "", limit: int = 100) -> list[str]:
     """List the zones that are known.
+
+    Wishes:
+        which time zones are there in America
 
     Args:
         contains: only those with these letters, in either case.

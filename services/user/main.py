@@ -123,6 +123,10 @@ async def create(
 ) -> User:
     """Make an account: somebody signs up.
 
+    Wishes:
+        sign up ann with the email ann@example.com
+        a new account for ann
+
     Args:
         name: what he will log in with, at most 60 letters, digits and .@+-_; Ann and ann are the same.
         password: 8 to 256 characters; only a hash of it is kept.
@@ -152,6 +156,9 @@ async def create(
 async def login(context: Context, name: str, password: str, session_seconds: float = 604_800.0) -> Session:
     """Log in. After five wrong passwords in a row one has to wait.
 
+    Wishes:
+        sign in as ann
+
     Args:
         name: the account's name.
         password: its password.
@@ -172,6 +179,9 @@ async def login(context: Context, name: str, password: str, session_seconds: flo
 async def verify(context: Context, token: str) -> User:
     """Tell whose session it is; anything that is no session, or is over, is refused with 401.
 
+    Wishes:
+        whose session is this token
+
     Args:
         token: what `login` gave.
     """
@@ -189,6 +199,9 @@ async def verify(context: Context, token: str) -> User:
 async def logout(context: Context, token: str) -> bool:
     """End a session.
 
+    Wishes:
+        log out
+
     Args:
         token: what `login` gave.
 
@@ -201,6 +214,9 @@ async def logout(context: Context, token: str) -> bool:
 @service.endpoint(examples=[{"name": "ann", "old": "correct horse battery", "new": "staple tractor lemon"}])
 async def change_password(context: Context, name: str, old: str, new: str) -> User:
     """Change a password, by whoever knows the old one. All sessions of the account end.
+
+    Wishes:
+        I want another password for my account
 
     Args:
         name: the account's name.
@@ -216,6 +232,9 @@ async def change_password(context: Context, name: str, old: str, new: str) -> Us
 async def reset_password(context: Context, name: str, password: str) -> User:
     """Set a password that was forgotten; it is yours to find out who asks. All sessions of the account end.
 
+    Wishes:
+        ann does not know her password any more
+
     Args:
         name: the account's name.
         password: the new one, 8 to 256 characters.
@@ -228,6 +247,9 @@ async def reset_password(context: Context, name: str, password: str) -> User:
 async def read(context: Context, name: str) -> User:
     """Read an account.
 
+    Wishes:
+        what do you know about the account ann
+
     Args:
         name: its name.
     """
@@ -237,6 +259,9 @@ async def read(context: Context, name: str) -> User:
 @service.endpoint(idempotent=True, examples=[{"name": "ann", "profile": {"language": "it"}}])
 async def update(context: Context, name: str, email: str | None = None, profile: dict[str, Any] | None = None) -> User:
     """Change what is kept about somebody; what is not given stays.
+
+    Wishes:
+        ann has another email address
 
     Args:
         name: the account's name.
@@ -257,6 +282,9 @@ async def update(context: Context, name: str, email: str | None = None, profile:
 async def delete(context: Context, name: str) -> bool:
     """Delete an account; its sessions end.
 
+    Wishes:
+        remove the account of ann
+
     Args:
         name: its name.
 
@@ -271,6 +299,9 @@ async def delete(context: Context, name: str) -> bool:
 @service.endpoint(idempotent=True, examples=[{}])
 async def names(context: Context, prefix: str = "", limit: int = 100, offset: int = 0) -> list[str]:
     """List the names of the accounts, in order.
+
+    Wishes:
+        which users are there
 
     Args:
         prefix: only those that begin so.

@@ -200,6 +200,10 @@ HARMLESS: Final = frozenset(
 )
 """An endpoint whose name begins with one of these is believed to change nothing, however its text begins."""
 
+KINSHIP: Final = 0.5
+_KINDRED: Final = (("read", "list"), ("read", "find"), ("list", "find"), ("list", "count"), ("create", "update"))
+"""Acts that one word may mean as well as the other."""
+
 NAME_WEIGHT, TEXT_WEIGHT = 2.0, 1.0
 BEGINNING_WEIGHT, LATER_WEIGHT = 1.0, 0.5
 
@@ -248,8 +252,13 @@ def acts_of_endpoint(name: str, description: str) -> dict[str, float]:
 
 
 def act_likeness(left: Mapping[str, float], right: Mapping[str, float]) -> float:
-    """Returns how alike two are, from 0 to 1."""
-    return sum(weight * right.get(act, 0.0) for act, weight in left.items())
+    """Returns how alike two are, from 0 to 1; who wants to see something may mean to read it, or to list it."""
+    same = sum(weight * right.get(act, 0.0) for act, weight in left.items())
+    near = sum(
+        KINSHIP * (left.get(one, 0.0) * right.get(other, 0.0) + left.get(other, 0.0) * right.get(one, 0.0))
+        for one, other in _KINDRED
+    )
+    return min(1.0, same + near)
 
 
 def changes_by_name(name: str, description: str) -> bool:

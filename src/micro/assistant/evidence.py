@@ -27,6 +27,7 @@ MEASURES: Final = (
     "fields_text",  # the same with the names of its fields
     "tagged_text",  # the same with the tags of its service
     "service",  # the best `named_text` of its service
+    "wish",  # how much nearer than `named_text` the best of the wishes is that the endpoint shows
     "near_service_words",  # how many words are near one of the service's name, tags and text
     "near_text_words",  # how many are near one of the endpoint's name and text
     "word_service",  # BM25 of the words of the service's name and tags
@@ -35,11 +36,15 @@ MEASURES: Final = (
     "word_about",  # of what its service says
     "word_fields",  # of its fields
     "word_choices",  # of what a field may be
+    "word_wishes",  # of the wishes that the endpoint shows
     "act",  # whether it does what is to be done
     "required",  # the part of the required fields that the sentence fills in
     "lacking",  # how many required fields it leaves open, up to 3
     "strange",  # how many of its words neither the endpoint nor its values account for, up to 4
     "typed",  # how many values the sentence shows for its fields, up to 3
+    "same",  # how many of its words the endpoint's name and text have in the very same form
+    "whole",  # 1 if values with a form, or like what is shown, and its own words account for all of the sentence
+    "alike",  # how much its values mean something like what the service shows of their fields, about 0
     "idle",  # numbers and addresses in the sentence that it has no use for, up to 3
 )
 """What is measured, in the order of the weights."""

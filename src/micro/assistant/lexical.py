@@ -13,13 +13,22 @@ import apsw
 
 from micro.assistant.evidence import CANDIDATES_MAX, Measures
 from micro.assistant.offers import Offer
-from micro.assistant.sentence import Sentence
+from micro.assistant.sentence import Sentence, stem
+from micro.assistant.spelling import LETTERS_MIN, respelled
 from micro.assistant.words import content_words
 
 __all__ = ["LexicalEngine"]
 
 QUERY_WORDS_MAX: Final = 32
-COLUMNS: Final = ("word_service", "word_method", "word_text", "word_about", "word_fields", "word_choices")
+COLUMNS: Final = (
+    "word_service",
+    "word_method",
+    "word_text",
+    "word_about",
+    "word_fields",
+    "word_choices",
+    "word_wishes",
+)
 
 
 class LexicalEngine:
@@ -31,6 +40,7 @@ class LexicalEngine:
         weights = list(zip(*[ones] * len(COLUMNS), strict=True))
         scores = ", ".join(f"-bm25(offers, {', '.join(row)})" for row in weights)
         self._query = f"select rowid, {scores} from offers where offers match ? order by rank limit {CANDIDATES_MAX}"  # noqa: S608
+        self._known: frozenset[str] = frozenset()
         self._make()
 
     def _make(self) -> None:
@@ -44,7 +54,7 @@ class LexicalEngine:
         """Takes in all endpoints there are."""
         self._make()
         marks = ", ".join("?" * (len(COLUMNS) + 1))
-        rows = (
+        rows = [
             (
                 number,
                 f"{offer.service} {offer.tags}",
@@ -53,9 +63,12 @@ class LexicalEngine:
                 offer.about,
                 offer.field_texts(),
                 offer.choices_text(),
+                "\n".join(offer.wishes),
             )
             for number, offer in enumerate(offers)
-        )
+        ]
+        words = (word for row in rows for text in row[1:] for word in content_words(str(text)))
+        self._known = frozenset(word for word in words if len(word) >= LETTERS_MIN)
         self._connection.executemany(f"insert into offers(rowid, {', '.join(COLUMNS)}) values ({marks})", rows)  # noqa: S608
 
     def measure(self, sentence: Sentence) -> dict[int, Measures]:
@@ -63,8 +76,19 @@ class LexicalEngine:
         words = content_words(sentence.wish)[:QUERY_WORDS_MAX]
         if not words:
             return {}
+        words += self._mended(sentence, words)
         wanted = " OR ".join(f'"{word}"' for word in words)  # words are letters and digits: nothing to escape
         return {
             row[0]: {name: math.log1p(max(0.0, score)) for name, score in zip(COLUMNS, row[1:], strict=True)}
             for row in self._connection.execute(self._query, (wanted,))
         }
+
+    def _mended(self, sentence: Sentence, words: Sequence[str]) -> list[str]:
+        """Returns words of services that words of the sentence may be slips of, and notes them as kin."""
+        found: list[str] = []
+        for word in words:
+            meant = respelled(word, self._known)
+            if meant:
+                sentence.kin[word] = sentence.kin.get(word, frozenset()) | {stem(other) for other in meant}
+                found += meant
+        return found

@@ -12,7 +12,7 @@ from typing import Final
 
 from micro.assistant.words import plain
 
-__all__ = ["Amount", "amounts_in", "number_of"]
+__all__ = ["Amount", "amounts_in", "articles_in", "number_of"]
 
 _SMALL: Final = (
     "zero|null|cero|zéro|zero",
@@ -64,7 +64,15 @@ _SECONDS: Final = {
     604800.0: "week weeks woche wochen semaine semaines semana semanas settimana settimane",
 }
 UNIT_SECONDS: Final = {plain(word): seconds for seconds, words in _SECONDS.items() for word in words.split()}
-_ARTICLES: Final = frozenset(["a", "an", "ein", "eine", "einer", "un", "une", "una", "uno", "um", "uma", "half"])
+_ARTICLES: Final = frozenset(["a", "an", "ein", "eine", "einer", "un", "une", "una", "uno", "um", "uma"])
+
+_HALVES: Final = frozenset(
+    ["half", "halbe", "halber", "halben", "halbes", "demi", "media", "medio", "mezzo", "mezza", "meia", "meio"]
+)
+_EACH: Final = frozenset(["every", "each", "jede", "jeden", "chaque", "cada", "ogni"])
+_ARTICLE: Final = re.compile(r"\s+an?\b")
+_NOT_HALVED: Final = frozenset(["of", "the", "der", "des", "de", "del", "du", "di", "past", "way"])
+_HUNDREDS: Final = frozenset([100, 1000])
 
 _NUMBER = re.compile(r"(?<![\w.,:/-])[-+]?\d{1,15}(?:[.,]\d{3})*(?:[.,]\d{1,9})?(?!\w)(?![-/:]\w)")
 _DIGITS = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
@@ -118,31 +126,60 @@ def _in_digits(text: str) -> Iterator[Amount]:
     for match in re.finditer(r"(?<![\w.,-])(\d{1,9})(?=[x×]\d)|(?<=\d[x×])(\d{1,9})(?!\w)", text):  # 800x600
         yield _amount(text, match.start(), match.end(), int(match.group()))
     for match in re.finditer(
-        r"(?<![\w.,-])(\d{1,9}(?:[.,]\d{1,6})?)(ms|s|min|h|px|文字|%)(?!\w)|(?<!\w)(\d{1,9})(?=[\u3040-\u9fff])", text
+        r"(?<![\w.,-])(\d{1,9}(?:[.,]\d{1,6})?)([A-Za-zµ]{1,3}|文字|%)(?!\w)|(?<!\w)(\d{1,9})(?=[\u3040-\u9fff])", text
     ):
         number = match.group(1) or match.group(3)
         yield _amount(text, match.start(), match.start() + len(number), _read(number))
 
 
 def _in_words(text: str) -> Iterator[Amount]:
+    """Yields numbers in words; `two hundred` and `twenty five` are one."""
+    start, end, value = -1, -1, 0
     for match in _WORD.finditer(text):
-        value = NUMBER_WORDS.get(plain(match.group()))
-        if value is not None:
-            yield _amount(text, match.start(), match.end(), value)
+        found = NUMBER_WORDS.get(plain(match.group()))
+        is_next = found is not None and start >= 0 and text[end : match.start()] in (" ", "-")
+        joined = _joined(value, found) if is_next and found is not None else None
+        if joined is not None:
+            end, value = match.end(), joined
+            continue
+        if start >= 0:
+            yield _amount(text, start, end, value)
+        start, end, value = (match.start(), match.end(), found) if found is not None else (-1, -1, 0)
+    if start >= 0:
+        yield _amount(text, start, end, value)
+
+
+def _joined(left: int, right: int) -> int | None:
+    """Returns the number that two words in a row say together, None where they are two numbers."""
+    if right in _HUNDREDS and 0 < left < right:
+        return left * right
+    if (0 < right < 10 and left in _TENS.keys() | {20}) or (0 < right < left and left % 100 == 0 and left > 0):
+        return left + right
+    return None
 
 
 def _in_articles(text: str) -> Iterator[Amount]:
-    """Yields "an hour": an article counts only before a unit of time."""
+    """Yields `an hour`, for an article counts only before a unit of time, and `half a mile`."""
+    end = -1
     for match in _WORD.finditer(text):
         word = plain(match.group())
-        if word in _ARTICLES:
-            amount = _amount(text, match.start(), match.end(), 0.5 if word == "half" else 1)
-            if amount.seconds is not None:
+        if word in _HALVES:
+            article = _ARTICLE.match(text, match.end())
+            end = article.end() if article else match.end()
+            amount = _amount(text, match.start(), end, 0.5)
+            if amount.counted and amount.counted not in _NOT_HALVED:
                 yield amount
-        elif word in ("every", "each", "jede", "jeden", "chaque", "cada", "ogni"):
+        elif match.start() >= end and (word in _ARTICLES or word in _EACH):
             amount = _amount(text, match.start(), match.end(), 1)
             if amount.seconds is not None:
                 yield amount
+
+
+def articles_in(text: str) -> list[Amount]:
+    """Returns what is spoken of as one: `a gallon`; it is a number only for who asks for one."""
+    articles = (match for match in _WORD.finditer(text) if plain(match[0]) in _ARTICLES)
+    found = (_amount(text, match.start(), match.end(), 1) for match in articles)
+    return [amount for amount in found if amount.counted and amount.counted not in _NOT_HALVED]
 
 
 def _amount(text: str, start: int, end: int, value: float) -> Amount:

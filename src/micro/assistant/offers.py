@@ -21,10 +21,17 @@ __all__ = ["BODY", "Offer", "is_changing", "offers_of"]
 SENTENCE_CHARACTERS_MAX = 300
 """So much of a description's first sentence is compared with what is said."""
 
+WISHES_MAX: Final = 12
+WISH_CHARACTERS_MAX: Final = 200
+"""So many wishes that an endpoint shows are looked at, and so much of each."""
+
 FIELDS_TEXT_CHARACTERS_MAX = 2_000
 TAGS_CHARACTERS_MAX = 300
 STREAM_KEY = "x-micro-stream"
 """In the schema of a request: it is the type of the messages that are sent, and the endpoint takes many."""
+
+WISHES: Final = "Wishes:"
+"""The heading in an endpoint's description below which each line shows how people may ask for it."""
 
 BODY: Final = "file"
 WHOLE_BODY: Final[Mapping[str, Any]] = {
@@ -56,6 +63,7 @@ class Offer:
         raw_request: whether the body is bytes as they are: those of the one field there is.
         raw_response: whether the answer is bytes as they are.
         acts: what it does, see `acts`.
+        wishes: how people may ask for it, as the service shows.
     """
 
     service: str
@@ -74,6 +82,7 @@ class Offer:
     raw_request: bool
     raw_response: bool
     acts: Mapping[str, float]
+    wishes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -142,6 +151,7 @@ def _offer(description: Mapping[str, Any], endpoint: Mapping[str, Any]) -> Offer
         raw_request=raw,
         raw_response=is_raw(_schema(endpoint, "response")),
         acts=acts_of_endpoint(name, text),
+        wishes=_wishes(endpoint.get("description")),
     )
 
 
@@ -162,6 +172,18 @@ def _is_unsure(endpoint: Mapping[str, Any]) -> bool:
 
 def _first_line(text: object) -> str:
     return str(text or "").strip().partition("\n")[0][:SENTENCE_CHARACTERS_MAX]
+
+
+def _wishes(text: object) -> tuple[str, ...]:
+    """Returns the lines below the heading `Wishes:` of a description, up to an empty line."""
+    found: list[str] = []
+    inside = False
+    for line in str(text or "").splitlines():
+        wish = line.strip()
+        if inside and wish:
+            found.append(wish[:WISH_CHARACTERS_MAX])
+        inside = bool(wish) if inside else wish == WISHES
+    return tuple(found[:WISHES_MAX])
 
 
 def _tags(description: Mapping[str, Any]) -> str:

@@ -16,11 +16,14 @@ from typing import Final, Literal
 
 from micro.assistant.acts import act_likeness, acts_of_sentence
 from micro.assistant.cues import strange_words
+from micro.assistant.directions import ends_of
 from micro.assistant.evidence import MEASURES, Engine, Measures
+from micro.assistant.exemplars import exemplars_of, how_alike
 from micro.assistant.offers import Offer
 from micro.assistant.sentence import Sentence
 from micro.assistant.slots import Filling, fill
 from micro.assistant.weights import FITTING, WEIGHTS, WORDS_ALONE
+from micro.assistant.words import content_words, split_words
 
 __all__ = ["CHIPS_MAX", "Candidate", "Ranking", "fit_measures", "look", "rank", "search", "weigh"]
 
@@ -35,6 +38,9 @@ LEARNED_SCORE: Final = 8.0
 """What a choice that was made before for the same sentence adds to a score."""
 
 NOTHING_LEARNED: Final[Mapping[str, float]] = {}
+
+ANY_LIKENESS: Final = 0.35
+"""So much words have in common that have nothing to do with each other."""
 
 FITS_MIN: Final = 0.4
 """What is less likely to fit than that is not offered at all."""
@@ -168,13 +174,43 @@ def _fit(offer: Offer, filling: Filling, sentence: Sentence) -> dict[str, float]
     filled = sum(field.path in filling.values for field in required)
     parts = [(span.start, span.end) for span in sentence.spans if span.form not in ("quoted", "code")]
     parts += [(amount.start, amount.end) for amount in sentence.amounts]
+    strange = strange_words(offer, sentence, filling.used)
+    idle = sum(not filling.is_used(*part) for part in parts)
+    alike = _alike(offer, filling, sentence)
+    shown = filling.typed > 0 or alike > 0.0
     return {
+        "same": _same(offer, sentence),
+        "whole": float(shown and filled == len(required) and not strange and not idle),
         "required": filled / len(required) if required else 0.5,
         "lacking": float(min(3, len(required) - filled)),
-        "strange": float(min(4, strange_words(offer, sentence, filling.used))),
+        "strange": float(min(4, strange)),
         "typed": float(min(3, filling.typed)),
-        "idle": float(min(3, sum(not filling.is_used(*part) for part in parts))),
+        "alike": alike,
+        "idle": float(min(3, idle)),
     }
+
+
+def _same(offer: Offer, sentence: Sentence) -> float:
+    """Returns how many words of a sentence an endpoint's name and text have in the very same form, plural or not."""
+    words = content_words(sentence.wish)
+    own = set(content_words(f"{offer.method} {offer.description}"))
+    return sum(word in own for word in words) / math.sqrt(max(1, len(words)))
+
+
+def _alike(offer: Offer, filling: Filling, sentence: Sentence) -> float:
+    """Returns how much more than any word values mean something like what the service shows of their fields."""
+    if not sentence.likeness:
+        return 0.0
+    ends = ends_of(offer) or ()
+    shown = exemplars_of(offer)
+    pair = [value for known in ends for value in shown.get(known.path, ())]
+    wanted = {**shown, **{known.path: pair for known in ends if pair}}
+    found = [
+        how_alike(sentence, split_words(filling.values[path]), exemplars) - ANY_LIKENESS
+        for path, exemplars in wanted.items()
+        if isinstance(filling.values.get(path), str)
+    ]
+    return sum(found) / math.sqrt(len(found)) if found else 0.0
 
 
 def weigh(measures: Measures, weights: Mapping[str, float]) -> float:
@@ -206,6 +242,11 @@ def fit_measures(best: Candidate) -> dict[str, float]:
         "near_text": measures.get("near_text_words", 0.0),
         "words": math.log1p(words),
         "share": best.share,
+        "shows": float(bool(best.offer.wishes)),
+        "wish": measures.get("wish", 0.0),
+        "wished": measures.get("wish", 0.0) + measures.get("named_text", 0.0),
+        "alike": measures.get("alike", 0.0),
+        "whole": measures.get("whole", 0.0),
         "act": measures.get("act", 0.0),
         "typed": measures.get("typed", 0.0),
         "idle": measures.get("idle", 0.0),
@@ -218,5 +259,5 @@ def fit_measures(best: Candidate) -> dict[str, float]:
 def _fits(best: Candidate, by_meaning: bool) -> float:
     if not by_meaning:
         return 1.0 if fit_measures(best)["words"] > 0.5 else 0.0
-    total = sum(FITTING[name] * value for name, value in fit_measures(best).items())
+    total = sum(FITTING.get(name, 0.0) * value for name, value in fit_measures(best).items())
     return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, total))))

@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micro.assistant.evidence import CANDIDATES_MAX, Measures
+from micro.assistant.exemplars import exemplars_of
 from micro.assistant.offers import Offer
 from micro.assistant.sentence import Sentence, stem
+from micro.assistant.spans import masked
 from micro.assistant.words import content_words
 
 __all__ = ["Encoder", "SemanticEngine", "UniversalEncoder"]
@@ -38,7 +40,13 @@ KIN_MIN: Final = 0.6
 
 KIN_COUNT_MAX: Final = 5
 
-QUICK: Final = ("named_text", "text", "tagged_text")
+WISHES_KNOWN_MAX, SHOWN_KNOWN_MAX = 20_000, 20_000
+"""So many wishes, and values of fields, that services show are known by meaning; those of this node come first."""
+
+LIKENESS_MIN: Final = 0.3
+"""Less than that a word and what a service shows of a field have nothing in common."""
+
+QUICK: Final = ("named_text", "text", "tagged_text", "wish", "wish", "wish")
 """By the sum of these the endpoints are chosen that are looked at closely."""
 
 
@@ -82,6 +90,10 @@ class SemanticEngine:
         self._points: Matrix = np.zeros((0, 1), dtype=np.float32)
         self._vocabularies: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         self._rarities: tuple[Matrix, Matrix] = (self._points, self._points)
+        self._wishes: Matrix = self._points
+        self._owners = np.zeros(0, dtype=np.int64)
+        self._shown: Sequence[str] = ()
+        self._shown_points: Matrix = self._points
 
     def learn(self, offers: Sequence[Offer]) -> None:
         """Takes in all endpoints there are; only texts that were not there before are encoded."""
@@ -91,7 +103,15 @@ class SemanticEngine:
             for o in offers
         ]
         vocabulary = sorted({word for pair in words for part in pair for word in part})
-        self._forget({text for view in views for text in view.values()} | set(vocabulary))
+        wishes = [(number, masked(wish) or wish) for number, offer in enumerate(offers) for wish in offer.wishes]
+        wishes = wishes[:WISHES_KNOWN_MAX]
+        values = (value for offer in offers for found in exemplars_of(offer).values() for value in found)
+        shown = list(dict.fromkeys(values))[:SHOWN_KNOWN_MAX]
+        needed = {text for view in views for text in view.values()}
+        self._forget(needed | {wish for _, wish in wishes} | {*vocabulary, *shown})
+        self._owners = np.array([number for number, _ in wishes], dtype=np.int64)
+        self._wishes = self._matrix([wish for _, wish in wishes])
+        self._shown, self._shown_points = shown, self._matrix(shown)
         names = list(views[0]) if views else []
         self._views = {name: self._matrix([view[name] for view in views]) for name in names}
         numbers: dict[str, int] = {}
@@ -128,10 +148,12 @@ class SemanticEngine:
         words = content_words(sentence.wish)[:WORDS_MAX]
         points = self._encoder.encode([sentence.wish, *words])
         self._find_kin(sentence, words, points[1:])
+        self._find_likeness(sentence, words, points[1:])
         likeness = {name: view @ points[0] for name, view in self._views.items()}
         best = np.full(int(self._services.max()) + 1, -1.0, dtype=np.float32)
         np.maximum.at(best, self._services, likeness["named_text"])
         likeness["service"] = best[self._services]
+        likeness["wish"] = self._wished(points[0], likeness["named_text"])
         quick = np.add.reduce([likeness[name] for name in QUICK])
         count = min(CANDIDATES_MAX, len(quick))
         nearest = np.argpartition(-quick, count - 1)[:count]
@@ -143,6 +165,22 @@ class SemanticEngine:
             }
             for number in nearest
         }
+
+    def _wished(self, point: Matrix, otherwise: Matrix) -> Matrix:
+        """Returns how much nearer than what an endpoint says of itself the best of the wishes that it shows is."""
+        found = otherwise.copy()
+        if len(self._owners):
+            np.maximum.at(found, self._owners, self._wishes @ point)
+        gain: Matrix = found - otherwise
+        return gain
+
+    def _find_likeness(self, sentence: Sentence, words: Sequence[str], points: Matrix) -> None:
+        """Notes which words of the sentence mean something like values that services show."""
+        if not words or not self._shown:
+            return
+        for word, row in zip(words, points @ self._shown_points.T, strict=True):
+            near = np.flatnonzero(row >= LIKENESS_MIN)
+            sentence.likeness[word] = {self._shown[int(n)]: float(row[n]) for n in near}
 
     def _find_kin(self, sentence: Sentence, words: Sequence[str], points: Matrix) -> None:
         """Notes which words of services mean nearly the same as words of the sentence."""

@@ -23,7 +23,7 @@ STEMS_KEPT: Final = 16_384
 STEM_CHARACTERS: Final = 3
 """A word keeps so many letters at least."""
 
-_TOKEN = re.compile(r"[\w@#./+-]*[\w+/]|[<>=!]+")
+_TOKEN = re.compile(r"[\w@#./+°-]*[\w+/]|[<>=!]+")
 _ENDINGS: Final = ("ings", "ing", "ies", "es", "ed", "en", "er", "s", "e", "y", "n")
 
 
@@ -54,10 +54,12 @@ class Sentence:
     Args:
         text: the sentence.
         kin: word -> stems of words of services that mean nearly the same, as an engine that compares by meaning finds.
+        likeness: word -> value that a service shows -> how much both mean the same, as such an engine finds.
     """
 
     text: str
     kin: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
+    likeness: dict[str, dict[str, float]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def spans(self) -> list[Span]:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
+from micro.assistant.directions import article_amount, fill_directions
+from micro.assistant.exemplars import examples_of, shown_in
 from micro.assistant.numbers import Amount
 from micro.assistant.offers import Offer
 from micro.assistant.sentence import Sentence, stem, stems
@@ -64,7 +65,7 @@ _TIMES: Final = stems(["times", "time", "mal", "fois", "veces", "vez", "volte", 
 _COUNTERS: Final = stems(["count", "times", "repeat", "number", "amount"])
 _BY: Final = frozenset(("by", "x", "×", "mal", "por", "par", "per", "sur", "auf", "op"))
 _SOURCES: Final = frozenset(["from", "of", "von", "aus", "de", "desde", "da", "dal", "depuis", "van"])
-_TARGETS: Final = frozenset(["to", "into", "in", "nach", "zu", "à", "au", "en", "a", "al", "para", "per", "naar"])
+_UNTIL: Final = frozenset(["to", "into", "until", "till", "bis", "hasta", "before"])
 
 
 @dataclass
@@ -99,6 +100,8 @@ def fill(offer: Offer, sentence: Sentence) -> Filling:
     _fill_choices(offer, sentence, filling)
     _fill_amounts(offer, sentence, filling)
     _fill_flags(offer, sentence, filling)
+    fill_directions(offer, sentence, filling.values, filling.used)
+    _fill_article(offer, sentence, filling)
     fill_texts(offer, sentence, filling.values, filling.used)
     filling.values = {known.path: filling.values[known.path] for known in offer.fields if known.path in filling.values}
     return filling
@@ -115,19 +118,11 @@ def form_of_field(offer: Offer, known: Field) -> str:
         return FORMS.get(known.format, "datetime")
     if known.format in ("email", "idn-email"):
         return "email"
-    for value in (*_examples(offer, known), known.default):
-        if (form := form_of(value)) not in ("", "code"):
+    for value in (*examples_of(offer, known), known.default, *shown_in(known.description)):
+        if (form := form_of(value)) not in ("", "code", "comparison"):
             return form
     words = spaced(known.path[-1]).split()
     return next((_NAMED_FORMS[word] for word in words if word in _NAMED_FORMS), "")
-
-
-def _examples(offer: Offer, known: Field) -> Iterator[Any]:
-    for example in offer.examples:
-        value: Any = example
-        for name in known.path:
-            value = value.get(name) if isinstance(value, dict) else None
-        yield value
 
 
 @lru_cache(maxsize=OFFERS_KEPT)
@@ -156,7 +151,7 @@ def _matched(fields: list[Field], spans: list[Span], sentence: Sentence) -> list
             words = spaced(known.path[-1]).split()
             source = "from" in words or "start" in words
             target = "to" in words or "end" in words
-            if (source and _SOURCES.intersection(before)) or (target and {"to", "into"}.intersection(before)):
+            if (source and _SOURCES.intersection(before)) or (target and _UNTIL.intersection(before)):
                 pairs.append((known, span))
                 fields.remove(known)
                 spans.remove(span)
@@ -207,6 +202,14 @@ def _fill_amounts(offer: Offer, sentence: Sentence, filling: Filling) -> None:
             value = _amount_value(known, amount)
             if value is not None:
                 filling.take(known.path, value, amount.start, amount.end)
+
+
+def _fill_article(offer: Offer, sentence: Sentence, filling: Filling) -> None:
+    """One is the number that is required, where somebody asks what `a gallon` is and says no other number."""
+    lacking = [known for known in offer.fields if known.required and known.path not in filling.values]
+    numbers = [known for known in lacking if _takes_number(known) and not _is_of_time(known)]
+    if len(numbers) == 1 and not sentence.amounts and (amount := article_amount(offer, sentence)) is not None:
+        filling.take(numbers[0].path, amount.value, amount.start, amount.end)
 
 
 def _without_pair(fields: list[Field], amounts: list[Amount], sentence: Sentence, filling: Filling) -> list[Amount]:

@@ -9,21 +9,20 @@ field names is told by its own name, else by what is said of it, else by the ser
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, MutableMapping, MutableSequence, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from micro.assistant.acts import KNOWN_WORDS
-from micro.assistant.cues import EVERY_FUNCTION_WORD, GENERIC, cues_of, is_generic, is_long, last_word, own_stems
+from micro.assistant.cues import EVERY_FUNCTION_WORD, cues_of, is_generic, is_long, last_word
+from micro.assistant.exemplars import exemplars_of, how_alike
+from micro.assistant.leftovers import NO_VALUE, Leftovers, Used, Values
 from micro.assistant.numbers import NUMBER_WORDS, UNIT_SECONDS
 from micro.assistant.offers import Offer
-from micro.assistant.sentence import Sentence, Token, stem, stems
+from micro.assistant.sentence import Sentence, Token, stems
 from micro.assistant.words import plain, spaced
 from micro.service.schema.fields import Field
 
 __all__ = ["fill_texts"]
-
-Values = MutableMapping[tuple[str, ...], Any]
-Used = MutableSequence[tuple[int, int]]
 
 TITLES: Final = frozenset(["name", "title", "key", "id", "label", "subject", "username"])
 _CALLED = re.compile(
@@ -32,19 +31,50 @@ _CALLED = re.compile(
     r"con il (?:titolo|nome)|chamad[oa]|com o (?:título|nome))\s+",
     re.IGNORECASE,
 )
-_TAIL = re.compile(r"(?<=\w)\s?:\s+(.+)$", re.DOTALL)
+_TAIL = re.compile(r"(?<=\w)\s?[:?]\s+(.+)$", re.DOTALL)
 _SAYING = re.compile(
     r"\b(?:saying|says|that says|that|dass|disant que|disant|que dit|que dice|diciendo|dicendo)\s+(.+)$", re.IGNORECASE
 )
+_CONDITIONS: Final = frozenset(["query", "filter", "where", "condition"])
+_DETERMINERS: Final = frozenset(
+    [
+        "my",
+        "our",
+        "your",
+        "his",
+        "her",
+        "their",
+        "the",
+        "this",
+        "mein",
+        "meine",
+        "meiner",
+        "unsere",
+        "die",
+        "der",
+        "das",
+        "mi",
+        "mis",
+        "la",
+        "el",
+        "nuestra",
+        "ma",
+        "mes",
+        "notre",
+        "mia",
+        "minha",
+        "a",
+        "o",
+        "de",
+        "het",
+    ]
+)
 _OF: Final = frozenset(["of", "for", "von", "de", "di"])
 _INTRODUCING: Final = frozenset(["by", "about", "of", "for", "on", "in", "from", "with"])
+SHOWN_MIN: Final = 0.62
+"""From so much likeness to what a service shows of a field on, a word is taken for its value wherever it stands."""
+
 FORMS: Final = frozenset(("uuid", "code", "url", "ip", "network", "place", "shortcode", "color"))
-_NO_VALUE = stems(
-    ["please", "everything", "now", "today", "tomorrow", "called", "named", "again", "live", "picture", "image",
-    "photo", "bild", "foto", "imagen", "immagine", "imagem", "characters", "character", "zeichen", "caractères",
-    "caracteres", "caratteri", "words", "pixels", "pixel", "degrees", "grad", "degrés", "grados", "gradi", "times",
-    "bitte", "favor", "favore", "new", "also", "with"]
-)  # fmt: skip
 
 
 def fill_texts(offer: Offer, sentence: Sentence, values: Values, used: Used) -> None:
@@ -52,43 +82,19 @@ def fill_texts(offer: Offer, sentence: Sentence, values: Values, used: Used) -> 
     filler = _Filler(offer, sentence, values, used)
     filler.quotations()
     filler.tails()
+    filler.comparison()
     filler.called()
     filler.digits()
+    filler.shown()
     filler.named()
     filler.forms()
     filler.introduced()
+    filler.commanded()
     filler.rest()
 
 
-class _Filler:
-    """One sentence and one endpoint."""
-
-    def __init__(self, offer: Offer, sentence: Sentence, values: Values, used: Used) -> None:
-        self._offer = offer
-        self._sentence = sentence
-        self._values = values
-        self._used = used
-        self._own = own_stems(offer)
-
-    def _open(self, *, long: bool | None = None) -> list[Field]:
-        """Returns the text fields that have no value yet, those first that are required."""
-        found = [
-            known
-            for known in self._offer.fields
-            if (known.kind in ("text", "any")) and not known.many and known.path not in self._values
-        ]
-        found = [known for known in found if long is None or is_long(known) is long]
-        return sorted(found, key=lambda known: not known.required)
-
-    def _take(self, known: Field, text: str, start: int, end: int) -> None:
-        value: Any = text.strip()
-        if known.kind == "any":
-            value = _plain_value(text.strip())
-        self._values[known.path] = value
-        self._used.append((start, end))
-
-    def _free(self, start: int, end: int) -> bool:
-        return not any(start < last and first < end for first, last in self._used)
+class _Filler(Leftovers):
+    """The same, with what the sentence shows."""
 
     def _is_cue(self, token: Token, known: Field) -> bool:
         return self._sentence.is_any(token, cues_of(self._offer)[known.path])
@@ -96,9 +102,15 @@ class _Filler:
     # -- what the sentence shows --------------------------------------------------------------------------------------
 
     def quotations(self) -> None:
-        """A quotation is the text that the sentence is about, unless the word before it names another field."""
+        """A quotation is the text that the sentence is about, unless the word before it names another field.
+
+        One within what stands behind a colon belongs to that.
+        """
+        tail = _TAIL.search(self._sentence.text)
         for span in self._sentence.spans:
             if span.form != "quoted" or not self._free(span.start, span.end):
+                continue
+            if tail is not None and tail.start(1) < span.start:
                 continue
             before = self._sentence.before(span.start, 2)
             named = next((f for t in before for f in self._open() if self._is_cue(t, f)), None)
@@ -125,6 +137,26 @@ class _Filler:
             end = token.end
         return end
 
+    def shown(self) -> None:
+        """A word that means something like what the service shows of a field is its value."""
+        exemplars = exemplars_of(self._offer)
+        for known in self._open():
+            shown = exemplars.get(known.path)
+            if shown is None or is_long(known):
+                continue
+            cues = cues_of(self._offer)[known.path]
+            tokens = [token for token in self._sentence.tokens if self._is_value(token, cues) and self._may_show(token)]
+            likely = [(how_alike(self._sentence, [token.text], shown), -token.start, token) for token in tokens]
+            best = max(likely, default=None, key=lambda item: item[:2])
+            if best is not None and best[0] >= SHOWN_MIN:
+                self._take(known, best[2].text, best[2].start, best[2].end)
+
+    def _may_show(self, token: Token) -> bool:
+        """Says whether a word may be a value at all: one of the endpoint's own only where a preposition leads to it."""
+        if self._is_strange(token):
+            return True
+        return any(plain(before.text) in _OF for before in self._sentence.before(token.start, 1))
+
     def named(self) -> None:
         """`the table users`, `the shopping list`: the word beside what a field names is its value."""
         for generic in (False, True):
@@ -146,7 +178,8 @@ class _Filler:
             before = tokens[number - 1] if number else None
             if before is None or is_long(known) or not self._is_linked(before, tokens[number]):
                 continue
-            if self._is_value(before, cues) and self._is_strange(before):
+            determined = number > 1 and tokens[number - 2].text.lower() in _DETERMINERS
+            if self._is_value(before, cues) and (self._is_strange(before) or (determined and self._is_apart(before))):
                 return before.start, before.end
         return None
 
@@ -163,23 +196,17 @@ class _Filler:
             )
         return (after.start, after.end) if self._is_value(after, cues) else None
 
-    def _is_strange(self, token: Token) -> bool:
-        """Says whether a word belongs neither to the endpoint nor to the acts."""
-        return plain(token.text) not in KNOWN_WORDS and token.stem not in self._own
-
-    def _is_own(self, token: Token) -> bool:
-        """Says whether a word is one of the endpoint's, or of nearly the same meaning, or joined of such words."""
-        parts = [part for part in token.text.split("-") if part]
-        if len(parts) > 1:
-            return all(stem(part) in self._own or plain(part) in NUMBER_WORDS or part in KNOWN_WORDS for part in parts)
-        return self._sentence.is_any(token, self._own)
+    def _is_apart(self, token: Token) -> bool:
+        """Says whether a word is no act, and none by which the service and its endpoint are called."""
+        names = stems(spaced(f"{self._offer.service} {self._offer.endpoint}").split())
+        return plain(token.text) not in KNOWN_WORDS and token.stem not in names
 
     def _is_linked(self, left: Token, right: Token) -> bool:
         return not self._sentence.text[left.end : right.start].strip(" '\"“„»«")
 
     def _is_value(self, token: Token, cues: frozenset[str]) -> bool:
         word = plain(token.text)
-        if not self._free(token.start, token.end) or token.stem in _NO_VALUE or self._sentence.is_any(token, cues):
+        if not self._free(token.start, token.end) or token.stem in NO_VALUE or self._sentence.is_any(token, cues):
             return False
         if not token.text[:1].isalnum() and token.text[:1] not in "/_":
             return False
@@ -189,10 +216,32 @@ class _Filler:
     def tails(self) -> None:
         """What stands behind a colon, or behind `that` or `saying`, is the long text."""
         for pattern in (_TAIL, _SAYING):
-            known = next(iter(self._open(long=True)), None) or next((f for f in self._open() if f.required), None)
+            known = next(iter(self._open(long=True)), None)
+            if known is None and pattern is _TAIL:
+                known = next((field for field in self._open() if field.required), None)
             match = pattern.search(self._sentence.text)
+            if match and any(span.start < match.start() + 1 < span.end for span in self._sentence.spans):
+                continue  # the colon belongs to a time of day, or a shortcode
             if known is not None and match and self._free(match.start(1), match.end(1)):
                 self._take(known, match[1], match.start(1), match.end(1))
+
+    def comparison(self) -> None:
+        """`age > 30` is a condition, for a field that is called so."""
+        spans = [span for span in self._sentence.spans if span.form == "comparison"]
+        known = next((f for f in self._open() if last_word(f) in _CONDITIONS), None)
+        if spans and known is not None and self._free(spans[0].start, spans[0].end):
+            self._take(known, spans[0].value, spans[0].start, spans[0].end)
+
+    def commanded(self) -> None:
+        """What stands behind the name of the service or of what it does, as in `echo hello there`, is the one text."""
+        fields = [known for known in self._open() if known.required]
+        tokens = self._sentence.tokens
+        if len(fields) != 1 or not is_long(fields[0]) or len(tokens) < 2 or self._used:
+            return
+        names = {self._offer.service, self._offer.method}
+        is_function_word = tokens[1].text.lower() in EVERY_FUNCTION_WORD
+        if tokens[0].text.lower() in names and not is_function_word and tokens[1].stem not in self._own:
+            self._take(fields[0], self._sentence.text[tokens[1].start :], tokens[1].start, len(self._sentence.text))
 
     def digits(self) -> None:
         """A number is the code that is required, where the service shows codes of digits."""
@@ -232,85 +281,3 @@ class _Filler:
                 if before and before[0] in words and before[0] in _INTRODUCING:
                     self._take(known, self._sentence.text[start:end], start, end)
                     break
-
-    # -- what is left -------------------------------------------------------------------------------------------------
-
-    def rest(self) -> None:
-        """What no word of the service, of its endpoint or of grammar accounts for goes to the fields still open."""
-        fields = [known for known in self._open() if known.required or self._wants_rest(known)]
-        chunks = list(self._chunks())
-        short = [known for known in fields if not is_long(known)]
-        if len(short) > 1 and len(chunks) > 1:
-            self._in_order(short, chunks)
-            return
-        for known in fields:
-            if not chunks:
-                return
-            best = max(chunks, key=lambda chunk: self._weight(known, *chunk))
-            self._take(known, self._sentence.text[slice(*best)], *best)
-            chunks.remove(best)
-
-    def _weight(self, known: Field, start: int, end: int) -> tuple[int, int]:
-        """Returns how well a part fits: a long one for a long field, a name, and then the last one, for another."""
-        if is_long(known):
-            return 0, end - start
-        return int(start > 0 and self._sentence.text[start].isupper()), end
-
-    def _in_order(self, fields: Sequence[Field], chunks: Sequence[tuple[int, int]]) -> None:
-        """Several fields take several parts as they come, but where a word before a part says which it is."""
-        fields, left = list(fields), list(chunks)
-        for chunk in chunks:
-            before = {plain(token.text) for token in self._sentence.before(chunk[0], 1)}
-            known = next((f for f in fields if plain(spaced(f.path[-1])) in before), None)
-            if known is not None:
-                self._take(known, self._sentence.text[slice(*chunk)], *chunk)
-                fields.remove(known)
-                left.remove(chunk)
-        for known, chunk in zip(fields, left, strict=False):
-            self._take(known, self._sentence.text[slice(*chunk)], *chunk)
-
-    def _wants_rest(self, known: Field) -> bool:
-        """Says whether an optional field takes what is left: where it is the first, and names a person or thing."""
-        texts = [f for f in self._offer.fields if f.kind == "text" and not f.many]
-        return (
-            bool(texts)
-            and known is texts[0]
-            and len(texts) == 1
-            and spaced(known.path[-1]) in (GENERIC | {"contains", "prefix"})
-        )
-
-    def _chunks(self) -> Iterator[tuple[int, int]]:
-        """Yields the parts that are left, with the function words inside them."""
-        start = end = -1
-        for token in self._sentence.tokens:
-            left = self._is_left(token)
-            gap = self._sentence.text[end : token.start].strip() if end >= 0 else ""
-            if left and start >= 0 and not gap.strip(" ,"):
-                end = token.end
-            elif left:
-                if start >= 0:
-                    yield start, end
-                start, end = token.start, token.end
-            elif start >= 0:
-                yield start, end
-                start = end = -1
-        if start >= 0:
-            yield start, end
-
-    def _is_left(self, token: Token) -> bool:
-        small = token.text.lower()
-        if not self._free(token.start, token.end) or small in EVERY_FUNCTION_WORD or token.stem in _NO_VALUE:
-            return False
-        if token.text[:1] in "<>=!" and len(token.text) <= 2:
-            return True
-        large = token.text[:1].isupper() and token.start > 0
-        if self._is_own(token) or plain(token.text) in UNIT_SECONDS:
-            return large and token.stem not in self._own
-        return large or small not in KNOWN_WORDS
-
-
-def _plain_value(text: str) -> Any:
-    """Returns a value for a field of any type: a number where it is one."""
-    if re.fullmatch(r"-?\d{1,15}", text):
-        return int(text)
-    return float(text) if re.fullmatch(r"-?\d{1,15}\.\d{1,9}", text) else text

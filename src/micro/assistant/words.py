@@ -30,7 +30,8 @@ FUNCTION_WORDS: Final[Mapping[str, frozenset[str]]] = {
         "de": "der die das den dem des ein eine einen einem einer ist sind war bin es in im am an auf zu zum zur von "
         "vom für "
         "mit und oder mir mich ich du er sie wir mein meine meinen meiner dein ihr was wie wer wo wann welche welcher "
-        "welches bitte nicht kein keine alle dass ob um aus bei nach gibt gerade jetzt mal auch noch viel viele",
+        "welches wieviel wieviele bitte nicht kein keine alle dass ob um aus bei nach gibt gerade jetzt mal auch "
+        "noch viel viele",
         "es": "el la los las un una unos unas es son está están en de del al a para por con y o mi mis me yo tu su se "
         "que qué "
         "cómo cuál cuáles quién dónde cuándo por favor no todos todas este esta esto ese hay ahora lo le les nos",

@@ -13,7 +13,7 @@ from typing import Final
 
 from micro.assistant.words import plain
 
-__all__ = ["CITY_WORDS_MAX", "is_zone", "zone_of"]
+__all__ = ["CITY_WORDS_MAX", "is_zone", "zone_in_small_letters", "zone_of"]
 
 CITY_WORDS_MAX: Final = 3
 """A city has so many words at most, as Port of Spain."""
@@ -50,6 +50,41 @@ _ELSEWHERE: Final = {
 """Cities that the database of zones has under another name, or not."""
 
 
+_WORDS_TOO: Final = frozenset(
+    [
+        "act",
+        "canary",
+        "casey",
+        "center",
+        "christmas",
+        "currie",
+        "davis",
+        "easter",
+        "jersey",
+        "knox",
+        "midway",
+        "nome",
+        "norfolk",
+        "north",
+        "oral",
+        "palmer",
+        "phoenix",
+        "resolute",
+        "salta",
+        "south",
+        "stanley",
+        "troll",
+        "virgin",
+        "wake",
+        "west",
+    ]
+)
+"""In small letters these are more often words and names than cities."""
+
+CITY_CHARACTERS_MIN: Final = 4
+"""A shorter word in small letters is none."""
+
+
 @cache
 def _zones() -> dict[str, str]:
     """Returns folded city -> zone, of zones with a place in their name; where two share a city the shorter name
@@ -67,6 +102,14 @@ def zone_of(city: str) -> str:
     """Returns the zone of a city in any capitals, or ""."""
     name = plain(city)
     return _zones().get(name) or _zones().get(_ELSEWHERE.get(name, ""), "")
+
+
+def zone_in_small_letters(city: str) -> str:
+    """Returns the zone of a city that is written in small letters, "" where that is more likely another word."""
+    words = city.split()
+    if len(city) < CITY_CHARACTERS_MIN or words[-1] in ("in", "of") or (len(words) == 1 and city in _WORDS_TOO):
+        return ""
+    return zone_of(city)
 
 
 @cache
