@@ -216,6 +216,8 @@ class Supervisor:
         while True:
             running = self._roster.same(spec, wish.name)
             key = running.name if running else wish.name or spec.name
+            if self._turns.taken(key):
+                feed.put(Progress("waiting", f"{key} is being run or changed already; this goes on when that is done"))
             async with self._turns.take(key):
                 running = self._roster.same(spec, wish.name)
                 if running is not None and running.name != key:

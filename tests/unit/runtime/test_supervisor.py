@@ -589,6 +589,18 @@ async def test_two_who_want_the_same(town: Town, source: Path) -> None:
     assert sum("already" in one.detail for one in done) == 3
 
 
+async def test_who_comes_second_is_told_that_he_waits(town: Town, source: Path) -> None:
+    """A build may take long, and whoever runs the same meanwhile would see nothing of it."""
+    first = town.supervisor.run(str(source))
+    await anext(first)
+
+    second = [line async for line in town.supervisor.run(str(source))]
+
+    assert (second[0].step, second[0].detail.split(" is ")[0]) == ("waiting", "greeter")
+    assert second[-1].step == "done"
+    assert [line async for line in first][-1].step == "done"
+
+
 async def test_two_who_want_the_same_by_another_name(town: Town, tmp_path: Path) -> None:
     """That holds too where the service's name turns out to be another than its folder's."""
     source = write(tmp_path / "folder", main_py=SERVICE)
