@@ -81,7 +81,7 @@ async def test_go_micro_2_asks_as_it_is() -> None:
 
 
 async def test_go_micro_2_is_asked_as_it_is() -> None:
-    """Its default server registers at the node that two variables name: a call, a structured error, and a stream."""
+    """Its default server registers where two variables say: calls in protobuf and JSON, an error, a stream."""
     program = await asyncio.to_thread(built)
     with tempfile.TemporaryDirectory(prefix="micro-") as home:
         settings: dict[str, Any] = {"mucp_port": 0, "mucp_trust": True, "grpc": True, "grpc_port": 0}
@@ -104,6 +104,7 @@ async def test_go_micro_2_is_asked_as_it_is() -> None:
                     await asyncio.sleep(0.05)
                 client = node.client(OWNER)
                 found = await client.call_raw("go-cards", "Pb.Hello", message("John"), content_type=PROTOBUF)
+                plain = await client.call("go-cards", "Say.Hello", {"name": "John"})
                 with pytest.raises(Conflict) as raised:
                     await client.call_raw("go-cards", "Pb.Fail", message("John"), content_type=PROTOBUF)
                 stream = await client.stream_raw("go-cards", "Pb.Chat", content_type=PROTOBUF)
@@ -119,6 +120,7 @@ async def test_go_micro_2_is_asked_as_it_is() -> None:
             await node.stop()
 
     assert found == message("Hello John")
+    assert plain == {"msg": "Hello John"}
     assert (raised.value.id, raised.value.detail) == ("greeter.Pb.Fail", "no name John")
     assert echoes == [message("echo a"), message("echo b")]
 

@@ -1,5 +1,5 @@
 // Asks a node by gRPC with go-micro v2 as it is: its default client, nothing set but the address. Prints what came.
-// With INTEROP_DO=serve it is a service instead, on its default server, whose messages are protobuf.
+// With INTEROP_DO=serve it is a service instead, on its default server, in protobuf and in JSON.
 package main
 
 import (
@@ -44,10 +44,27 @@ func (p *Pb) Chat(ctx context.Context, stream server.Stream) error {
 	}
 }
 
+type Request struct {
+	Name string `json:"name"`
+}
+
+type Answer struct {
+	Msg string `json:"msg"`
+}
+
+// Say has types of Go, as most services have, and is asked in JSON alone.
+type Say struct{}
+
+func (s *Say) Hello(ctx context.Context, req *Request, rsp *Answer) error {
+	rsp.Msg = "Hello " + req.Name
+	return nil
+}
+
 func serve() {
 	service := micro.NewService(micro.Name("go.cards"))
 	service.Init()
 	micro.RegisterHandler(service.Server(), new(Pb))
+	micro.RegisterHandler(service.Server(), new(Say))
 	if err := service.Run(); err != nil {
 		panic(err)
 	}
