@@ -21,11 +21,13 @@ async def _publish(peer: Peer, topic: str, body: bytes, id: str = "") -> None:
     number = await peer.open(Form.PUBLISH, said, body, extra={"Micro-Id": id} if id else None)
     end = await peer.take(Kind.END, Kind.ERROR, Kind.REFUSED, exchange=number)
     if end.kind != Kind.END:
-        _refused(fault_of(end.payload))
+        _refused(fault_of(end.payload), is_refusal=end.kind == Kind.REFUSED)
     expect(end.payload == b"", f"the answer {end.payload!r}, it is empty")
 
 
-def _refused(fault: dict[str, object]) -> None:
+def _refused(fault: dict[str, object], *, is_refusal: bool) -> None:
+    if is_refusal and fault["code"] == 404:
+        raise Skipped(f"no events are kept here: {fault['detail']}")
     if fault["code"] in (401, 403):
         raise Skipped(f"events are refused here: {fault['detail']}; show a token")
     expect(holds=False, seen=f"{fault}")
@@ -36,7 +38,7 @@ async def _subscribe(peer: Peer, topic: str, queue: str = "") -> int:
     number = await peer.open(Form.SUBSCRIBE, said)
     came = await peer.take(Kind.HEADERS, Kind.EVENT, Kind.EVENTS, Kind.ERROR, Kind.REFUSED, exchange=number)
     if came.kind in (Kind.ERROR, Kind.REFUSED):
-        _refused(fault_of(came.payload))
+        _refused(fault_of(came.payload), is_refusal=came.kind == Kind.REFUSED)
     expect(came.kind == Kind.HEADERS, f"{Kind(came.kind).name} before HEADERS said that it is in force")
     return number
 

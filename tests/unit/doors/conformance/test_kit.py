@@ -17,14 +17,17 @@ from micro.doors.conformance import kit, peer, spelling
 from micro.doors.conformance.check import Outcome
 from micro.doors.mucp.exchanges import Pending
 from micro.doors.mucp.opening import open_mucp
-from micro.errors import BadRequest, Unavailable
+from micro.errors import BadRequest, NotFound, Unavailable
 from micro.mucp import headers as header_codec
+from micro.mucp.event import Opened
 from micro.mucp.exchange import Exchange
 from micro.mucp.frame import Kind
 from micro.mucp.hearing import Hearing
 from micro.mucp.http import acceptor
 from micro.mucp.http.acceptor import Acceptor
+from micro.mucp.message import Form
 from micro.mucp.session import Session
+from micro.network.link import Link
 from micro.node.config import NodeConfig
 from micro.node.engines import system_ports
 from micro.node.node import Node
@@ -39,6 +42,7 @@ PATIENT_SECONDS = 50.0
 FAULTY_SECONDS = 2.0
 """How long a check waits for what a planted fault keeps from coming."""
 
+NO_TOPICS = "no events are kept here: there are no topics"
 _numbers = itertools.count()
 
 
@@ -99,6 +103,22 @@ async def test_it_passes_in_the_http_spelling(node: Node) -> None:
     skipped = differing(anybody, "skipped")
     assert set(skipped) == OF_THE_OWNER
     assert all("token" in why for why in skipped.values())
+
+
+async def test_who_keeps_no_topics_need_not(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that is only asked says 404, and that nothing was done."""
+    opened = Router.opened
+
+    def refusing(router: Router, link: Link, event: Opened) -> None:
+        if event.form in (Form.PUBLISH, Form.SUBSCRIBE) and event.number:
+            link.fail(event.number, NotFound("there are no topics"), refused=True)
+        else:
+            opened(router, link, event)
+
+    monkeypatch.setattr(Router, "opened", refusing)
+    found = await outcomes(socket_of(node), ("publish", "listen"))
+
+    assert differing(found, "skipped") == dict.fromkeys(("publish", "listen"), NO_TOPICS)
 
 
 async def test_what_needs_rights_is_skipped_without() -> None:
