@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -114,3 +115,15 @@ def test_what_lies_deep_stays_in_its_box(visit: Open) -> None:
     box = deep.bounding_box()
     assert box is not None
     assert box["height"] < 400
+
+
+def test_a_time_is_said_as_clocks_show_it(visit: Open) -> None:
+    """There for a place elsewhere, here for what has no place; what a machine tells rows apart by comes last."""
+    page = visit("services/everything/Show.Times", alone=True, timezone_id="Europe/Paris")
+
+    page.get_by_role("button", name="Call").click()
+
+    table = page.get_by_role("region", name="Table")
+    expect(table.get_by_role("columnheader")).to_have_text(["City", "At", "Id"])
+    expect(table.locator("time").first).to_have_text(re.compile(r"Monday, November 30, 2026.* 3:27:52 AM \(\+09:00\)"))
+    expect(table.locator("time").last).to_have_text(re.compile(r"Sunday, November 29, 2026.* 7:27:52 PM$"))

@@ -366,6 +366,11 @@ def test_a_wish_becomes_a_call(visit: Open) -> None:
     expect(page.locator(".card dl.facts").last).to_contain_text("Ann")
     page.get_by_role("button", name="Why that one?").last.click()
     expect(page.locator("p.text").last).to_contain_text("everything")
+    page.goto(page.url.split("#")[0] + "#/activity")
+    entry = page.locator("section.card").filter(has_text="Order.Place").first
+    expect(entry).to_contain_text("in the conversation")
+    entry.get_by_role("button").click()
+    expect(entry).to_contain_text("What was said is not kept.")
 
 
 def test_what_changes_something_waits_for_a_yes(visit: Open) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.running import FIRST_MILLISECONDS, Open, Running
 
@@ -34,8 +34,25 @@ def test_what_has_none_of_the_words_is_found_by_meaning(visit: Open) -> None:
 
     found = page.get_by_role("region", name="By meaning").get_by_role("link", name="greeter")
     found.first.wait_for(timeout=FIRST_MILLISECONDS)
+    expect(page.get_by_text("0 services")).to_have_count(0)
+    expect(page.get_by_text("which may still be far")).to_be_visible()
     found.first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("greeter")
+
+
+def test_services_that_still_start_are_told(visit: Open) -> None:
+    """Whoever misses one knows that it may come."""
+    page = visit("")
+
+    def answer(route: Route) -> None:
+        told = route.fetch().json()
+        told["services"][0]["state"] = "starting"
+        route.fulfill(json=told)
+
+    page.route("**/api/runtime/Runtime.Status", answer)
+    page.goto(page.url.split("#")[0] + "#/services")
+
+    expect(page.get_by_text("Still starting on this node: 1.")).to_be_visible()
 
 
 def test_a_search_without_a_find_says_what_to_do(visit: Open) -> None:

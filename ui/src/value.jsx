@@ -5,13 +5,16 @@ import { CopyButton } from "./parts.jsx";
 import { isGeometry, placesIn } from "./places.js";
 import { label, resolve } from "./schema.js";
 import { bytesWithin, mediaType } from "./sniff.js";
-import { bytes, number, t } from "./words.js";
+import { bytes, instant, number, t } from "./words.js";
 
 const Map = lazy(() => import("./map.jsx"));
 const ROWS_MAX = 200, COLUMNS_MAX = 12, BIG_CHARACTERS_MAX = 80, RAW_CHARACTERS_MAX = 200_000, DEPTH_MAX = 4;
 const TEXT_CHARACTERS_MAX = 20_000; // what is longer takes a browser seconds to lay out, and nobody reads it here
 const DEEP_CHARACTERS_MAX = 2_000, KEPT_MILLISECONDS = 60_000;
 const DRAWING_CHARACTERS_MAX = 40_000, DOT_PIXELS = 6;
+
+const ID = /(^|_)(id|uuid)$/i;
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
 
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const isTable = (value) => Array.isArray(value) && value.length > 0 && value.every(isObject);
@@ -111,6 +114,7 @@ function Text({ text, schema, depth }) {
     return <a href={text} target="_blank" rel="noopener noreferrer nofollow" referrerpolicy="no-referrer">{text}</a>;
   }
   if (isDrawing(text)) return <Drawing text={text} />;
+  if (INSTANT.test(text) && !Number.isNaN(Date.parse(text))) return <p class={depth === 0 ? "big" : ""}><time dateTime={text} title={text}>{instant(text)}</time></p>;
   if (text.length > TEXT_CHARACTERS_MAX) return <Long text={text} />;
   const short = text.length <= BIG_CHARACTERS_MAX && !text.includes("\n");
   return <p class={depth === 0 && short ? "big" : "text"}>{text || <span class="soft">{t("An empty text.")}</span>}</p>;
@@ -156,7 +160,8 @@ function Drawing({ text }) {
 }
 
 function Table({ rows, schema, root, depth }) {
-  const columns = [...new Set(rows.slice(0, ROWS_MAX).flatMap(Object.keys))].slice(0, COLUMNS_MAX);
+  const names = [...new Set(rows.slice(0, ROWS_MAX).flatMap(Object.keys))];
+  const columns = [...names.filter((name) => !ID.test(name)), ...names.filter((name) => ID.test(name))].slice(0, COLUMNS_MAX); // what a machine tells them apart by comes last
   const numeric = (column) => rows.every((row) => row[column] === undefined || row[column] === null || typeof row[column] === "number");
   const kinds = Object.fromEntries(columns.map((column) => [column, numeric(column) ? "number" : ""]));
   return (

@@ -43,6 +43,15 @@ export function ago(seconds, now = Date.now() / 1000) {
 export const exactly = (seconds) =>
   new Date(seconds * 1000).toLocaleString(spoken.get(), { dateStyle: "medium", timeStyle: "medium" });
 
+/** Says an instant of ISO 8601: one of UTC as it is here, one of another place as its clocks show it. */
+export function instant(text) {
+  const [, wall, zone] = /^(.*?)(Z|[+-]\d\d:\d\d)$/.exec(text);
+  const isOfNowhere = zone === "Z" || zone === "+00:00";
+  const options = { dateStyle: "full", timeStyle: "medium" };
+  if (isOfNowhere) return new Date(text).toLocaleString(spoken.get(), options);
+  return `${new Date(`${wall}Z`).toLocaleString(spoken.get(), { ...options, timeZone: "UTC" })} (${zone})`;
+}
+
 export function duration(seconds) {
   if (seconds < 0.0001) return "< 0.1 ms";
   if (seconds < 1) return `${seconds < 0.01 ? (seconds * 1000).toFixed(1) : Math.round(seconds * 1000)} ms`;

@@ -15,6 +15,8 @@ from micro.errors import ConfigError
 from micro.node.compatible import read_compatible
 from micro.node.config import NodeConfig
 from micro.node.engines import Ports
+from micro.node.noted import NotedCalls
+from micro.node.record import Record
 from micro.ports import Post
 from micro.service.registry.catalog import LIST_MAX, Catalog
 from micro.service.registry.description import Description
@@ -64,9 +66,10 @@ def open_assistant(
     stores: Stores,
     config: NodeConfig,
     ports: Ports,
-    *,
     client_for: Callable[[Caller], Calls],
+    *,
     hidden: Callable[[Caller], frozenset[str]],
+    record: Record,
 ) -> Assistant:
     """Returns the assistant of a node; nothing is loaded before somebody says something.
 
@@ -76,7 +79,7 @@ def open_assistant(
     return Assistant(
         CatalogServices(catalog),
         open_engines,
-        client_for=client_for,
+        client_for=lambda caller: NotedCalls(client_for(caller), caller, record, ports.clock),
         hidden=hidden,
         open_store=lambda: stores.get("assistant"),
         clock=ports.clock,

@@ -222,8 +222,9 @@ class Node:
             absent=self.router.absent,
             isolation=lambda: self._isolator.isolation.sandbox if self._isolator is not None else "",
         )
+        hidden = self.gate.hidden_from
         assistant = open_assistant(
-            self.catalog, self._stores, self.config, self.ports, client_for=self.client, hidden=self.gate.hidden_from
+            self.catalog, self._stores, self.config, self.ports, self.client, record=self.record, hidden=hidden
         )
         for service in (
             registry_service(registry),

@@ -142,6 +142,8 @@ class Renewal:
             self.settled(keeper.name)
         if keeper.revision in {"", revision.id} or keeper.name in self._moving:
             return False
+        if keeper.state == "starting":  # nothing can be tried beside it yet; the next look finds the same
+            return False
         tried = self._tries.get(keeper.name)
         if tried is None or tried.revision != revision.id:
             self._tries[keeper.name] = _Try(revision.id)

@@ -297,6 +297,24 @@ async def test_it_goes_on_after_a_restart(home: Path, repository: Repository) ->
         await second.supervisor.close()
 
 
+async def test_a_commit_is_not_tried_before_the_service_runs(home: Path, repository: Repository) -> None:
+    """A node that starts many services is no reason to put a commit off for ever longer."""
+    town = found(home, start_seconds_max=20.0, sources=replace(QUICK, trial=True))
+    try:
+        await run(town, f"{repository.folder}@main")
+        keeper = town.supervisor._roster.find("greeter")
+        keeper.state = "starting"
+        repository.files(main_py=SECOND)
+        await looks(town)
+        assert status(town)["trouble"] == ""
+
+        keeper.state = "running"
+
+        await until(lambda: [one["state"] for one in generations(town)] == ["active", "canary"])
+    finally:
+        await town.supervisor.close()
+
+
 @pytest.mark.parametrize(("kept", "evolves"), [("absent", True), (False, False)])
 async def test_what_was_said_outlives_the_node(home: Path, repository: Repository, kept: object, evolves: bool) -> None:
     """A service of before there was a word for it evolves as a new one would."""

@@ -14,6 +14,12 @@ import { bytes, duration, exactly, number, t } from "../words.js";
 const LOOK_SECONDS = 4, SHOWN_MAX = 100, ASKED_MAX = 50, TRACES = 50;
 const STOPPED = 499; // whoever asked hung up, as somebody does who has seen enough of a stream
 const isGood = ({ code }) => code === 0 || code === STOPPED;
+const SPOKEN = "conversation"; // the door of calls that came of something that was said
+const TURN = "Assistant.Say";
+const isSaid = ({ door, endpoint }) => door === SPOKEN || endpoint === TURN;
+/** Leaves out what was said where a call came of it, which says more. */
+const withoutTurns = (known) => known.filter((one) => one.endpoint !== TURN || one.code !== 0
+  || !known.some((each) => each.door === SPOKEN && each.time >= one.time - SAME_SECONDS && each.time <= one.time + one.seconds + SAME_SECONDS));
 const SAME_SECONDS = 0.25; // a call in both records began in one and ended in the other about then
 
 export default function Activity() {
@@ -46,7 +52,7 @@ function Shown() {
   const [only, setOnly] = useState("all");
   const [others, setOthers] = useState(false);
   const look = async () => {
-    const known = await calls();
+    const known = withoutTurns(await calls());
     return others ? [...known, ...(await traces(services, known))].sort((a, b) => b.time - a.time) : known;
   };
   const { value, fault, again } = useAsked(look, LOOK_SECONDS, [others]);
@@ -84,6 +90,7 @@ function Entry({ entry }) {
       <div class="head">
         <span class={`dot ${entry.code === STOPPED ? "" : isGood(entry) ? "good" : "bad"}`} />
         <button type="button" class="plain" aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}><b>{entry.service}</b>&nbsp;<span class="mono">{entry.endpoint}</span></button>
+        {entry.door === SPOKEN && <span class="soft">{t("in the conversation")}</span>}
         <span class={entry.code === STOPPED ? "soft" : "unseen"}>{entry.code === STOPPED ? t("stopped") : isGood(entry) ? t("worked") : t("failed")}</span>
         <span class="soft end">{!isGood(entry) && entry.code > 0 && `${entry.code} · `}{duration(entry.seconds)} · <When seconds={entry.time} /></span>
       </div>
@@ -110,13 +117,13 @@ function Inspected({ entry }) {
       <div class="body stack" style={{ padding: "16px" }}>
         <dl class="facts">
           <dt>{t("When")}</dt><dd>{exactly(entry.time)}</dd>
-          <dt>{t("Who asked")}</dt><dd>{entry.caller}{entry.door && ` · ${entry.door.toUpperCase()}`}</dd>
+          <dt>{t("Who asked")}</dt><dd>{entry.caller}{entry.door && ` · ${entry.door === SPOKEN ? t("in the conversation") : entry.door.toUpperCase()}`}</dd>
           <dt>{t("How long")}</dt><dd>{duration(entry.seconds)}</dd>
-          {entry.door && <><dt>{t("Sent, came back")}</dt><dd>{bytes(entry.request_bytes)}, {entry.answer_bytes ? bytes(entry.answer_bytes) : "–"}</dd></>}
+          {entry.door && entry.door !== SPOKEN && <><dt>{t("Sent, came back")}</dt><dd>{bytes(entry.request_bytes)}, {entry.answer_bytes ? bytes(entry.answer_bytes) : "–"}</dd></>}
           {entry.detail && <><dt>{t("What went wrong")}</dt><dd class="bad">{entry.detail}</dd></>}
         </dl>
         {isKnown ? <pre tabIndex={0} aria-label={t("Request")}>{JSON.stringify(entry.request, null, 2)}</pre>
-          : <p class="hint">{entry.door ? t("Its request was no JSON, or too long to be kept.") : t("What it asked is not kept: it did not come over HTTP.")}</p>}
+          : <p class="hint">{isSaid(entry) ? t("What was said is not kept.") : entry.door ? t("Its request was no JSON, or too long to be kept.") : t("What it asked is not kept: it did not come over HTTP.")}</p>}
         {way && <Way way={way} />}
         {again.phase === "busy" && <div class="skeleton" style={{ height: "40px" }} />}
         {again.answer && <Answer value={bare(again.answer.value)} blob={again.answer.blob} />}

@@ -4,9 +4,10 @@ import { catalog, load, search } from "../catalog.js";
 import { Icon } from "../icons.jsx";
 import { control } from "../node.js";
 import { announce } from "../notice.jsx";
-import { Heading, Offline, Skeleton, State, Trouble } from "../parts.jsx";
+import { Heading, Offline, Skeleton, State, Trouble, useAsked } from "../parts.jsx";
 import { latencies } from "../record.js";
 import { replace, route, to } from "../route.js";
+import { owner } from "../session.js";
 import { useStore } from "../store.js";
 import { duration, number, t } from "../words.js";
 import { Window } from "../window.jsx";
@@ -42,6 +43,7 @@ export default function Services() {
     <div class="column">
       <Heading aside={found.length > 0 && <span class="soft mid">{t(found.length === 1 ? "{count} service" : "{count} services", { count: number(found.length) })}</span>}>{t("Services")}</Heading>
       <Offline />
+      <Starting />
       <div class="tight">
         <label class="search">
           <Icon name="search" />
@@ -64,6 +66,13 @@ export default function Services() {
       )}
     </div>
   );
+}
+
+/** Says that some of this node's services are not there yet; whoever is not its owner is not told. */
+function Starting() {
+  const isOwner = useStore(owner);
+  const { value: count } = useAsked(async () => (isOwner ? (await control("runtime", "Runtime.Status")).services.filter((one) => one.state === "starting").length : 0), AGAIN_SECONDS, [isOwner]);
+  return count > 0 && <p class="mid soft row" role="status"><span class="dot warn" />{t("Still starting on this node: {count}.", { count: number(count) })}</p>;
 }
 
 /** Services whose endpoints mean something like it, asked for once somebody stops typing; without the assistant nothing. */
@@ -91,10 +100,11 @@ function ByMeaning({ query, where, services, known, otherwise }) {
   return (
     <section class="tight" aria-label={t("By meaning")}>
       <h2>{t("By meaning")}</h2>
+      {!known.length && <p class="mid soft">{t("No service in reach has all these words. These are the nearest in meaning, which may still be far.")}</p>}
       {found.map((one) => (
         <a class="card near" key={one.name} href={to("services", [one.name, one.endpoint])}>
           <b>{one.name}</b> <span class="mono mid">{one.endpoint}</span>
-          <div class="mid soft">{one.description}</div>
+          <div class="mid soft about">{one.description}</div>
         </a>
       ))}
     </section>

@@ -31,7 +31,10 @@ class DirectorySource:
         """Returns what the folder holds now."""
         folder = Path(spec.location) / spec.subpath
         if not folder.is_absolute():
-            raise SourceError(f"{spec.location!r} is a relative path, and the node does not know relative to what")
+            raise SourceError(
+                f"{spec.location!r} is no git address, and no whole path of a folder: write for instance "
+                "github.com/ann/greeter or /srv/greeter"
+            )
         names = await asyncio.to_thread(self._names, folder)
         if not names:
             raise SourceError(f"{folder} is no folder, or there is nothing in it: name one that holds a service")

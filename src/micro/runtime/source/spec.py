@@ -25,7 +25,8 @@ TEXT_CHARACTERS_MAX = 2000
 """A longer source is a mistake."""
 
 EXAMPLE = (
-    "Write for instance github.com/micro/services/helloworld@main, https://example.org/team/code.git//app, or ./app."
+    "Write for instance github.com/micro/services/helloworld@main, https://example.org/team/code.git//app, "
+    "or /srv/app."
 )
 
 HOST = re.compile(
@@ -35,6 +36,9 @@ ADDRESS = re.compile(r"(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?")
 SEGMENT = re.compile(r"[A-Za-z0-9._~%+=,@-]+")
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//|:)")
 OTHER_USER = re.compile(r"[^/@]+@[^/:]+:(?!//)")
+OVER_SSH = re.compile(r"(?:ssh://)?git@(?P<host>[a-z0-9.-]+)[:/](?P<path>[A-Za-z0-9._~/-]+)")
+"""An address that forges hand out for those who may write; what may be read is at the same place over https."""
+
 REF_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|^\.|^-|^/|/$|\.$|\.lock(/|$)")
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 WEB_PAGE = frozenset({"tree", "blob", "src", "-", "raw", "commit", "commits"})
@@ -138,7 +142,9 @@ def parse(text: str) -> SourceSpec:
     if text.startswith("https://"):
         return _remote(text.removeprefix("https://"), text)
     if SCHEME.match(text) or OTHER_USER.match(text):
-        _refuse(f"{text!r} is reached another way than https, and sources come over https only")
+        over = OVER_SSH.fullmatch(text)
+        same = f"; the same is https://{over['host']}/{over['path']}" if over else ""
+        _refuse(f"{text!r} is reached another way than https, and sources come over https only{same}")
     if text.startswith("~"):
         _refuse(f"{text!r} begins with ~, which only a shell understands: write the path out")
     first, slash, _ = text.partition("/")

@@ -88,6 +88,15 @@ async def places() -> list[dict[str, Any]]:
     ]
 
 
+@everything.endpoint("Show.Times", idempotent=True)
+async def times() -> list[dict[str, Any]]:
+    """Answer with what time it is in two places."""
+    return [
+        {"id": "01a228c9-0b1f-7c5e-9d61-6a2f1c7d0e11", "city": "Tokyo", "at": "2026-11-30T03:27:52.720+09:00"},
+        {"id": "01a228c9-0b1f-7c5e-9d61-6a2f1c7d0e12", "city": "London", "at": "2026-11-29T18:27:52Z"},
+    ]
+
+
 @everything.endpoint("Show.Way", idempotent=True)
 async def way() -> dict[str, Any]:
     """Answer with two places, and how far they are apart."""

@@ -84,5 +84,5 @@ async def test_a_folder_that_is_none(tmp_path: Path) -> None:
     for name, reason in reasons.items():
         with pytest.raises(SourceError, match=reason):
             await revision(tmp_path / name)
-    with pytest.raises(SourceError, match="relative path"):
+    with pytest.raises(SourceError, match="no whole path"):
         await revision(Path("app"))
