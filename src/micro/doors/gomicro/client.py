@@ -87,7 +87,8 @@ class ClientControl:
             target, body = self._directory.find((Wanted(service, request.endpoint),)), request.body
         except Fault:  # nobody can tell whether there are secrets in it
             target, body = Target(service, request.endpoint), b""
-        return Entry(self._note, caller, target, kind, body)
+        clock = asyncio.get_running_loop().time
+        return Entry(self._note, caller, target, kind, body, clock, clock())
 
     async def call(self, request: Request, context: Context) -> Response:
         """Calls an endpoint.

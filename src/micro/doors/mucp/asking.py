@@ -40,6 +40,7 @@ class Asking:
         self._inside = inside
         self._writer = writer
         self._loop = asyncio.get_running_loop()
+        self._clock = self._loop.time
         self._standing: Standing | None = None
         """What the last call led to; nearly all that come over one connection are alike."""
         self._waiting: dict[Exchange, asyncio.TimerHandle] = {}
@@ -123,7 +124,7 @@ class Asking:
                 return
             owner = exchange.owner = Pending(self._writer, exchange, link)
             if head.form is Form.CALL:
-                owner.entry = self._inside.entry(exchange, caller)
+                owner.entry = self._inside.entry(exchange, caller, self._clock)
             owner.begin(prefix, body, head.timeout_milliseconds)
         except LinkClosed as closed:
             raise Unavailable(f"the node cannot be reached: {closed}") from closed
@@ -132,7 +133,7 @@ class Asking:
         """Does as `_ask` for a call with the same head as the one before it."""
         assert exchange.wrapped is not None
         link, body = standing.link, exchange.wrapped.body
-        entry = self._inside.entry_of(standing.path, exchange, standing.caller, self._loop.time())
+        entry = self._inside.entry_of(standing.path, exchange, standing.caller, self._clock)
         owner = exchange.owner = Pending(self._writer, exchange, link, entry)
         try:
             owner.begin(standing.prefix, body, standing.head.timeout_milliseconds)
@@ -142,7 +143,7 @@ class Asking:
     def _ask_stream(self, link: Link, exchange: Exchange, caller: Caller, prefix: bytes) -> None:
         assert exchange.wrapped is not None
         flow = Flow(self._writer, exchange, link)
-        flow.entry = self._inside.entry(exchange, caller)
+        flow.entry = self._inside.entry(exchange, caller, self._clock)
         pending, exchange.owner = exchange.owner, flow
         flow.exchange = link.open(Form.STREAM, prefix, exchange.wrapped.body, flow)
         self._writer.acceptor.passed_on(exchange)

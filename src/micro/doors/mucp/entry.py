@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -27,7 +27,8 @@ class Entry(msgspec.Struct, eq=False):
         caller: who asked.
         target: what.
         content_type, body: with what.
-        began: when, by the loop's clock.
+        clock: the loop's. To ask which loop runs asks the system each time, so whoever makes many of these asks once.
+        began: when, by that clock.
         answer_bytes: how many came back by now.
         is_noted: whether it was told.
     """
@@ -37,7 +38,8 @@ class Entry(msgspec.Struct, eq=False):
     target: Target
     content_type: str
     body: bytes
-    began: float = msgspec.field(default_factory=lambda: asyncio.get_running_loop().time())
+    clock: Callable[[], float]
+    began: float
     answer_bytes: int = 0
     is_noted: bool = False
 
@@ -54,6 +56,6 @@ class Entry(msgspec.Struct, eq=False):
         """Has it noted, the first time that it is told."""
         if not self.is_noted:
             self.is_noted = True
-            seconds = asyncio.get_running_loop().time() - self.began
+            seconds = self.clock() - self.began
             said = Said(self.content_type, self.body)
             self.note(Noted(self.caller, self.target, said, seconds, fault, self.answer_bytes + answer_bytes, DOOR))

@@ -121,16 +121,17 @@ class Inside:
             return None
         return Standing(head, caller, link, self.prefix(link, exchange), _path(exchange))
 
-    def entry_of(self, path: str, exchange: Exchange, caller: Caller, now: float) -> Entry:
-        """Does as `entry` for a call to a path that is known; `now` is by the loop's clock."""
+    def entry_of(self, path: str, exchange: Exchange, caller: Caller, clock: Callable[[], float]) -> Entry:
+        """Does as `entry` for a call to a path that is known."""
+        now = clock()
         target = self._directory.recall(path, now)
         if target is None:
-            return self.entry(exchange, caller)
+            return self.entry(exchange, caller, clock)
         assert exchange.wrapped is not None
-        return Entry(self._note, caller, target, exchange.wrapped.content_type, exchange.wrapped.body, now)
+        return Entry(self._note, caller, target, exchange.wrapped.content_type, exchange.wrapped.body, clock, now)
 
-    def entry(self, exchange: Exchange, caller: Caller) -> Entry:
-        """Returns what is noted of a call or stream that begins now."""
+    def entry(self, exchange: Exchange, caller: Caller, clock: Callable[[], float]) -> Entry:
+        """Returns what is noted of a call or stream that begins now, by the loop's clock."""
         assert exchange.wrapped is not None
         wrapped = exchange.wrapped
         target, body = self.target(exchange), wrapped.body
@@ -138,7 +139,7 @@ class Inside:
             target, body = Target(known_as(exchange.head.service), exchange.endpoint), b""
         elif exchange.head.form is Form.STREAM and len(body) > BODY_BYTES_MAX:  # it may last long
             body = b""
-        return Entry(self._note, caller, target, wrapped.content_type, body)
+        return Entry(self._note, caller, target, wrapped.content_type, body, clock, clock())
 
     def prefix(self, link: Link, exchange: Exchange) -> bytes:
         """Returns what an OPEN of this request begins with on a link; kept with the head of such requests.
