@@ -114,7 +114,7 @@ function Text({ text, schema, depth }) {
     return <a href={text} target="_blank" rel="noopener noreferrer nofollow" referrerpolicy="no-referrer">{text}</a>;
   }
   if (isDrawing(text)) return <Drawing text={text} />;
-  if (INSTANT.test(text) && !Number.isNaN(Date.parse(text))) return <p class={depth === 0 ? "big" : ""}><time dateTime={text} title={text}>{instant(text)}</time></p>;
+  if (INSTANT.test(text) && !Number.isNaN(Date.parse(text))) return <p class={depth === 0 ? "big" : ""}><time dateTime={text} title={text}>{instant(text, depth > 0)}</time></p>;
   if (text.length > TEXT_CHARACTERS_MAX) return <Long text={text} />;
   const short = text.length <= BIG_CHARACTERS_MAX && !text.includes("\n");
   return <p class={depth === 0 && short ? "big" : "text"}>{text || <span class="soft">{t("An empty text.")}</span>}</p>;

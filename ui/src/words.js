@@ -44,10 +44,10 @@ export const exactly = (seconds) =>
   new Date(seconds * 1000).toLocaleString(spoken.get(), { dateStyle: "medium", timeStyle: "medium" });
 
 /** Says an instant of ISO 8601: one of UTC as it is here, one of another place as its clocks show it. */
-export function instant(text) {
+export function instant(text, short = false) {
   const [, wall, zone] = /^(.*?)(Z|[+-]\d\d:\d\d)$/.exec(text);
   const isOfNowhere = zone === "Z" || zone === "+00:00";
-  const options = { dateStyle: "full", timeStyle: "medium" };
+  const options = short ? { dateStyle: "medium", timeStyle: "short" } : { dateStyle: "full", timeStyle: "medium" };
   if (isOfNowhere) return new Date(text).toLocaleString(spoken.get(), options);
   return `${new Date(`${wall}Z`).toLocaleString(spoken.get(), { ...options, timeZone: "UTC" })} (${zone})`;
 }

@@ -22,9 +22,11 @@ export const StateOf = ({ state }) => (
   <span style={{ whiteSpace: "nowrap" }}><span class={`dot ${{ running: "good", waiting: "bad" }[state] ?? "warn"}`} />{t(STATES[state]?.word ?? state)}</span>
 );
 
+const remarksOf = (service) => [service.reason, service.waits, service.trouble].filter(Boolean);
+const hasRemarks = (service) => remarksOf(service).length > 0;
+
 /** Why a service is not what its source is now: it waits for its next start, or a newer revision for a trial, or that one failed. */
-export const Remarks = ({ service }) => [service.reason, service.waits, service.trouble].filter(Boolean)
-  .map((remark) => <div class="hint" key={remark}><Prose>{remark}</Prose></div>);
+export const Remarks = ({ service }) => remarksOf(service).map((remark) => <div class="hint" key={remark}><Prose>{remark}</Prose></div>);
 
 function Shown() {
   const { value, fault, again } = useAsked(async () => (await control("runtime", "Runtime.Status")).services, LOOK_SECONDS);
@@ -39,13 +41,16 @@ function Shown() {
         <thead><tr><th scope="col">{t("Service")}</th><th scope="col">{t("State")}</th><th scope="col" class="number">{t("Generation")}</th><th scope="col">{t("Since")}</th><th scope="col" class="number">{t("Restarts")}</th></tr></thead>
         <tbody>
           {value.map((one) => (
-            <tr key={one.name}>
+            <>
+            <tr key={one.name} class={hasRemarks(one) ? "remarked" : ""}>
               <th scope="row"><a href={to("mine", [one.name])}>{one.name}</a></th>
-              <td><StateOf state={one.state} /><Remarks service={one} /></td>
+              <td><StateOf state={one.state} /></td>
               <td class="number">{one.generation}</td>
               <td><When seconds={one.started} /></td>
               <td class={`number ${one.restarts ? "warn" : ""}`}>{one.restarts}</td>
             </tr>
+            {hasRemarks(one) && <tr key={`${one.name} remarks`}><td colSpan={5}><div class="aside"><Remarks service={one} /></div></td></tr>}
+            </>
           ))}
         </tbody>
       </table>

@@ -142,10 +142,11 @@ function Resources({ stats }) {
     samples.current = [...samples.current, { ...stats, load }].slice(-SAMPLES_MAX);
   }
   const loads = samples.current.slice(1).map((one) => one.load * 100);
+  const sinceStart = (100 * stats.cpu_seconds) / Math.max(1, stats.uptime_seconds); // until it was looked at twice
   const memory = samples.current.map((one) => one.memory_bytes);
   return (
     <div class="two">
-      <Plot name={t("Processor")} values={loads} said={loads.length ? `${loads.at(-1).toFixed(1)} %` : "–"} most={Math.max(10, ...loads)} />
+      <Plot name={t("Processor")} values={loads} said={`${(loads.at(-1) ?? sinceStart).toFixed(1)} %`} most={Math.max(10, ...loads)} />
       <Plot name={t("Memory")} values={memory} said={bytes(memory.at(-1))} most={Math.max(...memory) * 1.2} />
     </div>
   );
