@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import shutil
 import signal
@@ -20,6 +21,7 @@ import pytest
 
 from micro.doors.cli.main import run
 from micro.doors.cli.session import Session
+from micro.node.foreground import OPEN_FILES
 from tests.network.places import GREETER
 from tests.unit.runtime.source.forge import Repository
 
@@ -199,6 +201,21 @@ def test_the_node_says_the_home_for_another_terminal(shell: Shell, tmp_path: Pat
     for line in said[said.index("Try next") :].splitlines()[1:-1]:
         assert line.strip().startswith(f"MICRO_HOME={home} ")
         assert " micro" in line or "-m micro" in line
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the limits of another process")
+def test_a_node_opens_as_many_files_as_it_may(shell: Shell, tmp_path: Path) -> None:
+    """A shell's soft limit is made for programs that open a few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1_024, soft), hard))
+    try:
+        node = shell.start("--home", str(tmp_path / "another"), "server", "--no-network", "--api-port", "0")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    read_until(node, "Ctrl-C")
+    assert resource.prlimit(node.pid, resource.RLIMIT_NOFILE)[0] == min(OPEN_FILES, hard)
+    node.send_signal(signal.SIGINT)
+    node.communicate(timeout=PATIENCE_SECONDS)
 
 
 def test_memory_is_what_a_service_has_now(shell: Shell) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,9 @@ from micro.node.engines import Ports, system_ports
 from micro.node.node import Node
 
 __all__ = ["serve"]
+
+OPEN_FILES = 65_536
+"""So many files and sockets a node may have open where the system lets it; a shell begins with 1,024 at most places."""
 
 log = logging.getLogger("micro.node")
 
@@ -45,6 +49,7 @@ async def serve(
     logging.basicConfig(
         stream=sys.stderr, level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    _open_more()
     node = Node(config, ports or system_ports())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -60,6 +65,17 @@ async def serve(
         if running is not None:
             running.cancel()
         await node.stop()
+
+
+def _open_more() -> None:
+    """Raises the soft limit of open files as far as the hard one goes; what the node starts has limits of its own."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError) as error:  # macOS has another limit besides, and says so
+            log.debug("no more than %d files can be open: %s", soft, error)
 
 
 def _stop(node: Node) -> None:

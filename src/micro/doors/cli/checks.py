@@ -29,7 +29,7 @@ GIT_MIN = (2, 37)
 GIT_SECONDS_MAX = 10.0
 DISK_BYTES_WARN = 1_000_000_000
 DISK_BYTES_FAIL = 100_000_000
-FILES_MIN = 1024
+FILES_MIN = 4096
 OLDEST_YEAR = 2026
 CLOCK_SECONDS_MAX = 300.0
 SOCKET_SECONDS_MAX = 1.0
@@ -210,10 +210,12 @@ def check_files(config: NodeConfig) -> Check:
     """Enough files and sockets may be open at once."""
     import resource
 
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < FILES_MIN:
-        return Check("open files", "warn", f"at most {soft}", f"ulimit -n {FILES_MIN * 8}")
-    return Check("open files", "ok", f"at most {soft}")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)  # the node raises the soft limit itself
+    if hard != resource.RLIM_INFINITY and hard < FILES_MIN:
+        return Check("open files", "warn", f"at most {hard}", f"as root: ulimit -Hn {FILES_MIN * 2}")
+    return Check(
+        "open files", "ok", "as many as the system has" if hard == resource.RLIM_INFINITY else f"at most {hard}"
+    )
 
 
 def check_node(config: NodeConfig) -> Check:
