@@ -85,7 +85,7 @@ def test_wishes_stand_below_their_heading_in_a_description() -> None:
         "how much is it",
     )
     assert changer().wishes == ()
-    assert changer("\n\nNo Wishes: here").wishes == ()
+    assert changer("\n\nNo Wishes: here\nnor here").wishes == ()
     many = changer("\n\nWishes:\n" + "\n".join(str(n) * WISH_CHARACTERS_MAX * 2 for n in range(1, 99)))
     assert len(many.wishes) == WISHES_MAX
     assert {len(wish) for wish in many.wishes} == {WISH_CHARACTERS_MAX}
@@ -154,3 +154,35 @@ def test_a_slip_of_the_pen_is_known() -> None:
     sentence = Sentence("chnages")
     assert engine.measure(sentence)
     assert sentence.kin["chnages"]
+
+
+def test_what_stands_behind_a_question_or_a_colon_is_the_text_with_all_its_quotation_marks() -> None:
+    """And not the first quotation within it."""
+    desk = Service("desk", description="Looks at texts.")
+
+    @desk.endpoint(idempotent=True)
+    async def look(text: str) -> str:
+        """Look at a text."""
+        return text
+
+    (found,) = offers_of(desk.describe())
+    for said, text in (
+        ('what is wrong with this: {"a": "b",}', '{"a": "b",}'),
+        ('tidy up {"a": ["b"]} please', '{"a": ["b"]}'),
+        ('how does this sound: he said "no" and left', 'he said "no" and left'),
+        ("is this fine? You won a prize", "You won a prize"),
+    ):
+        assert fill(found, Sentence(said)).values == {("text",): text}
+
+
+def test_a_comparison_is_a_condition_and_its_number_no_limit() -> None:
+    """`age > 30` goes to a field that is called so."""
+    office = Service("office", description="Keeps people.")
+
+    @office.endpoint(idempotent=True)
+    async def find(team: str, query: str = "", limit: int = 10) -> str:
+        """Find people."""
+        return query
+
+    (found,) = offers_of(office.describe())
+    assert fill(found, Sentence("the team blue with age > 30")).values == {("team",): "blue", ("query",): "age > 30"}
