@@ -74,6 +74,15 @@ def test_a_turn_that_the_node_refuses_spoils_no_other(visit: Open) -> None:
     expect(page.locator(".card").nth(1).locator(".big")).to_have_text("Hello Bob")
 
 
+def test_an_empty_conversation_shows_what_one_may_say(visit: Open) -> None:
+    """As services show it; pressed, it is said."""
+    page = visit("", alone=True)
+
+    page.get_by_role("group", name="For instance").get_by_role("button", name="greet Ann").click()
+
+    expect(page.locator(".card .big")).to_have_text("Hello Ann", timeout=FIRST_MILLISECONDS)
+
+
 def test_a_reload_keeps_the_conversation(visit: Open) -> None:
     """With what was filled in, and goes on from there; the arrow brings the last wish back, and one may begin anew."""
     page = visit("", alone=True)

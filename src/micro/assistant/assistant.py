@@ -19,6 +19,7 @@ from micro.assistant.model import Model
 from micro.assistant.offers import Offer
 from micro.assistant.said import Said, check_said
 from micro.assistant.sentence import SENTENCE_CHARACTERS_MAX, Sentence
+from micro.assistant.suggesting import suggestions
 from micro.assistant.turn import Turn, Who
 from micro.errors import BadRequest, Conflict, Forbidden, TooManyRequests
 from micro.ports import Clock, Entropy
@@ -180,6 +181,19 @@ class Assistant:
                 found.setdefault(candidate.offer.service, _found(candidate.offer, candidate.share))
         return list(found.values())[:limit]
 
+    async def suggest(self, caller: Caller, limit: int) -> list[dict[str, Any]]:
+        """Returns wishes to try, each of another service, the easiest first.
+
+        Raises:
+            Fault: 400 where the limit is out of bounds, 403 for another node.
+        """
+        _key_of(caller)
+        if not 1 <= limit <= FOUND_MAX:
+            raise BadRequest(f"limit: expected 1 to {FOUND_MAX}, got {limit}")
+        offers = list(await self._knowledge.offers())
+        found = await asyncio.to_thread(suggestions, offers, limit, self._hidden(caller))
+        return [{"text": one.text, **_named(one.offer)} for one in found]
+
     async def forget(self, caller: Caller) -> int:
         """Forgets what was learned from a caller, and returns how many sentences that were."""
         return await self._learned.forget(_key_of(caller))
@@ -197,10 +211,13 @@ def _key_of(caller: Caller) -> str:
 
 
 def _found(offer: Offer, score: float) -> dict[str, Any]:
+    return {**_named(offer), "description": offer.about or offer.description, "score": round(score, 4)}
+
+
+def _named(offer: Offer) -> dict[str, Any]:
     return {
         "name": offer.service,
         "endpoint": offer.endpoint,
         "title": offer.title,
-        "description": offer.about or offer.description,
-        "score": round(score, 4),
+        "description": offer.description,
     }

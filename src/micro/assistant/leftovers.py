@@ -31,6 +31,9 @@ NO_VALUE: Final = stems(
 )  # fmt: skip
 """Words that are no value of any field."""
 
+_AND: Final = frozenset(["and", "und", "y", "et", "e", "en", "&", "i", "и"])
+"""What joins two things that are said in one breath."""
+
 
 class Leftovers:
     """One sentence and one endpoint.
@@ -83,7 +86,7 @@ class Leftovers:
     def rest(self) -> None:
         """What no word of the service, of its endpoint or of grammar accounts for goes to the fields still open."""
         fields = [known for known in self._open() if known.required or self._wants_rest(known)]
-        chunks = list(self._chunks())
+        chunks = self._joined(list(self._chunks()), len(fields))
         short = [known for known in fields if not is_long(known)]
         if len(short) > 1 and len(chunks) > 1:
             self._in_order(short, chunks)
@@ -95,6 +98,18 @@ class Leftovers:
             start = best[0] if is_long(known) else self._start_of_name(*best)
             self._take(known, self._sentence.text[start : best[1]], start, best[1])
             chunks.remove(best)
+
+    def _joined(self, chunks: list[tuple[int, int]], fields: int) -> list[tuple[int, int]]:
+        """Returns parts joined by `and` as one, where there are more than fields: `milk and bread` is one text."""
+        joined: list[tuple[int, int]] = []
+        for number, chunk in enumerate(chunks):
+            left = len(joined) + len(chunks) - number
+            between = plain(self._sentence.text[joined[-1][1] : chunk[0]].strip(" ,")) if joined else ""
+            if left > fields and between in _AND:
+                joined[-1] = (joined[-1][0], chunk[1])
+            else:
+                joined.append(chunk)
+        return joined
 
     def _start_of_name(self, start: int, end: int) -> int:
         """Returns where a name begins at the end of a part: `Rosa` in `grandma Rosa`."""

@@ -38,6 +38,7 @@ from micro.assistant.rows import Row, is_id, meant, touches
 from micro.assistant.said import Said
 from micro.assistant.sentence import Sentence
 from micro.assistant.slots import form_of_field
+from micro.assistant.suggesting import suggestions
 from micro.assistant.undoing import carried, undoing
 from micro.assistant.words import LANGUAGES, spaced
 from micro.errors import NotFound
@@ -50,6 +51,10 @@ CERTAIN_MIN: Final = 0.8
 
 ASKING_MIN: Final = 0.45
 """The same for what is put as a question, or cannot be the value that was asked for."""
+
+EXAMPLES_MAX: Final = 6
+EXAMPLES_TOLD: Final = 3
+"""So many wishes to try are shown, and so many of them read out."""
 
 WISH_WORDS_MIN: Final = 3
 """A sentence of fewer words is the value that was asked for."""
@@ -184,9 +189,11 @@ class Turn(Proposer):
         if not offers:
             yield self.tell("help", "empty")
             return
-        by_service = {offer.service: offer for offer in reversed(offers) if offer.description and not offer.changes}
-        examples = [offer.description.rstrip(".") for offer in list(by_service.values())[-3:]]
-        yield self.tell("help", examples="; ".join(examples))
+        wishes = [found.text for found in suggestions(offers, EXAMPLES_MAX)]
+        by_service = {offer.service: offer for offer in offers if offer.description and not offer.changes}
+        examples = wishes or [does(Plan(offer, {})) for offer in list(by_service.values())[:EXAMPLES_MAX]]
+        quoted = ", ".join(self.say("quoted", text=example) for example in examples[:EXAMPLES_TOLD])
+        yield {**self.tell("help", examples=quoted), **({"examples": wishes} if wishes else {})}
 
     # -- wishes -------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from micro.assistant.offers import offers_of
+from micro.assistant.sentence import Sentence
+from micro.assistant.slots import fill
 from micro.errors import Unavailable
 from micro.service.service import Service
 from tests.unit.assistant.places import Clients, Talk, Town, assistant_in, kinds, services_of_a_town
@@ -222,3 +225,21 @@ async def test_a_yes_is_remembered_where_nothing_tells_that_it_changes_anything(
     await talk("yes")
 
     assert kinds(await talk(choose="plain Fare.Cost", fields={"kilometres": 3}))[-2] == "result"
+
+
+def test_things_joined_by_and_stay_together() -> None:
+    """Where there is one field for them; two places are two."""
+    lists = Service("lists")
+
+    @lists.endpoint("Lists.Add")
+    async def add(name: str, text: str) -> None:
+        """Add something to a list."""
+
+    @lists.endpoint("Roads.Between", idempotent=True)
+    async def between(start: str, end: str) -> None:
+        """Tell the way."""
+
+    adding, going = offers_of(lists.describe())
+    wish = Sentence("add eggs, milk and bread to my shopping list")
+    assert fill(adding, wish).values == {("name",): "shopping", ("text",): "eggs, milk and bread"}
+    assert fill(going, Sentence("between Berlin and Paris")).values == {("start",): "Berlin", ("end",): "Paris"}

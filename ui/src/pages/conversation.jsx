@@ -4,7 +4,7 @@ import { catalog } from "../catalog.js";
 import { Request, useFirstWrong } from "../form.jsx";
 import { hand } from "../handed.js";
 import { Icon } from "../icons.jsx";
-import { bytesOf } from "../node.js";
+import { bytesOf, control } from "../node.js";
 import { Heading, Offline } from "../parts.jsx";
 import { to } from "../route.js";
 import { blank, check, label, resolve, sent, withoutSecrets } from "../schema.js";
@@ -34,22 +34,31 @@ export default function Conversation() {
   );
 }
 
-const SHOWN = 4, CLAUSE_CHARACTERS_MAX = 80, GIVEN_MAX = 8, VALUE_CHARACTERS_MAX = 120;
+const SHOWN = 6, CLAUSE_CHARACTERS_MAX = 80, GIVEN_MAX = 8, VALUE_CHARACTERS_MAX = 120;
 
 function Beginning() {
   const { services } = useStore(catalog);
+  const [wishes, setWishes] = useState([]);
+  const reached = services?.length ?? 0;
+  useEffect(() => {
+    if (!reached) return;
+    control("assistant", "Assistant.Suggest", { limit: SHOWN }).then((found) => setWishes(found.suggestions.map((one) => one.text)), () => {}); // the list of services is left
+  }, [reached]);
   return (
     <div class="tight">
       <p class="soft">{t("Say it in your own words. This node finds the service, asks for what is missing, and asks before it changes anything.")}</p>
-      {services?.length > 0 && (
-        <div class="row">
-          {services.slice(0, SHOWN).map((service) => <a class="button chip" key={service.name} href={to("services", [service.name])}>{service.name}</a>)}
-          <a class="mid soft" href={to("services")}>{t("All {count} services", { count: number(services.length) })}</a>
-        </div>
-      )}
+      {wishes.length > 0 && <Wishes texts={wishes} />}
+      {reached > 0 && <a class="mid soft" href={to("services")}>{t("All {count} services", { count: number(reached) })}</a>}
     </div>
   );
 }
+
+/** Wishes to try, as services show them of themselves. */
+const Wishes = ({ texts }) => (
+  <div class="row" role="group" aria-label={t("For instance")}>
+    {texts.map((text) => <button type="button" class="chip" key={text} onClick={() => say({ text }, text)}>{text}</button>)}
+  </div>
+);
 
 function Composer({ busy }) {
   const [text, setText] = useState("");
@@ -97,6 +106,7 @@ function Turn({ turn, isLast }) {
     <>
       {turn.bubble && <p class="said"><span class="unseen">{t("You:")} </span>{turn.bubble}</p>}
       {told.map((event, index) => <p class="text" key={index}>{event.text}</p>)}
+      {isLast && told.filter((event) => event.examples).map((event, index) => <Wishes texts={event.examples} key={index} />)}
       {route && <Card turn={turn} route={route} find={find} isLast={isLast} />}
       {broken && (
         <div class="tight">

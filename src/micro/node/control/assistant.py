@@ -59,6 +59,14 @@ class AssistantControl:
         """
         return {"services": await self._assistant.search(context.caller, query, limit)}
 
+    async def suggest(self, context: Context, limit: int = 6) -> dict[str, Any]:
+        """Suggests wishes to try, as services show them of themselves, each of another service.
+
+        Args:
+            limit: at most so many, up to 50.
+        """
+        return {"suggestions": await self._assistant.suggest(context.caller, limit)}
+
     async def forget(self, context: Context) -> dict[str, Any]:
         """Forgets the sentences that were learned from the caller's choices."""
         return {"forgotten": await self._assistant.forget(context.caller)}
@@ -71,5 +79,6 @@ def assistant_service(assistant: Assistant) -> Service:
     service.add("Assistant.Say", endpoints.say)
     service.add("Assistant.Prepare", endpoints.prepare, idempotent=True)
     service.add("Assistant.Search", endpoints.search, idempotent=True)
+    service.add("Assistant.Suggest", endpoints.suggest, idempotent=True)
     service.add("Assistant.Forget", endpoints.forget, idempotent=True)
     return service

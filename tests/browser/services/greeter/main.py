@@ -12,6 +12,9 @@ greeter = Service("greeter", version="1.2.0", description="Greets people by name
 async def hello(name: str) -> str:
     """Greet someone by name.
 
+    Wishes:
+        greet Ann
+
     Args:
         name: who is greeted.
     """
