@@ -62,6 +62,8 @@ class Knowledge:
         self._engines: Sequence[Engine] = ()
         self._by_hash: dict[str, list[Offer]] = {}
         self._offers: list[Offer] = []
+        self._taught: list[Offer] = []
+        """Those that the engines know, in the order in which they learned them."""
         self._by_name: dict[str, Offer] = {}
         self._number: int | None = None
         self._hashes: tuple[str, ...] | None = None
@@ -70,40 +72,38 @@ class Knowledge:
     async def prepare(self) -> None:
         """Loads the engines and takes in what is in reach, which is soon done where it was done before."""
         async with self._lock:
-            await self._refresh(learn=True)
+            await self._learn()
 
     async def rank(
         self, sentence: Sentence, *, learned: Mapping[str, float] = NOTHING_LEARNED, hidden: Container[str] = ()
     ) -> Ranking:
         """Returns what a sentence may mean, of what is in reach now; the work is done in a thread."""
         async with self._lock:
-            await self._refresh(learn=True)
-            offers, engines = self._offers, self._engines
+            await self._learn()
+            offers, engines = self._taught, self._engines
             return await _in_thread(lambda: rank(sentence, offers, engines, learned=learned, hidden=hidden))
 
     async def search(self, sentence: Sentence, *, hidden: Container[str] = ()) -> tuple[Candidate, ...]:
         """Returns the endpoints that a wish is near to, the best first; the work is done in a thread."""
         async with self._lock:
-            await self._refresh(learn=True)
-            offers, engines = self._offers, self._engines
+            await self._learn()
+            offers, engines = self._taught, self._engines
             return await _in_thread(lambda: search(sentence, offers, engines, hidden=hidden))
 
     async def offer(self, name: str) -> Offer | None:
         """Returns the endpoint of a name, `SERVICE ENDPOINT`, or None where it is not in reach (any more)."""
-        async with self._lock:
-            await self._refresh(learn=False)
-            return self._by_name.get(name)
+        self._take_in()
+        return self._by_name.get(name)
 
     async def offers(self) -> Sequence[Offer]:
-        """Returns all endpoints in reach."""
-        async with self._lock:
-            await self._refresh(learn=False)
-            return self._offers
+        """Returns all endpoints in reach, also while the engines are loaded, which takes seconds."""
+        self._take_in()
+        return self._offers
 
     def _known(self, found: Described) -> list[Offer]:
         return self._by_hash[found.hash] if found.hash in self._by_hash else _read(found)
 
-    async def _refresh(self, *, learn: bool) -> None:
+    def _take_in(self) -> None:
         """Takes in what has changed; what is known by its hash is not read again."""
         number = self._services.number
         if number != self._number:
@@ -113,15 +113,17 @@ class Knowledge:
             self._offers = offers[:OFFERS_MAX]
             self._by_name = {offer.name: offer for offer in offers}
             self._number = number
-        if not learn:
-            return
+
+    async def _learn(self) -> None:
+        """Has the engines learn what has changed."""
+        self._take_in()
         hashes = tuple(self._by_hash)
         if hashes != self._hashes:
             if not self._engines:
                 self._engines = self._make_engines()
             engines, offers = self._engines, list(self._offers)
             await _in_thread(lambda: _teach(engines, offers))
-            self._hashes = hashes
+            self._hashes, self._taught = hashes, offers
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
