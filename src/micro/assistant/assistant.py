@@ -17,6 +17,7 @@ from micro.assistant.knowledge import Knowledge, Services
 from micro.assistant.learned import Learned, OpenStore
 from micro.assistant.model import Model
 from micro.assistant.offers import Offer
+from micro.assistant.phrases import phrase
 from micro.assistant.said import Said, check_said
 from micro.assistant.sentence import SENTENCE_CHARACTERS_MAX, Sentence
 from micro.assistant.suggesting import suggestions
@@ -55,6 +56,7 @@ class Assistant:
         clock, entropy: the time, and names of conversations.
         price_max: up to which price of a call nobody asks.
         model: a language model that chooses among the endpoints found; None for none.
+        starting: returns how many services will soon be in reach.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Assistant:
         entropy: Entropy,
         price_max: float = 0.0,
         model: Model | None = None,
+        starting: Callable[[], int] = lambda: 0,
     ) -> None:
         self._knowledge = Knowledge(services, engines)
         self._learned = Learned(open_store)
@@ -79,6 +82,7 @@ class Assistant:
         self._entropy = entropy
         self._price_max = price_max
         self._model = model
+        self._starting = starting
         self._turns: Counter[str] = Counter()
         """Turns under way, by the key of their caller."""
         self._ended: dict[int, asyncio.Event] = {}
@@ -135,11 +139,17 @@ class Assistant:
                 model=self._model,
             )
             async for event in turn.events(said):
-                yield event
+                yield self._with_those_that_start(event, talk)
         finally:
             talk.busy = False
             self._ended.pop(id(talk)).set()
             self._conversations.settle(key, talk)
+
+    def _with_those_that_start(self, event: Event, talk: Conversation) -> Event:
+        """Adds to "I know no service for that" that it may be false in a moment."""
+        if event.get("topic") != "none" or not (count := self._starting()):
+            return event
+        return {**event, "text": f"{event['text']} {phrase('starting', talk.language, count=count)}"}
 
     async def _take(self, talk: Conversation) -> None:
         """Waits until a conversation has no turn under way, and begins one.

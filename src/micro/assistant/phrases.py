@@ -29,6 +29,14 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "it": "Qui non c'è ancora nessun servizio.",
         "pt": "Ainda não há serviços aqui.",
     },
+    "starting": {
+        "en": "Services that are still starting here: {count}. Ask again in a moment.",
+        "de": "Dienste, die hier noch starten: {count}. Frag gleich noch einmal.",
+        "es": "Servicios que aún se están iniciando aquí: {count}. Pregunta de nuevo en un momento.",
+        "fr": "Services qui démarrent encore ici : {count}. Redemandez dans un instant.",
+        "it": "Servizi che qui si stanno ancora avviando: {count}. Richiedi tra un momento.",
+        "pt": "Serviços que ainda estão a iniciar aqui: {count}. Pergunte de novo daqui a pouco.",
+    },
     "choices": {
         "en": "Which of these do you mean?",
         "de": "Was davon meinst du?",

@@ -67,9 +67,10 @@ def open_assistant(
     config: NodeConfig,
     ports: Ports,
     client_for: Callable[[Caller], Calls],
-    *,
     hidden: Callable[[Caller], frozenset[str]],
+    *,
     record: Record,
+    starting: Callable[[], int],
 ) -> Assistant:
     """Returns the assistant of a node; nothing is loaded before somebody says something.
 
@@ -81,6 +82,7 @@ def open_assistant(
         open_engines,
         client_for=lambda caller: NotedCalls(client_for(caller), caller, record, ports.clock),
         hidden=hidden,
+        starting=starting,
         open_store=lambda: stores.get("assistant"),
         clock=ports.clock,
         entropy=ports.entropy,

@@ -30,6 +30,10 @@ class Expectation:
         self._elsewhere = elsewhere
         self._neighbours = neighbours
 
+    def starting(self) -> int:
+        """Returns how many services of this node are being started."""
+        return sum(found["state"] == "starting" for found in self._supervisor.status())
+
     def of(self, service: str, *, is_peer: bool = False) -> str:
         """Says why a service that is not in the catalog will be there again; "" where it will not.
 

@@ -222,9 +222,9 @@ class Node:
             absent=self.router.absent,
             isolation=lambda: self._isolator.isolation.sandbox if self._isolator is not None else "",
         )
-        hidden = self.gate.hidden_from
+        hidden, soon = self.gate.hidden_from, self._expectation.starting
         assistant = open_assistant(
-            self.catalog, self._stores, self.config, self.ports, self.client, record=self.record, hidden=hidden
+            self.catalog, self._stores, self.config, self.ports, self.client, hidden, record=self.record, starting=soon
         )
         for service in (
             registry_service(registry),

@@ -144,6 +144,7 @@ def assistant_in(
     price_max: float = 0.0,
     model: Model | None = None,
     engines: Callable[[], Sequence[Engine]] = lambda: (LexicalEngine(),),
+    starting: int = 0,
 ) -> Assistant:
     """Returns an assistant that knows its services by words, with its store on disk."""
     clock = clock or Clock()
@@ -159,6 +160,7 @@ def assistant_in(
         entropy=Chance(),
         price_max=price_max,
         model=model,
+        starting=lambda: starting,
     )
 
 

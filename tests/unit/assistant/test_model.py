@@ -162,4 +162,6 @@ def test_a_url_that_names_no_model_is_refused(url: str) -> None:
     ports: Any = type("Ports", (), {"clock": None, "entropy": None, "post": None})
 
     with pytest.raises(ConfigError, match="model_url"):
-        open_assistant(nothing, nothing, NodeConfig(model_url=url), ports, nothing, hidden=nothing, record=nothing)
+        open_assistant(
+            nothing, nothing, NodeConfig(model_url=url), ports, nothing, nothing, record=nothing, starting=nothing
+        )

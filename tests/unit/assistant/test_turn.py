@@ -252,3 +252,12 @@ async def test_what_was_said_before_a_question_does_not_answer_it(talk: Talk, cl
     await talk(choose="taxi Taxi.Cancel", fields={"number": 7})
     assert (await talk("yes", anew=True))[1]["topic"] == "nothing"
     assert [endpoint for _, endpoint, _ in clients.called] == ["Weather.Forecast"]
+
+
+async def test_it_says_that_more_services_are_starting(tmp_path: Path, clients: Clients) -> None:
+    """What it does not know now it may know in a moment."""
+    events = await Talk(assistant_in(tmp_path, clients, starting=18))("paint my house green")
+
+    assert events[1]["text"] == (
+        "I know no service for that. Services that are still starting here: 18. Ask again in a moment."
+    )
