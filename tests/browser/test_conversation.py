@@ -114,3 +114,18 @@ def complaints(page: Page) -> list[str]:
         violations = page.evaluate("axe.run().then((result) => result.violations)")
         found += [f"{theme}: {one['id']} at {[each['target'] for each in one['nodes']][:3]}" for one in violations]
     return found
+
+
+def test_the_buttons_of_a_question_are_seen_on_a_phone(visit: Open) -> None:
+    """They come when the turn is over, and lie above the field then."""
+    page = visit("", viewport={"width": 390, "height": 844})
+    for number in (1, 2):
+        say(page, "greet Ann")
+        expect(page.locator(".card .big")).to_have_count(number, timeout=FIRST_MILLISECONDS)
+    say(page, "place an order")
+    page.get_by_role("button", name="Go on").wait_for()
+
+    page.wait_for_function(
+        "() => document.querySelector('.card .stack > .row').getBoundingClientRect().bottom"
+        " <= document.querySelector('form.say').getBoundingClientRect().top"
+    )

@@ -12,16 +12,19 @@ import re
 from typing import Any, Final
 
 from micro.assistant.commands import command_of, truth_of
+from micro.assistant.cues import is_long
 from micro.assistant.numbers import amounts_in, number_of
 from micro.assistant.rows import is_id
 from micro.assistant.spans import spans_in
 from micro.assistant.words import plain, spaced
 from micro.service.schema.fields import Field
 
-__all__ = ["Unreadable", "is_value", "read_answer"]
+__all__ = ["WISH_WORDS_MIN", "Unreadable", "is_value", "may_be_wish", "read_answer"]
 
 CHOICES_SHOWN_MAX: Final = 12
 ID_WORDS_MAX: Final = 2
+WISH_WORDS_MIN: Final = 3
+"""A sentence of fewer words is the value that was asked for."""
 
 
 class Unreadable(ValueError):
@@ -69,6 +72,11 @@ def is_value(field: Field, text: str) -> bool:
     command = command_of(text)
     is_bare = command is not None and command.kind in ("yes", "no")
     return not is_bare and (not is_id(field) or len(text.split()) <= ID_WORDS_MAX)
+
+
+def may_be_wish(field: Field, text: str) -> bool:
+    """Says whether what is said may be something else than the value: a long text may be about anything."""
+    return not is_long(field) and len(text.split()) >= WISH_WORDS_MIN
 
 
 def _one(field: Field, text: str, form: str) -> Any:

@@ -18,16 +18,20 @@ from micro.assistant.conversation import Plan
 from micro.assistant.cues import EVERY_FUNCTION_WORD
 from micro.assistant.numbers import amounts_in, number_of
 from micro.assistant.offers import Offer
+from micro.assistant.phrases import phrase
 from micro.assistant.sentence import stem
 from micro.assistant.slots import form_of_field
 from micro.assistant.spans import spans_in
 from micro.assistant.words import plain, spaced, split_words
 from micro.service.schema.fields import Field
 
-__all__ = ["FollowUp", "field_of_amount", "follow_up_of", "names_service", "value_for"]
+__all__ = ["FollowUp", "field_of_amount", "follow_up_of", "names_service", "value_for", "ways_to_say"]
 
 WORDS_MAX: Final = 6
 """A longer sentence is a wish of its own."""
+
+WAYS_MAX: Final = 3
+VALUE_CHARACTERS_MAX: Final = 60
 
 TEXT_WORDS_MAX: Final = 4
 """A text of more words is no new value of a text, where nothing but its being left tells so."""
@@ -147,11 +151,36 @@ def _typed(given: list[Field], text: str) -> Iterator[tuple[Field, Any]]:
             continue
 
 
+def ways_to_say(plan: Plan, follow_up: FollowUp, language: str) -> list[str]:
+    """Returns how to say which of the texts of a call is to be another, where it has more than one; else nothing."""
+    bare = _LEADS.sub("", follow_up.text) or follow_up.text
+    if follow_up.is_bare or len(bare.split()) > TEXT_WORDS_MAX or number_of(bare) is not None:
+        return []
+    held = [_held(plan, known) for known in _short_texts(plan)]
+    if not 1 < len(held) <= WAYS_MAX or len(set(held)) < len(held):
+        return []
+    return [phrase("change_to", language, what=value, to=bare) for value in held]
+
+
+def _short_texts(plan: Plan) -> list[Field]:
+    """Returns the fields that were given a short text without a form."""
+    return [
+        known
+        for known in plan.offer.fields
+        if known.kind in ("text", "any", "json")
+        and not known.many
+        and not form_of_field(plan.offer, known)
+        and isinstance(value := _held(plan, known), str)
+        and len(value) <= VALUE_CHARACTERS_MAX
+    ]
+
+
 def _texts(plan: Plan, given: list[Field], bare: str, text: str) -> Iterator[tuple[Field, Any]]:
     """Yields the text that a preposition names, else the only one that was given and has no form."""
     if len(bare.split()) > TEXT_WORDS_MAX or number_of(bare) is not None:
         return
-    texts = [f for f in given if f.kind in ("text", "any") and not f.many and not form_of_field(plan.offer, f)]
+    said = [known for known in given if isinstance(_held(plan, known), str) and not known.many]
+    texts = [f for f in said if f.kind in ("text", "any", "json") and not form_of_field(plan.offer, f)]
     lead = {plain(word) for word in text.split()[:1]}
     lead |= {"to"} if lead & {"into", "in", "nach"} else set()
     named = [known for known in texts if lead & set(spaced(known.path[-1]).split())]

@@ -221,6 +221,22 @@ PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
         "it": "In ciò che ho chiesto per ultimo non c'è «{what}».",
         "pt": "No que perguntei por último não há «{what}».",
     },
+    "change_to": {
+        "en": "change {what} to {to}",
+        "de": "ändere {what} in {to}",
+        "es": "cambia {what} por {to}",
+        "fr": "change {what} en {to}",
+        "it": "cambia {what} in {to}",
+        "pt": "muda {what} para {to}",
+    },
+    "which_value": {
+        "en": "Which one shall I change? Say {ways}.",
+        "de": "Was davon soll ich ändern? Sag {ways}.",
+        "es": "¿Cuál cambio? Di {ways}.",
+        "fr": "Lequel dois-je changer ? Dites {ways}.",
+        "it": "Quale devo cambiare? Di' {ways}.",
+        "pt": "Qual devo mudar? Diga {ways}.",
+    },
     "undo_nothing": {
         "en": "Nothing was changed, so there is nothing to take back. I asked: {what}.",
         "de": "Es wurde nichts geändert, also gibt es nichts rückgängig zu machen. Ich habe gefragt: {what}.",

@@ -17,16 +17,15 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from micro.assistant.answers import Unreadable, is_value, read_answer
+from micro.assistant.answers import WISH_WORDS_MIN, Unreadable, is_value, may_be_wish, read_answer
 from micro.assistant.asking import does, short
 from micro.assistant.calling import Event
 from micro.assistant.cards import chip_of
 from micro.assistant.changing import field_meant, merged, with_value
 from micro.assistant.commands import Command, command_of
 from micro.assistant.conversation import Conversation, Plan
-from micro.assistant.cues import is_long
 from micro.assistant.explaining import Why, explain, why_of
-from micro.assistant.following import field_of_amount, follow_up_of, names_service, value_for
+from micro.assistant.following import field_of_amount, follow_up_of, names_service, value_for, ways_to_say
 from micro.assistant.knowledge import Knowledge
 from micro.assistant.learned import Learned
 from micro.assistant.listing import with_row
@@ -55,9 +54,6 @@ ASKING_MIN: Final = 0.45
 EXAMPLES_MAX: Final = 6
 EXAMPLES_TOLD: Final = 3
 """So many wishes to try are shown, and so many of them read out."""
-
-WISH_WORDS_MIN: Final = 3
-"""A sentence of fewer words is the value that was asked for."""
 
 
 class Turn(Proposer):
@@ -233,7 +229,14 @@ class Turn(Proposer):
             if meant_instead is not None:
                 return self._choose(meant_instead, {})
         found = value_for(plan, follow_up)
-        return self._set(plan, *found) if found is not None else None
+        if found is not None:
+            return self._set(plan, *found)
+        either = ways_to_say(plan, follow_up, self._talk.language)
+        return self._either(either) if either else None
+
+    async def _either(self, ways: list[str]) -> AsyncIterator[Event]:
+        quoted = ", ".join(self.say("quoted", text=way) for way in ways)
+        yield {**self.tell("what", "which_value", ways=quoted), "examples": ways}
 
     async def _by_service(self, plan: Plan, text: str) -> str | None:
         """Returns the endpoint of the service that a text names, of those that the last wish may mean instead."""
@@ -328,7 +331,7 @@ class Turn(Proposer):
                 yield event
             return
         row = self._row_meant(plan, text)
-        wish = await self._other_wish(plan, asked, text) if row is None and _may_be_wish(asked, text) else None
+        wish = await self._other_wish(plan, asked, text) if row is None and may_be_wish(asked, text) else None
         if row is not None:
             follows = self.propose(with_row(plan, asked, row))
         elif wish is not None:
@@ -391,8 +394,3 @@ class Turn(Proposer):
         yield self.tell("changed", field=spaced(field.path[-1]), value=short(value))
         async for event in self.propose(with_value(plan, field, value)):
             yield event
-
-
-def _may_be_wish(asked: Field, text: str) -> bool:
-    """Says whether what is said may be something else than the value: a long text may be about anything."""
-    return not is_long(asked) and len(text.split()) >= WISH_WORDS_MIN

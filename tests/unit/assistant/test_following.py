@@ -36,6 +36,13 @@ def services() -> list[Service]:
         """Convert an amount of money."""
         return value
 
+    roads = Service("roads", description="Tells ways.")
+
+    @roads.endpoint("Roads.Between", idempotent=True)
+    async def between(source: str | list[float], to: str | list[float]) -> float:
+        """Tell how long the way is."""
+        return 0.0
+
     shelf = Service("shelf", description="Keeps things.")
 
     @shelf.endpoint("Shelf.Put")
@@ -48,7 +55,7 @@ def services() -> list[Service]:
         """Remove something from a shelf."""
         return True
 
-    return [clock, money, shelf, *services_of_a_town()]
+    return [clock, money, roads, shelf, *services_of_a_town()]
 
 
 @pytest.fixture
@@ -120,6 +127,18 @@ async def test_an_amount_is_changed_by_what_people_call_it(talk: Talk, clients: 
     await talk(choose="taxi Taxi.Book", fields={"destination": "Rome", "seats": 2})
     events = await talk("no, Milan")
     assert (kinds(events)[-2], events[2]["fields"]) == ("confirm", {"destination": "Milan", "seats": 2})
+
+
+async def test_a_preposition_says_which_of_two_texts_is_meant(talk: Talk, clients: Clients) -> None:
+    """Also where a text may be something else, such as a place by its name or by its coordinates."""
+    await talk(choose="roads Roads.Between", fields={"source": "Berlin", "to": "Paris"})
+    await talk("and to Oslo")
+    assert asked(clients) == {"source": "Berlin", "to": "Oslo"}
+
+    events = await talk("no, Bergen")
+    assert events[1]["examples"] == ["change Berlin to Bergen", "change Oslo to Bergen"]
+    await talk(events[1]["examples"][0])
+    assert asked(clients) == {"source": "Bergen", "to": "Oslo"}
 
 
 async def test_what_was_not_said_cannot_be_changed(talk: Talk) -> None:

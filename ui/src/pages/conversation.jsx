@@ -21,7 +21,7 @@ export default function Conversation() {
   const last = said.at(-1);
   useEffect(() => {
     if (said.length) end.current?.scrollIntoView({ block: "end" });
-  }, [said.length, last?.heard.length]);
+  }, [said.length, last?.heard.length, last?.busy]);
   return (
     <div class="column talk">
       <Heading>{t("What do you need?")}</Heading>
