@@ -21,7 +21,7 @@ from micro.assistant.offers import Offer
 from micro.assistant.phrases import phrase
 from micro.assistant.sentence import stem
 from micro.assistant.slots import form_of_field
-from micro.assistant.spans import spans_in
+from micro.assistant.spans import form_of, spans_in
 from micro.assistant.words import plain, spaced, split_words
 from micro.service.schema.fields import Field
 
@@ -163,15 +163,15 @@ def ways_to_say(plan: Plan, follow_up: FollowUp, language: str) -> list[str]:
 
 
 def _short_texts(plan: Plan) -> list[Field]:
-    """Returns the fields that were given a short text without a form."""
+    """Returns the fields that were given a short text, and not one of the form that they may have: a place by name."""
     return [
         known
         for known in plan.offer.fields
         if known.kind in ("text", "any", "json")
         and not known.many
-        and not form_of_field(plan.offer, known)
         and isinstance(value := _held(plan, known), str)
         and len(value) <= VALUE_CHARACTERS_MAX
+        and ((form := form_of_field(plan.offer, known)) == "" or form_of(value) != form)
     ]
 
 
@@ -179,8 +179,7 @@ def _texts(plan: Plan, given: list[Field], bare: str, text: str) -> Iterator[tup
     """Yields the text that a preposition names, else the only one that was given and has no form."""
     if len(bare.split()) > TEXT_WORDS_MAX or number_of(bare) is not None:
         return
-    said = [known for known in given if isinstance(_held(plan, known), str) and not known.many]
-    texts = [f for f in said if f.kind in ("text", "any", "json") and not form_of_field(plan.offer, f)]
+    texts = [known for known in _short_texts(plan) if known in given]
     lead = {plain(word) for word in text.split()[:1]}
     lead |= {"to"} if lead & {"into", "in", "nach"} else set()
     named = [known for known in texts if lead & set(spaced(known.path[-1]).split())]

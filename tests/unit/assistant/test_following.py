@@ -38,7 +38,7 @@ def services() -> list[Service]:
 
     roads = Service("roads", description="Tells ways.")
 
-    @roads.endpoint("Roads.Between", idempotent=True)
+    @roads.endpoint("Roads.Between", idempotent=True, examples=[{"source": "52.52, 13.41", "to": "Paris"}])
     async def between(source: str | list[float], to: str | list[float]) -> float:
         """Tell how long the way is."""
         return 0.0
