@@ -212,10 +212,12 @@ def test_a_node_opens_as_many_files_as_it_may(shell: Shell, tmp_path: Path) -> N
         node = shell.start("--home", str(tmp_path / "another"), "server", "--no-network", "--api-port", "0")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    read_until(node, "Ctrl-C")
-    assert resource.prlimit(node.pid, resource.RLIMIT_NOFILE)[0] == min(OPEN_FILES, hard)
-    node.send_signal(signal.SIGINT)
-    node.communicate(timeout=PATIENCE_SECONDS)
+    try:
+        read_until(node, "Ctrl-C")
+        assert resource.prlimit(node.pid, resource.RLIMIT_NOFILE)[0] == min(OPEN_FILES, hard)
+    finally:
+        node.send_signal(signal.SIGINT)
+        node.communicate(timeout=PATIENCE_SECONDS)
 
 
 def test_memory_is_what_a_service_has_now(shell: Shell) -> None:

@@ -177,7 +177,10 @@ def test_our_client_understands_streams(generation: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_our_client_asks_as_theirs(name: str) -> None:
-    """What our client says for the same requests is, header by header, what the recorded one said."""
+    """What our client says for the same requests is, header by header, what the recorded one said.
+
+    But for the end of a stream, after which go-micro's own client closes the connection: ours asks the server to.
+    """
     recorded = messages(name, by_client=True)
     first = read_request(recorded[0].pairs)
     asker = Asker(first.host, content_type=first.content_type)
@@ -195,7 +198,11 @@ def test_our_client_asks_as_theirs(name: str) -> None:
         else:
             output += asker.end() if head.error else asker.item(body)
     ours = MessageReader(requests=True).receive(output)
-    assert [plain(message) for message in ours] == [plain(message) for message in recorded]
+    theirs = [plain(message) for message in recorded]
+    for _, _, pairs, _ in theirs:
+        if b"Micro-Error" in pairs:
+            pairs[b"Connection"] = b"close"
+    assert [plain(message) for message in ours] == theirs
 
 
 def plain(message: Message) -> tuple[bytes, bytes, dict[bytes, bytes], bytes]:

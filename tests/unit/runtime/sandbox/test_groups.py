@@ -51,6 +51,11 @@ async def test_what_a_killed_node_left_is_ended(tmp_path: Path) -> None:
         environment={"PATH": "/usr/bin:/bin"},
         limits=Limits(groups=group.folders),
     )
+
+    async def entered() -> bool:
+        return all((folder / "cgroup.procs").read_text() for folder in group.folders)
+
+    await until(entered)  # which it does itself, some time after it was started
     after = Groups(f"test-{tmp_path.name}")
     after.clear()
     assert await process.wait() == -9
