@@ -170,13 +170,17 @@ async def host(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(forge.authorities, forge.folder / "key.pem")
     visits: list[int] = []
+    hosting: set[asyncio.Task[None] | None] = set()
 
     async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         visits.append(1)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-            await speak(writer)
-        writer.close()
+        hosting.add(asyncio.current_task())
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                await reader.readuntil(b"\r\n\r\n")
+                await speak(writer)
+        finally:
+            writer.transport.abort()  # whoever was asked to close would wait for the visitor, who may be gone
 
     server = await asyncio.start_server(visited, "127.0.0.1", 0, ssl=context)
     forge.port = server.sockets[0].getsockname()[1]
@@ -184,6 +188,10 @@ async def host(
         yield forge, visits
     finally:
         server.close()
+        for task in hosting:
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*(task for task in hosting if task is not None), return_exceptions=True)
 
 
 async def silence(writer: asyncio.StreamWriter) -> None:
