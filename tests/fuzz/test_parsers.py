@@ -18,6 +18,7 @@ from micro.mucp.frame import BLOCK_BYTES, Frame, FrameReader
 from micro.mucp.limits import WINDOW_BYTES, Limits
 from micro.mucp.message import Form, open_prefix
 from micro.mucp.session import Session
+from micro.network.passage.greeting import GREETING_BYTES_MAX, Greeting, NoGreeting
 from micro.service.registry import backbone
 from micro.service.registry.presence import read_presence
 from micro.service.registry.record import read_record
@@ -30,6 +31,7 @@ from tests.conftest import Fuzzing
 from tests.fuzz.driving import drive
 from tests.fuzz.mutation import mutants
 from tests.unit.mucp import wire
+from tests.unit.network.passage.hellos import body_of, extension, hello_of_openssl, message, named, records
 from tests.unit.service.registry.makings import chain_of, key_of, map_of, presence_of, signed_of, withdrawn_of
 
 SHARE = 50_000
@@ -267,6 +269,23 @@ def read_a_recording(data: bytes) -> None:
     assert read_wav(write_wav(sound)) == sound
 
 
+HELLO = message(body_of(extension(10, b"\x00\x02\x00\x1d") + named(b"b5uazx6zabcd.nodes.example")))
+HELLO_SEEDS = [hello_of_openssl("b5uazx6zabcd.nodes.example"), records(HELLO), records(HELLO, 20), HELLO, b"GET / HTTP"]
+
+
+def read_a_greeting(data: bytes) -> None:
+    """The first words of a TLS connection name one host, or nobody, and the same one in halves."""
+    found: list[str | None] = []
+    for parts in ((data,), (data[: len(data) // 2], data[len(data) // 2 :])):
+        greeting = Greeting()
+        try:
+            found.append([greeting.hear(part) for part in parts][-1])
+        except NoGreeting:
+            found.append(None)
+    assert found[0] == found[1] or len(data) > GREETING_BYTES_MAX
+    assert found[0] is None or set(found[0].encode()) <= set(data.lower())
+
+
 RECORDINGS = [write_wav(Sound(16_000, bytes(range(256)))), write_wav(Sound(48_000, b"")), b"RIFF\xff\xff\xff\x7fWAVE"]
 
 PARSERS: list[tuple[str, Callable[[bytes], None], Sequence[bytes]]] = [
@@ -283,6 +302,7 @@ PARSERS: list[tuple[str, Callable[[bytes], None], Sequence[bytes]]] = [
     ("shard maps", read_a_map, MAP_SEEDS),
     ("messages of the backbone", read_messages, MESSAGE_SEEDS),
     ("recordings", read_a_recording, RECORDINGS),
+    ("greetings", read_a_greeting, HELLO_SEEDS),
 ]
 NAMED = pytest.mark.parametrize(("name", "parse", "seeds"), PARSERS, ids=[name for name, _, _ in PARSERS])
 
