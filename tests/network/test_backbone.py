@@ -224,9 +224,10 @@ async def test_another_network_is_not_joined_by_the_way(start_node: StartNode) -
 
 @asynccontextmanager
 async def super_process(home: Path, ticket: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Starts `micro server --super` as a process of its own, and kills it at the end."""
-    options = ["--super", "--no-api", "--network-host", "127.0.0.1", "--owner-label", home.name]
-    environment = {**os.environ, "MICRO_HOME": str(home)}
+    """Starts `micro server --super` as a process of its own, which serves then, and kills it at the end."""
+    # A folder's name may end with what a label may not.
+    options = ["--super", "--no-api", "--network-host", "127.0.0.1", "--owner-label", f"{home.name}.owner"]
+    environment = {**os.environ, "MICRO_HOME": str(home), "PYTHONFAULTHANDLER": "1"}
     with (home / "out").open("ab") as out:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "micro", "server", *options, *(["--join", ticket] if ticket else [])),
@@ -235,6 +236,7 @@ async def super_process(home: Path, ticket: str) -> AsyncIterator[asyncio.subpro
             stderr=out,
         )
     try:
+        await _serves(process, home)
         yield process
     finally:
         if process.returncode is None:
@@ -242,7 +244,21 @@ async def super_process(home: Path, ticket: str) -> AsyncIterator[asyncio.subpro
         await process.wait()
 
 
-async def ticket_of(home: Path) -> str:
+async def _serves(process: asyncio.subprocess.Process, home: Path) -> None:
+    """Waits until a node that was started as a process serves; where it never does, all that it printed is told."""
+
+    async def ended_or_asked() -> bool:
+        return process.returncode is not None or bool(await ticket_of(home, seconds_max=1.0))
+
+    try:
+        await until(ended_or_asked)
+    except AssertionError:
+        process.send_signal(signal.SIGABRT)  # prints where each of its threads is
+        await process.wait()
+    assert process.returncode is None, f"it ended with {process.returncode}: {(home / 'out').read_text()}"
+
+
+async def ticket_of(home: Path, seconds_max: float = 60.0) -> str:
     """Returns the ticket of a node, once it runs."""
     found: list[str] = []
 
@@ -251,7 +267,7 @@ async def ticket_of(home: Path) -> str:
             found.append((await client.call("network", "Network.Ticket"))["ticket"])
         return True
 
-    await until(ask)
+    await until(ask, seconds_max)
     return found[0]
 
 
@@ -310,6 +326,12 @@ async def test_a_super_node_needs_the_network(start_node: StartNode) -> None:
     """It says so instead of being none."""
     with pytest.raises(ConfigError, match="need the network"):
         await start_node(network=False, super_node=True)
+
+
+async def test_an_owner_that_is_none_is_told_with_its_setting(start_node: StartNode) -> None:
+    """And with what a label is."""
+    with pytest.raises(ConfigError, match=r"owner_label.*the first and the last are a letter or a digit"):
+        await start_node(network=True, super_node=True, owner_label="ann_")
 
 
 async def typed(node: Node, *words: str) -> tuple[int, str]:

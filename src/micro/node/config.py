@@ -185,7 +185,8 @@ class NodeConfig:
     owner_label: str = _setting(
         "",
         "What the owner of a super node is called in the shard map, so that no shard is held by one owner alone: "
-        "lower-case letters, digits and ._@-. Without it the node counts as an owner of its own.",
+        "lower-case letters, digits and ._@-, with a letter or a digit first and last. Without it the node counts as "
+        "an owner of its own.",
     )
     super_away_seconds: float = _setting(
         600.0,

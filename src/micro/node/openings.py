@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
+from micro.errors import BadRequest, ConfigError
 from micro.network.metering import Meters, Rates
 from micro.network.relays import Relays
 from micro.node.backbone import Backbone
@@ -19,6 +20,7 @@ from micro.node.remembered import Remembered
 from micro.node.second import SecondPath, bootstrap_addresses
 from micro.service.registry.announcement import Place
 from micro.service.registry.catalog import Catalog
+from micro.service.registry.shardmap import check_owner
 from micro.trust.identity import nid_of
 from micro.trust.keys import NodeKey
 
@@ -53,7 +55,7 @@ def open_backbone(
         place=place,
         heard=heard,
         super_node=config.super_node,
-        owner=config.owner_label,
+        owner=_owner(config),
         writes_per_second=config.stranger_writes_per_second,
         away_seconds=config.super_away_seconds,
         ticket=config.join,
@@ -61,6 +63,18 @@ def open_backbone(
         relays=relays,
         second=second,
     )
+
+
+def _owner(config: NodeConfig) -> str:
+    """Returns what the owner of a super node is called.
+
+    Raises:
+        ConfigError: the setting `owner_label` is no label.
+    """
+    try:
+        return check_owner(config.owner_label)
+    except BadRequest as fault:
+        raise ConfigError(f"the setting owner_label: {fault}") from fault
 
 
 def open_second(

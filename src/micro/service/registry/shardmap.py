@@ -273,7 +273,8 @@ def check_owner(owner: str) -> str:
     """
     if owner and (len(owner) > OWNER_CHARACTERS_MAX or _OWNER.fullmatch(owner) is None):
         raise BadRequest(
-            f"owner {owner[:80]!r}: expected are at most {OWNER_CHARACTERS_MAX} lower-case letters, digits and ._@-"
+            f"owner {owner[:80]!r}: expected are at most {OWNER_CHARACTERS_MAX} lower-case letters, digits and ._@-, "
+            "of which the first and the last are a letter or a digit"
         )
     return owner
 

@@ -97,6 +97,9 @@ def test_an_owner_has_a_plain_label() -> None:
     """Or none."""
     assert check_owner("") == ""
     assert check_owner("ann@example.org") == "ann@example.org"
+    for label in ("ann_", ".ann", "Ann"):
+        with pytest.raises(BadRequest, match="first and the last are a letter or a digit"):
+            check_owner(label)
 
 
 def test_shards_are_the_first_bits_of_a_hash() -> None:
