@@ -71,7 +71,7 @@ class _Served(_Idle):
             bench.endpoints,
             owner=bench,
             identify=lambda link, headers: Caller(owner=True),
-            traced=lambda endpoint, caller, seconds, error: None,
+            traced=lambda *said, rejected=False: None,
         )
         self.opened = self._server.opened  # type: ignore[method-assign]
 

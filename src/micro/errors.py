@@ -36,12 +36,17 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "Unavailable",
+    "is_callers",
     "reason_of",
 ]
 
 ID_CHARACTERS_MAX = 256
 DETAIL_CHARACTERS_MAX = 2000
 """A longer detail is cut: an error must never be the largest thing in a conversation."""
+
+
+NOT_THE_CALLERS = frozenset({408, 499})
+"""Of the codes below 500 these say nothing of what was asked: it took too long, or nobody waited for the answer."""
 
 
 class MicroError(Exception):
@@ -239,6 +244,14 @@ class ConfigError(MicroError):
 
 class SourceError(MicroError):
     """A source could not be fetched, or was refused; the message says which rule it broke."""
+
+
+def is_callers(code: int) -> bool:
+    """Tells whether a fault of this code speaks of what was asked or of who asked, and not of who was asked.
+
+    Such a fault is an answer: what was asked is wrong, is not there, is not allowed, or comes too often.
+    """
+    return 400 <= code < 500 and code not in NOT_THE_CALLERS
 
 
 def reason_of(error: BaseException) -> str:

@@ -104,16 +104,37 @@ def test_a_call_is_recorded_looked_into_and_repeated(visit: Open) -> None:
     assert page.url.endswith("#/services/greeter/Say.Hello"), "what was asked stands in no address"
 
 
-def test_what_failed_for_programs_is_shown_too(visit: Open, node: Running) -> None:
-    """It did not come over HTTP; the service itself remembers."""
+def test_what_was_turned_down_for_programs_is_shown_too(visit: Open, node: Running) -> None:
+    """It did not come over HTTP; the service itself remembers, and knows whose fault it was."""
     node.micro("call", "everything", "Order.Place", '{"name": "nobody", "count": 1}', works=False)
     page = visit("activity")
 
     page.get_by_role("button", name="Also what services noticed").click()
-    failed = page.locator("section.card").filter(has_text="failed").filter(has_text="Order.Place")
-    failed.get_by_role("button", name="everything Order.Place").first.click()
+    page.get_by_role("button", name="Turned down").click()
+    found = page.locator("section.card").filter(has_text="turned down").filter(has_text="Order.Place")
+    found.get_by_role("button", name="everything Order.Place").first.click()
 
     expect(page.get_by_text("nobody cannot order").first).to_be_visible()
+
+
+def test_what_its_callers_did_wrong_is_no_failure_of_a_service(visit: Open, node: Running) -> None:
+    """Neither in its figures nor among the calls that failed."""
+    asked = f"{node.address}/api/everything/Order.Place"
+    body = json.dumps({"name": "nobody", "count": 1}).encode()
+    with pytest.raises(urllib.error.HTTPError, match="40"):
+        urllib.request.urlopen(urllib.request.Request(asked, body, {"Content-Type": "application/json"}), timeout=20)
+
+    page = visit("mine/everything")
+    calls = page.get_by_role("region", name="Calls").get_by_role("row").filter(has_text="Order.Place")
+    expect(calls.get_by_role("cell").nth(1)).to_have_text("0")
+    expect(calls.get_by_role("cell").nth(2)).not_to_have_text("0")
+    expect(page.locator("dl.facts").first).to_contain_text("turned down")
+
+    page.goto(page.url.split("#")[0] + "#/activity")
+    page.get_by_role("button", name="Turned down").click()
+    expect(page.locator("section.card").filter(has_text="Order.Place").first).to_contain_text("turned down")
+    page.get_by_role("button", name="Failed", exact=True).click()
+    expect(page.locator("section.card").filter(has_text="Order.Place")).to_have_count(0)
 
 
 def test_a_stream_that_was_stopped_has_not_failed(visit: Open) -> None:

@@ -151,7 +151,7 @@ async def test_a_worse_newcomer_gets_a_twentieth_of_the_calls_and_then_none(
         assert 0 < answers["fault 500"] <= 20
         node.supervisor.offers.succession.look()
         assert generation(node, 2)["state"] == "zero"
-        assert "fails more often than its parent" in generation(node, 2)["reasons"][0]
+        assert "fails or refuses more often than its parent" in generation(node, 2)["reasons"][0]
 
         assert await call_many(client, "Say.Broken", 200) == {1: 200}
         assert await client.call("greeter#2", "Say.Version") == 2

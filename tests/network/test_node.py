@@ -15,6 +15,7 @@ import pytest
 from micro.errors import (
     BadRequest,
     Conflict,
+    Fault,
     Forbidden,
     InternalError,
     NoNode,
@@ -108,6 +109,60 @@ async def test_failures_say_what_and_why(start_node: StartNode, greeter_folder: 
             await client.call("greeter", "Say.Slowly", {"seconds": 5}, timeout_seconds=0.2)
 
     assert "secret" not in crash.value.detail
+
+
+BLAMING = """
+from collections.abc import AsyncIterator
+
+from micro import Service
+from micro.errors import BadRequest, NotFound, TooManyRequests
+
+blaming = Service("blaming")
+
+
+@blaming.endpoint("Say.Fail")
+async def fail(how: str) -> str:
+    faults = {"wrong": BadRequest("no"), "absent": NotFound("no"), "often": TooManyRequests("no")}
+    raise {**faults, "else": NotFound("no", id="far.A.B")}.get(how, ValueError(how))
+
+
+@blaming.endpoint("Say.Begin")
+async def begin() -> AsyncIterator[int]:
+    raise NotFound("there is nothing to begin with")
+    yield 1
+
+
+blaming.run()
+"""
+
+
+async def test_what_is_the_callers_fault_is_no_failure_of_the_service(start_node: StartNode, tmp_path: Path) -> None:
+    """Figures and traces tell apart what was asked wrongly, and what a service failed at or was refused elsewhere."""
+    folder = tmp_path / "blaming"
+    folder.mkdir()
+    (folder / "main.py").write_text(BLAMING)
+    node = await start_node()
+    await run(node, folder)
+
+    async with client_of(node) as client:
+        for how in ("wrong", "absent", "often", "else", "crash"):
+            with pytest.raises(Fault):
+                await client.call("blaming", "Say.Fail", {"how": how})
+        with pytest.raises(BadRequest):
+            await client.call("blaming", "Say.Fail", {"how": 5})
+        async with client.stream("blaming", "Say.Begin") as numbers:
+            with pytest.raises(NotFound):
+                await anext(aiter(numbers))
+        stats = await client.call("blaming", "Debug.Stats")
+        traces = (await client.call("blaming", "Debug.Trace"))["traces"]
+
+    counted = {name: (each["requests"], each["errors"], each["rejected"]) for name, each in stats["endpoints"].items()}
+    assert (counted["Say.Fail"], counted["Say.Begin"]) == ((6, 2, 4), (1, 0, 1))
+    assert (stats["errors"], stats["rejected"]) == (2, 5)
+    told = [each["rejected"] for each in traces if each["endpoint"] == "Say.Fail"]
+    assert told == [True, True, True, False, False, True]
+    await node.figures.collect()
+    assert [(each.errors, each.rejected) for each in node.figures.all() if each.endpoint == "Say.Fail"] == [(2, 4)]
 
 
 async def test_a_killed_process_is_gone_at_once_and_comes_back(start_node: StartNode, greeter_folder: Path) -> None:

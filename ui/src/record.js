@@ -14,6 +14,14 @@ export function learn(calls) {
   latencies.set(Object.fromEntries(Object.entries(seconds).map(([name, values]) => [name, median(values)])));
 }
 
+const TOOK_TOO_LONG = 408, HUNG_UP = 499;
+
+/**
+ * How a call ended, by the code of its fault: good, failed, rejected where the fault is its caller's, or stopped where
+ * whoever asked hung up, as somebody does who has seen enough of a stream.
+ */
+export const outcomeOf = (code) => !code ? "good" : code === HUNG_UP ? "stopped" : code >= 400 && code < 500 && code !== TOOK_TOO_LONG ? "rejected" : "failed";
+
 /** Asks for the last calls; only the owner is told. */
 export async function calls() {
   const found = (await control("node", "Node.Calls")).calls;

@@ -25,6 +25,7 @@ SERVICES_MAX = 200
 class _Endpoint(msgspec.Struct):
     requests: int = 0
     errors: int = 0
+    rejected: int = 0
 
 
 class _Stats(msgspec.Struct):
@@ -34,13 +35,14 @@ class _Stats(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What one endpoint of one instance has done since the instance started."""
+    """What one endpoint of one instance has done since the instance started; see `micro.service.debug.Stats`."""
 
     service: str
     instance: str
     endpoint: str
     requests: int
     errors: int
+    rejected: int
 
 
 class Figures:
@@ -76,7 +78,7 @@ class Figures:
     def all(self) -> list[Figure]:
         """Returns the figures of the last collection."""
         return [
-            Figure(service, instance, endpoint, found.requests, found.errors)
+            Figure(service, instance, endpoint, found.requests, found.errors, found.rejected)
             for instance, (service, stats) in self._known.items()
             for endpoint, found in stats.endpoints.items()
         ]

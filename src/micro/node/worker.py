@@ -42,7 +42,7 @@ class _Desk:
             service.endpoints,
             owner=self,
             identify=_owner,
-            traced=lambda *said: None,
+            traced=lambda *said, rejected=False: None,
         )
         self.opened = self._server.opened  # type: ignore[method-assign]
 

@@ -50,7 +50,7 @@ class Member(msgspec.Struct):
         reasons: why it is where it is, a sentence each, the newest last.
         answers, speed, cost: how pairs with its parent compared: better, same, worse.
         crashes: the same of ends: the parent's, none, its own.
-        calls, failed, buckets: of the calls that were compared; see `micro.service.trial.Tally`.
+        calls, failed, rejected, buckets: of the calls that were compared; see `micro.service.trial.Tally`.
     """
 
     number: int
@@ -68,6 +68,7 @@ class Member(msgspec.Struct):
     crashes: list[int] = field(default_factory=lambda: [0, 0, 0])
     calls: int = 0
     failed: int = 0
+    rejected: int = 0
     buckets: list[int] = []
 
     @property
@@ -83,15 +84,18 @@ class Member(msgspec.Struct):
         """Returns its trial, which goes on from what was counted before."""
         trial = Trial(self.number, self.weight)
         trial.answers, trial.speed, trial.cost = Counts(*self.answers), Counts(*self.speed), Counts(*self.cost)
-        trial.newcomer_tally = Tally(self.calls, self.failed, list(self.buckets))
-        trial.parent_tally = Tally(parent.calls, parent.failed, list(parent.buckets))
+        trial.newcomer_tally, trial.parent_tally = self._tally(), parent._tally()
         return trial
 
     def take(self, trial: Trial, parent: Member) -> None:
         """Takes over what a trial has counted so far, for its parent too."""
         self.answers, self.speed, self.cost = trial.answers.listed(), trial.speed.listed(), trial.cost.listed()
         for member, tally in ((self, trial.newcomer_tally), (parent, trial.parent_tally)):
-            member.calls, member.failed, member.buckets = tally.calls, tally.failed, list(tally.buckets)
+            member.calls, member.failed, member.rejected = tally.calls, tally.failed, tally.rejected
+            member.buckets = list(tally.buckets)
+
+    def _tally(self) -> Tally:
+        return Tally(self.calls, self.failed, self.rejected, list(self.buckets))
 
     def evidence(self, awaited: int) -> Evidence:
         """Returns what was counted, where so many pairs await an answer."""
@@ -103,7 +107,7 @@ class Member(msgspec.Struct):
 
     def to_dict(self) -> dict[str, object]:
         """Returns it as the endpoints hand it out."""
-        tally = Tally(self.calls, self.failed, list(self.buckets))
+        tally = self._tally()
         found: dict[str, object] = {
             "generation": self.number,
             "revision": self.revision,
@@ -113,6 +117,7 @@ class Member(msgspec.Struct):
             "parent": self.parent,
             "calls": self.calls,
             "failed": self.failed,
+            "rejected": self.rejected,
         }
         found |= {name: tally.quantile_microseconds(parts) for name, parts in QUANTILES.items()}
         for name, counts in (

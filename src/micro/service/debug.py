@@ -8,7 +8,7 @@ import resource
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 __all__ = ["Debug", "LogRing", "Stats", "Trace"]
@@ -21,23 +21,33 @@ LINE_CHARACTERS_MAX = 4_000
 
 
 class Stats:
-    """The figures of one endpoint. `seconds` covers the `timed` exchanges, which need not be all; guests use `fuel`."""
+    """The figures of one endpoint.
 
-    __slots__ = ("cancelled", "errors", "fuel", "requests", "seconds", "timed")
+    Attributes:
+        requests: how many exchanges began.
+        errors: of them, those that the service failed at.
+        rejected: those it had a fault for that is their caller's: asked wrongly, not there, not allowed, too often.
+        cancelled: those whose caller withdrew, or whose handler gave up.
+        timed, seconds: how many were timed, which need not be all, and how long those took together.
+        fuel: what a guest used.
+    """
+
+    __slots__ = ("cancelled", "errors", "fuel", "rejected", "requests", "seconds", "timed")
 
     def __init__(self) -> None:
-        self.requests = self.errors = self.cancelled = self.timed = self.fuel = 0
+        self.requests = self.errors = self.rejected = self.cancelled = self.timed = self.fuel = 0
         self.seconds = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One exchange that was served."""
+    """One exchange that was served; `error` is "" where it was answered; `rejected`: it is its caller's."""
 
     endpoint: str
     caller: str
     seconds: float
     error: str
+    rejected: bool
     time: float
 
 
@@ -113,20 +123,22 @@ class Debug:
         self.log_ring = LogRing()
         self.traces: deque[Trace] = deque(maxlen=TRACES_MAX)
 
-    def traced(self, endpoint: str, caller: str, seconds: float, error: str) -> None:
+    def traced(self, endpoint: str, caller: str, seconds: float, error: str, /, *, rejected: bool = False) -> None:
         """Takes note of an exchange."""
-        self.traces.append(Trace(endpoint, caller, round(seconds, 9), error[:LINE_CHARACTERS_MAX], self._now()))
+        told = error[:LINE_CHARACTERS_MAX]
+        self.traces.append(Trace(endpoint, caller, round(seconds, 9), told, rejected, self._now()))
 
     async def health(self) -> dict[str, str]:
         """Says that the service answers."""
         return {"status": "ok", "service": self._name, "version": self._version}
 
     async def stats(self) -> dict[str, Any]:
-        """Returns figures since the start: seconds up, bytes of memory, requests and errors in all and by endpoint."""
+        """Returns figures since the start: seconds up, bytes of memory, what became of requests, by endpoint too."""
         endpoints = {
             name: {
                 "requests": found.requests,
                 "errors": found.errors,
+                "rejected": found.rejected,
                 "cancelled": found.cancelled,
                 "mean_seconds": round(found.seconds / found.timed, 9) if found.timed else None,
                 **({"fuel": found.fuel} if found.fuel else {}),
@@ -143,6 +155,7 @@ class Debug:
             "cpu_seconds": cpu_seconds,
             "requests": sum(found["requests"] or 0 for found in endpoints.values()),
             "errors": sum(found["errors"] or 0 for found in endpoints.values()),
+            "rejected": sum(found["rejected"] or 0 for found in endpoints.values()),
             "endpoints": endpoints,
         }
 
@@ -161,18 +174,13 @@ class Debug:
             yield {"time": line.time, "level": line.level, "message": line.message}
 
     async def trace(self, count: int = 50) -> dict[str, list[dict[str, Any]]]:
-        """Returns the last exchanges that were traced: all that failed, and of those that did not a part.
+        """Returns the last exchanges that were traced: all that were not answered, and of those that were a part.
 
         Args:
             count: how many.
         """
         last = list(self.traces)[-count:] if count > 0 else []
-        return {
-            "traces": [
-                {"time": t.time, "endpoint": t.endpoint, "caller": t.caller, "seconds": t.seconds, "error": t.error}
-                for t in last
-            ]
-        }
+        return {"traces": [asdict(trace) for trace in last]}
 
 
 def used(resident: Callable[[], int]) -> tuple[int, int, float]:

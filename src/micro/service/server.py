@@ -11,9 +11,9 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Protocol
 
-from micro.errors import BadRequest, Fault, InternalError, NotFound, Timeout, Unavailable
+from micro.errors import BadRequest, Fault, InternalError, NotFound, Timeout, Unavailable, is_callers
 from micro.mucp import headers as names
 from micro.mucp.event import Block, Opened
 from micro.mucp.headers import Headers
@@ -35,6 +35,15 @@ SAMPLE = 64
 """One call in so many that went well is traced."""
 
 Way = Callable[[Link, Opened], None]
+
+
+class Traced(Protocol):
+    """Told of an exchange: its endpoint, its caller, how long it took, what went wrong, and whether that was his."""
+
+    def __call__(self, endpoint: str, caller: str, seconds: float, error: str, /, *, rejected: bool = False) -> None:
+        """Takes note of it."""
+
+
 log = logging.getLogger("micro.server")
 
 
@@ -65,7 +74,7 @@ class Server:
         endpoints: its endpoints by name.
         owner: the object that contexts call their service.
         identify: who calls over a link whose headers are these.
-        traced: told of exchanges that failed, and of a part of the others.
+        traced: told of exchanges that were not answered, and of a part of the others.
         spending: makes what counts the processor time of one exchange.
     """
 
@@ -76,7 +85,7 @@ class Server:
         *,
         owner: Any,
         identify: Callable[[Link, Headers], Caller],
-        traced: Callable[[str, str, float, str], None],
+        traced: Traced,
         spending: Callable[[], Spending] = Spending,
     ) -> None:
         self.name = name
@@ -243,10 +252,19 @@ class Server:
         error: BaseException,
         seconds: float = 0.0,
     ) -> None:
-        endpoint.stats.errors += 1
+        link.fail(event.number, self._counted(endpoint, caller, error, seconds))
+
+    def _counted(self, endpoint: Endpoint, caller: Caller, error: BaseException, seconds: float) -> Fault:
+        """Takes note of an exchange that was not answered, and returns the fault that its caller is told."""
         fault = self._fault(endpoint, error)
-        self._traced(endpoint.name, str(caller), seconds, f"{fault.code} {fault.detail}")
-        link.fail(event.number, fault)
+        # What another service refused this one is no mistake of the caller's, who asked that other one nothing.
+        is_rejected = is_callers(fault.code) and fault.id.partition(".")[0] == self.name
+        if is_rejected:
+            endpoint.stats.rejected += 1
+        else:
+            endpoint.stats.errors += 1
+        self._traced(endpoint.name, str(caller), seconds, f"{fault.code} {fault.detail}", rejected=is_rejected)
+        return fault
 
     def _fault(self, endpoint: Endpoint, error: BaseException) -> Fault:
         id = f"{self.name}.{endpoint.name}"
@@ -298,10 +316,7 @@ class Server:
             raw.link.fail(raw.exchange.number, self._stopped(endpoint))
             raise
         except BaseException as error:  # noqa: BLE001 - nor may a handler that gives up end the loop
-            endpoint.stats.errors += 1
-            fault = self._fault(endpoint, error)
-            self._traced(endpoint.name, str(context.caller), 0.0, f"{fault.code} {fault.detail}")
-            raw.link.fail(raw.exchange.number, fault)
+            raw.link.fail(raw.exchange.number, self._counted(endpoint, context.caller, error, 0.0))
 
     @staticmethod
     async def _pour(raw: RawStream, encode: Callable[[Any], bytes], items: AsyncIterator[Any]) -> None:

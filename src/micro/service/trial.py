@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from micro.errors import is_callers
 from micro.service.cost import Cost
 
 __all__ = ["Counts", "Half", "Share", "Tally", "Trial", "Trials", "part_of"]
@@ -40,8 +41,17 @@ SLACK_MICROSECONDS = 10_000
 """Who took less than twice as long, or was later by less than this, was not clearly slower: a process that gets a
 twentieth of the calls is woken for each of them, which costs milliseconds on a busy machine and says nothing of it."""
 
+ANSWERED, REJECTED, FAILED = range(3)
+"""How a call went, the better the lower. A fault that is its caller's is no failure of who was asked, and yet less than
+an answer: callers make their mistakes with both alike, but a newcomer may call mistaken what its parent answers."""
+
 BUCKETS = 40
 """Times are counted by their binary logarithm in microseconds; the last bucket is of more than six days."""
+
+
+def _outcome(code: int) -> int:
+    """Returns how a call went that ended with the code of a fault, or with 0."""
+    return ANSWERED if not code else REJECTED if is_callers(code) else FAILED
 
 
 class Counts:
@@ -69,20 +79,31 @@ class Counts:
 
 
 class Tally:
-    """What one generation did of what came by the node: calls, those that failed, and how long they took."""
+    """What one generation did of what came by the node.
 
-    __slots__ = ("buckets", "calls", "failed")
+    Attributes:
+        calls: how many.
+        failed: those that it failed at.
+        rejected: those that ended with a fault of their caller's.
+        buckets: how many took how long.
+    """
 
-    def __init__(self, calls: int = 0, failed: int = 0, buckets: list[int] | None = None) -> None:
+    __slots__ = ("buckets", "calls", "failed", "rejected")
+
+    def __init__(self, calls: int = 0, failed: int = 0, rejected: int = 0, buckets: list[int] | None = None) -> None:
         self.calls = calls
         self.failed = failed
+        self.rejected = rejected
         self.buckets = buckets or [0] * BUCKETS
 
     def add(self, code: int, microseconds: int) -> None:
         """Counts a call that ended with the code of a fault, or with 0."""
         self.calls += 1
-        if code:
+        outcome = _outcome(code)
+        if outcome == FAILED:
             self.failed += 1
+        elif outcome == REJECTED:
+            self.rejected += 1
         self.buckets[min(microseconds.bit_length(), BUCKETS - 1)] += 1
 
     def quantile_microseconds(self, parts: int) -> int:
@@ -98,11 +119,11 @@ class Tally:
 class Half:
     """One call of a pair. `end` it, once."""
 
-    __slots__ = ("_other", "_trial", "cost", "is_failed", "is_newcomer", "microseconds")
+    __slots__ = ("_other", "_trial", "cost", "is_newcomer", "microseconds", "outcome")
 
     def __init__(self, trial: Trial, is_newcomer: bool) -> None:
         self.is_newcomer = is_newcomer
-        self.is_failed = False
+        self.outcome = ANSWERED
         self.microseconds = -1
         self.cost: Cost | None = None
         self._trial = trial
@@ -120,7 +141,7 @@ class Half:
         if self.microseconds >= 0:
             return
         self.cost = cost
-        self.is_failed = code != 0
+        self.outcome = _outcome(code)
         self.microseconds = max(0, int(seconds * SECOND_MICROSECONDS))
         trial = self._trial
         (trial.newcomer_tally if self.is_newcomer else trial.parent_tally).add(code, self.microseconds)
@@ -129,9 +150,9 @@ class Half:
             trial.compare(*(self, other) if self.is_newcomer else (other, self))
 
     def is_slower(self, other: Half) -> bool:
-        """Whether this call was clearly slower than another; one that failed is slower than any that did not."""
-        if self.is_failed or other.is_failed:
-            return self.is_failed and not other.is_failed
+        """Whether this call was clearly slower than another; one that went worse is slower than any that did not."""
+        if self.outcome or other.outcome:
+            return self.outcome > other.outcome
         return self.microseconds > max(2 * other.microseconds, other.microseconds + SLACK_MICROSECONDS)
 
 
@@ -211,11 +232,11 @@ class Trial:
         return True
 
     def compare(self, newcomer: Half, parent: Half) -> None:
-        """Counts a complete pair; one of which both failed says nothing, however many there are."""
+        """Counts a complete pair; one of which both went amiss alike says nothing, however many there are."""
         self.open -= 1
-        if newcomer.is_failed and parent.is_failed:
+        if newcomer.outcome and newcomer.outcome == parent.outcome:
             return
-        self.answers.add(newcomer.is_failed and not parent.is_failed, parent.is_failed and not newcomer.is_failed)
+        self.answers.add(newcomer.outcome > parent.outcome, parent.outcome > newcomer.outcome)
         self.speed.add(newcomer.is_slower(parent), parent.is_slower(newcomer))
         its, before = newcomer.cost, parent.cost
         if its is not None and before is not None and its.unit == before.unit:

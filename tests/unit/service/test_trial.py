@@ -93,6 +93,10 @@ def test_a_pair_is_open_until_both_halves_have_ended() -> None:
         ((0, 1), (0, 1), "same", "same"),
         ((500, 1), (0, 1), "worse", "worse"),
         ((0, 1), (404, 1), "better", "better"),
+        ((404, 1), (0, 1), "worse", "worse"),
+        ((404, 1), (500, 1), "better", "better"),
+        ((408, 1), (404, 1), "worse", "worse"),
+        ((499, 1), (429, 1), "worse", "worse"),
         ((0, 9), (0, 1), "same", "worse"),
         ((0, 1), (0, 9), "same", "better"),
         ((0, 2), (0, 1), "same", "same"),
@@ -111,11 +115,12 @@ def test_pairs_compare(newcomer: tuple[int, int], parent: tuple[int, int], answe
     assert names[trial.speed.listed().index(1)] == speed
 
 
-def test_a_pair_of_which_both_failed_says_nothing() -> None:
+@pytest.mark.parametrize("codes", [(404, 400), (500, 503)])
+def test_a_pair_of_which_both_went_amiss_says_nothing(codes: tuple[int, int]) -> None:
     """Whoever asks for what neither can answer does not help a newcomer by it."""
     trial = Trial(2, 500)
-    for half in pair_of(trial):
-        half.end(404, SECONDS)
+    for half, code in zip(pair_of(trial), codes, strict=True):
+        half.end(code, SECONDS)
     assert (trial.open, trial.answers.listed(), trial.speed.listed()) == (0, [0, 0, 0], [0, 0, 0])
 
 
@@ -174,7 +179,8 @@ def test_a_tally_knows_how_long_calls_took() -> None:
     for microseconds in (100, 100, 100, 5_000):
         tally.add(0, microseconds)
     tally.add(500, 1_000_000)
-    assert (tally.calls, tally.failed) == (5, 1)
+    tally.add(404, 1_000_000)
+    assert (tally.calls, tally.failed, tally.rejected) == (6, 1, 1)
     assert tally.quantile_microseconds(5_000) == 128
     assert tally.quantile_microseconds(10_000) == 2**20
     assert Tally().quantile_microseconds(5_000) == 0

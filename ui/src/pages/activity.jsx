@@ -5,15 +5,15 @@ import { hand } from "../handed.js";
 import { Icon } from "../icons.jsx";
 import { call, control } from "../node.js";
 import { Heading, Nid, Offline, OwnersOnly, Prose, Skeleton, State, Trouble, useAsked, When } from "../parts.jsx";
-import { calls } from "../record.js";
+import { calls, outcomeOf } from "../record.js";
 import { to } from "../route.js";
 import { useStore } from "../store.js";
 import { Answer, bare } from "../value.jsx";
 import { bytes, duration, exactly, number, t } from "../words.js";
 
 const LOOK_SECONDS = 4, SHOWN_MAX = 100, ASKED_MAX = 50, TRACES = 50;
-const STOPPED = 499; // whoever asked hung up, as somebody does who has seen enough of a stream
-const isGood = ({ code }) => code === 0 || code === STOPPED;
+const OUTCOMES = { good: { word: "worked", dot: "good" }, stopped: { word: "stopped", dot: "" }, rejected: { word: "turned down", dot: "" }, failed: { word: "failed", dot: "bad" } };
+const outcome = (one) => one.outcome ?? outcomeOf(one.code);
 const SPOKEN = "conversation"; // the door of calls that came of something that was said
 const TURN = "Assistant.Say";
 const isSaid = ({ door, endpoint }) => door === SPOKEN || endpoint === TURN;
@@ -32,14 +32,14 @@ export default function Activity() {
   );
 }
 
-/** What services here remember of calls that came another way: those that failed, and a few of the others. */
+/** What services here remember of calls that came another way: those that were not answered, and a few of the others. */
 async function traces(services, known) {
   const own = (services ?? []).filter((service) => service.where !== "network").slice(0, ASKED_MAX);
   const found = await Promise.all(own.map(async ({ name }) => {
     const answer = await control(name, "Debug.Trace", { count: TRACES }).catch(() => ({ traces: [] }));
     return answer.traces.map((trace) => ({
       number: `${name} ${trace.time} ${trace.endpoint}`, service: name, endpoint: trace.endpoint, caller: trace.caller, seconds: trace.seconds,
-      time: trace.time - trace.seconds, code: trace.error ? -1 : 0, detail: trace.error, door: "",
+      time: trace.time - trace.seconds, code: trace.error ? -1 : 0, outcome: trace.error ? (trace.rejected ? "rejected" : "failed") : "good", detail: trace.error, door: "",
     }));
   }));
   const isKnown = (one) => known.some((each) => each.service === one.service && each.endpoint === one.endpoint && Math.abs(each.time - one.time) < SAME_SECONDS);
@@ -59,7 +59,7 @@ function Shown() {
   const found = useMemo(() => {
     const words = query.toLowerCase().split(/\s+/).filter(Boolean);
     const fits = (one) => words.every((word) => `${one.service} ${one.endpoint} ${one.caller} ${one.detail}`.toLowerCase().includes(word));
-    return (value ?? []).filter((one) => (only === "all" || !isGood(one)) && fits(one));
+    return (value ?? []).filter((one) => (only === "all" || outcome(one) === only) && fits(one));
   }, [value, query, only]);
   if (fault && !value) return <Trouble fault={fault} again={again} />;
   if (!value) return <Skeleton lines={8} />;
@@ -70,9 +70,11 @@ function Shown() {
         <div class="row" role="group" aria-label={t("Which calls")}>
           <button type="button" class="chip" aria-pressed={only === "all"} onClick={() => setOnly("all")}>{t("All")}</button>
           <button type="button" class="chip" aria-pressed={only === "failed"} onClick={() => setOnly("failed")}>{t("Failed")}</button>
+          <button type="button" class="chip" aria-pressed={only === "rejected"} onClick={() => setOnly("rejected")}>{t("Turned down")}</button>
           <button type="button" class="chip" aria-pressed={others} onClick={() => setOthers(!others)}>{t("Also what services noticed")}</button>
         </div>
-        {others && <p class="hint">{t("Of calls that did not come over HTTP, services remember those that failed, and a few of the others.")}</p>}
+        {only === "rejected" && <p class="hint">{t("What was asked was wrong, not there, not allowed, or came too often: that is no failure of the service.")}</p>}
+        {others && <p class="hint">{t("Of calls that did not come over HTTP, services remember those that were not answered, and a few of the others.")}</p>}
       </div>
       {found.length > 0 && <p class="soft mid">{t("{count} calls", { count: number(found.length) })}</p>}
       {found.slice(0, SHOWN_MAX).map((one) => <Entry key={one.number} entry={one} />)}
@@ -84,15 +86,17 @@ function Shown() {
 
 function Entry({ entry }) {
   const [open, setOpen] = useState(false);
+  const { word, dot } = OUTCOMES[outcome(entry)];
+  const isQuiet = word === "worked" || word === "failed"; // the dot says it
   const id = `call-${String(entry.number).replace(/\W/g, "-")}`;
   return (
     <section class="card">
       <div class="head">
-        <span class={`dot ${entry.code === STOPPED ? "" : isGood(entry) ? "good" : "bad"}`} />
+        <span class={`dot ${dot}`} />
         <button type="button" class="plain" aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}><b>{entry.service}</b>&nbsp;<span class="mono">{entry.endpoint}</span></button>
         {entry.door === SPOKEN && <span class="soft">{t("in the conversation")}</span>}
-        <span class={entry.code === STOPPED ? "soft" : "unseen"}>{entry.code === STOPPED ? t("stopped") : isGood(entry) ? t("worked") : t("failed")}</span>
-        <span class="soft end">{!isGood(entry) && entry.code > 0 && `${entry.code} · `}{duration(entry.seconds)} · <When seconds={entry.time} /></span>
+        <span class={isQuiet ? "unseen" : "soft"}>{t(word)}</span>
+        <span class="soft end">{entry.code > 0 && word !== "stopped" && `${entry.code} · `}{duration(entry.seconds)} · <When seconds={entry.time} /></span>
       </div>
       {open && <div id={id}><Inspected entry={entry} /></div>}
     </section>
@@ -120,7 +124,7 @@ function Inspected({ entry }) {
           <dt>{t("Who asked")}</dt><dd>{entry.caller}{entry.door && ` · ${entry.door === SPOKEN ? t("in the conversation") : entry.door.toUpperCase()}`}</dd>
           <dt>{t("How long")}</dt><dd>{duration(entry.seconds)}</dd>
           {entry.door && entry.door !== SPOKEN && <><dt>{t("Sent, came back")}</dt><dd>{bytes(entry.request_bytes)}, {entry.answer_bytes ? bytes(entry.answer_bytes) : "–"}</dd></>}
-          {entry.detail && <><dt>{t("What went wrong")}</dt><dd class="bad">{entry.detail}</dd></>}
+          {entry.detail && <><dt>{t("What went wrong")}</dt><dd class={outcome(entry) === "failed" ? "bad" : ""}>{entry.detail}</dd></>}
         </dl>
         {isKnown ? <pre tabIndex={0} aria-label={t("Request")}>{JSON.stringify(entry.request, null, 2)}</pre>
           : <p class="hint">{isSaid(entry) ? t("What was said is not kept.") : entry.door ? t("Its request was no JSON, or too long to be kept.") : t("What it asked is not kept: it did not come over HTTP.")}</p>}

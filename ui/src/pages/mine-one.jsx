@@ -36,7 +36,7 @@ async function look(name) {
   const own = status.services.find((one) => one.name === name);
   const endpoints = Object.entries(stats?.endpoints ?? {}).filter(([endpoint]) => !endpoint.startsWith("Debug."));
   const total = (what) => endpoints.reduce((sum, [, one]) => sum + (one[what] ?? 0), 0);
-  return { own, evolution, stats: stats && { ...stats, endpoints, requests: total("requests"), errors: total("errors") }, traces: traces?.traces ?? [], instances: description?.nodes ?? [] };
+  return { own, evolution, stats: stats && { ...stats, endpoints, requests: total("requests"), errors: total("errors"), rejected: total("rejected") }, traces: traces?.traces ?? [], instances: description?.nodes ?? [] };
 }
 
 function Shown({ name }) {
@@ -66,7 +66,7 @@ function Shown({ name }) {
         <dt>{t("Source")}</dt><dd><code>{own.source}{own.ref && `@${own.ref}`}</code></dd>
         <dt>{t("Revision")}</dt><dd><code title={own.revision}>{own.revision.replace(/^content-/, "").slice(0, 12)}</code>{own.evolves && <span class="soft"> · {t("follows its source")}</span>}</dd>
         <dt>{t("Since")}</dt><dd><When seconds={own.started} /></dd>
-        {stats && <><dt>{t("Calls")}</dt><dd>{number(stats.requests)} · <span class={stats.errors ? "bad" : ""}>{t("{count} failed", { count: number(stats.errors) })}</span></dd>
+        {stats && <><dt>{t("Calls")}</dt><dd>{number(stats.requests)} · <span class={stats.errors ? "bad" : ""}>{t("{count} failed", { count: number(stats.errors) })}</span>{stats.rejected > 0 && <span class="soft"> · {t("{count} turned down", { count: number(stats.rejected) })}</span>}</dd>
           <dt>{t("Uses")}</dt><dd>{bytes(stats.memory_bytes)} · {t("{time} of a processor", { time: duration(stats.cpu_seconds) })}</dd></>}
       </dl>
       <div class="row">
@@ -140,8 +140,8 @@ function Endpoints({ endpoints }) {
       <h2>{t("Calls")}</h2>
       <div class="scroll" tabIndex={0} role="region" aria-label={t("Calls")}>
         <table>
-          <thead><tr><th scope="col">{t("Endpoint")}</th><th scope="col" class="number">{t("Calls")}</th><th scope="col" class="number">{t("Failed")}</th><th scope="col" class="number">{t("Mean")}</th></tr></thead>
-          <tbody>{endpoints.map(([name, one]) => <tr key={name}><th scope="row"><code>{name}</code></th><td class="number">{number(one.requests)}</td><td class={`number ${one.errors ? "bad" : ""}`}>{number(one.errors)}</td><td class="number">{one.mean_seconds === null ? "–" : duration(one.mean_seconds)}</td></tr>)}</tbody>
+          <thead><tr><th scope="col">{t("Endpoint")}</th><th scope="col" class="number">{t("Calls")}</th><th scope="col" class="number">{t("Failed")}</th><th scope="col" class="number">{t("Turned down")}</th><th scope="col" class="number">{t("Mean")}</th></tr></thead>
+          <tbody>{endpoints.map(([name, one]) => <tr key={name}><th scope="row"><code>{name}</code></th><td class="number">{number(one.requests)}</td><td class={`number ${one.errors ? "bad" : ""}`}>{number(one.errors)}</td><td class="number">{number(one.rejected ?? 0)}</td><td class="number">{one.mean_seconds === null ? "–" : duration(one.mean_seconds)}</td></tr>)}</tbody>
         </table>
       </div>
     </>
@@ -155,7 +155,7 @@ function Errors({ traces }) {
     <>
       <h2>{t("What went wrong lately")}</h2>
       <ul class="tight mid" style={{ paddingLeft: "20px" }}>
-        {failed.map((trace) => <li key={`${trace.time}${trace.endpoint}`}><code>{trace.endpoint}</code> <span class="bad">{trace.error}</span> <span class="soft">· <When seconds={trace.time} /></span></li>)}
+        {failed.map((trace) => <li key={`${trace.time}${trace.endpoint}`}><code>{trace.endpoint}</code> <span class={trace.rejected ? "soft" : "bad"}>{trace.error}</span> <span class="soft">{trace.rejected && `· ${t("turned down")} `}· <When seconds={trace.time} /></span></li>)}
       </ul>
     </>
   );

@@ -118,6 +118,8 @@ def _samples(node: Node) -> Iterator[Sample]:
         labels = {"service": figure.service, "instance": figure.instance, "endpoint": figure.endpoint}
         yield Sample("micro_service_requests_total", figure.requests, labels, "counter", "Exchanges a service began.")
         yield Sample("micro_service_errors_total", figure.errors, labels, "counter", "Exchanges that failed there.")
+        told = "Exchanges refused there by a fault of their caller's."
+        yield Sample("micro_service_rejected_total", figure.rejected, labels, "counter", told)
     status = node.status()
     yield Sample("micro_services", status["services_in_reach"], meaning="Services in reach of this node.")
     yield Sample("micro_neighbours", status["peers"], meaning="Neighbours with a link.")

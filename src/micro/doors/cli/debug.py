@@ -21,8 +21,8 @@ __all__ = ["health", "stats"]
 
 ASKED_AT_ONCE_MAX = 32
 HEALTH = [Column(name) for name in ("service", "status", "version", "detail")]
-STATS = [Column(name) for name in ("service", "requests", "errors", "memory", "uptime", "detail")]
-ENDPOINTS = [Column(name) for name in ("endpoint", "requests", "errors", "cancelled", "mean")]
+STATS = [Column(name) for name in ("service", "requests", "errors", "rejected", "memory", "uptime", "detail")]
+ENDPOINTS = [Column(name) for name in ("endpoint", "requests", "errors", "rejected", "cancelled", "mean")]
 
 KIBI = 1024
 

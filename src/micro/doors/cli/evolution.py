@@ -19,7 +19,20 @@ __all__ = ["evolution", "rollback"]
 
 COLUMNS = [
     Column(name)
-    for name in ("generation", "state", "weight", "revision", "since", "calls", "answers", "speed", "cost", "crashes")
+    for name in (
+        "generation",
+        "state",
+        "weight",
+        "revision",
+        "since",
+        "calls",
+        "failed",
+        "rejected",
+        "answers",
+        "speed",
+        "cost",
+        "crashes",
+    )
 ]
 REVISION_CHARACTERS = 10
 WEIGHT_WHOLE = 10_000

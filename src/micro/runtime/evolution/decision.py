@@ -133,15 +133,15 @@ def _finding(quality: str, pairs: Pairs, tolerance: int, terms: Terms) -> Findin
 # -- in words ---------------------------------------------------------------------------------------------------------
 
 _WORSE = {
-    "answers": "fails more often than its parent: it failed where the parent answered {worse} times, the other way "
-    "round {better} times, in {pairs}",
+    "answers": "fails or refuses more often than its parent: its call went worse {worse} times, and "
+    "the parent's {better} times, in {pairs}",
     "speed": "is slower than its parent: clearly slower {worse} times, clearly faster {better} times, in {pairs}",
     "cost": "costs more than its parent: clearly more {worse} times, clearly less {better} times, in {pairs}",
     "crashes": "crashes more often than its parent: {worse} times, and the parent {better} times",
 }
 _NO_WORSE = {
-    "answers": "fails no more often than its parent: it failed where the parent answered {worse} times, the other way "
-    "round {better} times, in {pairs}",
+    "answers": "fails and refuses no more often than its parent: its call went worse {worse} times, and "
+    "the parent's {better} times, in {pairs}",
     "speed": "is no slower than its parent: clearly slower {worse} times, clearly faster {better} times, in {pairs}",
     "cost": "costs no more than its parent: clearly more {worse} times, clearly less {better} times, in {pairs}",
 }

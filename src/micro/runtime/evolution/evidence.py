@@ -38,7 +38,7 @@ class Evidence:
     """All that was counted since the newcomer came.
 
     Attributes:
-        answers: of which call of a pair was answered, and which failed.
+        answers: of which call of a pair was answered, which was refused as its caller's mistake, and which failed.
         speed: of which was answered clearly sooner; a call that failed is slower than any that did not.
         cost: of which cost clearly less; nothing where nobody counts costs.
         crashes: how often an instance ended by itself: where it was the parent's it speaks for the newcomer, as each

@@ -33,7 +33,7 @@ def test_one_that_does_as_well_ramps_and_says_why() -> None:
     """One that does as well ramps and says why."""
     decision = decide(CANARY, ALIKE, TERMS)
     assert decision.standing == Standing("ramping", 1_000, stepped_at=400)
-    assert "fails no more often than its parent" in decision.reasons[0]
+    assert "fails and refuses no more often than its parent" in decision.reasons[0]
     assert "in 400 pairs of concurrent calls" in decision.reasons[0]
 
 
@@ -42,7 +42,7 @@ def test_one_whose_calls_fail_goes_to_zero_and_says_why() -> None:
     decision = decide(CANARY, Evidence(answers=Pairs(worse=15, same=20)), TERMS)
     assert decision.standing == Standing("zero", 0)
     assert decision.reasons[0].startswith(
-        "fails more often than its parent: it failed where the parent answered 15 times, the other way round 0 times"
+        "fails or refuses more often than its parent: its call went worse 15 times, and the parent's 0 times"
     )
 
 
