@@ -18,6 +18,7 @@ from micro.node.control.copies import CopyEndpoints, add_copies
 from micro.node.control.events import events_service
 from micro.node.control.network import network_service
 from micro.node.control.node import node_service
+from micro.node.control.passage import PassageService
 from micro.node.control.registry import Registry, registry_service
 from micro.node.control.runtime import runtime_service
 from micro.node.control.store import store_service
@@ -64,6 +65,7 @@ def control_services() -> list[Service]:
     )
     backbone = backbone_service(BackboneService(Role(), clock=nothing, entropy=nothing, parcelled=nothing))
     add_copies(backbone, CopyEndpoints(nothing, nothing, nothing, nothing))
+    PassageService(nothing, port=0, holder=nothing, clock=nothing).offer(backbone)
     return [
         assistant_service(nothing),
         auth_service(nothing, nothing, nothing),
@@ -124,11 +126,11 @@ def test_every_endpoint_of_the_node_is_documented() -> None:
 
 
 def test_the_services_of_the_node_are_those_looked_at() -> None:
-    """A new service of the node is not overlooked; copies are a part of the backbone, tokens one of auth."""
+    """A new service of the node is not overlooked; copies and passage are of the backbone, tokens of auth."""
     folder = ROOT / "src" / "micro" / "node" / "control"
     found = {path.stem for path in folder.glob("*.py") if path.stem != "__init__"}
 
-    assert found - {"copies", "tokens"} == {service.name for service in control_services()}
+    assert found - {"copies", "passage", "tokens"} == {service.name for service in control_services()}
 
 
 def test_debug_is_documented() -> None:

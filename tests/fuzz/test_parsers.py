@@ -19,7 +19,7 @@ from micro.mucp.limits import WINDOW_BYTES, Limits
 from micro.mucp.message import Form, open_prefix
 from micro.mucp.session import Session
 from micro.network.passage.greeting import GREETING_BYTES_MAX, Greeting, NoGreeting
-from micro.service.registry import backbone
+from micro.service.registry import backbone, passage
 from micro.service.registry.presence import read_presence
 from micro.service.registry.record import read_record
 from micro.service.registry.shardmap import read_map
@@ -128,6 +128,9 @@ MESSAGES = {
         (backbone.PRESENT, {"map_version": 2, "presences": [LIVING, LIVING]}),
         (backbone.WATCH, {"names": ["greeter"], "keys": [key_of(1).public]}),
         (backbone.NEWS, {"map_version": 2, "record": RECORD_SEEDS[0], "presence": LIVING}),
+        (passage.PASSAGE, {"domain": "nodes.example", "port": 443}),
+        (passage.CALLED, {"name": bytes(range(16)), "address": "2001:db8::1"}),
+        (passage.TAKING, {"name": bytes(range(16))}),
         (backbone.JOIN, {"addresses": ["192.0.2.1:1"], "owner": "ann", "leaving": True}),
     )
 }

@@ -13,6 +13,7 @@ SEAMS: dict[str, tuple[set[str], str]] = {
     ),
     "micro.network.transport.*": ({DISK, NETWORK}, "the network's port, `Transport`, and its socket files"),
     "micro.network.relay.server": ({NETWORK}, "what strangers connect to so that the network reaches them"),
+    "micro.network.passage.server": ({NETWORK}, "where browsers come in whose connections are passed on"),
     "micro.service.registry.commons.opendht": ({NETWORK}, "OpenDHT has sockets and threads of its own"),
     "micro.runtime.sandbox.groups": ({DISK, PROCESSES}, "control groups, and who is in them, are files of the kernel"),
     "micro.runtime.sandbox.calls": ({DISK}, "libseccomp writes a program into a file only, here one without a name"),

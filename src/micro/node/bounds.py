@@ -15,6 +15,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "grpc_port": (0, 65_535),
     "network_port": (0, 65_535),
     "relay_port": (0, 65_535),
+    "passage_port": (0, 65_535),
     "dht_port": (0, 65_535),
     "peers_max": (1, 10_000),
     "super_away_seconds": (5, 31_536_000),

@@ -136,6 +136,15 @@ class NodeConfig:
     relay_url: str = _setting(
         "", "The URL under which others reach the relay; by default http, this machine's first address and the port."
     )
+    passage_domain: str = _setting(
+        "",
+        "The domain of a super node under which phones reach nodes that have their home here, as `nodes.example.org`; "
+        "all names below it lead to this machine. Their connections are passed on, sealed. With `:PORT` behind it "
+        "phones use another port than 443.",
+    )
+    passage_port: int = _setting(
+        443, "The TCP port at which those connections come in here, if `passage_domain` is set; 0 takes any free one."
+    )
     relays: str = _setting(
         "", "URLs of relays through which this node can be reached, separated by commas, beside those of its network."
     )

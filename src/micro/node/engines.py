@@ -13,6 +13,7 @@ from importlib.metadata import version
 import msgspec
 
 from micro.errors import ConfigError
+from micro.network.passage.server import PassageServer
 from micro.network.prefix import Prefixes, read_networks
 from micro.network.relay.server import RelayServer
 from micro.network.transport import stream
@@ -97,6 +98,7 @@ class Ports:
         open_transport: opens the network of strangers for a node's key, by its settings, at a port, 0 for any.
         threaded: whether databases may have threads of their own.
         open_relay: makes a relay that is not open yet; without it even a super node runs none.
+        open_passage: makes what passes browsers' connections on below a domain, not open yet.
         open_commons: takes a node's place in a commons, by its settings, at a port, 0 for any, with known addresses.
         sandboxes: returns what may confine guests, by the settings, the best first; without it nothing has to be.
         post: asks web servers that the settings name.
@@ -110,6 +112,7 @@ class Ports:
     open_transport: Callable[[NodeKey, NodeConfig, int], Awaitable[Transport]]
     threaded: bool = True
     open_relay: Callable[[Entropy], Relay] | None = RelayServer
+    open_passage: Callable[[str, Entropy], PassageServer] = PassageServer
     open_commons: Callable[[NodeConfig, int, Sequence[str]], Commons] = _open_opendht
     sandboxes: Callable[[NodeConfig, Home], Sequence[Sandbox]] | None = None
     post: Post = post

@@ -14,17 +14,19 @@ from micro.node.engines import Ports
 from micro.node.home import Home
 from micro.node.membership import Membership
 from micro.node.offered import offers_of
+from micro.node.passing import Passing
 from micro.node.pinned import Pinned
 from micro.node.reach import NodeReach
 from micro.node.remembered import Remembered
 from micro.node.second import SecondPath, bootstrap_addresses
 from micro.service.registry.announcement import Place
 from micro.service.registry.catalog import Catalog
+from micro.service.registry.holder import Holder
 from micro.service.registry.shardmap import check_owner
 from micro.trust.identity import nid_of
 from micro.trust.keys import NodeKey
 
-__all__ = ["open_backbone", "open_meters", "open_second"]
+__all__ = ["open_backbone", "open_meters", "open_passing", "open_second"]
 
 
 def open_backbone(
@@ -103,3 +105,8 @@ def open_meters(config: NodeConfig, ports: Ports) -> Meters:
         bytes_per_second=config.stranger_bytes_per_second,
     )
     return Meters(rates, ports.clock.monotonic)
+
+
+def open_passing(config: NodeConfig, ports: Ports, holder: Callable[[], Holder | None]) -> Passing:
+    """Returns what passes browsers' connections on, if the settings want that, not open yet."""
+    return Passing(config, ports.open_passage, entropy=ports.entropy, clock=ports.clock, holder=holder)

@@ -27,7 +27,7 @@ from micro.node.local import dial_own
 from micro.node.membership import Membership
 from micro.node.neighbours import Neighbours
 from micro.node.offering import Offering
-from micro.node.openings import open_backbone, open_meters, open_second
+from micro.node.openings import open_backbone, open_meters, open_passing, open_second
 from micro.node.paths import Paths
 from micro.node.reach import NodeReach
 from micro.node.relaying import Relaying
@@ -84,8 +84,7 @@ class Outside:
     ) -> None:
         """For `open`; not to be called otherwise."""
         self.nid = nid_of(key.public)
-        self._transport = transport
-        self._remembered = remembered
+        self._transport, self._remembered = transport, remembered
         self._started = asyncio.Event()
         self._introduced = introduce
         self._offering = offering
@@ -114,6 +113,7 @@ class Outside:
             heard=bell.heard,
             second=self.second,
         )
+        self._passing = open_passing(config, ports, lambda: self.backbone.holder)
         self.strangers = self._strangers(catalog, ports, bell)
         self._directory = directory
         self.logs = self._open_logs(directory, ports, bell)
@@ -150,7 +150,7 @@ class Outside:
     def services(self) -> list[Service]:
         """Returns the services of the node that are there because of other nodes."""
         return [
-            self.backbone.service(),
+            self._passing.offer(self.backbone.service()),
             network_service(
                 self.peers,
                 self._settled_ticket,
@@ -175,6 +175,7 @@ class Outside:
             self.second.start()
         self.peers.start(self._remembered.load(), self._remembered.parted)
         await self.backbone.start()
+        await self._passing.start()
         self._whereabouts.start()
         self.logs.start()
         self._started.set()
@@ -184,6 +185,7 @@ class Outside:
         self._whereabouts.stop()
         self.strangers.close()
         self.logs.close()
+        await self._passing.stop()
         await self.backbone.stop()
         if self.second is not None:
             await self.second.stop()
@@ -228,6 +230,8 @@ class Outside:
         }
         if self.backbone.network:
             found["backbone"] = self.backbone.status()
+        if passing := self._passing.status():
+            found["passage"] = dict(passing)
         if self.second is not None:
             found["dht"] = self.second.status()
         return found

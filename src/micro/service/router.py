@@ -105,6 +105,8 @@ def asked_as(event: Opened) -> Asked:
     endpoint = headers.get(names.ENDPOINT)
     if endpoint in backbone.EVENTS:
         return Asked.EVENTS
+    if endpoint in backbone.PASSES:
+        return Asked.CALLS
     return Asked.WRITES if endpoint in backbone.WRITES else Asked.LOOKUPS
 
 

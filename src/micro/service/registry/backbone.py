@@ -34,6 +34,7 @@ __all__ = [
     "MAP_REQUEST",
     "NAMES_MAX",
     "NEWS",
+    "PASSES",
     "PRESENCE",
     "PRESENT",
     "SEARCH",
@@ -65,6 +66,9 @@ WRITES: Final = frozenset(
 
 EVENTS: Final = frozenset({"Copy.Write", "Copy.Read"})
 """Those that bring it events, or have it send some; all others only ask."""
+
+PASSES: Final = frozenset({"Backbone.Await", "Backbone.Pass"})
+"""Those that carry what a browser and a node say to each other."""
 
 ANNOUNCE_RECORDS_MAX: Final = 50
 """A node sends its home so many records in one message."""
