@@ -15,6 +15,9 @@ INSTALL := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --r
 PYTHON := $(shell for name in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (4,))' 2>/dev/null && echo "$$name" && break; done)
 
+# Some environments forbid Python to keep what it compiled: every node and command would take twice as long to start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test prove kits bench scale lint format lock setup clean ui voice
 
 help: ## Show this list.

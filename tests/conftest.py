@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
@@ -60,8 +61,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[HOME] = tempfile.mkdtemp(prefix="micro-")
     os.environ["MICRO_HOME"] = config.stash[HOME]
     os.environ["MICRO_KITS"] = str(KITS)
-    for name in ("MICRO_ADDRESS", "MICRO_TOKEN"):
+    for name in ("MICRO_ADDRESS", "MICRO_TOKEN", "PYTHONDONTWRITEBYTECODE"):
         os.environ.pop(name, None)
+    sys.dont_write_bytecode = False  # else each of a thousand processes would compile all that it loads
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script leaves it to what it starts with `&`
         signal.signal(signal.SIGINT, signal.default_int_handler)  # else no process of a test could be interrupted
     # No deadlines: a busy machine is no bug. The guard of a commit gives the same verdict twice; a proof looks further.
