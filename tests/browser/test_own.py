@@ -73,6 +73,36 @@ def _offered(node: Running) -> bool:
     return next(bool(one["offered"]) for one in found if one["service"] == "weather")
 
 
+def test_a_build_that_failed_is_there_after_one_left_the_page(visit: Open, tmp_path: Path) -> None:
+    """With its reason, its steps and what to do next; also when the page is loaded again, until it is mended."""
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    (folder / "main.py").write_text('raise SystemExit("the cable is unplugged")\n')
+    page = visit("publish")
+    page.get_by_label("Git address or folder").fill(str(folder))
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Build and run it here, unseen").click()
+    expect(page.get_by_label("Progress")).to_contain_text("the cable is unplugged", timeout=30_000)
+
+    page.get_by_role("link", name="My services").click()
+    page.get_by_role("link", name="Publish", exact=True).first.click()
+    page.reload()
+    failed = page.get_by_role("region", name="Last builds").get_by_role("article", name="broken")
+    expect(failed).to_contain_text("failed")
+    expect(failed.locator("p.bad")).not_to_be_empty()
+    expect(failed).to_contain_text("Mend it at its source")
+    failed.get_by_role("button", name="Show its steps").press("Enter")
+    expect(failed.get_by_label("Progress")).to_contain_text("the cable is unplugged")
+
+    (folder / "main.py").write_text(WEATHER.replace("weather", "broken"))
+    failed.get_by_role("button", name="Look at it again").click()
+    expect(page.get_by_label("Git address or folder")).to_have_value(str(folder))
+    page.get_by_role("button", name="Build and run it here, unseen").click()
+    page.get_by_role("region", name="What others will see").wait_for(timeout=30_000)
+    page.reload()
+    expect(page.get_by_role("article", name="broken").first).to_contain_text("it runs")
+
+
 def test_what_is_no_source_is_refused_beside_its_field(visit: Open) -> None:
     """With why, and nothing is run."""
     page = visit("publish")

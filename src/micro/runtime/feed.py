@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from micro.errors import Fault
 from micro.runtime.generation import Progress
@@ -16,9 +16,14 @@ PROGRESS_MAX = 256
 
 
 class Feed:
-    """One work's progress."""
+    """One work's progress.
 
-    def __init__(self) -> None:
+    Args:
+        noted: is told of every line, also where nobody looks on, and of the fault with which it ended.
+    """
+
+    def __init__(self, noted: Callable[[Progress], None] = lambda progress: None) -> None:
+        self._noted = noted
         self._waiting: deque[Progress] = deque(maxlen=PROGRESS_MAX)
         self._fault: Fault | None = None
         self._ended = False
@@ -26,6 +31,7 @@ class Feed:
 
     def put(self, progress: Progress) -> None:
         """Adds a line."""
+        self._noted(progress)
         self._waiting.append(progress)
         self._filled.set()
 
@@ -35,6 +41,8 @@ class Feed:
 
     def end(self, fault: Fault | None = None) -> None:
         """Says that there is no more; a fault is what the onlooker gets instead of a last line."""
+        if fault is not None:
+            self._noted(Progress("failed", str(fault), done=True))
         self._fault = fault
         self._ended = True
         self._filled.set()

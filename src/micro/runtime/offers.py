@@ -57,8 +57,8 @@ class Offers(Place):
         Raises:
             NotFound: no such service runs here.
         """
-        self._roster.find(name)
-        async for progress in self._works.look_on(lambda feed: self._offer(name, revision, feed), name):
+        spec = self._roster.find(name).spec
+        async for progress in self._works.look_on(lambda feed: self._offer(name, revision, feed), name, source=spec):
             yield progress
 
     async def rollback(self, name: str, number: int | None = None) -> str:

@@ -1,7 +1,7 @@
 """The runtime of a node, put together for one home.
 
-It works in `sources/`, `packages/`, `builds/`, `logs/`, `run/home/`, `services.json`, `sources.json` and
-`lineages.json`.
+It works in `sources/`, `packages/`, `builds/`, `logs/`, `run/home/`, `services.json`, `sources.json`,
+`lineages.json` and `works.json`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from micro.runtime.environments import Environments, Interpreter
 from micro.runtime.evolution.evidence import Terms
 from micro.runtime.generation import Change
 from micro.runtime.guest.kits import Kits, cache_folder
+from micro.runtime.history import History
 from micro.runtime.household import Announce, Grounds, Lifetimes
 from micro.runtime.instance import START_SECONDS_MAX, Launcher, Reception
 from micro.runtime.keeper import DRAIN_SECONDS_MAX
@@ -41,6 +42,7 @@ from micro.runtime.source.spec import SourceSpec
 from micro.runtime.succession import Place, Succession
 from micro.runtime.supervisor import Supervisor
 from micro.runtime.workbench import Seclusion, Unshare
+from micro.runtime.works import Works
 from micro.runtime.workshop import Workshop
 from micro.service.trial import Trials
 from micro.trust.keys import NodeKey
@@ -175,7 +177,7 @@ def open_supervisor(
     return Supervisor(
         workshop,
         launcher,
-        logs,
+        Works(logs, History(disk, home / "works.json", clock), changed),
         roster,
         sources.lookout(workshop, disk, home / "sources.json", clock, entropy),
         (evolution or Evolution()).begin(roster, reception, clock, Chronicle(disk, home / "lineages.json")),

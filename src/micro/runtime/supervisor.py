@@ -15,7 +15,7 @@ from micro.runtime.grants import check_grants, check_needs
 from micro.runtime.inspection import Inspection
 from micro.runtime.instance import Launcher
 from micro.runtime.keeper import DRAIN_SECONDS_MAX, Keeper
-from micro.runtime.logs import LogLine, Logs
+from micro.runtime.logs import LogLine
 from micro.runtime.manifest import check_engine, check_environment, is_service_name
 from micro.runtime.memory import Remembered
 from micro.runtime.naming import Naming
@@ -38,7 +38,7 @@ class Supervisor:
     """The services of one node; `micro.runtime.runtime.open_supervisor` makes one for a home.
 
     Attributes:
-        logs: what they write.
+        works, logs: what is done for them, and what they write.
         renewal: has them follow their sources.
         offers: newer revisions, to be tried beside what runs, and older generations, to go back to.
     """
@@ -47,7 +47,7 @@ class Supervisor:
         self,
         workshop: Workshop,
         launcher: Launcher,
-        logs: Logs,
+        works: Works,
         roster: Roster,
         lookout: Callable[[Callable[[SourceSpec, Revision], None]], Lookout],
         succession: Callable[[Place], Succession],
@@ -59,7 +59,8 @@ class Supervisor:
         changed: Callable[[Change], None] = lambda change: None,
         drain_seconds_max: float = DRAIN_SECONDS_MAX,
     ) -> None:
-        self.logs = logs
+        self.works = works
+        self.logs = works.logs
         self._workshop = workshop
         self._launcher = launcher
         self._roster = roster
@@ -68,13 +69,12 @@ class Supervisor:
         self._changed = changed
         self._drain_seconds_max = drain_seconds_max
         self._turns = Turns()
-        self._naming = Naming(roster, self._turns, launcher, logs)
-        self._works = Works(logs, changed)
+        self._naming = Naming(roster, self._turns, launcher, works.logs)
         self._evolve = evolve
         self._trial = trial
-        self.renewal = Renewal(lookout, lambda: self._roster, self._follow, logs, clock=clock, changed=changed)
-        self.inspection = Inspection(workshop, self._works, roster)
-        self.offers = Offers(roster, workshop, self._turns, self._works, self._beside, succession)
+        self.renewal = Renewal(lookout, lambda: self._roster, self._follow, works.logs, clock=clock, changed=changed)
+        self.inspection = Inspection(workshop, works, roster)
+        self.offers = Offers(roster, workshop, self._turns, works, self._beside, succession)
         self.offers.on_settled, self.renewal.on_settled = self.renewal.settled, self.offers.succession.settled
         self._closing = False
 
@@ -103,7 +103,7 @@ class Supervisor:
         """Stops everything; what ran is remembered, and starts with the node again."""
         self._closing = True
         await self.renewal.close()
-        await self._works.close()
+        await self.works.close()
         await self.offers.succession.close()
         await asyncio.gather(*(keeper.end() for keeper in self._roster), return_exceptions=True)
         await self.logs.close()
@@ -150,7 +150,7 @@ class Supervisor:
             raise BadRequest(f"{name!r} is no name for a service: lower-case words joined by dashes, as say-hello")
         if evolve and spec.is_commit:
             raise BadRequest(f"{spec} is pinned to a commit, which never changes: name a branch, or do not evolve it")
-        work = self._works.look_on(lambda feed: self._run(spec, wish, feed), name or spec.name)
+        work = self.works.look_on(lambda feed: self._run(spec, wish, feed), name or spec.name, source=spec)
         async for progress in work:
             yield progress
 
@@ -160,8 +160,8 @@ class Supervisor:
         Raises:
             NotFound: no such service runs here.
         """
-        self._roster.find(name)
-        async for progress in self._works.look_on(lambda feed: self._update(name, feed), name):
+        spec = self._roster.find(name).spec
+        async for progress in self.works.look_on(lambda feed: self._update(name, feed), name, source=spec):
             yield progress
 
     async def kill(self, name: str) -> None:
@@ -176,7 +176,7 @@ class Supervisor:
         if not self._turns.taken(name) and self._roster.remembered(name) is None:
             self._roster.find(name)
         self._turns.interrupt(name)
-        await self._works.see_through(self._kill(name))
+        await self.works.see_through(self._kill(name))
 
     def status(self) -> list[dict[str, Any]]:
         """Returns every service, as a dictionary each.
@@ -268,7 +268,7 @@ class Supervisor:
             async with self._turns.take(name):
                 await self._renew(self._roster.find(name), feed, Wish(), revision)
 
-        return self._works.look_on(work, name)
+        return self.works.look_on(work, name, source=self._roster.find(name).spec)
 
     async def _start(self, key: str, spec: SourceSpec, wish: Wish, feed: Feed) -> None:
         if self._closing:

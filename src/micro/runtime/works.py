@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from micro.errors import Fault, Unavailable, reason_of
 from micro.runtime.feed import Feed
 from micro.runtime.generation import Change, Progress, StartFailed
+from micro.runtime.history import History
 from micro.runtime.logs import Logs
 from micro.runtime.manifest import is_service_name
+from micro.runtime.source.spec import SourceSpec
 from micro.runtime.workbench import BuildFailed
 
 __all__ = ["Work", "Works"]
@@ -26,10 +29,16 @@ STOPPING = "the node is stopping"
 
 
 class Works:
-    """What is being done in one runtime."""
+    """What is being done in one runtime.
 
-    def __init__(self, logs: Logs, changed: Callable[[Change], None]) -> None:
-        self._logs = logs
+    Attributes:
+        logs: what services write.
+        history: what was done last.
+    """
+
+    def __init__(self, logs: Logs, history: History, changed: Callable[[Change], None]) -> None:
+        self.logs = logs
+        self.history = history
         self._changed = changed
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -42,15 +51,18 @@ class Works:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def look_on(self, work: Work, name: str, *, lasting: bool = True) -> AsyncGenerator[Progress]:
+    async def look_on(
+        self, work: Work, name: str, *, source: SourceSpec | None = None, lasting: bool = True
+    ) -> AsyncGenerator[Progress]:
         """Begins a work for the service `name`, and yields its progress.
 
         Args:
             work: what is to be done.
             name: the service it is done for.
+            source: what it is run from; a work that has one is remembered.
             lasting: whether it goes on when whoever looks on stops looking; otherwise it is given up then.
         """
-        feed = Feed()
+        feed = Feed(partial(self.history.take, self.history.begin(name, source))) if source else Feed()
         task = self._begin(self._do(work, feed, name))
         task.add_done_callback(lambda done: _end_unbegun(done, feed, name))
         try:
@@ -92,7 +104,7 @@ class Works:
         except StartFailed as error:
             tail = await self._tail_of(error.instance)
             service = _service_of(error.instance)  # its author may have called it otherwise
-            self._logs.note(service, str(error))
+            self.logs.note(service, str(error))
             feed.put(Progress("failed", str(error), done=True, service=service, tail=tail, logged=True))
         except asyncio.CancelledError:
             reason = STOPPING if self._closing else f"{name} was killed meanwhile"
@@ -109,12 +121,12 @@ class Works:
         if error.log is None or not is_service_name(name):
             return False
         for line in (*error.tail, f"{error}; all that it wrote is in {error.log}"):
-            self._logs.note(name, line)
+            self.logs.note(name, line)
         return True
 
     async def _tail_of(self, instance: str) -> tuple[str, ...]:
         """Returns the last lines that an instance wrote itself."""
-        entries = await self._logs.tail(_service_of(instance), TAIL_LOOKED_AT)
+        entries = await self.logs.tail(_service_of(instance), TAIL_LOOKED_AT)
         return tuple(one.line for one in entries if one.instance == instance and one.stream != "node")[-TAIL_LINES:]
 
 

@@ -47,3 +47,16 @@ async def test_of_too_many_the_newest_are_kept() -> None:
     feed.end()
 
     assert (await seen(feed))[0] == "10"
+
+
+async def test_who_notes_hears_every_line_and_the_fault() -> None:
+    """Also where nobody looks on."""
+    noted: list[Progress] = []
+    feed = Feed(noted.append)
+    feed.put(Progress("fetching", "1"))
+    feed.end(Conflict("no"))
+
+    assert [(each.step, each.detail, each.done) for each in noted] == [
+        ("fetching", "1", False),
+        ("failed", "no", True),
+    ]

@@ -8,6 +8,7 @@ import { go, to } from "../route.js";
 import { Run } from "../run.jsx";
 import { Steps, useSteps } from "../steps.jsx";
 import { t } from "../words.js";
+import { Works } from "../works.jsx";
 import { headAndRest } from "./service.jsx";
 
 export default function Publish() {
@@ -34,8 +35,8 @@ function Flow() {
   const steps = useSteps();
   const next = useRef();
 
-  const look = async (event) => {
-    event.preventDefault();
+  const before = useRef(0); // the newest build that was there before the one that is shown with its source
+  const look = async (source, name) => {
     const trouble = { ...(source.trim() ? {} : { source: t("This is needed.") }), ...(!name || NAME.test(name) ? {} : { name: t("Small letters, digits and dashes, beginning with a letter.") }) };
     setWrong(trouble);
     if (trouble.source || trouble.name) return document.getElementById(trouble.source ? "source" : "service-name").focus();
@@ -53,10 +54,16 @@ function Flow() {
   };
   // Until its owner has seen it, nobody else does; a node without a network, which says 404, offers nothing to anybody.
   const hide = (service) => control("network", "Network.Offer", { name: service, offered: false }).catch((caught) => { if (caught.code !== 404) throw caught; });
+  const lookAgain = (work) => {
+    setSource(work.source);
+    setName(work.name);
+    look(work.source, work.name);
+  };
   const run = async () => {
     setFault(null);
     const hidden = name || found.name;
     try {
+      before.current = (await control("runtime", "Runtime.Works", { limit: 1 })).works[0]?.number ?? 0;
       await hide(hidden);
     } catch (caught) {
       return setFault(caught); // it would run seen
@@ -76,7 +83,7 @@ function Flow() {
   return (
     <>
       <p class="soft">{t("Any git repository or folder can become a service. Nothing of it runs before you say so, and nobody else sees it before you offer it.")}</p>
-      <form class="stack" noValidate onSubmit={look}>
+      <form class="stack" noValidate onSubmit={(event) => { event.preventDefault(); look(source, name); }}>
         <div class="field">
           <label for="source">{t("Git address or folder")}</label>
           <input {...field("source", source)} placeholder="github.com/ann/greeter" onInput={(event) => setSource(event.currentTarget.value)} />
@@ -114,6 +121,7 @@ function Flow() {
         </section>
       )}
       {service && <Preview service={service} />}
+      <Works again={lookAgain} isShown={(work) => steps.phase === "idle" || work.number <= before.current} />
     </>
   );
 }

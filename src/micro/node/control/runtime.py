@@ -148,6 +148,14 @@ class Runtime:
         """Lists the services that this node runs."""
         return {"services": self._supervisor.status()}
 
+    async def works(self, limit: int = 10) -> dict[str, Any]:
+        """Lists the last runs and updates of services, newest first, with each step, and why one failed.
+
+        Args:
+            limit: at most so many; the node remembers twenty.
+        """
+        return {"works": [deed.to_dict() for deed in self._supervisor.works.history.last(limit)]}
+
     async def logs(self, name: str, follow: bool = False, lines: int = 100) -> AsyncIterator[dict[str, Any]]:
         """Yields what a service wrote.
 
@@ -180,5 +188,6 @@ def runtime_service(supervisor: Supervisor, is_platform: Callable[[str], bool], 
     service.add("Runtime.Rollback", endpoints.rollback)
     service.add("Runtime.Kill", endpoints.kill)
     service.add("Runtime.Status", endpoints.status, idempotent=True)
+    service.add("Runtime.Works", endpoints.works, idempotent=True)
     service.add("Runtime.Logs", endpoints.logs, idempotent=True)
     return service
