@@ -21,7 +21,8 @@ the server's address. Where one *finds* the other nobody is told anything: it is
 go-micro's HTTP broker, with `--mdns` and `--mucp-trust`: what is published is heard once by everybody, and by one
 member of each queue. *Our services* are the node's under the names of go-micro's own, which only v2 has clients for.
 *As it is* v2 speaks gRPC. *In its network* both go through the tunnel of a v2 network node, whose peer the node is;
-that network carries no events of its own.
+that network carries no events of its own. *By micro run* the Go program is an unchanged service of the node,
+[confined](../howto/run-a-go-micro-program.md), with nothing else started beside it.
 
 """
 TAIL = """

@@ -34,6 +34,7 @@ LATE_IMPORTS: dict[tuple[str, str], str] = {
     ("micro.node.engines", "micro.service.registry.commons.opendht.*"): "an extra that may not be installed",
     ("micro.doors.api.machines", "micro.doors.mcp.*"): "an extra that takes memory, loaded when somebody speaks MCP",
     ("micro.doors.opening", "micro.doors.grpc.*"): "an extra that may not be installed, and takes memory",
+    ("micro.doors.adapter.speaking", "micro.doors.grpc.*"): "an extra that may not be installed, and takes memory",
     ("micro.doors.opening", "micro.doors.legacy.*"): "an extra that may not be installed, and takes memory",
     ("micro.doors.phone.opening", "micro.*"): "certificates take 2 MB of memory, needed when a phone is paired",
     ("micro.node.assisting", "micro.assistant.semantic.*"): "an extra that may not be installed",

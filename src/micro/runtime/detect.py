@@ -16,8 +16,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from micro.errors import SourceError
-from micro.runtime.manifest import MANIFEST, Engine, Manifest, read_manifest
+from micro.runtime.manifest import MANIFEST, Engine, Manifest, Serves, read_manifest
 from micro.runtime.recipe.evidence import description_of
+from micro.runtime.recipe.gomicro import GO_MICRO
 from micro.runtime.recipe.guests import choose
 from micro.runtime.recipe.plan import SHOWN_MAX, Files, Plan
 from micro.runtime.recipe.pythonsource import read_python
@@ -100,7 +101,8 @@ def _process(files: Files, manifest: Manifest, recipes: Mapping[str, Recipe]) ->
     wanted = _with_procfile(files, manifest)
     plan = _find(files, wanted, recipes).told(manifest)
     if wanted.command[:2] == SHELL and not manifest.command:
-        plan = replace(plan, serves=manifest.serves or "http", reason=f"{plan.reason}; a Procfile says how it starts")
+        listens: Serves = plan.serves if plan.serves in GO_MICRO else "http"
+        plan = replace(plan, serves=manifest.serves or listens, reason=f"{plan.reason}; a Procfile says how it starts")
         if plan.recipe in COMPILED:
             line = wanted.command[2]
             words = () if META.search(line) else shlex.split(line)

@@ -38,6 +38,7 @@ def launch_of(plan: Plan, start: Start, name: str, interpreter: Interpreter) -> 
         "command": start.command,
         "directory": str(start.directory),
         "environment": environment,
+        "topics": plan.topics,
     }
     python, own = str(interpreter.program), interpreter.environment()
     if plan.serves == "functions":  # they are called in the process that has their packages

@@ -38,7 +38,7 @@ __all__ = [
     "read_manifest",
 ]
 
-Serves = Literal["micro", "http", "program", "functions", "site"]
+Serves = Literal["micro", "http", "program", "functions", "site", "go-micro", "go-micro-grpc"]
 """What starts: a service that registers itself, a program that listens on `PORT`, one that reads its standard input
 and answers on its standard output, a Python file whose functions are called, or a folder of files."""
 

@@ -12,8 +12,10 @@ from micro.doors.adapter.endpoints import add_command, add_functions, add_http, 
 from micro.doors.adapter.http import HttpProgram
 from micro.doors.adapter.program import Program, read_program
 from micro.doors.adapter.site import Site
+from micro.doors.adapter.speaking import serve_go_micro
 from micro.errors import EngineError
 from micro.node.front import Service, run_loop
+from micro.runtime.recipe.gomicro import GO_MICRO
 from micro.system import SystemProcesses
 
 __all__ = ["main"]
@@ -25,6 +27,9 @@ async def serve(program: Program) -> None:
     Raises:
         EngineError: it cannot be started, or has ended.
     """
+    if program.serves in GO_MICRO:
+        await serve_go_micro(program)
+        return
     name = os.environ.get("MICRO_SERVICE") or program.name
     service = Service(name, description=program.description)
     if program.serves == "http":

@@ -7,20 +7,19 @@ import contextlib
 import json
 import re
 import socket
-import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from micro.doors.adapter.answer import BODY_BYTES_MAX, Answer, value_of
 from micro.doors.adapter.asking import Request, operating, plain
-from micro.doors.adapter.ending import told_end
 from micro.doors.adapter.exchange import Reply, exchange
 from micro.doors.adapter.listening import listening_ports
 from micro.doors.adapter.openapi import Operation
 from micro.doors.adapter.parts import cutter_of, is_stream
 from micro.doors.adapter.program import Program, child_environment
+from micro.doors.adapter.started import Started, start
 from micro.errors import BadRequest, EngineError, Fault, Timeout, Unavailable
-from micro.ports import Process, Processes
+from micro.ports import Processes
 
 __all__ = ["HttpProgram"]
 
@@ -48,7 +47,6 @@ SILENCE_SECONDS_MAX = 900.0
 
 HOST = "127.0.0.1"
 HOSTS = (HOST, "::1")
-READ_BYTES = 32_768
 CODES: Mapping[int, int] = {405: 404, 406: 400, 410: 404, 415: 400, 422: 400, 501: 404, 502: 503, 504: 408}
 """What a status means for a caller, where it is no code of a fault itself."""
 
@@ -66,9 +64,8 @@ class HttpProgram:
         self._program = program
         self._processes = processes
         self._environment = environment
-        self._process: Process | None = None
+        self._started: Started | None = None
         self._host, self._port = HOST, 0
-        self._pumps: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Starts the program and waits until it listens.
@@ -82,30 +79,13 @@ class HttpProgram:
             words = list(self._program.command)  # the shell reads the variable itself
         variables = {"PORT": str(port), "HOST": HOST}
         environment = {**variables, **child_environment(self._program, self._environment), "PORT": str(port)}
-        self._process = process = await self._processes.spawn(
-            words, directory=self._program.directory, environment=environment, errors_apart=True
-        )
-        self._pumps = [
-            asyncio.ensure_future(_pump(process, sys.stdout, errors=False)),
-            asyncio.ensure_future(_pump(process, sys.stderr, errors=True)),
-        ]
-        ending = asyncio.ensure_future(process.wait())
-        listening = asyncio.ensure_future(self._listening(process.pid, port))
-        await asyncio.wait((ending, listening), return_when=asyncio.FIRST_COMPLETED)
-        if not ending.done():
-            ending.cancel()
-            listening.result()
-            return
-        listening.cancel()
-        await asyncio.wait(self._pumps, timeout=1.0)
-        raise EngineError(f"the program {told_end(ending.result())} before it listened on a port")
+        self._started = await start(self._processes, words, directory=self._program.directory, environment=environment)
+        await self._started.until(self._listening(self._started.session, port), "it listened on a port")
 
     async def wait(self) -> int:
         """Waits for the program's end and returns its exit code."""
-        assert self._process is not None
-        code = await self._process.wait()
-        await asyncio.wait(self._pumps, timeout=1.0)
-        return code
+        assert self._started is not None
+        return await self._started.wait()
 
     async def description(self) -> Any:
         """Returns the OpenAPI document that the program serves, or None."""
@@ -190,13 +170,6 @@ class HttpProgram:
                         return
             await asyncio.sleep(POLL_SECONDS)
         raise EngineError(f"the program did not listen on PORT ({port}) within {START_SECONDS_MAX:g} seconds")
-
-
-async def _pump(process: Process, target: Any, *, errors: bool) -> None:
-    """Writes what a program says where the node keeps what we say."""
-    while part := await process.read(READ_BYTES, errors=errors):
-        target.buffer.write(part)
-        target.flush()
 
 
 def _answers(host: str, port: int) -> bool:

@@ -11,7 +11,7 @@ from micro.doors.grpc.spoken import GrpcSpoken
 if TYPE_CHECKING:
     from micro.node.node import Node
 
-__all__ = ["GrpcSpoken", "open_grpc"]
+__all__ = ["GrpcDoor", "GrpcSpoken", "open_grpc"]
 
 
 async def open_grpc(node: Node) -> GrpcDoor:

@@ -61,8 +61,12 @@ class Lookout(asyncio.DatagramProtocol):
 
     async def _look(self) -> None:
         while True:
-            self._ask(EVERYTHING)
+            self.look()
             await asyncio.sleep(LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Looks now."""
+        self._ask(EVERYTHING)
 
     def _ask(self, name: str) -> None:
         try:

@@ -12,13 +12,12 @@ from typing import Any
 from micro.doors.mucp.lan import OF_NODE
 from micro.doors.mucp.names import name_of
 from micro.doors.mucp.outbound import place_of
+from micro.doors.mucp.registered import endpoints_of
 from micro.doors.mucp.spoken import Spoken
 from micro.errors import Fault, MicroError
-from micro.mucp.codec import JSON, PROTOBUF
 from micro.network.link import Link, Serving
 from micro.service.once import call_once
 from micro.service.registry.mdns import DOMAIN, Found
-from micro.service.schema.json import STREAM_KEY
 
 __all__ = ["MUCP_ALONE", "Speaker", "Speaking", "described"]
 
@@ -161,23 +160,12 @@ def described(found: Found) -> dict[str, Any]:
     Any program of this machine can have itself found, and most take calls of everybody who reaches them; so strangers
     of the network are offered none of them until the owner says so.
     """
-    endpoints: list[dict[str, Any]] = []
-    is_grpc = found.metadata.get("protocol") == "grpc"
-    is_go_micro = found.metadata.get("server") == "grpc"  # whose endpoints take JSON by gRPC, some of them alone
-    types = {"content_types": [JSON, PROTOBUF] if is_go_micro else [PROTOBUF]} if is_grpc else {}
-    for each in found.endpoints:
-        metadata = each.get("metadata") or {}
-        if not isinstance(metadata, Mapping) or metadata.get("subscriber") or "." not in str(each["name"]):
-            continue
-        is_stream = metadata.get("stream") == "true"
-        kind = {"kind": "stream", "request": {STREAM_KEY: True}, "response": {STREAM_KEY: True}} if is_stream else {}
-        text = metadata.get("description")
-        endpoints.append({"name": each["name"], "description": text if isinstance(text, str) else "", **kind, **types})
+    kind = "gRPC" if found.metadata.get("protocol") == "grpc" else "go-micro"
     return {
         "name": name_of(found.service),
         "version": found.version,
-        "description": f"A {'gRPC' if is_grpc else 'go-micro'} service at {place_of(found.address, found.port)}.",
+        "description": f"A {kind} service at {place_of(found.address, found.port)}.",
         "metadata": {"spoken_for": DOMAIN, **{key: value for key, value in found.metadata.items() if key != "tags"}},
-        "endpoints": endpoints,
+        "endpoints": endpoints_of(found),
         "export": False,
     }

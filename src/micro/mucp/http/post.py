@@ -29,6 +29,12 @@ BROADCAST = "ff.http.broadcast"
 """The version of those of them that get every event; any other version is a queue, one of whose nodes gets it."""
 
 POSTED = b"/?id="
+OF_HTTP2 = ":"
+"""How names begin that HTTP/2 has for parts of a request; a program of go-micro 2 that was called passes them on."""
+
+SAID_BY_GO = "Micro-ID"
+"""How a program of go-micro 4.10 and later spells the id of an event; all others spell headers as HTTP does."""
+
 VIA = "Micro-Meta-Http-Broker"
 """On an event that was posted: the node it was posted to, whose go-micro neighbours had it from the publisher."""
 
@@ -46,7 +52,9 @@ def read_post(data: bytes) -> tuple[Headers, bytes]:
     """
     try:
         found = msgspec.json.decode(data, type=_Post)
-        said = found.Header or {}
+        said = {name: value for name, value in (found.Header or {}).items() if not name.startswith(OF_HTTP2)}
+        if SAID_BY_GO in said:  # with the id of the call in which it was published, as Go's program was asked it
+            said = {name: value for name, value in said.items() if name != names.ID}
         headers = Headers(said)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f'expected an event of go-micro, {{"Header": {{...}}, "Body": BASE64}}: {error}') from error

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from micro.runtime.manifest import Serves
 from micro.runtime.recipe.plan import Files
 
-__all__ = ["description_of", "evidence", "routes"]
+__all__ = ["description_of", "evidence", "routes", "sources"]
 
 LISTENS = {
     "go": re.compile(
@@ -52,7 +52,7 @@ DESCRIPTION_CHARACTERS_MAX = 200
 def evidence(language: str, files: Files, otherwise: Serves) -> tuple[Serves, str]:
     """Returns what a program of this language is, and the words that say so."""
     reads = ""
-    for path in _sources(language, files):
+    for path in sources(language, files):
         text = files.text(path)
         found = LISTENS[language].search(text)
         if found:
@@ -65,7 +65,7 @@ def evidence(language: str, files: Files, otherwise: Serves) -> tuple[Serves, st
 def routes(language: str, files: Files) -> tuple[str, ...]:
     """Returns what can be asked of an HTTP program, as far as its text tells: `GET /path`."""
     found: dict[str, None] = {}
-    for path in _sources(language, files):
+    for path in sources(language, files):
         text = files.text(path)
         for pattern in ROUTES:
             for match in pattern.finditer(text):
@@ -83,5 +83,6 @@ def description_of(files: Files) -> str:
     return ""
 
 
-def _sources(language: str, files: Files) -> Iterable[str]:
+def sources(language: str, files: Files) -> Iterable[str]:
+    """Returns the source files of a language, without those of tests and of others."""
     return [path for path in files.ending(*SUFFIXES[language], depth_max=4) if not TESTS.search(path)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from micro.errors import SourceError
 from micro.runtime.manifest import Manifest
 from micro.runtime.recipe.evidence import evidence, routes
+from micro.runtime.recipe.gomicro import GO_MICRO, go_micro, handlers, topics
 from micro.runtime.recipe.plan import SHOWN_MAX, Component, Files, Plan
 from micro.runtime.recipe.recipe import Job, Place, Start
 
@@ -47,7 +48,7 @@ class GoRecipe:
         if "" not in folders and len(folders) > 1:
             shown = ", ".join(folders[:SHOWN_MAX])
             raise SourceError(f"{len(folders)} Go programs are here ({shown}): add the folder of one to the source")
-        serves, why = evidence("go", files, "program")
+        serves, why = go_micro(files) or evidence("go", files, "program")
         folder = "" if "" in folders else folders[0]
         return Plan(
             recipe=self.name,
@@ -55,7 +56,8 @@ class GoRecipe:
             command=manifest.command or (OUTCOME,),
             reason=f"there is a go.mod, and a `package main` in {folder or 'its folder'}{'; ' if why else ''}{why}",
             entry=folder,
-            endpoints=routes("go", files) if serves == "http" else (),
+            endpoints=routes("go", files) if serves == "http" else handlers(files) if serves in GO_MICRO else (),
+            topics=topics(files) if serves in GO_MICRO else (),
         )
 
     def asks(self, plan: Plan, files: Files) -> bytes:

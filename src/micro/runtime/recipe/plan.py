@@ -73,6 +73,7 @@ class Plan:
         requirements: Python packages to install beside it; none is None.
         import_folder: a folder of the tree from which Python imports.
         endpoints: what can be asked of it, as far as its text tells.
+        topics: what it publishes on by means of its own, as far as its text tells.
         notes: what a person should know, a line each.
         kind: which engine runs it.
     """
@@ -89,6 +90,7 @@ class Plan:
     requirements: Requirements | None = None
     import_folder: str = ""
     endpoints: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     kind: str = "process"
     engine_reason: str = ""

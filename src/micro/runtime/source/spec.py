@@ -25,8 +25,7 @@ TEXT_CHARACTERS_MAX = 2000
 """A longer source is a mistake."""
 
 EXAMPLE = (
-    "Write for instance github.com/micro/services/helloworld@main, https://example.org/team/code.git//app, "
-    "or /srv/app."
+    "Write for instance github.com/micro/services/helloworld@main, https://example.org/team/code.git//app, or /srv/app."
 )
 
 HOST = re.compile(

@@ -237,8 +237,8 @@ async def dripping(tmp_path: Path) -> AsyncIterator[HttpProgram]:
     server = HttpProgram(program(tmp_path, DRIPPING, "http"), SystemProcesses(), {})
     await server.start()
     yield server
-    assert server._process is not None
-    server._process.signal(signal.SIGKILL)
+    assert server._started is not None
+    server._started.signal(signal.SIGKILL)
     await server.wait()
 
 

@@ -48,6 +48,18 @@ def test_the_spelling_of_version_4_counts() -> None:
     assert headers["Micro-Id"] == "x"
 
 
+def test_an_event_that_was_published_in_a_call_has_its_own_id() -> None:
+    """Version 4 copies what it was called with, that call's `Micro-Id` too, beside its own `Micro-ID`."""
+    headers, _ = read_post(b'{"Header":{"Micro-ID":"x","Micro-Id":"0","Micro-Topic":"t"},"Body":null}')
+    assert headers["Micro-Id"] == "x"
+
+
+def test_an_event_that_was_published_in_a_call_by_grpc_is_read() -> None:
+    """Version 2 copies what HTTP/2 says of the call."""
+    headers, _ = read_post(b'{"Header":{":Authority":"127.0.0.1:1","Micro-Topic":"t"},"Body":null}')
+    assert dict(headers) == {"Micro-Topic": "t"}
+
+
 @pytest.mark.parametrize(
     "name", ["Host", "Origin", "Micro-Stream", "Sec-Fetch-Site", "Transfer-Encoding", "Forwarded", "Cookie"]
 )
