@@ -105,6 +105,50 @@ def test_a_reload_keeps_the_conversation(visit: Open) -> None:
     expect(page.locator(".card")).to_have_count(0)
 
 
+def test_an_earlier_conversation_is_opened_gone_on_from_and_deleted(visit: Open) -> None:
+    """By keyboard, on a phone: the node has it, so another browser of the owner's has it too."""
+    page = visit("", alone=True)
+    with page.expect_response("**/Assistant.Keep"):
+        say(page, "greet Zoe")
+        expect(page.locator(".card .big")).to_have_text("Hello Zoe", timeout=FIRST_MILLISECONDS)
+
+    phone = visit("", viewport={"width": 390, "height": 844})
+    earlier = phone.get_by_role("region", name="Earlier conversations")
+    earlier.get_by_role("button", name="greet Zoe", exact=True).press("Enter")
+    expect(phone.locator(".card .big")).to_have_text("Hello Zoe")
+    expect(phone.get_by_label("Say what you need")).to_be_focused()
+    with phone.expect_response("**/Assistant.Keep"):
+        say(phone, "no, I meant Yan")
+        expect(phone.locator(".card").nth(1).locator(".big")).to_have_text("Hello Yan")
+
+    phone.get_by_role("button", name="Begin a new conversation").press("Enter")
+    expect(phone.get_by_label("Say what you need")).to_be_focused()
+    expect(phone.locator(".card")).to_have_count(0)
+    assert complaints(phone) == []
+    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    earlier.get_by_role("button", name="Delete: greet Zoe").press("Enter")
+    expect(earlier.get_by_role("group", name="Delete it for good?")).to_be_visible()
+    with phone.expect_response("**/Assistant.Discard"):
+        phone.keyboard.press("Enter")
+    expect(phone.get_by_role("button", name="greet Zoe", exact=True)).to_have_count(0)
+
+    page.get_by_role("button", name="Begin a new conversation").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("What do you need?")
+    expect(page.get_by_role("button", name="greet Zoe", exact=True)).to_have_count(0)
+
+
+def test_nobody_but_the_owner_has_earlier_conversations(visit: Open) -> None:
+    """Nothing is listed, and nothing is kept."""
+    asked: list[str] = []
+    page = visit("", owner=False)
+    page.on("request", lambda request: asked.append(request.url) if "Assistant.Keep" in request.url else None)
+    say(page, "greet Ann")
+
+    expect(page.locator(".card .big")).to_have_text("Hello Ann", timeout=FIRST_MILLISECONDS)
+    expect(page.get_by_role("region", name="Earlier conversations")).to_have_count(0)
+    assert asked == []
+
+
 def complaints(page: Page) -> list[str]:
     """Returns what axe finds in either theme."""
     page.evaluate(AXE.read_text())

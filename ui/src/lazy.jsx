@@ -3,7 +3,8 @@ import { useEffect, useState } from "preact/hooks";
 import { Skeleton, State } from "./parts.jsx";
 import { t } from "./words.js";
 
-export function lazy(load) {
+/** `Waiting` is shown meanwhile. */
+export function lazy(load, Waiting = () => <Skeleton lines={4} />) {
   let loaded = null;
   return function Lazy(props) {
     const [Component, setComponent] = useState(() => loaded);
@@ -15,6 +16,6 @@ export function lazy(load) {
     if (failed) {
       return <State title={t("This page could not be loaded")}><button class="quiet" onClick={() => location.reload()}>{t("Load the app again")}</button></State>;
     }
-    return Component ? <Component {...props} /> : <Skeleton lines={4} />;
+    return Component ? <Component {...props} /> : <Waiting />;
   };
 }

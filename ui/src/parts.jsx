@@ -163,13 +163,13 @@ export function Offline() {
 }
 
 /** Asks before something that cannot be undone; the question stands where the button stood. */
-export function Sure({ label, question, act, danger = true }) {
+export function Sure({ label, about, question, act, danger = true, small = false }) {
   const [asked, setAsked] = useState(false);
   const yes = useRef();
   useEffect(() => {
     if (asked) yes.current.focus();
   }, [asked]);
-  if (!asked) return <button type="button" class={danger ? "danger" : "quiet"} onClick={() => setAsked(true)}>{label}</button>;
+  if (!asked) return <button type="button" class={`${danger ? "danger" : "quiet"} ${small ? "little" : ""}`} aria-label={about && `${label}: ${about}`} onClick={() => setAsked(true)}>{label}</button>;
   return (
     <span class="row" role="group" aria-label={question}>
       <span class="mid">{question}</span>

@@ -13,6 +13,7 @@ from micro.assistant.calling import Caller as Calls
 from micro.assistant.calling import Event
 from micro.assistant.conversation import Conversation, Conversations
 from micro.assistant.evidence import Engine
+from micro.assistant.kept import KeptConversations
 from micro.assistant.knowledge import Knowledge, Services
 from micro.assistant.learned import Learned, OpenStore
 from micro.assistant.model import Model
@@ -26,14 +27,14 @@ from micro.errors import BadRequest, Conflict, Forbidden, TooManyRequests
 from micro.ports import Clock, Entropy
 from micro.trust.policy import Caller
 
-__all__ = ["Assistant"]
+__all__ = ["OWNERS", "Assistant"]
 
 TURNS_MAX: Final = 16
 """Of all callers but the owner, who has as many of his own."""
 
 TURNS_OF_CALLER_MAX: Final = 4
 OWNERS: Final = "owner"
-"""Under which the owner's turns are counted, whoever's key he has."""
+"""Under which the owner's turns are counted, and his conversations kept, whoever's key he has."""
 
 ENDING_SECONDS_MAX: Final = 10.0
 """So long a turn waits for the last one of its conversation, whose caller may just have left, to come to its end."""
@@ -46,6 +47,9 @@ SEARCH_SCORE_PART: Final = 0.02
 
 class Assistant:
     """One node's assistant.
+
+    Attributes:
+        kept: the conversations that its owner may open again.
 
     Args:
         services: what is in reach.
@@ -75,6 +79,7 @@ class Assistant:
     ) -> None:
         self._knowledge = Knowledge(services, engines)
         self._learned = Learned(open_store)
+        self.kept = KeptConversations(open_store)
         self._conversations = Conversations()
         self._client_for = client_for
         self._hidden = hidden

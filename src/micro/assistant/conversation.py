@@ -16,7 +16,7 @@ from micro.assistant.offers import Offer
 from micro.assistant.rows import Row
 from micro.errors import BadRequest
 
-__all__ = ["Conversation", "Conversations", "Plan", "Waiting"]
+__all__ = ["Conversation", "Conversations", "Plan", "Waiting", "check_name"]
 
 CONVERSATIONS_MAX: Final = 1_024
 CONVERSATIONS_OF_CALLER_MAX: Final = 32
@@ -92,6 +92,12 @@ class Conversation:
         self.waits_for, self.plan, self.asked, self.rows, self.chips, self.said = "", None, (), (), (), ""
 
 
+def check_name(name: str) -> None:
+    """Raises `BadRequest` where that is no possible name of a conversation."""
+    if not _NAME.fullmatch(name):
+        raise BadRequest("conversation: expected 1 to 64 letters, digits, - and _")
+
+
 class Conversations:
     """All conversations, the one that was silent for longest first."""
 
@@ -108,8 +114,7 @@ class Conversations:
         Raises:
             BadRequest: that is no possible name.
         """
-        if not _NAME.fullmatch(name):
-            raise BadRequest("conversation: expected 1 to 64 letters, digits, - and _")
+        check_name(name)
         self._expire(now)
         found = self._kept.pop((caller, name), None)
         if found is None:

@@ -35,7 +35,10 @@ UNKEPT = frozenset({"assistant"})
 """What these services are asked is not kept: it is what people say."""
 
 
-ASIDE = frozenset({"voice", "assistant assistant.prepare", "assistant assistant.search", "assistant assistant.suggest"})
+ASIDE = frozenset(
+    ["voice"]
+    + [f"assistant assistant.{verb}" for verb in ("prepare", "search", "suggest", "keep", "conversations", "open")]
+)
 """What a page asks by itself, when it is opened and while somebody types or speaks: what comes of it is noted."""
 
 

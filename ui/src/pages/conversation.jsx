@@ -5,6 +5,7 @@ import { Request, useFirstWrong } from "../form.jsx";
 import { hand } from "../handed.js";
 import { Icon } from "../icons.jsx";
 import { bytesOf, control } from "../node.js";
+import { lazy } from "../lazy.jsx";
 import { Heading, Offline } from "../parts.jsx";
 import { to } from "../route.js";
 import { blank, check, label, resolve, sent, withoutSecrets } from "../schema.js";
@@ -13,6 +14,8 @@ import { notice } from "../notice.jsx";
 import { forget, isFull, loading, prepare, say, stop, TEXT_CHARACTERS_MAX, turns, withdraw } from "../talk.js";
 import { Answer, bare } from "../value.jsx";
 import { duration, number, t } from "../words.js";
+
+const Earlier = lazy(() => import("../earlier.jsx"), () => null);
 
 export default function Conversation() {
   const said = useStore(turns);
@@ -26,12 +29,20 @@ export default function Conversation() {
     <div class="column talk">
       <Heading>{t("What do you need?")}</Heading>
       <Offline />
-      {said.length ? <button type="button" class="plain anew" onClick={forget}>{t("Begin a new conversation")}</button> : <Beginning />}
+      {said.length > 0 && <button type="button" class="plain anew" onClick={anew}>{t("Begin a new conversation")}</button>}
+      {!said.length && <Beginning />}
+      <Earlier unfolded={!said.length} key={said.length ? "during" : "before"} />
       {said.map((turn, index) => <Turn key={turn.id} turn={turn} isLast={index === said.length - 1} />)}
       <div ref={end} class="talk-end" />
       <Composer busy={said.some((turn) => turn.busy)} />
     </div>
   );
+}
+
+/** Whoever began anew goes on to say something. */
+function anew() {
+  forget();
+  requestAnimationFrame(() => document.getElementById("say")?.focus());
 }
 
 const SHOWN = 6, CLAUSE_CHARACTERS_MAX = 80, GIVEN_MAX = 8, VALUE_CHARACTERS_MAX = 120;
@@ -252,7 +263,7 @@ function Filling({ route, fields, only, close }) {
     if (Object.keys(found).length) return;
     close();
     const given = sent(value);
-    say({ choose: `${route.service} ${route.endpoint}`, fields: given }, spokenOf(given, blank(whole)));
+    say({ choose: `${route.service} ${route.endpoint}`, fields: given }, spokenOf(withoutSecrets(given, whole), blank(whole)));
   };
   return (
     <form class="stack" ref={form} noValidate onSubmit={submit}>

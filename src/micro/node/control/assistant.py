@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from micro.assistant.assistant import Assistant
+from micro.assistant.assistant import OWNERS, Assistant
 from micro.assistant.said import Said
+from micro.errors import Forbidden
 from micro.service.context import Context
 from micro.service.service import Service
 
@@ -67,9 +68,50 @@ class AssistantControl:
         """
         return {"suggestions": await self._assistant.suggest(context.caller, limit)}
 
+    async def keep(
+        self, conversation: str, context: Context, turns: list[dict[str, Any]], title: str = "", waits_for: str = ""
+    ) -> dict[str, Any]:
+        """Keeps what a page showed of a conversation, for the owner alone, instead of what was kept of it before.
+
+        Args:
+            conversation: its name, as `Assistant.Say` told it.
+            turns: what was seen, at most 100 turns and 512,000 bytes.
+            title: what it is listed as, at most 120 characters.
+            waits_for: what its last turn ended with waiting for.
+        """
+        await self._assistant.kept.keep(_owners(context), conversation, title, turns, waits_for)
+        return {"kept": conversation}
+
+    async def conversations(self, context: Context) -> dict[str, Any]:
+        """Lists the conversations that are kept, that which was said last first; at most fifty."""
+        return {"conversations": await self._assistant.kept.list(_owners(context))}
+
+    async def open(self, conversation: str, context: Context) -> dict[str, Any]:
+        """Returns a conversation that is kept, to be read again and gone on from.
+
+        Args:
+            conversation: its name.
+        """
+        return await self._assistant.kept.read(_owners(context), conversation)
+
+    async def discard(self, context: Context, conversation: str = "") -> dict[str, Any]:
+        """Deletes conversations that are kept.
+
+        Args:
+            conversation: the name of one; empty deletes all.
+        """
+        return {"discarded": await self._assistant.kept.discard(_owners(context), conversation)}
+
     async def forget(self, context: Context) -> dict[str, Any]:
         """Forgets the sentences that were learned from the caller's choices."""
         return {"forgotten": await self._assistant.forget(context.caller)}
+
+
+def _owners(context: Context) -> str:
+    """Returns under what the owner's conversations are kept; raises `Forbidden` where somebody else asks."""
+    if not context.caller.unlimited:
+        raise Forbidden("conversations are kept for the owner of the node alone; next: micro web signs you in")
+    return OWNERS
 
 
 def assistant_service(assistant: Assistant) -> Service:
@@ -80,5 +122,9 @@ def assistant_service(assistant: Assistant) -> Service:
     service.add("Assistant.Prepare", endpoints.prepare, idempotent=True)
     service.add("Assistant.Search", endpoints.search, idempotent=True)
     service.add("Assistant.Suggest", endpoints.suggest, idempotent=True)
+    service.add("Assistant.Keep", endpoints.keep, idempotent=True)
+    service.add("Assistant.Conversations", endpoints.conversations, idempotent=True)
+    service.add("Assistant.Open", endpoints.open, idempotent=True)
+    service.add("Assistant.Discard", endpoints.discard, idempotent=True)
     service.add("Assistant.Forget", endpoints.forget, idempotent=True)
     return service
