@@ -1,10 +1,12 @@
 """A log of this node is taken back from its copies, where this node lost it and its copies have it still.
 
 the node starts, or a topic is to be copied     its log is detained: what is published waits, and has no number yet
+                                                and its queues are given nothing
 the super nodes that may have copies are asked  they serve none of it any more: its node is there
-some have more than is here                     they are asked how far queues came, and read side by side; what they
-agree on (see `believing`) enters the log as it had been
-there is no more, or it takes too long          the log is released
+they have copies                                they are asked how far queues came
+some have more than is here                     those are read side by side; what they agree on (see `believing`)
+                                                enters the log as it had been
+there is no more, or it takes too long          the log is released; queues go on where they came to elsewhere
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import takewhile
 from typing import Any, Final
 
@@ -26,10 +29,13 @@ from micro.service.copies.believing import AHEAD_SECONDS_MAX, Agreed, Listed, ag
 from micro.service.copies.naming import LOG_DIGITS, copy_name
 from micro.trust.identity import short
 
-__all__ = ["FIND_SECONDS_MAX", "TAKE_SECONDS_MAX", "Outcome", "TakingBack"]
+__all__ = ["FIND_SECONDS_MAX", "LEARN_SECONDS_MAX", "TAKE_SECONDS_MAX", "Outcome", "TakingBack"]
 
 FIND_SECONDS_MAX: Final = 5.0
 """So long publishers wait at most until it is known whether there is something to be taken back."""
+
+LEARN_SECONDS_MAX: Final = 5.0
+"""So long they and subscribers wait besides where nothing was lost: queues may have come further at a copy."""
 
 TAKE_SECONDS_MAX: Final = 60.0
 """So long they wait at most if there is. What was not taken back by then is not any more."""
@@ -137,9 +143,14 @@ class TakingBack:
         """Takes back what can be, and returns what was. The log stays detained."""
         await self.look()
         self._copies = log_of(self.listed, self._known)
-        if not self._is_needed():
+        if not self._copies:
             return Outcome()
         self._name = next(iter(self._copies.values())).log
+        if not self._is_needed():
+            with suppress(TimeoutError):  # the copies tell it once more when they are opened
+                async with asyncio.timeout(LEARN_SECONDS_MAX):
+                    await self._learn()
+            return Outcome()
         try:
             async with asyncio.timeout(TAKE_SECONDS_MAX):
                 await self._learn()
@@ -166,7 +177,7 @@ class TakingBack:
         """Says whether copies have more than is here, or how far they have it is not known any more."""
         last = self._broker.bounds(self._topic)[1]
         is_forgotten = self._is_begun or not self._known
-        return bool(self._copies) and (is_forgotten or any(copy.last > last for copy in self._copies.values()))
+        return is_forgotten or any(copy.last > last for copy in self._copies.values())
 
     async def release(self) -> None:
         """Releases the log, whose queues are as far as those say whose copies are a beginning of it; waits for that."""

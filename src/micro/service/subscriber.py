@@ -19,12 +19,13 @@ from micro.service.broker.broker import Ephemeral, Member, Output, StoredEvent, 
 from micro.service.broker.directory import LogPlace
 from micro.service.broker.turns import Part
 from micro.service.cost import Handled, read_handled
+from micro.service.handed import REMOTE_FIRST, Handed
 from micro.service.trial import Share
 from micro.service.upstream import Upstream
 from micro.service.waiting import Waiting, shown
 from micro.trust.identity import short
 
-__all__ = ["OURS", "REMOTE_FIRST", "REMOTE_MAX", "Elsewhere", "Subscriber"]
+__all__ = ["OURS", "Elsewhere", "Subscriber"]
 
 OURS = frozenset(
     {
@@ -43,11 +44,6 @@ OURS = frozenset(
     }
 )
 """Headers of an event that its keeper writes; what a publisher puts there does not count."""
-
-REMOTE_FIRST = 1 << 62
-"""Events from other nodes are numbered from here on, which no log of ours reaches."""
-REMOTE_MAX = 1_024
-"""So many of them may wait for one subscriber's acknowledgement."""
 
 log = logging.getLogger("micro.events")
 
@@ -126,10 +122,9 @@ class Subscriber(Owner, Member):
         "_draining",
         "_exchange",
         "_extra",
+        "_handed",
         "_headers",
         "_publisher",
-        "_remote",
-        "_remote_next",
         "_upstreams",
         "_waiting",
         "link",
@@ -154,8 +149,7 @@ class Subscriber(Owner, Member):
         self._draining: asyncio.Task[None] | None = None
         self.queue = event.block.headers.get(names.QUEUE)
         self._upstreams: dict[LogPlace, Upstream] = {}
-        self._remote: dict[int, tuple[Upstream, int]] = {}
-        self._remote_next = REMOTE_FIRST
+        self._handed = Handed()
         self._waiting = Waiting()
         self.subscription: Subscription | None = None
         self.part: Part = True
@@ -241,8 +235,7 @@ class Subscriber(Owner, Member):
     def _leave(self, upstream: Upstream) -> None:
         if self._upstreams.get(upstream.place) is upstream:
             del self._upstreams[upstream.place]
-        for number in [number for number, (known, _) in self._remote.items() if known is upstream]:
-            del self._remote[number]
+        self._handed.leave(upstream)
         upstream.close()
 
     def parted(self, upstream: Upstream, fault: Fault) -> None:
@@ -294,12 +287,14 @@ class Subscriber(Owner, Member):
         return self._waiting.states(asked)
 
     def take(self, upstream: Upstream, sequence: int, event: StoredEvent) -> bool:
-        number = self._remote_next if sequence else 0
-        if len(self._remote) >= REMOTE_MAX or not self.deliver(number, event):
+        handed = self._handed
+        if sequence and handed.knows(upstream, sequence, event, asyncio.get_running_loop().time()):
+            return True
+        number = handed.next
+        if number is None or not self.deliver(number if sequence else 0, event):
             return False
         if sequence:
-            self._remote[number] = (upstream, sequence)
-            self._remote_next += 1
+            handed.hand(upstream, sequence, event)
         return True
 
     def complete(
@@ -311,15 +306,13 @@ class Subscriber(Owner, Member):
         elif sequence < REMOTE_FIRST:
             complete = partial(self.subscription.complete, sequence, publisher, outputs)
             self._desk.complete_here(self.topic, outputs, complete, done)
-        elif sequence not in self._remote:
+        elif not self._handed.holds(sequence):
             done(Conflict("the link to the event's log was lost, or it was done; it comes again to some member"))
         else:
-            upstream, number = self._remote[sequence]
 
             def published(fault: Fault | None) -> None:
-                if fault is None and self._remote.pop(sequence, None) is not None:
-                    upstream.acknowledge(number)
-                    upstream.drain()
+                if fault is None:
+                    self._acknowledged_remote(sequence, None)
                 done(fault)
 
             self._desk.publish_all(publisher, outputs, published)
@@ -348,14 +341,12 @@ class Subscriber(Owner, Member):
                 self.subscription.negative(sequence, delay_milliseconds / 1000)
 
     def _acknowledged_remote(self, sequence: int, delay_milliseconds: int | None) -> None:
-        upstream, number = self._remote.pop(sequence, (None, 0))
-        if upstream is None:
-            return
         if delay_milliseconds is None:
-            upstream.acknowledge(number)
+            upstream = self._handed.acknowledge(sequence, asyncio.get_running_loop().time())
         else:
-            upstream.negative(number, delay_milliseconds)
-        upstream.drain()
+            upstream = self._handed.negative(sequence, delay_milliseconds)
+        if upstream is not None:
+            upstream.drain()
 
     def cancelled(self) -> None:
         for upstream in list(self._upstreams.values()):

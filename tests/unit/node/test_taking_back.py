@@ -13,6 +13,7 @@ from micro.errors import NotFound, TooManyRequests, Unavailable
 from micro.node import taking_back
 from micro.node.control.copies import CopyEndpoints
 from micro.node.replicator import START_SECONDS_MAX
+from micro.node.taking_back import FIND_SECONDS_MAX, LEARN_SECONDS_MAX
 from micro.service.broker.broker import Limits, StoredEvent
 from micro.service.broker.cursor import Cursor
 from micro.service.context import Context
@@ -111,6 +112,52 @@ def test_what_was_done_where_a_copy_was_served_is_done(play: Play) -> None:
         await asyncio.sleep(5)
         assert sorted(number for number, _ in reader.got) == [2, 5]
         assert not copies.of(NODE)[0].served
+
+    play(scenario)
+
+
+def test_who_comes_early_is_not_given_what_was_done_at_a_copy(play: Play) -> None:
+    """The log is whole, and its queue came further elsewhere: its members wait until that is known."""
+
+    async def scenario(street: Street) -> None:
+        await filled(street)
+        await asyncio.sleep(5)
+        copies = street.supers[street.chosen()[1]]
+        street.replicator.stop()
+        [kept] = copies.of(NODE)
+        copies.serve(kept)
+        copies.broker.surpass(kept.name, "work", Cursor(4, ((2, 1, ""),)))
+        street.begin()
+        reader = Reader()
+        street.replicator.wanted({TOPIC: 2})
+        reader.subscription = street.broker.subscribe(TOPIC, "work", reader)
+        await until_open(street)
+        await asyncio.sleep(5)
+        assert sorted(number for number, _ in reader.got) == [2, 5]
+        assert not copies.of(NODE)[0].served
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("endpoint", ["Copy.List", "Copy.Learn"])
+def test_who_comes_early_waits_no_longer_than_needed(play: Play, endpoint: str) -> None:
+    """No copy answers: the queue goes on with what is here."""
+
+    async def scenario(street: Street) -> None:
+        await filled(street)
+        street.replicator.stop()
+        street.begin()
+        street.silent.update((nid, endpoint) for nid in street.supers)
+        reader = Reader()
+        street.replicator.wanted({TOPIC: 2})
+        reader.subscription = street.broker.subscribe(TOPIC, "work", reader)
+        await asyncio.sleep(1)
+        assert reader.got == []
+        began = seconds()
+        await until_open(street)
+        await asyncio.sleep(0.1)
+        assert sorted(number for number, _ in reader.got) == [1, 2, 3, 4, 5]
+        assert seconds() - began <= FIND_SECONDS_MAX + LEARN_SECONDS_MAX
 
     play(scenario)
 

@@ -13,8 +13,9 @@ from micro.service.broker.broker import StoredEvent
 from micro.service.broker.delivery import Delivery, Unfinished
 from micro.service.broker.inbox import Inbox
 from micro.service.broker.listener import Listener
+from micro.service.broker.topic import Topic
 
-__all__ = ["Action", "Bury", "Deliver", "Missed", "Mourn", "Read", "Reread"]
+__all__ = ["Action", "Bury", "Deliver", "Drop", "Missed", "Mourn", "Read", "Reread"]
 
 
 class Deliver(msgspec.Struct, gc=False):
@@ -63,6 +64,20 @@ class Mourn(msgspec.Struct, gc=False):
 
     inbox: Inbox
     count: int
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """Shorten a topic's log; answer with `Topics.trimmed`.
+
+    Away with what is older than the date `before`, and with what exceeds `messages` or `bytes` unless it stands at or
+    after sequence `needed`.
+    """
+
+    topic: Topic
+    before: float
+    messages: int
+    bytes: int
+    needed: int
 
 
 Action = Deliver | Missed | Read | Reread | Bury | Mourn

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from micro.errors import Fault, Forbidden
+from micro.service.broker.actions import Drop
 from micro.service.broker.broker import Limits, StoredEvent, event_bytes
 from micro.service.broker.cursor import Cursor
 from micro.service.broker.delivery import Numbered
 from micro.service.broker.embedded import EmbeddedBroker
 from micro.service.broker.pieces import Piece, Told, write_piece
-from micro.service.broker.topics import Drop
 from micro.store.database import Group
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from micro.errors import Conflict, Fault, NotFound
+from micro.service.broker.actions import Drop
 from micro.service.broker.broker import Limits
 from micro.service.broker.inbox import Inbox
 from micro.service.broker.log import Log
 from micro.service.broker.topic import Topic
-from micro.service.broker.topics import Drop, Topics
+from micro.service.broker.topics import Topics
 
 if TYPE_CHECKING:
     from micro.ports import Clock

@@ -9,6 +9,7 @@ import apsw
 import msgspec
 
 from micro.errors import Fault, TooManyRequests
+from micro.service.broker.actions import Drop
 from micro.service.broker.append import Append, Appends
 from micro.service.broker.broker import EVENT_BYTES, Limits, StoredEvent
 from micro.service.broker.complete import Completion, Completions, clear_marks, with_marks
@@ -17,7 +18,6 @@ from micro.service.broker.delivery import SEQUENCE_BITS, Numbered
 from micro.service.broker.inbox import Inbox
 from micro.service.broker.pieces import Piece
 from micro.service.broker.topic import Topic
-from micro.service.broker.topics import Drop
 from micro.service.broker.trim import trim
 from micro.store.database import Database, Row
 

@@ -25,13 +25,13 @@ Done = Callable[[Fault | None], None]
 class Restorable(Broker, Protocol):
     """A broker whose logs can be restored.
 
-    A log is detained first: what is published waits, in order, and takes no number. Then it is restored, piece by
-    piece; nobody is given anything of it yet. With its release the queues are where they had come to, what was restored
-    is handed out to those that have not had it, and what waited is published behind it.
+    A log is detained first: what is published waits, in order, and takes no number, and queues are given nothing. Then
+    it is restored, piece by piece. With its release the queues are where they had come to, here or elsewhere, they are
+    given what they have not had, and what waited is published behind it.
     """
 
     def detain(self, topic: str) -> None:
-        """Has everything wait that is published on a topic; with that the limit on what waits for the disk holds."""
+        """Has a topic's queues wait, and what is published on it, within the limit on what waits for the disk."""
 
     def restore(self, topic: str, events: Sequence[Numbered], done: Told) -> None:
         """Puts events into the log of a topic that is detained, under the numbers that they had.
@@ -82,11 +82,13 @@ class RestoringBroker(EmbeddedBroker):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._detained: dict[str, _Detained] = {}
+        self._topics.detained = self._detained.keys()
 
     async def stop(self) -> None:
         """Ends; what waits for a log was not published."""
-        detained, self._detained = self._detained, {}
-        for each in detained.values():
+        detained = list(self._detained.values())
+        self._detained.clear()
+        for each in detained:
             for _, fail in each.waiting:
                 fail(Unavailable("the node is stopping, and the event is not kept; publish it again, with the same id"))
         await super().stop()
@@ -131,6 +133,8 @@ class RestoringBroker(EmbeddedBroker):
         place = self._topics.get(topic)
         if place is not None:
             place.is_trimming = False
+            self._topics.stir(place)
+            self._courier.rouse()
         inboxes = self._take_up(topic, detained, cursors) if detained.count or cursors else []
         for act, _ in detained.waiting:
             act()
@@ -147,7 +151,6 @@ class RestoringBroker(EmbeddedBroker):
         self._topics.restored(topic, first, last, detained.size, allowed)
         if self._topics.excess(topic):
             self._keeper.trim(topic)
-        self._courier.rouse()
         return list(topic.inboxes.values())
 
     def _save(self, inboxes: Sequence[Inbox], done: Done) -> None:

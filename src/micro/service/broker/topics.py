@@ -44,13 +44,11 @@ is to be done, and answered, before the next is taken:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
-import msgspec
-
 from micro.errors import Conflict, Fault, TooManyRequests
-from micro.service.broker.actions import Action, Bury, Deliver, Missed, Mourn, Read, Reread
+from micro.service.broker.actions import Action, Bury, Deliver, Drop, Missed, Mourn, Read, Reread
 from micro.service.broker.broker import Limits, check_name
 from micro.service.broker.cursor import Cursor
 from micro.service.broker.delivery import Numbered
@@ -60,32 +58,19 @@ from micro.service.broker.topic import Place, Topic
 from micro.service.broker.turns import Part
 from micro.service.cost import Handled
 
-__all__ = ["Drop", "Topics"]
+__all__ = ["Topics"]
 
 TRIM_SLACK = 9 / 8
 """A log is shortened when it exceeds its limits by this factor: strides cost less than a step at every event."""
 
 
-class Drop(msgspec.Struct, frozen=True):
-    """Shorten a topic's log; answer with `Topics.trimmed`.
-
-    Away with what is older than the date `before`, and with what exceeds `messages` or `bytes` unless it stands at or
-    after sequence `needed`.
-    """
-
-    topic: Topic
-    before: float
-    messages: int
-    bytes: int
-    needed: int
-
-
 class Topics:
-    """All topics that are in use. `now` is monotonic and set by `tick`; `time` is the date, in seconds since 1970."""
+    """All topics in use. `now` is monotonic and set by `tick`; the queues of `detained` topics are given nothing."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.now = 0.0
+        self.detained: Collection[str] = ()
         self._topics: dict[str, Topic] = {}
         self._stirred: dict[str, Topic] = {}
         self._awake: dict[str, Topic] = {}
@@ -157,7 +142,7 @@ class Topics:
             with suppress(Fault):
                 self.surpass(topic, queue, cursor)
         topic.needed = topic.needs(self.limits, self.now)
-        self._stir(topic)
+        self.stir(topic)
 
     def trimmed(self, topic: Topic, first: int, size: int) -> None:
         """The log now begins at `first` and holds `size` bytes."""
@@ -167,7 +152,7 @@ class Topics:
             topic.first = first
             for inbox in topic.inboxes.values():
                 inbox.trimmed(first)
-            self._stir(topic)
+            self.stir(topic)
 
     # -- members ------------------------------------------------------------------------------------------------------
 
@@ -186,7 +171,7 @@ class Topics:
             return Place(topic, listener=listener)
         inbox = self._inbox(topic, queue)
         member = inbox.turns.join(handle, self.limits.in_flight)
-        self._stir(topic)
+        self.stir(topic)
         return Place(topic, inbox, member)
 
     def _inbox(self, topic: Topic, queue: str, start: int | None = None, rewinds: int = 0) -> Inbox:
@@ -209,7 +194,7 @@ class Topics:
         inbox = self._inbox(topic, queue, first, rewinds=1)
         count = topic.last + 1 - first if is_new else inbox.rewind(first)
         topic.needed = topic.needs(self.limits, self.now)
-        self._stir(topic)
+        self.stir(topic)
         return inbox, count
 
     def surpass(self, topic: Topic, queue: str, cursor: Cursor, *, follows: bool = False) -> Inbox:
@@ -224,7 +209,7 @@ class Topics:
             inbox.go_back(topic.first, cursor.rewinds)
         inbox.surpass(cursor)
         topic.needed = topic.needs(self.limits, self.now)
-        self._stir(topic)
+        self.stir(topic)
         return inbox
 
     def leave(self, place: Place) -> None:
@@ -232,7 +217,7 @@ class Topics:
         topic = place.topic
         if place.inbox is not None and place.member is not None:
             place.inbox.leave(place.member, self.now)
-            self._stir(topic)
+            self.stir(topic)
         if place.listener is not None:
             place.listener.is_paused = True
             topic.audience = tuple(listener for listener in topic.audience if listener is not place.listener)
@@ -243,7 +228,7 @@ class Topics:
             place.listener.is_paused = False
         elif place.inbox is not None and place.member is not None:
             place.inbox.resume(place.member)
-        self._stir(place.topic)
+        self.stir(place.topic)
 
     def share(self, place: Place, part: Part) -> None:
         """Says which events a member is to have; one without a queue has all or nothing."""
@@ -251,13 +236,13 @@ class Topics:
             place.listener.is_muted = part is not True
         elif place.inbox is not None and place.member is not None:
             place.inbox.turns.share(place.member, part)
-        self._stir(place.topic)
+        self.stir(place.topic)
 
     def acknowledge(self, place: Place, sequence: int) -> bool:
         """A member has handled an event, which ends it for the queue; returns whether it was its to end."""
         if place.inbox is None or place.member is None:
             return False
-        self._stir(place.topic)
+        self.stir(place.topic)
         return place.inbox.acknowledge(place.member, sequence)
 
     def told(self, place: Place, sequence: int, handled: Handled) -> None:
@@ -281,13 +266,13 @@ class Topics:
         """An event is marked as done on disk, whoever has it now."""
         topic = self._topics.get(inbox.topic)
         if topic is not None and inbox.finish(sequence):
-            self._stir(topic)
+            self.stir(topic)
 
     def negative(self, place: Place, sequence: int, delay_seconds: float, error: str) -> bool:
         """A member could not handle an event, which is delivered again; returns whether it was in flight to it."""
         if place.inbox is None or place.member is None:
             return False
-        self._stir(place.topic)
+        self.stir(place.topic)
         return place.inbox.negative(place.member, sequence, delay_seconds, error, self.now)
 
     def refuse(self, action: Deliver) -> None:
@@ -310,7 +295,8 @@ class Topics:
             else:
                 del self._awake[topic.name]
 
-    def _stir(self, topic: Topic) -> None:
+    def stir(self, topic: Topic) -> None:
+        """Has it looked at what is to be done for a topic."""
         self._stirred[topic.name] = topic
         self._awake[topic.name] = topic
 
@@ -323,7 +309,7 @@ class Topics:
             topic = self._stirred.pop(name)
             for listener in topic.audience:
                 yield from self._to_listener(listener)
-            for inbox in list(topic.inboxes.values()):
+            for inbox in list(topic.inboxes.values()) if name not in self.detained else ():
                 yield from self._to_queue(inbox)
 
     def _to_listener(self, listener: Listener) -> Iterator[Action]:

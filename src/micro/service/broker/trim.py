@@ -7,7 +7,7 @@ from typing import Any
 
 import apsw
 
-from micro.service.broker.topics import Drop
+from micro.service.broker.actions import Drop
 
 __all__ = ["TRIM_ROWS_MAX", "Trimmed", "trim"]
 
