@@ -17,14 +17,14 @@ Nothing of this makes up for an acknowledgement that is never given: an event co
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from micro.service.broker.broker import StoredEvent
-from micro.service.upstream import Upstream
+from micro.service.broker.directory import LogPlace
 
-__all__ = ["HANDED_MAX", "REMOTE_FIRST", "SETTLED_SECONDS", "Handed"]
+__all__ = ["HANDED_MAX", "REMOTE_FIRST", "SETTLED_SECONDS", "Handed", "Source"]
 
 REMOTE_FIRST: Final = 1 << 62
 """Events from other nodes are numbered from here on, which no log of ours reaches."""
@@ -39,11 +39,26 @@ _Key = tuple[str, str, str]
 """The node whose log it is, the publisher and the id: what an event keeps wherever its log is served."""
 
 
+class Source(Protocol):
+    """Where events are from: `micro.service.upstream.Upstream`."""
+
+    place: LogPlace
+
+    def drain(self) -> None:
+        """Hands over what waits there for room."""
+
+    def acknowledge(self, sequence: int) -> None:
+        """The event is done with."""
+
+    def negative(self, sequence: int, delay_milliseconds: int) -> None:
+        """The event is wanted again after the delay."""
+
+
 class _Event(msgspec.Struct, gc=True):
-    """One that the subscriber has; of no upstream where that has ended."""
+    """One that the subscriber has; of no source where that has ended."""
 
     key: _Key
-    upstream: Upstream | None
+    source: Source | None
     sequence: int
 
 
@@ -61,31 +76,31 @@ class Handed:
         """The number that the next event is to have, None while the subscriber has as many as it may."""
         return self._next if len(self._events) < HANDED_MAX else None
 
-    def hand(self, upstream: Upstream, sequence: int, event: StoredEvent) -> None:
+    def hand(self, source: Source, sequence: int, event: StoredEvent) -> None:
         """The subscriber was handed an event under the number `next`."""
-        self._events[self._next] = _Event(_key(upstream, event), upstream, sequence)
+        self._events[self._next] = _Event(_key(source, event), source, sequence)
         self._next += 1
 
-    def knows(self, upstream: Upstream, sequence: int, event: StoredEvent, now: float) -> bool:
+    def knows(self, source: Source, sequence: int, event: StoredEvent, now: float) -> bool:
         """Says whether the subscriber has, or had, an event that comes once more, and goes on with it as above."""
         if event.attempt < 2:
             return False
-        key = _key(upstream, event)
+        key = _key(source, event)
         number = self._parted.pop(key, None)
         if number is not None:
             had = self._events[number]
-            had.upstream, had.sequence = upstream, sequence
+            had.source, had.sequence = source, sequence
             return True
         if now - self._settled.get(key, -SETTLED_SECONDS) >= SETTLED_SECONDS:
             return False
-        upstream.acknowledge(sequence)
+        source.acknowledge(sequence)
         return True
 
-    def leave(self, upstream: Upstream) -> None:
-        """An upstream has ended."""
+    def leave(self, source: Source) -> None:
+        """A source has ended."""
         for number, event in self._events.items():
-            if event.upstream is upstream:
-                event.upstream = None
+            if event.source is source:
+                event.source = None
                 self._parted[event.key] = number
 
     def holds(self, number: int) -> bool:
@@ -94,34 +109,34 @@ class Handed:
         One whose place has ended is given up with the question: it comes again.
         """
         event = self._events.get(number)
-        if event is not None and event.upstream is None:
+        if event is not None and event.source is None:
             self._forget(number)
             return False
         return event is not None
 
-    def acknowledge(self, number: int, now: float) -> Upstream | None:
+    def acknowledge(self, number: int, now: float) -> Source | None:
         """Acknowledges an event where it came from; returns that place, if it is still there."""
         event = self._forget(number)
         if event is None:
             return None
-        upstream = event.upstream
-        if upstream is None or upstream.place.nid != upstream.place.origin:  # it may count nothing any more
+        source = event.source
+        if source is None or source.place.nid != source.place.origin:  # it may count nothing any more
             self._settle(event.key, now)
-        if upstream is not None:
-            upstream.acknowledge(event.sequence)
-        return upstream
+        if source is not None:
+            source.acknowledge(event.sequence)
+        return source
 
-    def negative(self, number: int, delay_milliseconds: int) -> Upstream | None:
+    def negative(self, number: int, delay_milliseconds: int) -> Source | None:
         """Gives an event back to where it came from; returns that place, if it is still there."""
         event = self._forget(number)
-        if event is None or event.upstream is None:
+        if event is None or event.source is None:
             return None
-        event.upstream.negative(event.sequence, delay_milliseconds)
-        return event.upstream
+        event.source.negative(event.sequence, delay_milliseconds)
+        return event.source
 
     def _forget(self, number: int) -> _Event | None:
         event = self._events.pop(number, None)
-        if event is not None and event.upstream is None and self._parted.get(event.key) == number:
+        if event is not None and event.source is None and self._parted.get(event.key) == number:
             del self._parted[event.key]
         return event
 
@@ -132,5 +147,5 @@ class Handed:
             del self._settled[next(iter(self._settled))]
 
 
-def _key(upstream: Upstream, event: StoredEvent) -> _Key:
-    return upstream.place.origin, event.publisher, event.id
+def _key(source: Source, event: StoredEvent) -> _Key:
+    return source.place.origin, event.publisher, event.id
