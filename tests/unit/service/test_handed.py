@@ -55,6 +55,7 @@ class Scene:
 
 
 def test_what_it_still_has_is_of_the_new_place() -> None:
+    """What becomes of it is told there, under the number that it has there."""
     scene = Scene()
     first, second = scene.comes(scene.copy, "a", 1), scene.comes(scene.copy, "b", 2)
     assert (first, second) == (REMOTE_FIRST, REMOTE_FIRST + 1)
@@ -79,6 +80,7 @@ def test_what_it_acknowledged_too_late_is_acknowledged_at_the_new_place() -> Non
 
 
 def test_what_it_gave_back_comes_again() -> None:
+    """Before its place was left or after, it was wanted again."""
     scene = Scene()
     first, second = scene.comes(scene.copy, "a", 1), scene.comes(scene.copy, "b", 2)
     scene.handed.negative(first, 0)
@@ -116,6 +118,7 @@ def test_another_event_is_handed_over(id: str) -> None:
 
 
 def test_what_it_acknowledged_is_not_remembered_for_ever() -> None:
+    """A log whose node comes back later hands out what it has to."""
     scene = Scene()
     scene.acknowledge(scene.comes(scene.copy, "a", 1))
     scene.now = SETTLED_SECONDS
@@ -133,6 +136,7 @@ def test_what_follows_from_a_lost_place_comes_again() -> None:
 
 
 def test_it_has_no_more_than_it_may() -> None:
+    """Events that wait are bounded, those of a place that is left included, and so are those that are remembered."""
     scene = Scene()
     for number in range(HANDED_MAX):
         scene.comes(scene.copy, str(number), number + 1)
