@@ -35,7 +35,9 @@ FENCE = re.compile(
 SHOWN_ONLY = frozenset(("text", "mermaid", "html", "protobuf", "go", "javascript", "make", "http"))
 COMMAND_SECONDS_MAX = 180
 END_SECONDS_MAX = 10
-UNTIL_TRIES_MAX = 200
+UNTIL_TRIES_MAX = 120
+PAUSE_SECONDS = 0.5
+"""Each try is a process, which takes from what it waits for."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class Reader:
 
     def _wait(self, command: str) -> None:
         for _ in range(UNTIL_TRIES_MAX):
-            code, said = self._type(["bash", "-c", f"{command} || {{ code=$?; sleep 0.1; exit $code; }}"])
+            code, said = self._type(["bash", "-c", f"{command} || {{ code=$?; sleep {PAUSE_SECONDS}; exit $code; }}"])
             if code == 0:
                 return
         started = self._output.read_text(errors="replace") if self._output else ""

@@ -5,17 +5,15 @@ Pure.
 A node is an ed25519 key (RFC 8032). What it signs always begins with a domain such as `micro-record-v1` and a
 zero byte, so that a signature made for one purpose can never be shown as one made for another, and there is no way
 to sign bytes that somebody else chose in full.
+
+The library is loaded where something is signed or verified: services and commands do neither, and it takes a sixth of
+what they need to start.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Final, final
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from micro.errors import LocalProtocolError
 
@@ -72,6 +70,8 @@ class NodeKey:
     def __init__(self, seed: bytes) -> None:
         if len(seed) != KEY_BYTES:
             raise LocalProtocolError(f"the seed of a node key has {KEY_BYTES} bytes, not {len(seed)}")
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
         self.seed: Final = bytes(seed)
         self._private: Final = Ed25519PrivateKey.from_private_bytes(self.seed)
         self.public: Final = self._private.public_key().public_bytes_raw()
@@ -123,6 +123,9 @@ class NodeKey:
         """
         if len(purpose) > DOMAIN_BYTES_MAX or _PURPOSE.fullmatch(purpose) is None:
             raise LocalProtocolError(f"{purpose[:80]!r} is no purpose of a key: lower-case words with dashes are")
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
         info = _DERIVE_PREFIX + purpose.encode()
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self.seed)
 
@@ -138,6 +141,9 @@ def verify(public_key: bytes, domain: bytes, message: bytes, signature: bytes) -
     signed = _signed_bytes(domain, message)
     if len(public_key) != KEY_BYTES or len(signature) != SIGNATURE_BYTES or is_weak(public_key):
         return False
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
         Ed25519PublicKey.from_public_bytes(bytes(public_key)).verify(bytes(signature), signed)
     except (InvalidSignature, ValueError):
