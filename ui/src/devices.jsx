@@ -1,4 +1,5 @@
-// Where the owner is signed in, and phones of the same house: paired by two codes for their camera, and let in no more.
+// Where the owner is signed in, and phones of the same house or anywhere: paired by two codes for their camera, and let
+// in no more.
 import { useState } from "preact/hooks";
 import { pageKey, post, read } from "./node.js";
 import { announce, notice } from "./notice.jsx";
@@ -13,10 +14,35 @@ export function Devices() {
   return (
     <div class="stack">
       <Sessions watched={pairing !== null} />
-      <Phones pairing={pairing} setPairing={setPairing} />
+      <Phones place={HOUSE} pairing={pairing?.place === HOUSE ? pairing.found : null} setPairing={(found) => setPairing(found && { place: HOUSE, found })} />
+      <Phones place={ANYWHERE} pairing={pairing?.place === ANYWHERE ? pairing.found : null} setPairing={(found) => setPairing(found && { place: ANYWHERE, found })} />
     </div>
   );
 }
+
+/** What is said and asked of phones in the house. */
+const HOUSE = {
+  id: "phones",
+  path: "/-/phone",
+  setting: "phone",
+  title: () => t("A phone in this house"),
+  about: () => t("In the same network a phone uses this page over HTTPS. There it can be installed, listen to you and work offline, which browsers allow over HTTPS only."),
+  button: () => t("Pair a phone"),
+  vouches: () => t("It can vouch for nothing but addresses in houses."),
+  url: (value) => value.urls[0],
+};
+
+/** The same of phones that come through a super node. */
+const ANYWHERE = {
+  id: "anywhere",
+  path: "/-/phone/outside",
+  setting: "phone_outside",
+  title: () => t("A phone anywhere"),
+  about: () => t("From outside a phone reaches this node through a super node, which passes the connection on, sealed. It sees that somebody comes, from which address, when and how much; not what. It could refuse to pass anything on, and nothing else."),
+  button: () => t("Pair a phone for anywhere"),
+  vouches: () => t("It can vouch for nothing but the name of this node."),
+  url: (value) => value.url,
+};
 
 /** All sessions; while a phone is paired its own appears by itself. */
 function Sessions({ watched }) {
@@ -55,8 +81,8 @@ function Sessions({ watched }) {
   );
 }
 
-function Phones({ pairing, setPairing }) {
-  const { value, fault, again } = useAsked(() => read("/-/phone"));
+function Phones({ place, pairing, setPairing }) {
+  const { value, fault, again } = useAsked(() => read(place.path), pairing ? LOOK_SECONDS : 0, [pairing !== null]);
   const [busy, setBusy] = useState(false);
   const [wrong, setWrong] = useState("");
   if (fault && !value) return <Trouble fault={fault} again={again} />;
@@ -72,39 +98,40 @@ function Phones({ pairing, setPairing }) {
     setBusy(false);
     again();
   };
-  const pair = ask("/-/phone/pair", (found) => {
+  const pair = ask(`${place.path}/pair`, (found) => {
     setPairing(found);
     announce(t("Two codes are shown: scan them with the phone, one after the other."));
   });
-  const stop = ask("/-/phone/stop", () => {
+  const stop = ask(`${place.path}/stop`, () => {
     setPairing(null);
     notice(t("Phones are let in no more"));
   });
   return (
-    <section class="stack" aria-labelledby="phones">
-      <h3 id="phones">{t("A phone in this house")}</h3>
-      <p class="mid soft">{t("In the same network a phone uses this page over HTTPS. There it can be installed, listen to you and work offline, which browsers allow over HTTPS only.")}</p>
-      {value.open && <p class="mid row"><span class="dot good" />{t("Phones are let in at {url}", { url: value.urls[0] ?? "–" })}</p>}
+    <section class="stack" aria-labelledby={place.id}>
+      <h3 id={place.id}>{place.title()}</h3>
+      <p class="mid soft">{place.about()}</p>
+      {value.open && <p class="mid row"><span class={value.trouble ? "dot" : "dot good"} />{t("Phones are let in at {url}", { url: place.url(value) ?? "–" })}</p>}
+      {value.trouble && <p class="mid wrong">{t("The super node passes nothing on just now: {why}", { why: value.trouble })}</p>}
       {value.allowed
         ? (
           <div class="row">
-            <button type="button" class={pairing ? "quiet" : ""} disabled={busy} onClick={pair}>{pairing ? t("New codes") : t("Pair a phone")}</button>
+            <button type="button" class={pairing ? "quiet" : ""} disabled={busy} onClick={pair}>{pairing ? t("New codes") : place.button()}</button>
             {value.open && <Sure label={t("Stop")} question={t("Let no phone in any more?")} act={stop} />}
           </div>
         )
-        : <p class="hint"><Prose>{t("The setting `phone` of this node is off.")}</Prose></p>}
+        : <p class="hint"><Prose>{t("The setting `{name}` of this node is off.", { name: place.setting })}</Prose></p>}
       {wrong && <p class="mid wrong" role="alert">{wrong}</p>}
-      {pairing && <Pairing found={pairing} />}
+      {pairing && <Pairing found={pairing} vouches={place.vouches()} />}
     </section>
   );
 }
 
-function Pairing({ found }) {
+function Pairing({ found, vouches }) {
   return (
     <div class="stack">
       <div class="two">
         <Step title={t("1. Trust this node")} code={found.trust}>
-          {t("Scan this with the phone's camera. The page that opens gives the phone a certificate of this node, and says how Android or an iPhone takes it. It can vouch for nothing but addresses in houses.")}
+          {t("Scan this with the phone's camera. The page that opens gives the phone a certificate of this node, and says how Android or an iPhone takes it.")} {vouches}
         </Step>
         <Step title={t("2. Sign in")} code={found.sign_in}>
           {t("Scan this once the phone trusts the node. It works once. Whoever scans it is you: show it to nobody else.")}

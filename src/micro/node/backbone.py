@@ -13,6 +13,7 @@ from micro.network.relays import Relays
 from micro.node.guide import Guide
 from micro.node.membership import Membership
 from micro.node.office import Office
+from micro.node.passages import Passages
 from micro.node.pinned import Pinned
 from micro.node.reach import NodeReach
 from micro.node.second import SecondPath
@@ -65,6 +66,7 @@ class Backbone:
         announcer: the home.
         finder: finds services of strangers.
         pinned: the pins.
+        passages: the super nodes through which browsers reach this node.
         on_turn: told when the node has entered a network, or left it.
     """
 
@@ -119,6 +121,7 @@ class Backbone:
             commons_port=lambda: second.port if second is not None else 0,
         )
         self._tasks: list[asyncio.Task[None]] = []
+        self.passages = Passages(self._nid, reach, lambda: self.charting)
         self.charting: Charting | None = None
         self.announcer: Announcer | None = None
         self.finder: Finder | None = None

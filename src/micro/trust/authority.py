@@ -10,8 +10,10 @@ one of its own, and the phone is told to trust it: two certificates, made togeth
      |                  +-- its key is kept; it is held to the same names
      +-- trusted by phones; its key is forgotten at once, so nobody can ever sign with it again
 
-Both carry critical name constraints (RFC 5280, 4.2.1.10). Constraints of a trusted root may be passed over by whoever
-checks a chain (RFC 5280, 6.1.1 d), those of an issuer below it may not: whoever steals the key is held by them.
+Another authority of the same kind vouches for one name of DNS and nothing else: the one under which the node is reached
+through a super node. All carry critical name constraints (RFC 5280, 4.2.1.10). Constraints of a trusted root may be
+passed over by whoever checks a chain (RFC 5280, 6.1.1 d), those of an issuer below it may not: whoever steals the key
+is held by them.
 """
 
 from __future__ import annotations
@@ -100,6 +102,7 @@ class Authority:
         root: the certificate that phones trust, in DER.
         fingerprint: its SHA-256, as phones show it: pairs of digits with colons between them.
         ends: until when it is good, in seconds since 1970.
+        host: the one name that it vouches for, "" where it vouches for addresses of houses.
 
     Raises:
         ConfigError: the bytes are none.
@@ -118,28 +121,31 @@ class Authority:
         self.root: Final = root.public_bytes(serialization.Encoding.DER)
         self.fingerprint: Final = root.fingerprint(SHA256()).hex(":").upper()
         self.ends: Final = root.not_valid_after_utc.timestamp()
+        self.host: Final = _host_of(self._issuer)
 
     @classmethod
-    def make(cls, name: str, now: float, chance: bytes) -> Authority:
+    def make(cls, name: str, now: float, chance: bytes, *, host: str = "") -> Authority:
         """Makes one; the root's key is gone when this returns.
 
         Args:
             name: what phones call it in their list.
             now: seconds since 1970.
             chance: `2 * CHANCE_BYTES` bytes that nobody can guess.
+            host: the one name that it is to vouch for, in lower case; "" for addresses of houses.
         """
         first, second = _halves(chance)
         root_key, key = _key(first), _key(second)
         root_name, issuer_name = _named(name), _named(f"{name[: NAME_CHARACTERS_MAX - 8]} issuer")
-        root = _certificate(root_name, root_name, root_key, root_key, first, now, below=1)
-        issuer = _certificate(issuer_name, root_name, key, root_key, second, now, below=0)
+        names = _only(host) if host else _HOUSES
+        root = _certificate(root_name, root_name, root_key, root_key, first, now, names, below=1)
+        issuer = _certificate(issuer_name, root_name, key, root_key, second, now, names, below=0)
         return cls(_pem(key) + issuer + root)
 
     def leaf(self, names: Sequence[str], now: float, chance: bytes) -> Leaf:
         """Returns a certificate for a server, with a key of its own.
 
         Args:
-            names: addresses of a house, and names below `.local`.
+            names: addresses of a house, and names below `.local`; or the one host.
             now: seconds since 1970.
             chance: `CHANCE_BYTES` bytes that nobody can guess.
 
@@ -152,12 +158,19 @@ class Authority:
         built = (
             _began(_named(LEAF_NAME), self._issuer.subject, key, self._key, chance, now, ends)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([_spelled(name) for name in names]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([self._spelled(name) for name in names]), critical=False)
             .add_extension(_usage(signs_certificates=False), critical=True)
         )
         signed = built.sign(self._key, SHA256(), ecdsa_deterministic=True)
         issuer = self._issuer.public_bytes(serialization.Encoding.PEM)
         return Leaf(_pem(key) + signed.public_bytes(serialization.Encoding.PEM) + issuer, tuple(names), ends)
+
+    def _spelled(self, name: str) -> x509.GeneralName:
+        if not self.host:
+            return _spelled(name)
+        if name != self.host:
+            raise LocalProtocolError(f"this authority vouches for {self.host} and nothing else, not for {name!r}")
+        return x509.DNSName(name)
 
 
 def _halves(chance: bytes) -> tuple[bytes, bytes]:
@@ -242,6 +255,26 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
+_HOUSES: Final = x509.NameConstraints(
+    [*(x509.IPAddress(network) for network in (*PRIVATE_NETWORKS, *LINK_NETWORKS)), x509.DNSName(LOCAL_DOMAIN)], None
+)
+
+
+def _only(host: str) -> x509.NameConstraints:
+    """Returns constraints to one name; addresses would be free if none were excluded (RFC 5280, 4.2.1.10)."""
+    nowhere = [x509.IPAddress(ipaddress.ip_network(text)) for text in ("0.0.0.0/0", "::/0")]
+    return x509.NameConstraints([x509.DNSName(host)], nowhere)
+
+
+def _host_of(issuer: x509.Certificate) -> str:
+    try:
+        permitted = issuer.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+    except x509.ExtensionNotFound:
+        return ""
+    names = [each.value for each in permitted if isinstance(each, x509.DNSName)]
+    return names[0] if len(permitted) == len(names) == 1 else ""
+
+
 def _certificate(
     subject: x509.Name,
     issuer: x509.Name,
@@ -249,16 +282,15 @@ def _certificate(
     signer: ec.EllipticCurvePrivateKey,
     chance: bytes,
     now: float,
+    names: x509.NameConstraints,
     *,
     below: int,
 ) -> bytes:
     """Returns the certificate of an authority in PEM; `below` is how many authorities may follow it in a chain."""
-    permitted: list[x509.GeneralName] = [x509.IPAddress(network) for network in (*PRIVATE_NETWORKS, *LINK_NETWORKS)]
-    permitted.append(x509.DNSName(LOCAL_DOMAIN))
     built = (
         _began(subject, issuer, key, signer, chance, now, now + ROOT_SECONDS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=below), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
-        .add_extension(x509.NameConstraints(permitted_subtrees=permitted, excluded_subtrees=None), critical=True)
+        .add_extension(names, critical=True)
     )
     return built.sign(signer, SHA256(), ecdsa_deterministic=True).public_bytes(serialization.Encoding.PEM)

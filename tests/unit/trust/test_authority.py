@@ -28,6 +28,15 @@ def authority() -> Authority:
     return Authority.make("Micro node abcd", NOW, MADE)
 
 
+HOST = "b5uazx6zabcd.nodes.example"
+
+
+@pytest.fixture(scope="module")
+def outside() -> Authority:
+    """Returns an authority for one name."""
+    return Authority.make("Micro node abcd outside", NOW, MADE, host=HOST)
+
+
 def shaken(root: bytes, served: bytes, name: str, folder: Path) -> None:
     """Has a client that trusts a root alone shake hands with a server, by name; raises what OpenSSL says."""
     file = folder / "served.pem"
@@ -195,3 +204,50 @@ def test_a_key_of_another_is_no_authority(authority: Authority) -> None:
 def test_addresses_of_a_house_are_known(address: str, private: bool) -> None:
     """Those that a network of its own gives."""
     assert is_private(address) is private
+
+
+def test_an_authority_of_one_name_is_believed_for_it(outside: Authority, tmp_path: Path) -> None:
+    """Also after it was kept."""
+    again = Authority(outside.pem)
+
+    assert (again.host, again.fingerprint) == (HOST, outside.fingerprint)
+    shaken(outside.root, again.leaf([HOST], NOW, CHANCE).pem, HOST, tmp_path)
+
+
+@pytest.mark.parametrize("names", [[], ["bank.example"], ["10.0.0.1"], ["a.local"], [f"x.{HOST}"], [HOST, "10.0.0.1"]])
+def test_an_authority_of_one_name_signs_nothing_else(outside: Authority, names: list[str]) -> None:
+    """Not by mistake either."""
+    with pytest.raises(LocalProtocolError):
+        outside.leaf(names, NOW, CHANCE)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("bank.example", "nodes.example", f"evil{HOST}", "b5uaotherone.nodes.example", "kitchen.local"),
+        *("8.8.8.8", "192.168.1.5", "127.0.0.1", "2606:4700::1", "fd12::1", "::1"),
+    ],
+)
+def test_a_thief_of_its_key_vouches_for_no_other_name(outside: Authority, tmp_path: Path, name: str) -> None:
+    """Nor for any address: not of the house, and not of the internet."""
+    try:
+        spelled: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        spelled = x509.DNSName(name)
+    key, signed = stolen(outside, spelled)
+
+    with pytest.raises(ssl.SSLCertVerificationError, match="subtree violation"):
+        shaken(outside.root, key + signed, name, tmp_path)
+
+
+def test_the_two_authorities_do_not_vouch_for_each_other(
+    authority: Authority, outside: Authority, tmp_path: Path
+) -> None:
+    """A phone that was paired for the house trusts nothing outside of it, and the other way round."""
+    assert authority.host == ""
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shaken(authority.root, outside.leaf([HOST], NOW, CHANCE).pem, HOST, tmp_path)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shaken(outside.root, authority.leaf(["10.0.0.1"], NOW, CHANCE).pem, "10.0.0.1", tmp_path)
+    with pytest.raises(LocalProtocolError):
+        authority.leaf([HOST], NOW, CHANCE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import math
+import re
 import time
 from collections.abc import Callable
 
@@ -31,6 +32,9 @@ _SESSION = b"micro-session"
 """The header with the half of a session that a page shows; the other half is a cookie."""
 COOKIES_MAX = 64
 
+_SHARED = re.compile(r"\.(?!local\Z)[a-z][a-z0-9-]*\Z")
+"""How a name of the internet ends: neither an address, nor a name of a house."""
+
 
 def is_local(request: Request) -> bool:
     """Returns whether a request comes from a program on this machine that speaks for itself."""
@@ -49,9 +53,16 @@ def is_loopback(address: str) -> bool:
 
 
 def cookie_name(request: Request) -> str:
-    """Returns the name of the cookie of this door's sessions: cookies do not tell ports apart, so their names do."""
-    _, _, port = (request.header("host") or "").rpartition(":")
-    return f"micro-session-{port}" if port.isdigit() else "micro-session"
+    """Returns the name of the cookie of this door's sessions: cookies do not tell ports apart, so their names do.
+
+    In a domain where others have names too one of their pages could set a cookie for all; not one that is called
+    `__Host-` (RFC 6265bis, 4.1.3.2).
+    """
+    host = request.header("host") or ""
+    name, _, port = host.rpartition(":")
+    found = f"micro-session-{port}" if port.isdigit() else "micro-session"
+    shared = request.scope.get("scheme") in ("https", "wss") and _SHARED.search(name if port.isdigit() else host)
+    return f"__Host-{found}" if shared else found
 
 
 def _nothing() -> None:

@@ -16,13 +16,20 @@ HELD_BYTES_MAX = 65_536
 
 
 class Cork(asyncio.Transport):
-    """A transport that writes at the end of the loop's turn."""
+    """A transport that writes at the end of the loop's turn.
 
-    __slots__ = ("_held", "_loop", "_parts", "_transport")
+    Args:
+        transport: where it writes.
+        loop: the loop.
+        caller: who is at the other end, where that is not to be read from a socket.
+    """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    __slots__ = ("_caller", "_held", "_loop", "_parts", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, caller: str = "") -> None:
         super().__init__()
         self._transport = transport
+        self._caller = caller
         self._loop = loop
         self._parts: list[bytes] = []
         self._held = 0
@@ -75,6 +82,8 @@ class Cork(asyncio.Transport):
         return self._held + self._transport.get_write_buffer_size()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if self._caller and name in ("peername", "socket"):
+            return (self._caller, 0) if name == "peername" else None
         return self._transport.get_extra_info(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:

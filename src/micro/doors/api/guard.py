@@ -108,11 +108,13 @@ class GuardedHttp(HttpToolsProtocol):
         self._lingered = 0
         self.task: asyncio.Task[Any] | None = None
         """The work on the request under way; it is cancelled when the client goes away."""
+        self.caller = ""
+        """Who is at the other end, where that is no address."""
 
     # -- the transport's side ---------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(Cork(cast(asyncio.Transport, transport), self.loop))
+        super().connection_made(Cork(cast(asyncio.Transport, transport), self.loop, self.caller))
         self.flow = self._gate = Gate(self.transport)
         try:
             self._rules.places.take(self, self.client[0] if self.client else "")

@@ -30,6 +30,7 @@ class Hosts:
     Args:
         port: the port it listens on.
         names: further names, as `name` (on any port) or `name:port`.
+        exact: names just as browsers spell them: without a port where it is the usual one.
         loopback: whether it is asked by the names of loopback.
         schemes: of pages that may ask it: one that speaks TLS is asked by no page that came without.
     """
@@ -39,12 +40,13 @@ class Hosts:
         port: int,
         names: Iterable[str] = (),
         *,
+        exact: Iterable[str] = (),
         loopback: bool = True,
         schemes: tuple[bytes, ...] = (b"http", b"https"),
     ) -> None:
         self._port = port
         self._schemes = schemes
-        allowed: set[bytes] = set()
+        allowed: set[bytes] = {name.encode() for name in exact}
         for name in LOOPBACK if loopback else ():
             allowed.add(f"{name}:{port}".encode())
             if port == HTTP_PORT:

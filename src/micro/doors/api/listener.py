@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, cast
@@ -155,6 +156,31 @@ class Listener:
         vestibule = Vestibule(found, self._connection, context, self._limits, self._shaking)
         self._vestibules = [*(each for each in self._vestibules if not each.closed), vestibule]
         return vestibule
+
+    async def admit(self, accepted: socket.socket, context: ssl.SSLContext, caller: str) -> None:
+        """Takes a connection that came another way than to a socket of this door, and speaks TLS on it.
+
+        Args:
+            accepted: this end of it.
+            context: what the handshake is done with.
+            caller: who is at the other end: it stands in the place of an address, and must be none.
+
+        Raises:
+            OSError: no TLS was spoken, or it was too slow, or is gone.
+        """
+
+        def introduced() -> asyncio.Protocol:
+            connection = cast(GuardedHttp, self._connection())
+            connection.caller = caller
+            return connection
+
+        await asyncio.get_running_loop().connect_accepted_socket(
+            introduced,
+            accepted,
+            ssl=context,
+            ssl_handshake_timeout=self._limits.handshake_seconds,
+            ssl_shutdown_timeout=self._limits.linger_seconds,
+        )
 
     def _connection(self) -> asyncio.Protocol:
         config, state = self._server.config, self._server.lifespan.state

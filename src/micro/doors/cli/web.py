@@ -36,7 +36,13 @@ OPENING_PAGE = "open-web.html"
     default=None,
     help="Pair a phone in the same house: print two codes for its camera. Or let no phone in any more.",
 )
-def web(session: Session, opens: bool, phone: bool | None) -> None:
+@click.option(
+    "--outside/--no-outside",
+    "outside",
+    default=None,
+    help="Pair a phone that reaches this node from anywhere, through a super node. Or let none in from outside.",
+)
+def web(session: Session, opens: bool, phone: bool | None, outside: bool | None) -> None:
     """Open the web app of the node, signed in.
 
     The link works once, within ten minutes; the browser that opens it stays signed in for thirty days.
@@ -46,9 +52,10 @@ def web(session: Session, opens: bool, phone: bool | None) -> None:
     if not address:
         raise Unavailable("this node has no HTTP door, so it has no page; start it without --no-api")
     home = Path(str(status["home"]))
-    if phone is not None:
-        found = _asked(str(address), home, f"phone/{'pair' if phone else 'stop'}")
-        _show_phone(session, found, paired=phone)
+    if phone is not None or outside is not None:
+        paired, where = (phone, "phone") if phone is not None else (outside, "phone/outside")
+        found = _asked(str(address), home, f"{where}/{'pair' if paired else 'stop'}")
+        _show_phone(session, found, paired=bool(paired))
         return
     link = f"{address}/#login={_code(str(address), home)}"
     if session.shape() == "json":

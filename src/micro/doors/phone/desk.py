@@ -8,6 +8,7 @@ from micro.doors.api.access import Doorkeeper
 from micro.doors.api.refusal import Refused
 from micro.doors.api.request import Answer, Request
 from micro.doors.phone.door import PhoneDoor
+from micro.doors.phone.outside_desk import OutsideDesk
 from micro.doors.phone.square import square
 from micro.doors.web.sessions import CODE_SECONDS, Sessions
 from micro.errors import ConfigError, EngineError, Forbidden, NotFound, Unavailable
@@ -23,10 +24,12 @@ class PhoneDesk:
         door: the door.
         doorkeeper: tells who asks.
         sessions: of browsers.
+        outside: answers for the door outside of the house.
     """
 
-    def __init__(self, door: PhoneDoor, doorkeeper: Doorkeeper, sessions: Sessions) -> None:
+    def __init__(self, door: PhoneDoor, doorkeeper: Doorkeeper, sessions: Sessions, outside: OutsideDesk) -> None:
         self._door = door
+        self._outside = outside
         self._doorkeeper = doorkeeper
         self._sessions = sessions
 
@@ -39,11 +42,13 @@ class PhoneDesk:
         if not self._doorkeeper.caller(request).unlimited:
             raise Forbidden("only the owner pairs a phone; `micro web` signs him in", id="phone")
         rest = request.segments[2:]
-        if not rest and request.method in ("GET", "HEAD"):
-            return Answer(200, encode_json(self._state()))
-        if request.method != "POST":
-            raise Refused(405, "method: a phone is paired by POST", headers={"allow": "GET, POST"})
         try:
+            if rest[:1] == ("outside",):
+                return await self._outside.answer(request.method, rest[1:])
+            if not rest and request.method in ("GET", "HEAD"):
+                return Answer(200, encode_json(self._state()))
+            if request.method != "POST":
+                raise Refused(405, "method: a phone is paired by POST", headers={"allow": "GET, POST"})
             if rest == ("pair",):
                 await self._door.pair()
                 return Answer(200, encode_json(self._paired()))

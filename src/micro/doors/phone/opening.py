@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from micro.doors.api.door import ApiDoor
@@ -12,6 +13,7 @@ from micro.errors import ConfigError
 if TYPE_CHECKING:
     from micro.doors.phone.desk import PhoneDesk
     from micro.doors.phone.door import PhoneDoor
+    from micro.doors.phone.outside import OutsideDoor
     from micro.node.node import Node
 
 __all__ = ["open_phone"]
@@ -26,10 +28,10 @@ class Phones:
     def __init__(self, node: Node, api: ApiDoor) -> None:
         self._node = node
         self._api = api
-        self._found: tuple[PhoneDoor, PhoneDesk] | None = None
+        self._found: tuple[PhoneDoor, OutsideDoor, PhoneDesk] | None = None
 
-    def load(self) -> tuple[PhoneDoor, PhoneDesk]:
-        """Returns both.
+    def load(self) -> tuple[PhoneDoor, OutsideDoor, PhoneDesk]:
+        """Returns the doors in the house and outside of it, and their desk.
 
         Raises:
             ConfigError: the setting `phone_host` is no private address.
@@ -39,6 +41,9 @@ class Phones:
         from micro.doors.phone.desk import PhoneDesk
         from micro.doors.phone.door import PhoneDoor, Wanted
         from micro.doors.phone.drawer import Drawer
+        from micro.doors.phone.outside import OutsideDoor
+        from micro.doors.phone.outside_desk import OutsideDesk
+        from micro.doors.phone.showing import Showing
         from micro.trust.authority import is_private
 
         config, ports, home = self._node.config, self._node.ports, self._node.home.path
@@ -50,24 +55,40 @@ class Phones:
         drawer = Drawer(home, ports.disk, ports.clock, ports.entropy, f"Micro node {self._node.nid[:NID_CHARACTERS]}")
         host = str(ipaddress.ip_address(config.phone_host)) if config.phone_host else ""  # as browsers spell it
         wanted = Wanted(config.phone, host, config.phone_port, config.phone_page_port)
-        door = PhoneDoor(self._api.application, drawer, ports.clock, wanted, told=self._tell)
-        self._found = door, PhoneDesk(door, self._api.doorkeeper, self._api.sessions)
+        door = PhoneDoor(self._api.application, drawer, ports.clock, wanted, told=partial(self._tell, "phone"))
+        showing = Showing(ports.clock, config.phone_page_port)
+        backbone = self._node.backbone
+        outside = OutsideDoor(
+            self._node.nid,
+            self._api.application,
+            drawer,
+            showing,
+            clock=ports.clock,
+            entropy=ports.entropy,
+            passages=backbone.passages if backbone is not None else None,
+            allowed=config.phone and config.phone_outside,
+            told=partial(self._tell, "phone_outside"),
+        )
+        sessions = self._api.sessions
+        desk = PhoneDesk(door, self._api.doorkeeper, sessions, OutsideDesk(outside, showing, sessions))
+        self._found = door, outside, desk
         return self._found
 
-    def _tell(self, url: str) -> None:
+    def _tell(self, name: str, url: str) -> None:
         """Has the node's status say where phones are let in."""
         addresses = self._node.condition.addresses
-        addresses.pop("phone", None)
+        addresses.pop(name, None)
         if url:
-            addresses["phone"] = url
+            addresses[name] = url
 
     async def answer(self, request: Request) -> Answer:
         """Answers at the desk."""
-        return await self.load()[1].answer(request)
+        return await self.load()[2].answer(request)
 
     async def stop(self) -> None:
         """Closes with the node."""
         if self._found is not None:
+            await self._found[1].stop()
             await self._found[0].stop()
 
 
@@ -82,6 +103,9 @@ async def open_phone(node: Node, api: ApiDoor | None) -> Phones | None:
     phones = Phones(node, api)
     api.application.own["phone"] = phones.answer
     node.attach(phones, "", "")
-    if node.config.phone_host or node.ports.disk.read(node.home.path / "phone.json") is not None:
-        await phones.load()[0].start()
+    kept = [node.ports.disk.read(node.home.path / name) for name in ("phone.json", "phone-outside.json")]
+    if node.config.phone_host or any(each is not None for each in kept):
+        door, outside, _ = phones.load()
+        await door.start()
+        await outside.start()
     return phones

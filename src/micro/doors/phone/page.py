@@ -35,16 +35,19 @@ POLICY: Final = (
 )
 
 
-def trust_page(name: str, fingerprint: str, languages: str) -> str:
+def trust_page(name: str, fingerprint: str, languages: str, host: str = "") -> str:
     """Returns the page.
 
     Args:
         name: what the certificate is called in lists of phones.
         fingerprint: of the certificate.
         languages: what a browser prefers, as `Accept-Language` says it.
+        host: the one name that it is good for, "" where it is for a house.
     """
     language = language_of(languages)
     words = {key: escape(text).replace("{name}", f"<b>{escape(name)}</b>") for key, text in WORDS[language].items()}
+
+    reach = words["reach_host" if host else "reach"].replace("{host}", f"<b>{escape(host)}</b>")
 
     def steps(kind: str) -> str:
         return "<ol>" + "".join(f"<li>{step}</li>" for step in words[kind].split("\n")) + "</ol>"
@@ -52,7 +55,7 @@ def trust_page(name: str, fingerprint: str, languages: str) -> str:
     return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{words["title"]}</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head><body>'
-        f"<h1>{words['title']}</h1><p>{words['why']}</p><p class='soft'>{words['reach']}</p>"
+        f"<h1>{words['title']}</h1><p>{words['why']}</p><p class='soft'>{reach}</p>"
         f"<h2>Android</h2><a class='button' href='/micro.crt' download>{words['take']}</a>{steps('android')}"
         f"<h2>iPhone, iPad</h2><a class='button' href='/micro.mobileconfig'>{words['profile']}</a>{steps('apple')}"
         f"<h2>{words['compare']}</h2><p>{words['compare_how']}</p><code>{escape(fingerprint)}</code>"

@@ -54,7 +54,7 @@ class PlainPage:
             raise Refused(405, "method: this page is read", headers={"allow": "GET, HEAD"})
         if request.path == "/":
             languages = request.header("accept-language") or ""
-            page = trust_page(self._name, self._authority.fingerprint, languages)
+            page = trust_page(self._name, self._authority.fingerprint, languages, self._authority.host)
             headers = {"content-security-policy": POLICY, "vary": "accept-language"}
             return Answer(200, page.encode(), "text/html; charset=utf-8", headers)
         if request.path == "/micro.crt":

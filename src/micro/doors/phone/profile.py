@@ -27,7 +27,8 @@ def profile(authority: Authority, name: str) -> bytes:
         authority: whose certificate it is.
         name: what a phone calls it in its list.
     """
-    about = "Lets this phone talk to your Micro node at home. It vouches for private addresses only."
+    what_for = f"{authority.host} only" if authority.host else "private addresses only"
+    about = f"Lets this phone talk to your Micro node. It vouches for {what_for}."
 
     def payload(kind: str, what: str) -> dict[str, object]:
         return {

@@ -20,6 +20,8 @@ ENGLISH: Final = {
     "with this certificate your phone knows it.",
     "reach": "The certificate is good for private addresses and names in .local only. It cannot vouch for a bank or "
     "any other site, not even if somebody steals its key.",
+    "reach_host": "The certificate is good for {host} only, under which your node is reached from outside. It cannot "
+    "vouch for a bank or any other site, not even if somebody steals its key.",
     "take": "Download the certificate",
     "android": "Download it with the button above.\nOpen the phone's settings and search for “CA certificate”. It is "
     "below Security, then Encryption & credentials, then Install a certificate.\nChoose “CA certificate”, read the "
@@ -44,6 +46,8 @@ GERMAN: Final = {
     "also tut es dein Knoten selbst: An diesem Zertifikat erkennt ihn dein Telefon.",
     "reach": "Das Zertifikat gilt nur für private Adressen und Namen in .local. Für eine Bank oder eine andere Seite "
     "kann es nicht bürgen, auch nicht, wenn jemand seinen Schlüssel stiehlt.",
+    "reach_host": "Das Zertifikat gilt nur für {host}, unter dem dein Knoten von außen erreicht wird. Für eine Bank "
+    "oder eine andere Seite kann es nicht bürgen, auch nicht, wenn jemand seinen Schlüssel stiehlt.",
     "take": "Zertifikat herunterladen",
     "android": "Lade es mit dem Knopf herunter.\nÖffne die Einstellungen des Telefons und suche nach „CA-Zertifikat“. "
     "Es steht unter Sicherheit, Verschlüsselung und Anmeldedaten, Zertifikat installieren.\nWähle „CA-Zertifikat“, "
@@ -69,6 +73,8 @@ SPANISH: Final = {
     "que lo hace tu propio nodo: con este certificado tu teléfono lo reconoce.",
     "reach": "El certificado solo vale para direcciones privadas y nombres de .local. No puede responder por un banco "
     "ni por ningún otro sitio, ni siquiera si alguien roba su clave.",
+    "reach_host": "El certificado solo vale para {host}, con el que se llega a tu nodo desde fuera. No puede responder "
+    "por un banco ni por ningún otro sitio, ni siquiera si alguien roba su clave.",
     "take": "Descargar el certificado",
     "android": "Descárgalo con el botón.\nAbre los ajustes del teléfono y busca «certificado de CA». Está en "
     "Seguridad, Encriptación y credenciales, Instalar un certificado.\nElige «Certificado de CA», lee el aviso, elige "
