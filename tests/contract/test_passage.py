@@ -212,6 +212,22 @@ async def test_one_node_has_so_many_connections(passage: Passage) -> None:
     assert await (await passage.browse(hello_of_openssl(HOST))).rest() == UNKNOWN
 
 
+@pytest.mark.parametrize(
+    "passage",
+    [replace(QUICK, connections_per_caller_max=1), replace(QUICK, calls_per_second=0.01, calls_burst=1.0)],
+    indirect=True,
+)
+async def test_one_address_does_not_take_a_node_to_itself(passage: Passage) -> None:
+    """Neither by connections that stay nor by new ones again and again; other nodes it reaches all the same."""
+    place, other = passage.server.attend(NID), passage.server.attend(OTHER)
+    await passage.browse(hello_of_openssl(HOST))
+    await passage.called(place)
+
+    assert await (await passage.browse(hello_of_openssl(HOST))).rest() == UNKNOWN
+    await passage.browse(hello_of_openssl(f"{label_of(OTHER)}.{DOMAIN}"))
+    await passage.called(other)
+
+
 @pytest.mark.parametrize("passage", [replace(QUICK, idle_seconds=0.3)], indirect=True)
 async def test_silence_ends_a_connection(passage: Passage) -> None:
     """At both sides."""

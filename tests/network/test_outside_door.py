@@ -129,6 +129,11 @@ async def test_nobody_who_comes_that_way_is_of_this_machine(pair: Pair) -> None:
     assert (await pair.ask("GET", "/healthz", {})).status == 200
     for path in ("/api", "/metrics", "/-/phone", "/api/registry/Registry.List"):
         assert (await pair.ask("GET", path, {})).status == 401, path
+    secret = json.dumps({"id": "ann", "secret": "guessed"})
+    for path in ("/api/auth/Auth.Token", "/api/auth/Auth.Inspect"):  # guesses would shut out whom they are about
+        answer = await pair.ask("POST", path, {"content-type": "application/json"}, secret)
+        assert answer.status == 401
+        assert b"who asks from another machine" in answer.body, path
     assert (await pair.own("GET", "/-/phone"))["open"] is False  # the door of the house is another, and stays closed
 
 

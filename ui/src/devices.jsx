@@ -38,7 +38,7 @@ const ANYWHERE = {
   path: "/-/phone/outside",
   setting: "phone_outside",
   title: () => t("A phone anywhere"),
-  about: () => t("From outside a phone reaches this node through a super node, which passes the connection on, sealed. It sees that somebody comes, from which address, when and how much; not what. It could refuse to pass anything on, and nothing else."),
+  about: () => t("From outside a phone reaches this node through a super node, which passes the connection on, sealed. It sees that somebody comes, from which address, when and how much; not what. It can refuse to pass anything on. The owner of its domain could get a certificate of his own for this node's name and read along, which public logs would show: choose one whom you trust."),
   button: () => t("Pair a phone for anywhere"),
   vouches: () => t("It can vouch for nothing but the name of this node."),
   url: (value) => value.url,

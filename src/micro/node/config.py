@@ -71,7 +71,7 @@ class NodeConfig:
         "begun; if it is taken, any free one is used. 0 takes any free one.",
     )
     phone_outside: bool = _setting(
-        True, "Whether the owner may let phones in from outside too, through a super node that cannot read along."
+        True, "Whether the owner may let phones in from outside too, through a super node that passes sealed bytes on."
     )
     mucp: bool = _setting(
         True, "Whether go-micro programs can ask this node: MUCP over HTTP is served, for their MICRO_PROXY."

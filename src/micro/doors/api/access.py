@@ -16,13 +16,17 @@ from micro.errors import TooManyRequests, Unauthorized
 from micro.trust.attempts import Attempts
 from micro.trust.policy import Caller
 
-__all__ = ["ANONYMOUS", "OWNER", "Doorkeeper", "cookie_name", "is_local", "is_loopback"]
+__all__ = ["ANONYMOUS", "OWNER", "THROUGH", "Doorkeeper", "cookie_name", "is_local", "is_loopback"]
 
 OWNER = Caller(owner=True)
 ANONYMOUS = Caller(anonymous=True)
 
 OPEN_PATHS = ("/api/auth/Auth.Token", "/api/auth/Auth.Inspect")
 """Where somebody on another machine shows a secret for a token: what is in the body is his proof."""
+
+THROUGH = "through "
+"""What stands in the place of an address begins so, where somebody else passed the connection on (`micro.doors.phone`).
+"""
 
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 """What a proxy on this machine adds: whoever it speaks for is somewhere else."""
@@ -108,8 +112,8 @@ class Doorkeeper:
             if self._sessions is not None and (proof := self.proof(request)) is not None:
                 self._sessions.check(proof)
                 return OWNER
-            if is_local(request) or request.path in OPEN_PATHS:
-                return ANONYMOUS
+            if is_local(request) or (request.path in OPEN_PATHS and not request.address.startswith(THROUGH)):
+                return ANONYMOUS  # tries at secrets count for the account: from anywhere they would shut out its user
             raise Unauthorized(
                 "who asks from another machine sends a token: Authorization: Bearer TOKEN; POST /api/auth/Auth.Token "
                 "gives one for an account's secret",

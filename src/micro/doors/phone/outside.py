@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
+from micro.doors.api.access import THROUGH
 from micro.doors.api.hosts import Hosts
 from micro.doors.api.limits import Limits
 from micro.doors.api.listener import Application, Listener
@@ -36,7 +37,7 @@ from micro.trust.identity import short
 
 __all__ = ["LIMITS", "OutsideDoor"]
 
-LIMITS: Final = Limits(connections_max=64, connections_address_max=32, handshakes_max=64, handshakes_address_max=32)
+LIMITS: Final = Limits(connections_max=128, connections_address_max=32)
 """They are this door's own: whoever comes from anywhere takes no place of the house's."""
 CALLS_MAX: Final = LIMITS.connections_max
 """So many connections are carried at once; what comes beyond is not taken, and ends at the super node."""
@@ -315,6 +316,6 @@ class OutsideDoor:
         except (MicroError, TimeoutError) as error:
             log.debug("a connection could not be taken: %s", error)
             return
-        caller = f"through {short(nid)}, {group_of(called['address'])}"
+        caller = f"{THROUGH}{short(nid)}, {group_of(called['address'])}"
         async with stream:
             await carry(stream, lambda accepted: listener.admit(accepted, context, caller))

@@ -18,6 +18,9 @@ class Bounds:
         connections_max: connections of all browsers.
         connections_per_origin_max: those of one IPv4 address, or one IPv6 network of 64 bits.
         connections_per_node_max: those to one node.
+        connections_per_caller_max: those of one origin to one node: nobody takes all of it to himself.
+        calls_per_second: how many one origin may begin to one node in the long run.
+        calls_burst: how many at once.
         greeting_seconds: how long a browser may take to say whom it means.
         taking_seconds: how long a node may take to take a connection that is for it.
         idle_seconds: how long nothing may come from either side.
@@ -32,7 +35,10 @@ class Bounds:
 
     connections_max: int = 512
     connections_per_origin_max: int = 64
-    connections_per_node_max: int = 64
+    connections_per_node_max: int = 128
+    connections_per_caller_max: int = 32
+    calls_per_second: float = 10.0
+    calls_burst: float = 100.0
     greeting_seconds: float = 5.0
     taking_seconds: float = 5.0
     idle_seconds: float = 300.0

@@ -8,12 +8,13 @@ newest that asks for a node's connections takes the place of the one before: the
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from micro.errors import Conflict, TooManyRequests
 from micro.network.passage.bounds import Bounds
-from micro.trust.rates import Bucket
+from micro.trust.rates import Bucket, Rates
 
 __all__ = ["LABEL_CHARACTERS", "Seat", "Seats", "label_of"]
 
@@ -37,12 +38,14 @@ class Seat(Generic[Call]):
         allowance: how many bytes may still pass.
         waiting: connections that it has not taken yet, by the names it takes them by.
         connections: how many there are, those that wait included.
+        callers: how many there are of each origin.
     """
 
     nid: str
     allowance: Bucket
     waiting: dict[bytes, Call] = field(default_factory=dict)
     connections: int = 0
+    callers: Counter[str] = field(default_factory=Counter)
 
 
 class Seats(Generic[Call]):
@@ -51,6 +54,7 @@ class Seats(Generic[Call]):
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._seats: dict[str, Seat[Call]] = {}
+        self._begun: Rates[tuple[str, str]] = Rates(bounds.calls_per_second, bounds.calls_burst)
 
     def __len__(self) -> int:
         """Returns how many nodes have asked."""
@@ -79,11 +83,29 @@ class Seats(Generic[Call]):
         if self._seats.get(label_of(seat.nid)) is seat:
             del self._seats[label_of(seat.nid)]
 
-    def find(self, label: str) -> Seat[Call] | None:
-        """Returns the seat of whoever is called so, None where nobody is, or it has connections enough."""
-        seat = self._seats.get(label)
-        crowded = seat is not None and seat.connections >= self._bounds.connections_per_node_max
-        return None if crowded else seat
+    def find(self, label: str, origin: str, now: float) -> Seat[Call] | None:
+        """Returns the seat of whoever is called so, for one more connection of an origin.
+
+        None where nobody is called so, or too many connections are there or were begun.
+        """
+        seat, bounds = self._seats.get(label), self._bounds
+        if seat is None or seat.connections >= bounds.connections_per_node_max:
+            return None
+        if seat.callers[origin] >= bounds.connections_per_caller_max or not self._begun.allow((label, origin), now):
+            return None
+        return seat
+
+    def enter(self, seat: Seat[Call], origin: str) -> None:
+        """Counts one more connection."""
+        seat.connections += 1
+        seat.callers[origin] += 1
+
+    def go(self, seat: Seat[Call], origin: str) -> None:
+        """One is over."""
+        seat.connections -= 1
+        seat.callers[origin] -= 1
+        if not seat.callers[origin]:
+            del seat.callers[origin]
 
     def called(self, nid: str, name: bytes) -> Call | None:
         """Takes a connection that waits for a node out of those that wait; None where there is none."""

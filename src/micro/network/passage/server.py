@@ -150,7 +150,7 @@ class PassageServer:
             writer.transport.abort()
             return
         self._origins[origin] += 1
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer, address))
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer, address, origin))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._gone(done, origin))
 
@@ -160,15 +160,22 @@ class PassageServer:
         if self._origins[origin] <= 0:
             del self._origins[origin]
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str) -> None:
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str, origin: str
+    ) -> None:
         try:
             async with asyncio.timeout(self.bounds.greeting_seconds):
                 host, first = await self._greeted(reader)
             label, _, domain = host.partition(".")
-            seat = self._seats.find(label) if domain == self.domain else None
+            now = asyncio.get_running_loop().time()
+            seat = self._seats.find(label, origin, now) if domain == self.domain else None
             if seat is None:
                 raise NoGreeting(f"nobody is called {host} here now", UNKNOWN_NAME)
-            await self._pass(seat, address, first, reader, writer)
+            self._seats.enter(seat, origin)
+            try:
+                await self._pass(seat, address, first, reader, writer)
+            finally:
+                self._seats.go(seat, origin)
         except NoGreeting as refusal:
             self.refused += 1
             log.debug("a connection from %s is refused: %s", address, refusal)
@@ -206,7 +213,6 @@ class PassageServer:
             name, address, first, reader, writer, allowance=seat.allowance, bounds=self.bounds, passed=self._count
         )
         seat.waiting[name] = call
-        seat.connections += 1
         self._calls.add(call)
         try:
             self._places[seat].tell(call)
@@ -220,7 +226,6 @@ class PassageServer:
                     await writer.wait_closed()
         finally:
             seat.waiting.pop(name, None)
-            seat.connections -= 1
             self._calls.discard(call)
 
     def _count(self, count: int) -> None:
