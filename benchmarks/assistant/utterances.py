@@ -104,4 +104,4 @@ def catalogue_offers() -> list[Offer]:
 
 def without_wishes(offers: Sequence[Offer]) -> list[Offer]:
     """Returns endpoints as if they showed no wishes."""
-    return [dataclasses.replace(offer, wishes=()) for offer in offers]
+    return [dataclasses.replace(offer, wishes=(), tongues=()) for offer in offers]

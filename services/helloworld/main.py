@@ -24,6 +24,12 @@ async def hello(name: str = "world") -> str:
         say hello to Ann
         send greetings to Bob
 
+    Wishes (es):
+        un saludo para Ann
+
+    Wishes (de):
+        grüße Ann
+
     Args:
         name: who is greeted.
 
@@ -39,6 +45,12 @@ async def repeat(name: str = "world", count: int = 3) -> AsyncIterator[str]:
 
     Wishes:
         greet Ann five times
+
+    Wishes (es):
+        saluda a Ann cinco veces
+
+    Wishes (de):
+        grüße Ann fünfmal
 
     Args:
         name: who is greeted.

@@ -75,6 +75,12 @@ def generate(kind: Kind = "uuid7", count: int = 1) -> list[str]:
         make five short ids
         give me a unique identifier
 
+    Wishes (es):
+        un uuid nuevo
+
+    Wishes (de):
+        eine neue UUID
+
     Args:
         kind: uuid7 and ulid sort by time; uuid4 and nanoid are chance alone; short is for people, and may repeat.
         count: how many, at most 1000.

@@ -105,6 +105,12 @@ def resize(
         make this picture 640 pixels wide
         shrink my photo
 
+    Wishes (es):
+        reduce esta imagen a 640 píxeles
+
+    Wishes (de):
+        mach dieses Bild kleiner
+
     Args:
         image: the picture.
         width: the new width in pixels, at most 10,000; 0 follows from the height.
@@ -211,6 +217,12 @@ def rotate(image: bytes, degrees: Literal[90, 180, 270], type: Type = "", qualit
     Wishes:
         turn the photo by 90 degrees
         my photo lies on its side
+
+    Wishes (es):
+        gira la foto 90 grados
+
+    Wishes (de):
+        das Foto liegt auf der Seite, richte es auf
 
     Args:
         image: the picture.

@@ -65,6 +65,12 @@ async def add(context: Context, name: str, text: str) -> Item:
         remember bread for the list food
         we need more coffee, note it on the list
 
+    Wishes (es):
+        falta leche, ponla en la lista comida
+
+    Wishes (de):
+        setz Milch auf die Einkaufsliste
+
     Args:
         name: the list's name, at most 60 characters.
         text: what to add, at most 1000 characters.
@@ -90,6 +96,12 @@ async def show(context: Context, name: str, open_only: bool = False) -> list[Ite
     Wishes:
         what is on my shopping list
         show the list food
+
+    Wishes (es):
+        qué hay en mi lista de la compra
+
+    Wishes (de):
+        zeig die Liste Essen
 
     Args:
         name: the list's name.

@@ -85,6 +85,12 @@ async def create(context: Context, title: str, text: str = "", tags: list[str] |
         write down that I parked on level 3
         take a note: call the bank
 
+    Wishes (es):
+        apunta que aparqué en la planta 3
+
+    Wishes (de):
+        notiere, dass ich auf Ebene 3 parke
+
     Args:
         title: one line, at most 200 characters.
         text: at most 50,000 characters.
@@ -163,6 +169,12 @@ async def list_notes(context: Context, tag: str = "", limit: int = 20, offset: i
         show my notes
         what did I write down lately
 
+    Wishes (es):
+        qué notas tengo
+
+    Wishes (de):
+        welche Notizen habe ich
+
     Args:
         tag: only those with this tag.
         limit: how many at most, up to 100.
@@ -182,6 +194,12 @@ async def search(context: Context, query: str, limit: int = 20) -> list[Found]:
     Wishes:
         which of my notes mention milk
         do I have notes on gardening
+
+    Wishes (es):
+        qué notas mías hablan de leche
+
+    Wishes (de):
+        in welchen Notizen steht etwas über Milch
 
     Args:
         query: words, or parts of them.

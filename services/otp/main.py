@@ -129,6 +129,12 @@ async def create(
         set up two-factor login for ann
         a secret for the authenticator app
 
+    Wishes (es):
+        activa el segundo factor para ann
+
+    Wishes (de):
+        richte den zweiten Faktor für ann ein
+
     Args:
         name: whose it is, at most 60 characters.
         issuer: what the app shows beside it: your program or firm.

@@ -86,6 +86,12 @@ def generate(length: int = 20, digits: bool = True, symbols: bool = True, lookal
         a password with 16 characters and no symbols
         think of a secure password for me
 
+    Wishes (es):
+        inventa una clave difícil de adivinar
+
+    Wishes (de):
+        ich brauche ein sicheres Passwort
+
     Args:
         length: how many characters, 8 to 256.
         digits: whether digits are in it.
@@ -112,6 +118,12 @@ def phrase(words: int = 6, separator: str = "-", capitals: bool = False) -> Made
         a passphrase that I can remember
         six random words as a password
 
+    Wishes (es):
+        una frase de paso fácil de recordar
+
+    Wishes (de):
+        eine Passphrase, die ich mir merken kann
+
     Args:
         words: how many, 3 to 32; each adds 11 bits.
         separator: what stands between them, at most 8 characters.
@@ -135,6 +147,12 @@ def strength(password: str) -> Estimate:
     Wishes:
         is this password good enough
         how long would it take to guess hunter2
+
+    Wishes (es):
+        es bastante buena la contraseña hunter2
+
+    Wishes (de):
+        ist hunter2 als Passwort gut genug
 
     Args:
         password: the password, at most 1024 characters.

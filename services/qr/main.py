@@ -79,6 +79,12 @@ def png(
         qr code for https://micro.example
         a picture of a qr code with my link
 
+    Wishes (es):
+        haz un QR con https://micro.example
+
+    Wishes (de):
+        ein QR-Code für https://micro.example
+
     Args:
         text: what the code says, at most 2000 bytes.
         scale: pixels of one dot, 1 to 32.

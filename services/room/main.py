@@ -193,6 +193,12 @@ async def say(text: str, room: str = "lobby", name: str = "someone") -> int:
         say good morning in the room lobby
         tell everybody in the lobby that I am late
 
+    Wishes (es):
+        di buenos días en la sala lobby
+
+    Wishes (de):
+        sag guten Morgen im Raum lobby
+
     Args:
         text: what to say, at most 4000 characters.
         room: the room's name; it is made if there is none.

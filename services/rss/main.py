@@ -124,6 +124,12 @@ def read(feed: str, address: str = "", limit: int = 100) -> Feed:
         what is in this feed
         read this news feed
 
+    Wishes (es):
+        qué noticias trae este feed
+
+    Wishes (de):
+        was steht in diesem Feed
+
     Args:
         feed: its text, at most a million characters.
         address: where it came from, so that addresses in it that are not whole can be made so.

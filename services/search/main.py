@@ -194,6 +194,12 @@ async def find(context: Context, index: str, query: str, limit: int = 10, offset
         search the index recipes for tomato
         what do we have on basil in recipes
 
+    Wishes (es):
+        busca tomate en el índice recetas
+
+    Wishes (de):
+        such im Index Rezepte nach Tomate
+
     Args:
         index: which index.
         query: words; `tom*` is any word that begins so, `"two words"` is a phrase, `-word` must not be there.

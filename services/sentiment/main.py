@@ -121,6 +121,12 @@ def analyze(text: str) -> Sentiment:
         is this review positive or negative
         how angry does this letter sound
 
+    Wishes (es):
+        es positiva o negativa esta reseña
+
+    Wishes (de):
+        ist diese Bewertung positiv oder negativ
+
     Args:
         text: some sentences of English, at most 20,000 characters; longer texts are better told by sentence.
     """

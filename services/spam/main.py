@@ -154,6 +154,12 @@ async def check(context: Context, text: str) -> Verdict:
         is this mail spam
         can I trust this message
 
+    Wishes (es):
+        me puedo fiar de este correo
+
+    Wishes (de):
+        kann ich dieser Mail trauen
+
     Args:
         text: the text, with its subject if it has one, at most 50,000 characters.
     """

@@ -42,6 +42,12 @@ async def watch(interval_seconds: float = 1.0, count: int = 0) -> AsyncIterator[
     Wishes:
         tick every second
 
+    Wishes (es):
+        un tic cada segundo
+
+    Wishes (de):
+        ticke jede Sekunde
+
     Args:
         interval_seconds: the time from one tick to the next, 0.01 to 3600.
         count: how many ticks, 0 for as long as you listen.
@@ -66,6 +72,12 @@ async def countdown(start: int = 10, interval_seconds: float = 1.0) -> AsyncIter
     Wishes:
         count down from 10
         count backwards to zero
+
+    Wishes (es):
+        haz una cuenta atrás desde 10
+
+    Wishes (de):
+        ein Countdown von 10 bis null
 
     Args:
         start: the first number, at most 1000000.

@@ -68,6 +68,16 @@ def now(zone: str = "UTC") -> Moment:
         what time is it in Berlin
         the time in Chicago right now
         how late is it
+        what day is it today
+        the date of today
+
+    Wishes (es):
+        qué marcan los relojes en Berlín
+        qué fecha es hoy
+
+    Wishes (de):
+        wie spät ist es gerade in Berlin
+        welches Datum ist heute
 
     Args:
         zone: a zone's name such as Europe/Berlin, or an offset such as +02:00.
@@ -105,6 +115,12 @@ def difference(start: str, end: str, zone: str = "UTC") -> Span:
     Wishes:
         how many days from 2026-01-01 to 2026-12-24
         how long is it until 2027-01-01
+
+    Wishes (es):
+        cuántos días hay entre 2026-01-01 y 2026-12-24
+
+    Wishes (de):
+        die Tage zwischen 2026-01-01 und 2026-12-24
 
     Args:
         start: date, or date and time, in ISO 8601.

@@ -127,6 +127,12 @@ async def create(
         sign up ann with the email ann@example.com
         a new account for ann
 
+    Wishes (es):
+        registra a ann con el correo ann@example.com
+
+    Wishes (de):
+        melde ann mit der E-Mail ann@example.com neu an
+
     Args:
         name: what he will log in with, at most 60 letters, digits and .@+-_; Ann and ann are the same.
         password: 8 to 256 characters; only a hash of it is kept.

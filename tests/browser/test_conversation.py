@@ -83,6 +83,23 @@ def test_an_empty_conversation_shows_what_one_may_say(visit: Open) -> None:
     expect(page.locator(".card .big")).to_have_text("Hello Ann", timeout=FIRST_MILLISECONDS)
 
 
+def test_what_one_may_say_is_shown_in_the_language_of_the_page(visit: Open) -> None:
+    """Where the service shows it; it is understood, and the page of the service shows no other language."""
+    page = visit("settings", alone=True)
+    page.get_by_label("Language").select_option("es")
+    page.get_by_role("link", name="Conversación").click()
+    page.get_by_role("group", name="Por ejemplo").get_by_role("button", name="saluda a Ana").click()
+    expect(page.locator(".card .big")).to_have_text("Hello Ana", timeout=FIRST_MILLISECONDS)
+
+    page.goto(page.url.split("#")[0] + "#/services/greeter/Say.Hello")
+    expect(page.get_by_text("saluda a Ana")).to_be_visible()
+    page.goto(page.url.split("#")[0] + "#/settings")
+    page.get_by_label("Idioma").select_option("en")
+    page.goto(page.url.split("#")[0] + "#/services/greeter/Say.Hello")
+    expect(page.get_by_text("greet Ann")).to_be_visible()
+    expect(page.get_by_text("saluda a Ana")).to_have_count(0)
+
+
 def test_a_reload_keeps_the_conversation(visit: Open) -> None:
     """With what was filled in, and goes on from there; the arrow brings the last wish back, and one may begin anew."""
     page = visit("", alone=True)

@@ -196,8 +196,8 @@ class Assistant:
                 found.setdefault(candidate.offer.service, _found(candidate.offer, candidate.share))
         return list(found.values())[:limit]
 
-    async def suggest(self, caller: Caller, limit: int) -> list[dict[str, Any]]:
-        """Returns wishes to try, each of another service, the easiest first.
+    async def suggest(self, caller: Caller, limit: int, language: str = "") -> list[dict[str, Any]]:
+        """Returns wishes to try, each of another service, those in the language first, and the easiest of them.
 
         Raises:
             Fault: 400 where the limit is out of bounds, 403 for another node.
@@ -206,7 +206,7 @@ class Assistant:
         if not 1 <= limit <= FOUND_MAX:
             raise BadRequest(f"limit: expected 1 to {FOUND_MAX}, got {limit}")
         offers = list(await self._knowledge.offers())
-        found = await asyncio.to_thread(suggestions, offers, limit, self._hidden(caller))
+        found = await asyncio.to_thread(suggestions, offers, limit, self._hidden(caller), language)
         return [{"text": one.text, **_named(one.offer)} for one in found]
 
     async def forget(self, caller: Caller) -> int:

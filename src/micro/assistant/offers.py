@@ -8,6 +8,7 @@ long to be of use.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -30,8 +31,9 @@ TAGS_CHARACTERS_MAX = 300
 STREAM_KEY = "x-micro-stream"
 """In the schema of a request: it is the type of the messages that are sent, and the endpoint takes many."""
 
-WISHES: Final = "Wishes:"
-"""The heading in an endpoint's description below which each line shows how people may ask for it."""
+WISHES: Final = re.compile(r"Wishes(?: \(([a-z]{2,3})\))?:")
+"""The heading in an endpoint's description below which each line shows how people may ask for it, where it says so in
+the language with that code of ISO 639."""
 
 BODY: Final = "file"
 WHOLE_BODY: Final[Mapping[str, Any]] = {
@@ -64,6 +66,7 @@ class Offer:
         raw_response: whether the answer is bytes as they are.
         acts: what it does, see `acts`.
         wishes: how people may ask for it, as the service shows.
+        tongues: the code of the language of each of them, "" where that is the description's.
     """
 
     service: str
@@ -83,6 +86,7 @@ class Offer:
     raw_response: bool
     acts: Mapping[str, float]
     wishes: tuple[str, ...] = ()
+    tongues: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -133,6 +137,7 @@ def _offer(description: Mapping[str, Any], endpoint: Mapping[str, Any]) -> Offer
     if raw:
         request = WHOLE_BODY
     text = _first_line(endpoint.get("description"))
+    wishes = _wishes(endpoint.get("description"))
     examples = endpoint.get("examples") or ()
     return Offer(
         service=str(description["name"]),
@@ -151,7 +156,8 @@ def _offer(description: Mapping[str, Any], endpoint: Mapping[str, Any]) -> Offer
         raw_request=raw,
         raw_response=is_raw(_schema(endpoint, "response")),
         acts=acts_of_endpoint(name, text),
-        wishes=_wishes(endpoint.get("description")),
+        wishes=tuple(wish for wish, _ in wishes),
+        tongues=tuple(tongue for _, tongue in wishes),
     )
 
 
@@ -174,16 +180,20 @@ def _first_line(text: object) -> str:
     return str(text or "").strip().partition("\n")[0][:SENTENCE_CHARACTERS_MAX]
 
 
-def _wishes(text: object) -> tuple[str, ...]:
-    """Returns the lines below the heading `Wishes:` of a description, up to an empty line."""
-    found: list[str] = []
-    inside = False
+def _wishes(text: object) -> list[tuple[str, str]]:
+    """Returns the lines below headings `Wishes:` of a description, up to an empty line, each with its language."""
+    found: list[tuple[str, str]] = []
+    tongue: str | None = None
     for line in str(text or "").splitlines():
         wish = line.strip()
-        if inside and wish:
-            found.append(wish[:WISH_CHARACTERS_MAX])
-        inside = bool(wish) if inside else wish == WISHES
-    return tuple(found[:WISHES_MAX])
+        heading = WISHES.fullmatch(wish)
+        if heading is not None:
+            tongue = heading[1] or ""
+        elif not wish:
+            tongue = None
+        elif tongue is not None:
+            found.append((wish[:WISH_CHARACTERS_MAX], tongue))
+    return found[:WISHES_MAX]
 
 
 def _tags(description: Mapping[str, Any]) -> str:

@@ -25,6 +25,8 @@ from micro.assistant.slots import fill
 __all__ = ["Suggestion", "suggestions"]
 
 NONE: Final = float("-inf")
+OWN_TONGUE: Final = 10.0
+"""So much easier a wish is that one may say in one's own language than any other."""
 _POINTING: Final = re.compile(
     r"\b(?:this|that|these|those|my|our|dies\w*|mein\w*|unser\w*|est[aeo]s?|mis?)\b", re.IGNORECASE
 )
@@ -48,10 +50,14 @@ class Suggestion:
     offer: Offer
 
 
-def suggestions(offers: Iterable[Offer], count: int, hidden: Container[str] = ()) -> list[Suggestion]:
+def suggestions(
+    offers: Iterable[Offer], count: int, hidden: Container[str] = (), language: str = ""
+) -> list[Suggestion]:
     """Returns at most so many wishes to try, each of another service, the easiest first.
 
-    Those that are as easy come in an order that is the same each time, and none of the alphabet.
+    Where a service shows wishes in the language (its code in ISO 639) those come first; in a language that is neither
+    this nor the description's there are none. Those that are as easy come in an order that is the same each time, and
+    none of the alphabet.
     """
     offers = list(offers)
     keeping = {offer.service for offer in offers if offer.changes}
@@ -61,8 +67,11 @@ def suggestions(offers: Iterable[Offer], count: int, hidden: Container[str] = ()
         seen[offer.service] += 1
         if offer.service in hidden or not _is_simple(offer):
             continue
-        for wish in offer.wishes:
+        for wish, tongue in zip(offer.wishes, offer.tongues, strict=True):
+            if tongue not in ("", language):
+                continue
             ease = _ease(offer, wish) - (1.0 if offer.service in keeping else 0.0) - 0.05 * seen[offer.service]
+            ease += OWN_TONGUE if tongue else 0.0
             if ease > best.get(offer.service, (NONE, None))[0]:
                 best[offer.service] = (ease, Suggestion(wish, offer))
     found = sorted(best.items(), key=lambda item: (-item[1][0], _shuffled(item[0])))

@@ -185,7 +185,7 @@ class Turn(Proposer):
         if not offers:
             yield self.tell("help", "empty")
             return
-        wishes = [found.text for found in suggestions(offers, EXAMPLES_MAX)]
+        wishes = [found.text for found in suggestions(offers, EXAMPLES_MAX, language=self._talk.language)]
         by_service = {offer.service: offer for offer in offers if offer.description and not offer.changes}
         examples = wishes or [does(Plan(offer, {})) for offer in list(by_service.values())[:EXAMPLES_MAX]]
         quoted = ", ".join(self.say("quoted", text=example) for example in examples[:EXAMPLES_TOLD])

@@ -23,6 +23,12 @@ def services() -> list[Service]:
         Wishes:
             what is the time
             what time is it in Rome
+
+        Wishes (es):
+            qué hora es en Roma
+
+        Wishes (de):
+            wie spät ist es in Rom
         """
         return zone
 
@@ -82,3 +88,17 @@ async def test_help_and_faces_show_them(tmp_path: Path) -> None:
 
     events = await Talk(assistant_in(tmp_path, Clients(), town=Town(*services_of_a_town())))("help")
     assert ("examples" in events[1], "“Tell the weather forecast of a city”" in events[1]["text"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("es", "qué hora es en Roma"), ("de", "wie spät ist es in Rom"), ("fr", "what time is it in Rome"), ("", None)],
+)
+def test_a_wish_is_suggested_in_the_language_of_whoever_reads_it(language: str, said: str | None) -> None:
+    """Where a service shows any in it, those come first; in another one there are none."""
+    offers = [offer for service in services() for offer in offers_of(service.describe())]
+    found = [one.text for one in suggestions(offers, 50, (), language)]
+
+    clocks = [text for text in found if "Rom" in text]
+    assert clocks == [said or "what time is it in Rome"]
+    assert found[0] == clocks[0]

@@ -186,3 +186,17 @@ def test_a_comparison_is_a_condition_and_its_number_no_limit() -> None:
 
     (found,) = offers_of(office.describe())
     assert fill(found, Sentence("the team blue with age > 30")).values == {("team",): "blue", ("query",): "age > 30"}
+
+
+def test_wishes_in_several_languages_are_told_apart() -> None:
+    """Each heading is of one, up to an empty line; what is no code of a language is no heading."""
+    offer = changer(
+        "\n\nWishes:\nchange 5 francs\n\nWishes (de):\nwechsle 5 Franken"
+        "\n\nWishes (Swiss):\nnothing\n\nWishes (es):\ncambia"
+    )
+
+    assert list(zip(offer.wishes, offer.tongues, strict=True)) == [
+        ("change 5 francs", ""),
+        ("wechsle 5 Franken", "de"),
+        ("cambia", "es"),
+    ]

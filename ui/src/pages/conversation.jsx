@@ -13,7 +13,7 @@ import { useStore } from "../store.js";
 import { notice } from "../notice.jsx";
 import { forget, isFull, loading, prepare, say, stop, TEXT_CHARACTERS_MAX, turns, withdraw } from "../talk.js";
 import { Answer, bare } from "../value.jsx";
-import { duration, number, t } from "../words.js";
+import { duration, number, spoken, t } from "../words.js";
 
 const Earlier = lazy(() => import("../earlier.jsx"), () => null);
 
@@ -50,11 +50,12 @@ const SHOWN = 6, CLAUSE_CHARACTERS_MAX = 80, GIVEN_MAX = 8, VALUE_CHARACTERS_MAX
 function Beginning() {
   const { services } = useStore(catalog);
   const [wishes, setWishes] = useState([]);
+  const language = useStore(spoken);
   const reached = services?.length ?? 0;
   useEffect(() => {
     if (!reached) return;
-    control("assistant", "Assistant.Suggest", { limit: SHOWN }).then((found) => setWishes(found.suggestions.map((one) => one.text)), () => {}); // the list of services is left
-  }, [reached]);
+    control("assistant", "Assistant.Suggest", { limit: SHOWN, language }).then((found) => setWishes(found.suggestions.map((one) => one.text)), () => {}); // the list of services is left
+  }, [reached, language]);
   return (
     <div class="tight">
       <p class="soft">{t("Say it in your own words. This node finds the service, asks for what is missing, and asks before it changes anything.")}</p>

@@ -8,7 +8,7 @@ import { route, to } from "../route.js";
 import { Run } from "../run.jsx";
 import { owner } from "../session.js";
 import { useStore } from "../store.js";
-import { t } from "../words.js";
+import { spoken, t } from "../words.js";
 
 const Readme = lazy(() => import("../readme.jsx"));
 
@@ -92,8 +92,11 @@ function Endpoint({ service, endpoint, isOpen, toggle, given }) {
 const HEAD_CHARACTERS_MAX = 300;
 
 /** What stands beside an endpoint's name, and what is said below; a sentence that is too long for there is said below whole. */
+const WISHES = /(?:^|\n)[ \t]*Wishes \(([a-z]{2,3})\):[^\n]*(?:\n[ \t]*\S[^\n]*)*/g; // up to an empty line
+
+/** Returns the first line and what follows, without wishes in languages that are not the reader's. */
 export function headAndRest(description) {
-  const text = String(description ?? "").trim();
+  const text = String(description ?? "").replace(WISHES, (all, language) => (language === spoken.get() ? all : "")).trim();
   const [first, ...rest] = text.split("\n");
   return first.length > HEAD_CHARACTERS_MAX ? [`${first.slice(0, HEAD_CHARACTERS_MAX)}…`, text] : [first, rest.join("\n").trim()];
 }

@@ -60,13 +60,14 @@ class AssistantControl:
         """
         return {"services": await self._assistant.search(context.caller, query, limit)}
 
-    async def suggest(self, context: Context, limit: int = 6) -> dict[str, Any]:
+    async def suggest(self, context: Context, limit: int = 6, language: str = "") -> dict[str, Any]:
         """Suggests wishes to try, as services show them of themselves, each of another service.
 
         Args:
             limit: at most so many, up to 50.
+            language: in which language they are said where services show any in it, such as de.
         """
-        return {"suggestions": await self._assistant.suggest(context.caller, limit)}
+        return {"suggestions": await self._assistant.suggest(context.caller, limit, language)}
 
     async def keep(
         self, conversation: str, context: Context, turns: list[dict[str, Any]], title: str = "", waits_for: str = ""

@@ -15,6 +15,9 @@ async def hello(name: str) -> str:
     Wishes:
         greet Ann
 
+    Wishes (es):
+        saluda a Ana
+
     Args:
         name: who is greeted.
     """
