@@ -80,6 +80,22 @@ def test_a_node_that_does_not_hear_has_no_microphone(visit: Open) -> None:
     expect(page.get_by_role("button", name="Hold to talk")).to_have_count(0)
 
 
+def test_a_language_that_nothing_hears_is_named(visit: Open) -> None:
+    """With the one that is heard instead, and the setting that adds to it; not where a model hears it."""
+    only = {"hearing": [{"engine": "whisper", "languages": ["en"]}], "speaking": [], "remedies": []}
+    page = visit("settings", alone=True)
+    page.route("**/Voice.Status", lambda route: route.fulfill(json=only))
+    page.get_by_label("Language").select_option("es")
+    page.reload()
+    expect(page.get_by_text("Aquí nada entiende español hablado: habla inglés")).to_be_visible()
+    expect(page.get_by_text("voice_hearing")).to_be_visible()
+
+    only["hearing"].append({"engine": "whisper", "languages": []})
+    page.reload()
+    expect(page.get_by_text("whisper (en), whisper")).to_be_visible()
+    expect(page.get_by_text("voice_hearing")).to_have_count(0)
+
+
 def test_a_ticket_that_is_none_is_refused_beside_its_field(visit: Open) -> None:
     """With what is wrong about it."""
     page = visit("network")

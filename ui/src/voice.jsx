@@ -197,12 +197,18 @@ export function VoiceSettings() {
   if (!known) return null;
   const named = (list) => list.map((one) => `${one.engine}${one.languages.length ? ` (${one.languages.join(", ")})` : ""}`).join(", ");
   const own = speaks(spoken.get(), []);
+  const isUnheard = known.hearing.length > 0 && !known.hearing.some((one) => knows(one, spoken.get()));
   return (
     <div class="tight">
       <dl class="facts">
         <dt>{t("It hears with")}</dt><dd>{named(known.hearing) || t("nothing")}</dd>
         <dt>{t("It speaks with")}</dt><dd>{own ? t("a voice of this browser") : named(known.speaking) || t("nothing")}</dd>
       </dl>
+      {isUnheard && (
+        <p class="hint warn">
+          <Prose>{t("Nothing here hears {language}: speak {heard}, or type. A model that hears it is named by the setting `voice_hearing`, such as `whisper:FOLDER`.", { language: languageName(spoken.get()), heard: languageName(heardLanguage()) })}</Prose>
+        </p>
+      )}
       {known.remedies.map((remedy) => <p class="hint" key={remedy}>{t("On the node:")} <Prose>{remedy}</Prose></p>)}
       {!canRecord() && <p class="hint">{t("This browser lets a page hear only at an address of this machine, or over HTTPS.")}</p>}
       <label class="row mid"><input type="checkbox" checked={reads} onChange={(event) => aloud.set(event.currentTarget.checked)} />{t("Read answers out to whoever spoke")}</label>
