@@ -123,9 +123,15 @@ def own_stems(offer: Offer) -> frozenset[str]:
     )
 
 
+@lru_cache(maxsize=OFFERS_KEPT)
+def _wished_stems(offer: Offer) -> frozenset[str]:
+    """Returns the words of the wishes that an endpoint shows."""
+    return stems(word for wish in offer.wishes for word in split_words(wish))
+
+
 def strange_words(offer: Offer, sentence: Sentence, used: Sequence[tuple[int, int]]) -> int:
-    """Returns how many words of a sentence neither the endpoint, its values, grammar nor an act account for."""
-    own = own_stems(offer)
+    """Returns how many words neither an endpoint, its wishes, its values, grammar nor an act account for."""
+    own = own_stems(offer) | _wished_stems(offer)
     return sum(
         not (
             token.text.lower() in EVERY_FUNCTION_WORD

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from micro.assistant.cues import strange_words
 from micro.assistant.dates import days_in
 from micro.assistant.exemplars import exemplars_of, shown_in
 from micro.assistant.lexical import LexicalEngine
@@ -200,3 +201,11 @@ def test_wishes_in_several_languages_are_told_apart() -> None:
         ("wechsle 5 Franken", "de"),
         ("cambia", "es"),
     ]
+
+
+def test_a_word_of_a_wish_is_not_strange_to_its_endpoint() -> None:
+    """Who shows that he is asked so has a use for it, whatever his description says."""
+    sentence = Sentence("which bureau is open today")
+
+    assert strange_words(changer("\n\nWishes:\n    is it open today"), sentence, ()) == 0
+    assert strange_words(changer(), sentence, ()) > 0
