@@ -21,15 +21,22 @@ __all__ = ["conformance"]
 
 STYLES = {"passed": "green", "skipped": "yellow", "failed": "red"}
 NAME_BYTES = 6
+TOKEN_BYTES = 32
 
 
 @command("conformance", example="micro conformance unix:$HOME/.micro/run/node.sock", node=False)
 @click.argument("address")
+@click.argument("words", nargs=-1, metavar="COMMAND")
 @click.option("--token", default="", envvar="MICRO_TOKEN", help="Shown in each HELLO, or as a bearer token.")
 @click.option("--client", is_flag=True, help="Listen at the address, and try the client that comes.")
+@click.option("--service", is_flag=True, help="Listen at the address, and try the service that registers there.")
 @click.option("--only", default="", metavar="WORD", help="Only checks with this in their name.")
-def conformance(session: Session, address: str, token: str, client: bool, only: str) -> None:
+def conformance(
+    session: Session, address: str, words: tuple[str, ...], token: str, client: bool, service: bool, only: str
+) -> None:
     """Try an implementation of MUCP from outside.
+
+    With --service the COMMAND, after --, starts the service; without one the kit waits for it.
 
     Each check names the paragraph of docs/reference/mucp.md that it holds an implementation to, what is expected and
     what was seen. The exit code is 1 if one fails.
@@ -37,7 +44,7 @@ def conformance(session: Session, address: str, token: str, client: bool, only: 
     found: list[Outcome] = []
 
     async def work() -> None:
-        async for outcome in _outcomes(address, token, only, client=client):
+        async for outcome in _outcomes(address, words, token, only, client=client, service=service):
             found.append(outcome)
             if session.shape() != "json":
                 _show(session, outcome)
@@ -52,7 +59,15 @@ def conformance(session: Session, address: str, token: str, client: bool, only: 
         click.get_current_context().exit(FAULT)
 
 
-def _outcomes(address: str, token: str, only: str, *, client: bool) -> AsyncIterator[Outcome]:
+def _outcomes(
+    address: str, words: tuple[str, ...], token: str, only: str, *, client: bool, service: bool
+) -> AsyncIterator[Outcome]:
+    if client and service:
+        raise Usage("--client and --service are two kits; try one after the other")
+    if words and not service:
+        raise Usage(f"a command is for --service alone; next: micro conformance --service {address} -- {words[0]}")
+    if service:
+        return _of_service(address, words, token, only)
     from micro.doors.conformance.client import tried
     from micro.doors.conformance.kit import checks_for, run
     from micro.system import SystemEntropy
@@ -66,6 +81,16 @@ def _outcomes(address: str, token: str, only: str, *, client: bool) -> AsyncIter
         raise Usage(f"no check has {only!r} in its name; without --only all are made, and shown")
     entropy = SystemEntropy()
     return run(address, token=token, new_name=lambda: entropy.random_bytes(NAME_BYTES).hex(), checks=checks)
+
+
+def _of_service(address: str, words: tuple[str, ...], token: str, only: str) -> AsyncIterator[Outcome]:
+    from micro.doors.conformance.service import tried
+    from micro.system import SystemEntropy
+
+    if only:
+        raise Usage("--service does not take --only: what a service did is asked for by later checks")
+    shown = token or (SystemEntropy().random_bytes(TOKEN_BYTES).hex() if words else "")
+    return tried(address, lambda where: note(f"waiting for a service at {where}"), command=words, token=shown)
 
 
 def _show(session: Session, outcome: Outcome) -> None:

@@ -40,6 +40,15 @@ async def test_checks_are_shown(home: Path) -> None:
     assert "passed" in table.stdout.splitlines()[0]
 
 
+def test_a_service_is_started_and_tried(home: Path) -> None:
+    """The one of our own SDK passes."""
+    command = ("--", sys.executable, "-m", "tests.interop.serving")
+    done = typed("--service", f"unix:{home / 'kit'}", "--output", "json", *command)
+
+    assert done.returncode == 0, done.stdout
+    assert json.loads(done.stdout)["failed"] == 0
+
+
 def test_what_is_wrong_is_told() -> None:
     """An address that is none, nobody there, no such check, options that do not go together."""
     for words, code in (
@@ -47,6 +56,10 @@ def test_what_is_wrong_is_told() -> None:
         (("unix:/nowhere",), 7),
         (("unix:/nowhere", "--only", "no such check"), 2),
         (("ws://127.0.0.1:0", "--client", "--only", "x"), 2),
+        (("tcp:127.0.0.1:0", "--service", "--only", "x"), 2),
+        (("tcp:127.0.0.1:0", "--service", "--client"), 2),
+        (("tcp:127.0.0.1:0", "--", "./kit"), 2),
+        (("tcp:127.0.0.1:0", "--service", "--", "/nowhere/at/all"), 1),
     ):
         done = typed(*words)
         assert done.returncode == code, done.stderr

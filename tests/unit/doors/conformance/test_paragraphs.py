@@ -9,6 +9,7 @@ from pathlib import Path
 from micro.doors.conformance.client import GREETS
 from micro.doors.conformance.exercises import EXERCISES
 from micro.doors.conformance.kit import checks_for
+from micro.doors.conformance.service import checks as of_service
 
 PAGE = Path(__file__).parents[4] / "docs" / "reference" / "mucp.md"
 
@@ -26,10 +27,10 @@ def anchors(text: str) -> set[str]:
 
 def test_every_check_names_a_paragraph() -> None:
     """And no two are called the same."""
-    checks = [*checks_for("unix:x"), *checks_for("http://x"), GREETS, *EXERCISES]
+    checks = [*checks_for("unix:x"), *checks_for("http://x"), GREETS, *EXERCISES, *of_service()]
     known = anchors(PAGE.read_text())
 
     assert sorted({check.section for check in checks} - known) == []
-    for part in (checks_for("unix:x"), checks_for("http://x"), EXERCISES):
+    for part in (checks_for("unix:x"), checks_for("http://x"), EXERCISES, of_service()):
         assert len({check.name for check in part}) == len(part)
     assert all(check.expected for check in checks)
