@@ -17,10 +17,20 @@ from tests.unit.runtime.guest.test_languages import built
 GRANT = Grant(memory_bytes=134_217_728, seconds=60.0)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns the folder of what is built and compiled once for all tests: all of CPython takes a while."""
+    return tmp_path_factory.mktemp("escaping")
+
+
 @pytest.fixture
-async def program(tmp_path: Path) -> Program:
-    artefact = await built(tmp_path, "python", "escaping")
-    return await machine(tmp_path / "cache").load(await asyncio.to_thread(artefact.read_bytes), GRANT)
+async def program(kept: Path) -> Program:
+    """Returns the guest on an engine of its own."""
+    engine, compiled = machine(kept), kept / "escaping.component.compiled"
+    if not compiled.exists():
+        artefact = await built(kept, "python", "escaping")
+        compiled.write_bytes(await engine.compile(await asyncio.to_thread(artefact.read_bytes), GRANT))
+    return await engine.open(compiled, GRANT)
 
 
 async def tried(one: Guest, what: str, host: KeptHost | None = None, **given: object) -> object:
