@@ -1,9 +1,10 @@
-"""Runs all tests in three parts side by side: those that compute, those of networks, and all others.
+"""Runs all tests in four parts side by side: those that compute, those that simulate, those of networks, all others.
 
 Tests of networks and of processes wait most of their time, so that one core would idle. Those that compute fill it, and
-give way (`nice`), so that no wait of the others ends late because of them. What the first part prints comes as it is
-printed, for its tests are the fast ones; then what the others printed in the meantime, and what they still print. A
-folder that is listed nowhere belongs to the last part, so that none is forgotten.
+give way (`nice`), so that no wait of the others ends late because of them; those that simulate wait for nothing real,
+and give way to these too. They are two parts because they end last, and each part is one core's. What the first part
+prints comes as it is printed, for its tests are the fast ones; then what the others printed in the meantime, and what
+they still print. A folder that is listed nowhere belongs to the last part, so that none is forgotten.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-COMPUTING: Final = ("tests/tidy", "tests/typing", "tests/unit", "tests/property", "tests/fuzz", "tests/world")
+COMPUTING: Final = ("tests/tidy", "tests/typing", "tests/unit")
 """Folders of tests that keep one core busy and wait for next to nothing."""
+SIMULATING: Final = ("tests/property", "tests/fuzz", "tests/world")
+"""Folders of tests that keep one core busy and wait for nothing."""
 NETWORK: Final = ("tests/network",)
 
 LOOK_SECONDS: Final = 0.2
@@ -44,9 +47,10 @@ class Part:
 
 
 PARTS: Final = (
-    Part("tests that compute", COMPUTING, ("nice", "-n", "19")),
+    Part("tests that compute", COMPUTING, ("nice", "-n", "10")),
+    Part("tests that simulate", SIMULATING, ("nice", "-n", "19")),
     Part("tests of networks", NETWORK),
-    Part("other tests", tuple(f"--ignore={folder}" for folder in COMPUTING + NETWORK)),
+    Part("other tests", tuple(f"--ignore={folder}" for folder in COMPUTING + SIMULATING + NETWORK)),
 )
 
 
