@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, Page, expect
 from micro.doors.phone.addresses import private_addresses
 from micro.trust.authority import Authority
 from tests.browser.running import FIRST_MILLISECONDS, READY_SECONDS, SERVICES, WAIT_MILLISECONDS, Running
-from tests.browser.test_phone import PHONE
+from tests.browser.test_phone import AXE, PHONE
 
 DOMAIN = "nodes.example"
 GREETINGS = re.compile(r"Hello \w+, \d+\s")
@@ -81,7 +81,7 @@ def paired(chromium: str) -> Iterator[dict[str, Any]]:
                 while not (told := _tried(node, "web", "--outside")):
                     assert time.monotonic() < deadline
                     time.sleep(0.5)
-                yield {**json.loads(told), "port": port, "root": Authority(_kept(homes[1])).root}
+                yield {**json.loads(told), "port": port, "own": node.link(), "root": Authority(_kept(homes[1])).root}
 
 
 def _kept(home: Path) -> bytes:
@@ -146,6 +146,23 @@ def test_a_phone_anywhere_uses_the_app(paired: dict[str, Any], phone: Browser) -
     cookies = context.cookies()
     assert [each["name"] for each in cookies] == [f"__Host-micro-session-{paired['port']}"]
     context.close()
+
+
+def test_settings_say_what_a_super_node_sees(paired: dict[str, Any], browser: Browser) -> None:
+    """And pair another phone, at once, for the name that is open; nothing of the page is out of anybody's reach."""
+    page = browser.new_page(locale="en-GB")
+    page.set_default_timeout(WAIT_MILLISECONDS)
+    page.goto(paired["own"])
+    page.get_by_role("heading", level=1).wait_for(timeout=FIRST_MILLISECONDS)
+    page.goto(page.url.split("#")[0] + "#/settings")
+    expect(page.get_by_text("from which address, when and how much; not what")).to_be_visible()
+    page.get_by_role("button", name="Pair a phone for anywhere").click()
+    for step in ("1. Trust this node", "2. Sign in"):
+        expect(page.get_by_role("img", name=f"Code for the camera: {step}")).to_be_visible()
+    expect(page.get_by_text("nothing but the name of this node")).to_be_visible()
+    page.evaluate(AXE.read_text())
+    assert page.evaluate("axe.run().then((found) => found.violations.map((each) => each.id))") == []
+    page.close()
 
 
 @pytest.mark.parametrize(

@@ -208,3 +208,13 @@ async def test_a_super_node_may_say_anything_of_addresses(
     await pair.start()
     statuses = [(await pair.ask("GET", "/api", {})).status for _ in range(len(said))]
     assert statuses == [401] * 4
+
+
+async def test_a_node_without_a_network_starts_all_the_same(pair: Pair, start_node: StartNode) -> None:
+    """What was open stays closed, and nothing else is in the way."""
+    home = str(pair.node.home.path)
+    await pair.node.stop()
+    node = await start_node(home, api=True, api_port=0, mucp=False)
+    await open_doors(node)
+
+    assert "phone_outside" not in node.condition.addresses

@@ -52,6 +52,21 @@ def test_the_page_runs_and_fetches_nothing(language: str) -> None:
     assert "'unsafe" not in POLICY
 
 
+@pytest.mark.parametrize("language", WORDS)
+def test_the_page_of_one_name_says_what_it_is_good_for(language: str) -> None:
+    """It names that, and no addresses of houses; so does the profile."""
+    outside = Authority.make("Micro", 1_700_000_000.0, bytes(range(2 * CHANCE_BYTES)), host="b5ua.nodes.example")
+    page = trust_page("Micro", outside.fingerprint, language, outside.host)
+    house = trust_page("Micro", AUTHORITY.fingerprint, language)
+
+    assert "<b>b5ua.nodes.example</b>" in page
+    assert ".local" not in page
+    assert ".local" in house
+    assert "{" not in re.sub(r"<style>.*</style>", "", page, flags=re.DOTALL)
+    assert b"vouches for b5ua.nodes.example only" in profile(outside, "Micro")
+    assert b"vouches for private addresses only" in profile(AUTHORITY, "Micro")
+
+
 def test_a_profile_installs_the_root_and_replaces_itself() -> None:
     """The same certificate makes the same profile."""
     read = plistlib.loads(profile(AUTHORITY, "Micro node abcd"))
