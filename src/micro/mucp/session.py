@@ -41,8 +41,10 @@ from micro.errors import Fault, LocalProtocolError, TooLarge
 from micro.mucp import headers as header_codec
 from micro.mucp.batch import BLOCK, SINGLE_BYTES_MAX, Batch, Gathering
 from micro.mucp.course import fault_bytes
+from micro.mucp.event import Opened
 from micro.mucp.exchange import Exchange
 from micro.mucp.frame import FRAME_HEADER, Kind
+from micro.mucp.headers import Headers
 from micro.mucp.hearing import Hearing
 from micro.mucp.limits import (
     ACKNOWLEDGED_MAX,
@@ -54,14 +56,15 @@ from micro.mucp.limits import (
     NUMBER_MAX,
     PING_BYTES,
 )
-from micro.mucp.message import ACK, CREDIT, EVENT_PREFIX, NACK, Form, open_prefix
+from micro.mucp.message import ACK, CREDIT, EVENT_PREFIX, NACK, OPEN_PREFIX, Form, open_prefix
 
 __all__ = ["Session"]
 
 REFERRED_MAX = 2_048
 """How many sets of headers a session recognises without putting them into bytes first."""
 
-_pack = FRAME_HEADER.pack
+_pack, _unpack_open = FRAME_HEADER.pack, OPEN_PREFIX.unpack
+_CALL = int(Form.CALL)
 _OPEN, _END, _DATA = int(Kind.OPEN), int(Kind.END), int(Kind.DATA)
 _EVENT, _EVENTS = int(Kind.EVENT), int(Kind.EVENTS)
 
@@ -156,6 +159,35 @@ class Session(Hearing):
         output.append(_pack(len(prefix) + size, _OPEN, number) + prefix)
         output.append(body)
         return number
+
+    def hand(self, peer: Session, owner: Any, prefix: bytes, body: bytes) -> Opened | None:
+        """Opens a call at the other end itself, which is in this process, past the pipe; returns what that hears.
+
+        None, and nothing happened, where it is more than a small plain call or would be refused: the pipe takes it.
+        """
+        if len(prefix) != OPEN_PREFIX.size or len(body) > BULKY_BYTES or peer.going or peer.broken:
+            return None
+        form, block_number, timeout_milliseconds, _ = _unpack_open(prefix)
+        block = peer._blocks.get(block_number)
+        if block is None or form != _CALL or len(peer.serving) + peer._joined >= peer.limits.exchanges:
+            return None
+        number = self._number()
+        self.calls[number] = owner
+        peer.serving.add(number)
+        return Opened(number, form, block, timeout_milliseconds, None, body, None)
+
+    def hand_back(self, peer: Session, number: int) -> tuple[Any, Headers | None]:
+        """Ends a call that the other end opened, past the pipe.
+
+        Returns its owner there, None where nobody waits for the answer any more, and headers that came before it.
+        """
+        if number not in self.serving:
+            return None, None
+        self.serving.remove(number)
+        if self._large:
+            self._answered(number)
+        noted = peer._reply_headers.pop(number, None) if peer._reply_headers else None
+        return peer.calls.pop(number, None), noted
 
     def tell(self, prefix: bytes, body: bytes) -> None:
         """Opens an exchange that wants no answer."""

@@ -11,6 +11,7 @@ from micro.errors import Fault, LinkClosed, TooManyRequests
 from micro.mucp.event import Block, Hello
 from micro.mucp.headers import FROM_SERVICE, Headers
 from micro.mucp.limits import OWNER
+from micro.network.beside import Asked, Asking, join
 from micro.network.link import Link, Serving
 from micro.network.transport.memory import pair
 from micro.node.gatekeeper import Ended
@@ -112,14 +113,15 @@ class InsideDialer:
         """Returns a link to the node; nothing else can be dialled from inside."""
         if address is not None:
             raise LinkClosed("a program inside the node goes through the node")
-        there = Link(self._router, dialed=False, limits=OWNER, hello=Hello([], agent="node"))
+        there = Asked(self._router, dialed=False, limits=OWNER, hello=Hello([], agent="node"))
         there.facts = Facts(self._caller)
         there.watch.keeps_deadlines = False
-        here = Link(serving, dialed=True, limits=OWNER, hello=Hello([], agent="node", instance=instance))
+        here = Asking(serving, dialed=True, limits=OWNER, hello=Hello([], agent="node", instance=instance))
         near, far = pair()
         far.start(there)
         near.start(here)
         await here.greeted()
+        join(here, there)
         self._link, self._there = here, there
         return here
 

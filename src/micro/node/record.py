@@ -50,7 +50,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
         time: when it began, in seconds since 1970.
         seconds: how long it took.
         door: through which it came, such as `http`.
-        caller: who asked, in words.
+        asker: who asked.
         service, endpoint: what was asked.
         code: 0, or the code of the fault it ended with.
         detail: that fault's, "" without one.
@@ -64,7 +64,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     time: float
     seconds: float
     door: str
-    caller: str
+    asker: Caller
     service: str
     endpoint: str
     code: int
@@ -73,6 +73,11 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     request: bytes | None
     request_bytes: int
     answer_bytes: int
+
+    @property
+    def caller(self) -> str:
+        """Who asked, in words."""
+        return str(self.asker)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns it as `Node.Calls` hands it out: `request` is JSON, or absent where it is none."""
@@ -135,10 +140,11 @@ class Record:
         self._number += 1
         kept = _kept(request, content_type, secrets) if is_kept else None
         told, size = detail[:DETAIL_CHARACTERS_MAX], len(request)
-        asked = (door, str(caller), service, endpoint, code, told, content_type, kept, size, answer_bytes)
-        calls = self._calls
-        calls.append(Call(self._number, time, seconds, *asked))
-        self._bytes += len(kept) if kept else 0
+        number, calls = self._number, self._calls
+        asked = (service, endpoint, code, told, content_type, kept, size, answer_bytes)
+        calls.append(Call(number, time, seconds, door, caller, *asked))
+        if kept:
+            self._bytes += len(kept)
         while len(calls) > CALLS_MAX or self._bytes > BODIES_BYTES_MAX:
             self._bytes -= len(calls.popleft().request or b"")
 

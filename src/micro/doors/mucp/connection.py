@@ -66,20 +66,22 @@ class Connection(asyncio.Protocol):
             self._linger(len(data))
             return
         self._heard_at = self._loop.time()
-        self._scheduled = True  # what is answered at once is written below
-        for event in self._booked(self.acceptor.receive(data)):
+        acceptor = self.acceptor
+        events = acceptor.receive(data)
+        if self._reserved or self._bodies_bytes():
+            events = self._booked(events)
+        for event in events:
             if type(event) is Called:
                 self._asking.begin(event.exchange)
             elif isinstance(event, Broken):
                 self._is_refused = True  # it is answered already
             else:
                 self._asking.serve(event)
-        self._flush()
+        if self.is_stalled or not acceptor.is_calm:
+            self._flush()
 
     def _booked(self, events: list[Event]) -> list[Event]:
         """Books the memory of bodies, and returns what is served; calls for which there is none are refused first."""
-        if not self._reserved and not self._bodies_bytes():
-            return events
         try:
             self._reserve()
         except Refused as refused:
@@ -130,11 +132,8 @@ class Connection(asyncio.Protocol):
 
     def say(self) -> None:
         if not self._scheduled:
-            if self.acceptor.is_idle:  # nothing is to come that could share the write
-                self._flush()
-                return
             self._scheduled = True
-            self._loop.call_soon(self._flush)
+            self._inside.turn.write_at_end(self._flush)
 
     def hold(self) -> None:
         if not self._held and self._transport is not None:
@@ -151,6 +150,8 @@ class Connection(asyncio.Protocol):
         Raises:
             Unavailable: so much waits on all connections that there is none.
         """
+        if not self.is_stalled and self.acceptor.waiting_bytes <= OUTPUT_BYTES_MAX // 2:
+            return  # the transport holds less than would have it say that it is stalled
         assert self._transport is not None
         if self.acceptor.waiting_bytes + self._transport.get_write_buffer_size() <= OUTPUT_BYTES_MAX:
             return

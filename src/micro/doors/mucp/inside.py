@@ -15,6 +15,7 @@ from micro.doors.api.target import Target
 from micro.doors.mucp.access import Access
 from micro.doors.mucp.entry import DOOR, Entry
 from micro.doors.mucp.names import ASKED_AT, GO_MICRO, known_as
+from micro.doors.mucp.turn import Turn
 from micro.errors import Fault
 from micro.mucp import headers as names
 from micro.mucp.headers import encode
@@ -84,6 +85,7 @@ class Inside:
         self._nid = nid
         self._trusts = trusts
         self._links: dict[Caller, Link] = {}
+        self.turn = Turn()
 
     def caller(self, head: RequestHead, address: str) -> Caller:
         """Returns with whose rights a request is asked; raises as `Access.caller`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from micro.doors.api.opening import describe_or_none, note_in
@@ -30,7 +31,7 @@ async def open_mucp(node: Node) -> MucpDoor | None:
         user=lambda token: node.gate.visit(token).caller,
         seconds_left=lambda token: node.gate.visit(token).expires - node.ports.clock.now(),
         hosts=tuple(host.strip() for host in config.api_hosts.split(",") if host.strip()),
-        note=lambda noted: note_in(node, noted),
+        note=partial(note_in, node),
         nid=node.nid,
         trusts=config.mucp_trust,
     )

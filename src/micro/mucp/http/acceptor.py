@@ -87,6 +87,11 @@ class Acceptor:
         """Whether nothing is under way."""
         return not self._calls and not self._streams
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing is to be written, nor is anything in the way of what comes next."""
+        return not self._output and not self.is_over and len(self._calls) < CALLS_MAX
+
     def output(self) -> bytes:
         """Returns what is to be written now, and forgets it."""
         if not self._output:
