@@ -7,6 +7,8 @@
 * `node`: our node asked for an endpoint of its own, so that one process hears and answers, as there;
 * `node and service`: our node asked for an endpoint of a service, which is a second process behind it;
 * `bare`: one process of uvloop and httptools that reads no header and always says the same: no Python is faster.
+
+With `--clients` the load is made by programs instead, and no `wrk` is needed; see `benchmarks.go_clients`.
 """
 
 from __future__ import annotations
@@ -16,28 +18,24 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from http.client import HTTPConnection
 from pathlib import Path
 
-from benchmarks.peers.micro_network import SERVICE, node
-from benchmarks.process import processor_seconds, program, until
+from benchmarks import go_clients
+from benchmarks.go_places import Place, bare, go_server, node_alone, node_and_service
+from benchmarks.process import processor_seconds, program
 from benchmarks.result import spread_of
-from micro.node.front import Client
-from tests.interop.programs import GENERATIONS, build, reason_not_to
+from tests.interop.programs import reason_not_to
 
 __all__ = ["main"]
 
 CONNECTIONS = 64
-BUILD_SECONDS = 900
 ANSWER_SECONDS = 30
 GO = "go-micro"
-SETTINGS = {"MICRO_API": "false", "MICRO_NETWORK": "false", "MICRO_MUCP_PORT": "0"}
 SCRIPT = """wrk.method = "POST"
 wrk.body = '%s'
 wrk.headers["Content-Type"] = "application/json"
@@ -47,82 +45,6 @@ wrk.headers["Micro-Id"] = "1"
 """
 _RATE = re.compile(r"Requests/sec:\s+([0-9.]+)")
 _BAD = re.compile(r"(Non-2xx.*|Socket errors.*)")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Whom the load is for.
-
-    Attributes:
-        port: where it is asked.
-        pids: the processes that answer.
-        service, endpoint, body: what it is asked.
-        answer: what is in each answer.
-    """
-
-    port: int
-    pids: tuple[int, ...]
-    service: str = "bench"
-    endpoint: str = "Say.Hello"
-    body: str = '{"name":"Ann"}'
-    answer: str = "Hello Ann"
-
-
-@asynccontextmanager
-async def _bare(folder: Path) -> AsyncIterator[Place]:
-    del folder
-    async with program(sys.executable, "-m", "benchmarks.bare_http") as process:
-        assert process.stdout is not None
-        yield Place(int(await process.stdout.readline()), (process.pid,))
-
-
-@asynccontextmanager
-async def _node(folder: Path) -> AsyncIterator[Place]:
-    home = folder / "home"
-    async with node(home, **SETTINGS) as pid, Client(home=str(home)) as client:
-        yield Place(await _port(client), (pid,), "registry", "Debug.Health", "{}", '"status":"ok"')
-
-
-async def _port(client: Client) -> int:
-    return int(str((await client.call("node", "Node.Status"))["mucp"]).rpartition(":")[2])
-
-
-@asynccontextmanager
-async def _ours(folder: Path) -> AsyncIterator[Place]:
-    home = folder / "home"
-    async with node(home, **SETTINGS) as pid, Client(home=str(home)) as client:
-        async with client.stream("runtime", "Runtime.Run", {"source": str(SERVICE), "name": "bench"}) as steps:
-            async for step in steps:
-                if step["failed"]:
-                    raise RuntimeError(f"the service does not run: {step['detail']}")
-        service = (await client.call("runtime", "Runtime.Status"))["services"][0]["pid"]
-        yield Place(await _port(client), (pid, int(service)))
-
-
-@asynccontextmanager
-async def _go(folder: Path) -> AsyncIterator[Place]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    environment = {
-        "INTEROP_DO": "serve",
-        "INTEROP_NAME": "bench",
-        "MICRO_SERVER_ADDRESS": f"127.0.0.1:{port}",
-    }
-    built = await asyncio.to_thread(build, GENERATIONS[-1], BUILD_SECONDS)
-    if built is None:
-        raise RuntimeError(f"go-micro is not built within {BUILD_SECONDS} s; run this again to go on")
-
-    async def answers() -> bool:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            return False
-        writer.close()
-        return True
-
-    async with program(str(built), environment=environment, log=folder / "log") as process:
-        await until(answers)
-        yield Place(port, (process.pid,))
 
 
 def _check(place: Place) -> None:
@@ -165,10 +87,10 @@ async def _measured(serve: Callable[[Path], AbstractAsyncContextManager[Place]],
 
 
 SIDES: dict[str, Callable[[Path], AbstractAsyncContextManager[Place]]] = {
-    GO: _go,
-    "node and service": _ours,
-    "node": _node,
-    "bare": _bare,
+    GO: go_server,
+    "node and service": node_and_service,
+    "node": node_alone,
+    "bare": bare,
 }
 
 
@@ -196,12 +118,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.go_micro", description="Measure beside go-micro.")
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="how many rounds [default: 7]")
     parser.add_argument("--seconds", type=int, default=5, metavar="S", help="for each measurement [default: 5]")
+    parser.add_argument("--clients", action="store_true", help="have programs call, of go-micro and ours")
     options = parser.parse_args()
-    why = reason_not_to() or ("" if shutil.which("wrk") else "the load is made by wrk, and there is no `wrk`")
+    is_able = options.clients or shutil.which("wrk")
+    why = reason_not_to() or ("" if is_able else "the load is made by wrk, and there is no `wrk`")
     if why:
         sys.stderr.write(f"nothing is measured: {why}\n")
         return 1
-    asyncio.run(_rounds(options.rounds, options.seconds))
+    measured = go_clients.rounds if options.clients else _rounds
+    asyncio.run(measured(options.rounds, options.seconds))
     return 0
 
 

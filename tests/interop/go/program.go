@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -159,6 +162,47 @@ func ask(c client.Client, service string) {
 	say("plain error", nil, err)
 }
 
+// Greeting is what a greeter of either make says.
+type Greeting struct {
+	Msg  string `json:"msg"`
+	Text string `json:"text"`
+}
+
+// load has so many callers ask an address, each one call after the other, and says how many were answered.
+func load(c client.Client, service, address string, callers int, lasts time.Duration) {
+	var answered int64
+	var wait sync.WaitGroup
+	failed := make(chan error, callers)
+	until := time.Now().Add(lasts)
+	for n := 0; n < callers; n++ {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			for time.Now().Before(until) {
+				var rsp Greeting
+				req := c.NewRequest(service, "Say.Hello", &Request{Name: "Ann"}, client.WithContentType("application/json"))
+				if err := c.Call(context.Background(), req, &rsp, client.WithAddress(address)); err != nil {
+					failed <- err
+					return
+				}
+				if rsp.Msg+rsp.Text != "Hello Ann" {
+					failed <- fmt.Errorf("another answer: %v", rsp)
+					return
+				}
+				atomic.AddInt64(&answered, 1)
+			}
+		}()
+	}
+	wait.Wait()
+	close(failed)
+	say("load", answered, <-failed)
+}
+
+func number(name string) int {
+	n, _ := strconv.Atoi(os.Getenv(name))
+	return n
+}
+
 func main() {
 	service := newService(os.Getenv("INTEROP_NAME"))
 	switch os.Getenv("INTEROP_DO") {
@@ -166,6 +210,9 @@ func main() {
 		serve(service)
 	case "ask":
 		ask(service.Client(), os.Getenv("INTEROP_SERVICE"))
+	case "load":
+		lasts := time.Duration(number("INTEROP_MILLISECONDS")) * time.Millisecond
+		load(service.Client(), os.Getenv("INTEROP_SERVICE"), os.Getenv("INTEROP_ADDRESS"), number("INTEROP_CALLERS"), lasts)
 	case "publish":
 		c := service.Client()
 		message := c.NewMessage(os.Getenv("INTEROP_TOPIC"), &Request{Name: "John"}, client.WithMessageContentType("application/json"))
