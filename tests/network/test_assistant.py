@@ -6,14 +6,14 @@ import asyncio
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from micro.doors.api.opening import open_api
-from micro.errors import Forbidden
+from micro.errors import Fault, Forbidden
 from micro.node.config import NodeConfig
 from micro.node.engines import system_ports
 from micro.node.node import Node
@@ -165,6 +165,30 @@ async def test_another_node_is_refused(node: Node) -> None:
     """It has an assistant of its own."""
     with pytest.raises(Forbidden, match="has its own"):
         await say(node, Caller(nid="b" + "c" * 55), text="greet Ann")
+
+
+KEPT: Mapping[str, Mapping[str, object]] = {
+    "Assistant.Keep": {"conversation": "a", "turns": []},
+    "Assistant.Conversations": {},
+    "Assistant.Open": {"conversation": "a"},
+    "Assistant.Discard": {},
+}
+
+
+@pytest.mark.parametrize("endpoint", KEPT)
+@pytest.mark.parametrize(
+    "caller", [Caller(anonymous=True), Caller(user=True, account="ann"), Caller(nid="b" + "c" * 55)]
+)
+async def test_conversations_are_kept_for_the_owner_alone(node: Node, caller: Caller, endpoint: str) -> None:
+    """Nobody else lists, reads, writes or deletes them."""
+    with pytest.raises(Fault) as refused:
+        await node.client(caller).call("assistant", endpoint, dict(KEPT[endpoint]))
+    assert refused.value.code in (401, 403)
+
+    async with client_of(node) as client:
+        await client.call("assistant", "Assistant.Keep", dict(KEPT["Assistant.Keep"]))
+        kept = (await client.call("assistant", "Assistant.Conversations"))["conversations"]
+    assert [each["conversation"] for each in kept] == ["a"]
 
 
 async def test_services_are_found_by_meaning(node: Node) -> None:
