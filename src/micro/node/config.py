@@ -10,13 +10,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from typing import Any
 
 from micro.errors import ConfigError
 from micro.node.bounds import CHOICES, RANGES
 
-__all__ = ["NodeConfig", "setting_names", "unknown_variables"]
+__all__ = ["PREFIX", "NodeConfig", "setting_names"]
 
 
 def _setting(default: Any, meaning: str) -> Any:
@@ -24,8 +23,6 @@ def _setting(default: Any, meaning: str) -> Any:
 
 
 PREFIX = "MICRO_"
-OTHER_VARIABLES = ("MICRO_ADDRESS", "MICRO_INSTANCE", "MICRO_PROGRAM", "MICRO_SERVICE", "MICRO_SOCKET", "MICRO_TOKEN")
-"""What a node tells the instances it starts, and an owner may tell a client; no settings of a node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,15 +341,6 @@ class NodeConfig:
 def setting_names() -> list[str]:
     """Returns the names of all settings."""
     return [item.name for item in fields(NodeConfig)]
-
-
-def unknown_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns the variables that are called like ours and mean nothing, each with what was probably meant, or ""."""
-    known = [f"{PREFIX}{name.upper()}" for name in setting_names()] + list(OTHER_VARIABLES)
-    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
-    endings = [name.removeprefix(PREFIX) for name in known]
-    near = {name: get_close_matches(name.removeprefix(PREFIX), endings, 1) for name in unknown}
-    return {name: f"{PREFIX}{found[0]}" if found else "" for name, found in near.items()}
 
 
 def _parse(text: str | None) -> dict[str, Any]:

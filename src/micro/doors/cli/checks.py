@@ -15,8 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from micro.node.config import NodeConfig, unknown_variables
+from micro.node.config import NodeConfig
 from micro.node.home import Home
+from micro.node.variables import unknown_variables
 
 __all__ = ["CHECKS", "Check", "State"]
 

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from micro.node.config import NodeConfig, unknown_variables
+from micro.node.config import NodeConfig
+from micro.node.variables import unknown_variables
 
 __all__ = ["home_folder", "load_config", "unknown_words", "usual_home"]
 

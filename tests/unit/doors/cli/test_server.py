@@ -15,7 +15,8 @@ from micro.doors.cli.main import run
 from micro.doors.cli.server import server, suggestions, typed
 from micro.doors.cli.settings import load_config
 from micro.errors import ConfigError
-from micro.node.config import OTHER_VARIABLES, setting_names, unknown_variables
+from micro.node.config import setting_names
+from micro.node.variables import GO_MICRO_VARIABLES, OTHER_VARIABLES, unknown_variables
 from micro.service.service import Service
 
 
@@ -130,12 +131,13 @@ def test_another_programs_variable_is_not_taken_for_ours() -> None:
 
 
 def test_every_variable_that_the_code_heeds_is_known() -> None:
-    """A new one is a setting, or stands in `OTHER_VARIABLES`."""
+    """A new one is a setting, or stands in `OTHER_VARIABLES`, or go-micro's programs heed it."""
     code = "".join(file.read_text() for file in Path(micro.__file__).parent.rglob("*.py"))
     heeded = set(re.findall(r"""["'](MICRO_[A-Z_]+)["']""", code)) - {"MICRO_"}
 
     assert heeded > set(OTHER_VARIABLES)
     assert unknown_variables(dict.fromkeys(heeded, "")) == {}
+    assert unknown_variables(dict.fromkeys(GO_MICRO_VARIABLES, "")) == {}
     assert unknown_variables({f"MICRO_{name.upper()}": "" for name in setting_names()}) == {}
 
 
