@@ -43,7 +43,7 @@ def test_a_folder_becomes_a_service_that_is_offered_last(visit: Open, node: Runn
     """Looked at, run unseen, tried in the form that others will see, offered, and stopped again."""
     page = visit("publish")
     page.get_by_label("Git address or folder").fill(str(source))
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Look at it", exact=True).click()
     expect(page.get_by_role("region", name="What it is")).to_contain_text("Python")
     assert "weather" not in node.micro("services")
 
@@ -73,14 +73,14 @@ def _offered(node: Running) -> bool:
     return next(bool(one["offered"]) for one in found if one["service"] == "weather")
 
 
-def test_a_build_that_failed_is_there_after_one_left_the_page(visit: Open, tmp_path: Path) -> None:
+def test_a_build_that_failed_is_there_after_one_left_the_page(visit: Open, node: Running, tmp_path: Path) -> None:
     """With its reason, its steps and what to do next; also when the page is loaded again, until it is mended."""
     folder = tmp_path / "broken"
     folder.mkdir()
     (folder / "main.py").write_text('raise SystemExit("the cable is unplugged")\n')
     page = visit("publish")
     page.get_by_label("Git address or folder").fill(str(folder))
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Look at it", exact=True).click()
     page.get_by_role("button", name="Build and run it here, unseen").click()
     expect(page.get_by_label("Progress")).to_contain_text("the cable is unplugged", timeout=30_000)
 
@@ -101,6 +101,7 @@ def test_a_build_that_failed_is_there_after_one_left_the_page(visit: Open, tmp_p
     page.get_by_role("region", name="What others will see").wait_for(timeout=30_000)
     page.reload()
     expect(page.get_by_role("article", name="broken").first).to_contain_text("it runs")
+    node.micro("kill", "broken")
 
 
 def test_what_is_no_source_is_refused_beside_its_field(visit: Open) -> None:
@@ -108,7 +109,7 @@ def test_what_is_no_source_is_refused_beside_its_field(visit: Open) -> None:
     page = visit("publish")
 
     page.get_by_label("Git address or folder").fill("/no/such/folder")
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Look at it", exact=True).click()
 
     expect(page.get_by_label("Git address or folder")).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_role("alert")).to_contain_text("/no/such/folder")

@@ -34,7 +34,7 @@ from tests.unit.mucp import wire
 from tests.unit.network.passage.hellos import body_of, extension, hello_of_openssl, message, named, records
 from tests.unit.service.registry.makings import chain_of, key_of, map_of, presence_of, signed_of, withdrawn_of
 
-SHARE = 50_000
+SHARE = 20_000
 MEMORY_FACTOR = 8
 BUFFER_BYTES = 4 * BLOCK_BYTES
 USES: tuple[Use, ...] = ("access", "refresh")

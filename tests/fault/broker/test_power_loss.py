@@ -39,7 +39,7 @@ async def campaign_of(tape: list[Step], promises: Promises, count: int) -> list[
 
 async def test_nothing_acknowledged_is_lost_at_any_crash_point(campaign: Campaign) -> None:
     """Every promise is kept, wherever power fails."""
-    count = campaign("power losses of the broker", share=10_000, full=100_000)
+    count = campaign("power losses of the broker", share=5_000, full=100_000)
     tape, promises = await record()
 
     assert await campaign_of(tape, promises, count) == []
