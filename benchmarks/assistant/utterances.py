@@ -15,6 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from micro.assistant.offers import Offer, offers_of
 from micro.doors.adapter.endpoints import add_http
 from micro.node.front import Service
+from micro.runtime.detect import detect
+from micro.runtime.environments import Environments, Interpreter
+from micro.runtime.guest.kits import Kits
+from micro.runtime.recipe.plan import Files
+from micro.runtime.recipe.recipe import Recipe
+from micro.runtime.recipe.table import recipes
+from micro.system import SystemDisk
 
 if TYPE_CHECKING:
     from micro.doors.adapter.http import HttpProgram
@@ -76,10 +83,22 @@ def descriptions() -> list[dict[str, Any]]:
 
 
 async def _of_program(name: str, document: Any) -> dict[str, Any]:
-    """Returns the description that the adapter makes of an OpenAPI document, without building the program."""
-    service = Service(name, description=document["info"].get("description", ""))
+    """Returns the description that the adapter makes of an OpenAPI document, without building the program.
+
+    What the service is good for comes from its tree, as the runtime finds it there.
+    """
+    tree = CATALOGUE / name
+    paths = [path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file()]
+    plan = detect(Files(paths, lambda path: (tree / path).read_bytes()), _recipes())
+    service = Service(name, description=plan.description)
     await add_http(service, cast("HttpProgram", _Document(document)))
     return service.describe()
+
+
+def _recipes() -> Mapping[str, Recipe]:
+    """Returns all recipes, of which none builds anything here."""
+    own = Interpreter.of_this_process()
+    return recipes(Environments(SystemDisk(), own), Kits(SystemDisk(), own.program, CATALOGUE))
 
 
 def _of_python(path: Path) -> dict[str, Any]:
