@@ -166,6 +166,19 @@ async def test_a_node_that_takes_nothing_leaves_a_closed_connection(passage: Pas
     assert await (await passage.browse(hello_of_openssl(HOST))).rest() == UNKNOWN
 
 
+async def test_a_node_that_does_not_listen_holds_nothing(passage: Passage) -> None:
+    """It asks for its connections, and hears of none; those that gave up are not kept for it."""
+    place = passage.server.attend(NID)
+    for _ in range(3):
+        browser = await passage.browse(hello_of_openssl(HOST))
+        await until(lambda: len(place) == 1)
+        await browser.rest()
+        await until(lambda: len(place) == 0)
+    call = asyncio.ensure_future(place.next())
+    await passage.browse(hello_of_openssl(HOST))
+    assert (await asyncio.wait_for(call, SECONDS)).address == "127.0.0.1"
+
+
 async def test_a_connection_is_taken_by_its_node_alone(passage: Passage) -> None:
     """Whatever another one knows of it, and once."""
     place = passage.server.attend(NID)

@@ -36,15 +36,30 @@ class Attended:
 
     def __init__(self, seat: Seat[Call]) -> None:
         self.seat = seat
-        self._came: asyncio.Queue[Call] = asyncio.Queue()  # bounded by the connections of a node
+        self._came: dict[Call, None] = {}  # bounded by the connections of a node: what is over is forgotten
+        self._news = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Returns how many the node has not heard of yet."""
+        return len(self._came)
 
     def tell(self, call: Call) -> None:
         """Takes note of one that came."""
-        self._came.put_nowait(call)
+        self._came[call] = None
+        self._news.set()
+
+    def forget(self, call: Call) -> None:
+        """One is over; the node need not hear of it any more."""
+        self._came.pop(call, None)
 
     async def next(self) -> Call:
         """Waits for the next one."""
-        return await self._came.get()
+        while not self._came:
+            self._news.clear()
+            await self._news.wait()
+        call = next(iter(self._came))
+        del self._came[call]
+        return call
 
 
 class PassageServer:
@@ -212,10 +227,11 @@ class PassageServer:
         call = Call(
             name, address, first, reader, writer, allowance=seat.allowance, bounds=self.bounds, passed=self._count
         )
+        place = self._places[seat]
         seat.waiting[name] = call
         self._calls.add(call)
         try:
-            self._places[seat].tell(call)
+            place.tell(call)
             async with asyncio.timeout(self.bounds.taking_seconds):
                 await call.taken.wait()
             self.carried += 1
@@ -225,6 +241,7 @@ class PassageServer:
                 async with asyncio.timeout(self.bounds.stalled_seconds):
                     await writer.wait_closed()
         finally:
+            place.forget(call)
             seat.waiting.pop(name, None)
             self._calls.discard(call)
 
